@@ -1,0 +1,13 @@
+"""The only clock of the application (leases use the database's own, see `storage.work`)."""
+
+from datetime import UTC, datetime
+
+
+def utcnow() -> datetime:
+    """The present moment, in UTC and aware of it."""
+    return datetime.now(UTC)
+
+
+def iso(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC with microseconds: one spelling, so that it can be hashed."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,96 @@
+"""The life of a work item and of a candidate, each as one table.
+
+`docs/architecture.md` shows the diagrams that `mermaid()` draws from these tables; a test holds the two together.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from lastseen.outcomes import Fault
+
+
+class WorkState(StrEnum):
+    """Where one item stands in one step.  A leased item is `open`: its lease ends by itself."""
+
+    OPEN = "open"
+    DONE = "done"
+    GONE = "gone"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+
+class CandidateState(StrEnum):
+    """Where a candidate stands.  Judgements will add the states that people give it."""
+
+    OPEN = "open"
+    DISPLACED = "displaced"
+    """five nearer people came between: kept, not queued"""
+    WITHDRAWN = "withdrawn"
+    """the person was found, or the entry withdrawn"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one class of fault does to an open item."""
+
+    state: WorkState
+    rest: timedelta = timedelta()
+    """how long an item that stays open rests at least; doubled with each failure, with jitter, if `counted`"""
+    counted: bool = False
+    """a counted failure ends the item as `failed` at `Settings.transient_limit`"""
+
+
+RULES: Mapping[Fault, Rule] = {
+    Fault.WAIT: Rule(WorkState.OPEN),
+    Fault.STALE: Rule(WorkState.OPEN, timedelta(seconds=1), counted=True),
+    Fault.TRANSIENT: Rule(WorkState.OPEN, timedelta(seconds=5), counted=True),
+    Fault.BLOCKED: Rule(WorkState.OPEN, timedelta(hours=1)),
+    Fault.GONE: Rule(WorkState.GONE),
+    Fault.SKIPPED: Rule(WorkState.SKIPPED),
+    Fault.DEFECT: Rule(WorkState.QUARANTINED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One arrow of a diagram."""
+
+    before: str
+    after: str
+    because: str
+
+
+def work_changes() -> tuple[Change, ...]:
+    """Every way a work item may change its state, in reading order."""
+    ends = [Change(WorkState.OPEN, WorkState.DONE, "done")]
+    for fault, rule in RULES.items():
+        ends.append(Change(WorkState.OPEN, rule.state, fault))
+        if rule.counted:
+            ends.append(Change(WorkState.OPEN, WorkState.FAILED, f"{fault}, too often"))
+    ends.append(Change(WorkState.OPEN, WorkState.QUARANTINED, "its worker died too often"))
+    again = [
+        Change(state, WorkState.OPEN, "asked for again")
+        for state in WorkState
+        if state is not WorkState.OPEN
+    ]
+    return (*ends, *again)
+
+
+def candidate_changes() -> tuple[Change, ...]:
+    """Every way a candidate may change its state."""
+    return (
+        Change(CandidateState.OPEN, CandidateState.DISPLACED, "five nearer people"),
+        Change(CandidateState.DISPLACED, CandidateState.OPEN, "a nearer one was withdrawn"),
+        Change(CandidateState.OPEN, CandidateState.WITHDRAWN, "person found or entry withdrawn"),
+        Change(CandidateState.DISPLACED, CandidateState.WITHDRAWN, "person found or entry withdrawn"),
+        Change(CandidateState.WITHDRAWN, CandidateState.OPEN, "person missing again"),
+    )
+
+
+def mermaid(changes: Iterable[Change]) -> str:
+    """The table as a Mermaid state diagram."""
+    arrows = [f"    {change.before} --> {change.after}: {change.because}" for change in changes]
+    return "\n".join(["stateDiagram-v2", "    [*] --> open", *arrows])

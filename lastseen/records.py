@@ -1,0 +1,279 @@
+"""What the rooms hand to each other: frozen rows with a comment a field.
+
+Times inside a video are whole milliseconds on the stream's own clock; boxes are pixels of the picture as shown
+(rotation applied); vectors are float32.  Times of day are aware and in UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+"""height x width x 3, RGB"""
+Vectors = NDArray[np.float32]
+"""rows x dimension"""
+
+
+class Platform(StrEnum):
+    """Where a source lives."""
+
+    TELEGRAM = "telegram"
+    VIDEO_SITE = "video_site"
+
+
+class Seen(StrEnum):
+    """Whether an observation found the post there."""
+
+    PRESENT = "present"
+    GONE = "gone"
+
+
+class PersonStatus(StrEnum):
+    """Only people who are `missing` are searched for."""
+
+    MISSING = "missing"
+    FOUND = "found"
+    WITHDRAWN = "withdrawn"
+
+
+# --- collecting --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A channel or site page on the allow-list."""
+
+    id: int
+    platform: Platform
+    address: str
+    reason: str
+    """why it may be watched"""
+
+
+@dataclass(frozen=True, slots=True)
+class PostSeen:
+    """One post at one moment, with the raw record as it was received."""
+
+    platform_post_id: str
+    """the platform's own id of the post, within its source"""
+    permalink: str
+    observed_at: datetime
+    method: str
+    """how it was read, e.g. `video_site.listing`: only observations of one method are compared"""
+    seen: Seen
+    raw: bytes
+    """the record as received, cleaned of secrets, as UTF-8 JSON or TL bytes"""
+    raw_key: str
+    """where `raw` goes in the evidence bucket"""
+    content_hash: str
+    """sha256 over a frozen field list: equal means that nothing an investigator cares about has changed"""
+    title: str = ""
+    text: str = ""
+    published_at: datetime | None = None
+    media: tuple["MediaSeen", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSeen:
+    """One attachment of a post, known by where it can be had."""
+
+    ordinal: int
+    kind: str
+    """`video` or `image`"""
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one reading of a source showed."""
+
+    posts: tuple[PostSeen, ...]
+    first: str
+    """platform's id of the newest post read"""
+    last: str
+    """platform's id of the oldest post read"""
+    complete: bool
+    """the listing was read to its end"""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """One file as the server sent it, on local disk, hashed while it was read."""
+
+    path: str
+    sha256: str
+    size: int
+    """bytes"""
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought: the page at that moment, and the file."""
+
+    post: PostSeen
+    file: FetchedFile
+
+
+# --- faces -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels; may reach over the picture's edge."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSeen:
+    """One detection on one sampled picture."""
+
+    at_ms: int
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the gates looked at.  Values are kept whether or not they passed."""
+
+    width: float
+    """of the face, pixels"""
+    score: float
+    """the detector's"""
+    sharpness: float
+    """variance of the Laplacian of the aligned chip"""
+    pose: float
+    """0 frontal .. 1 profile, from the landmarks' symmetry"""
+
+
+@dataclass(frozen=True, slots=True)
+class BestShot:
+    """One of the pictures of a track that are worth looking at."""
+
+    ordinal: int
+    at_ms: int
+    box: Box
+    quality: Quality
+    crop: bytes
+    """JPEG of the face with some surroundings, other faces blurred"""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An embedding with its provenance."""
+
+    kind: str
+    """`pooled` (of a track's best shots), `best` (the best single shot) or `photo`"""
+    vector: tuple[float, ...]
+    quality: float
+    """0 .. 1: what the engine makes of the pictures it came from"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """The pictures between two cuts."""
+
+    ordinal: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One face followed through one shot."""
+
+    ordinal: int
+    shot: int
+    start_ms: int
+    end_ms: int
+    faces: tuple[FaceSeen, ...]
+    best_shots: tuple[BestShot, ...]
+    templates: tuple[Template, ...]
+    gate: str = ""
+    """why it is kept but not searched; empty: it is searched"""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """Everything that the sandboxed child found in one blob."""
+
+    kind: str
+    """`video` or `image`"""
+    width: int
+    height: int
+    duration_ms: int
+    """as the last decoded picture says; 0 for an image"""
+    pictures_decoded: int
+    pictures_sampled: int
+    gaps: int
+    """stretches that would not decode"""
+    complete: bool
+    """the pictures reach as far as the container states"""
+    shots: tuple[Shot, ...]
+    tracks: tuple[Track, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An accepted reference photo."""
+
+    template: Template
+    quality: Quality
+    crop: bytes
+    """JPEG of the face, upright"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The seconds around a best shot, re-encoded for the people who look at it."""
+
+    clip: bytes
+    """MP4, H.264, no sound, other faces blurred; empty for an image"""
+    still: bytes
+    """JPEG of the whole picture, other faces blurred"""
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The child's other verdict: this file gives nothing, and why."""
+
+    fault: str
+    """a `lastseen.outcomes.Fault`"""
+    why: str
+
+
+# --- register and matching ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEntry:
+    """One entry of the register as the office wrote it."""
+
+    register_number: str
+    names: tuple[str, ...]
+    birth_year: int | None
+    status: PersonStatus
+    photos: tuple[str, ...]
+    """paths of the photos, as found on disk"""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A person near a probe."""
+
+    person: int
+    """row id"""
+    photo: int
+    """row id of the reference photo that was nearest"""
+    distance: float

@@ -1,0 +1,143 @@
+"""Every setting, with its title and description: this file is their documentation (`lastseen settings`).
+
+A setting is read from `LASTSEEN_<NAME>` in the environment, or from a `.env` file.
+"""
+
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import field_validator
+
+
+class Settings(BaseSettings):
+    """The settings of one installation."""
+
+    model_config = SettingsConfigDict(env_prefix="LASTSEEN_", env_file=".env", extra="ignore", frozen=True)
+
+    # --- where things are ---------------------------------------------------------------------------------
+    data_dir: Path = Field(
+        Path(".lastseen"),
+        title="Data folder",
+        description="Holds the embedded servers' data, keys, models and caches.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        title="PostgreSQL server",
+        description="postgresql://user:password@host:port/database of a server of your own; unset: embedded.",
+    )
+    s3_endpoint: str | None = Field(
+        None,
+        title="Object store",
+        description="host:port of an S3 server of your own; unset: the embedded one.",
+    )
+    s3_access_key: SecretStr | None = Field(None, title="Object store's access key", description="Needed with s3_endpoint.")
+    s3_secret_key: SecretStr | None = Field(None, title="Object store's secret key", description="Needed with s3_endpoint.")
+    s3_secure: bool = Field(True, title="Object store over TLS", description="Only turn it off on a private network.")
+    bucket_prefix: str = Field(
+        "lastseen-",
+        title="Bucket prefix",
+        description="Put before `evidence`, `derived`, `register` and `export`.",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
+    )
+    template_key: SecretStr | None = Field(
+        None,
+        title="Key for templates",
+        description="32 bytes as base64; unset: made once and kept in keys/ of the data folder.",
+    )
+
+    # --- why we may watch ---------------------------------------------------------------------------------
+    legal_basis: str = Field(
+        "",
+        title="Legal basis",
+        description="Id of the decision or law that allows this office to collect. Collection does not start without it.",
+    )
+    evidence_lock_days: int = Field(
+        3650,
+        ge=1,
+        title="Retention lock",
+        description="Days for which the object store refuses to delete an original (GOVERNANCE mode).",
+    )
+
+    # --- collecting ---------------------------------------------------------------------------------------
+    allowed_extractors: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("youtube", "vimeo", "dailymotion", "rutube", "vk", "odnoklassniki", "peertube", "tiktok", "generic"),
+        title="Allowed extractors",
+        description="Comma-separated yt-dlp extractors. `generic` is used only on the host of a source's own address.",
+    )
+    allow_private_addresses: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        title="Private addresses that may be visited",
+        description="Comma-separated networks, e.g. 127.0.0.0/8 for tests. All others that are not public are refused.",
+    )
+    listing_limit: int = Field(
+        500, ge=1, title="Posts per listing", description="How many posts of one source one run reads at most."
+    )
+    fetch_deadline_seconds: int = Field(
+        1800, ge=5, title="Time for one download", description="After it the download is killed and tried again later."
+    )
+    fetch_max_mib: int = Field(
+        4096, ge=1, title="Largest file", description="MiB; a larger one is skipped and counted."
+    )
+
+    # --- analysing ----------------------------------------------------------------------------------------
+    engine: str = Field(
+        "dlib-hog",
+        title="Face engine",
+        description="Detector, alignment and embedder: dlib-hog (fast) or dlib-cnn (finds more, about 40 times slower).",
+    )
+    sandbox: Literal["auto", "required"] = Field(
+        "auto",
+        title="Sandbox for hostile files",
+        description="`required`: nothing is opened without bubblewrap. `auto`: the strongest that this machine has.",
+    )
+    analyze_deadline_seconds: int = Field(
+        900, ge=1, title="Time for one analysis", description="After it the file is quarantined."
+    )
+    analyze_memory_mib: int = Field(
+        4096, ge=512, title="Memory for one analysis", description="Address space of the child process, MiB."
+    )
+    max_megapixels: int = Field(
+        64, ge=1, title="Largest picture", description="Millions of pixels; a larger picture or video frame is skipped."
+    )
+    max_duration_seconds: int = Field(
+        4 * 3600, ge=1, title="Longest video", description="Seconds; a longer one is skipped."
+    )
+
+    # --- matching -----------------------------------------------------------------------------------------
+    review_threshold: float | None = Field(
+        None,
+        gt=0,
+        title="Review threshold",
+        description="Largest distance of a candidate; unset: the engine's published figure.",
+    )
+    people_per_track: int = Field(
+        5, ge=1, title="People per track", description="How many candidates one track may queue."
+    )
+
+    # --- the runner ---------------------------------------------------------------------------------------
+    lease_seconds: float = Field(
+        30, gt=0, title="Lease", description="A worker that says nothing for so long loses its item to another."
+    )
+    transient_limit: int = Field(5, ge=1, title="Tries", description="Clean failures after which an item ends as failed.")
+    crash_limit: int = Field(
+        10, ge=1, title="Deaths", description="Workers that may die over an item before it is quarantined."
+    )
+
+    # --- review -------------------------------------------------------------------------------------------
+    review_host: str = Field("127.0.0.1", title="Review address", description="Where the review pages listen.")
+    review_port: int = Field(8470, ge=0, le=65535, title="Review port", description="0: any free port.")
+
+    @field_validator("allowed_extractors", "allow_private_addresses", mode="before")
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,344 @@
+"""Every table.  Migrations in `storage/migrations` make them; a test holds the two together.
+
+Facts (observations, analyses, custody events) are inserted and never changed; what is derived from them
+(`posts.last_seen_at`, `work.state`, `candidates.state`) changes in the transaction that inserts the fact.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def _ref(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, ForeignKey(f"{target}.id"), nullable=nullable, index=True)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=func.now() if now else None)
+
+
+# --- collecting --------------------------------------------------------------------------------------------
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    _text("platform"),
+    _text("address"),
+    _text("reason"),
+    _text("legal_basis"),
+    _text("added_by"),
+    _moment("added_at", now=True),
+    UniqueConstraint("platform", "address"),
+    comment="channels and pages on the allow-list, with the reason why they may be watched",
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _id(),
+    _text("command"),
+    Column("parameters", JSONB, nullable=False, server_default=text("'{}'")),
+    _text("actor"),
+    _moment("started_at", now=True),
+    _moment("ended_at", nullable=True),
+    Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
+    comment="one row each time somebody or something started work",
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    _id(),
+    _ref("source_id", "sources"),
+    _text("platform"),
+    _text("platform_post_id"),
+    _text("permalink"),
+    _moment("published_at", nullable=True),
+    _text("seen"),
+    _moment("first_seen_at"),
+    _moment("last_seen_at"),
+    UniqueConstraint("platform", "source_id", "platform_post_id"),
+    comment="one message or video page; `seen` and `last_seen_at` follow the newest observation",
+)
+
+observations = Table(
+    "observations",
+    metadata,
+    _id(),
+    _ref("post_id", "posts"),
+    _moment("observed_at"),
+    _text("method"),
+    _text("seen"),
+    _text("content_hash"),
+    _text("raw_key"),
+    _text("raw_sha256"),
+    _text("title"),
+    _text("text"),
+    Index("ix_observations_latest", "post_id", "method", "id"),
+    comment="what a post looked like at one moment; a new row only when that changed",
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    _id(),
+    _ref("source_id", "sources"),
+    _text("first_post"),
+    _text("last_post"),
+    Column("complete", Boolean, nullable=False),
+    _moment("first_read_at"),
+    _moment("last_read_at"),
+    UniqueConstraint("source_id", "first_post", "last_post"),
+    comment="closed ranges of a source that are proven to have been read",
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    _id(),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("size", BigInteger, nullable=False),
+    _text("media_type"),
+    _text("object_key"),
+    _text("version_id"),
+    _moment("stored_at", now=True),
+    _moment("locked_until"),
+    CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+    comment="bytes in the evidence bucket: uploaded, read back, hashed again, locked",
+)
+
+media_items = Table(
+    "media_items",
+    metadata,
+    _id(),
+    _ref("post_id", "posts"),
+    Column("ordinal", Integer, nullable=False),
+    _text("kind"),
+    _text("address"),
+    _ref("blob_id", "blobs", nullable=True),
+    UniqueConstraint("post_id", "ordinal"),
+    comment="attachments; many may carry the same blob",
+)
+
+# --- faces -------------------------------------------------------------------------------------------------
+
+analyses = Table(
+    "analyses",
+    metadata,
+    _id(),
+    _ref("blob_id", "blobs"),
+    _text("recipe"),
+    _text("engine"),
+    _moment("analyzed_at", now=True),
+    _text("kind"),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("pictures_decoded", BigInteger, nullable=False),
+    Column("pictures_sampled", BigInteger, nullable=False),
+    Column("gaps", Integer, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("shots", JSONB, nullable=False),
+    _text("note", ""),
+    UniqueConstraint("blob_id", "recipe"),
+    comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs",
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    _id(),
+    _ref("analysis_id", "analyses"),
+    Column("ordinal", Integer, nullable=False),
+    Column("shot", Integer, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("faces", JSONB, nullable=False),
+    _text("gate", ""),
+    UniqueConstraint("analysis_id", "ordinal"),
+    comment="one face through one shot; faces are [at_ms, x, y, width, height, score]; gate: why it is not searched",
+)
+
+best_shots = Table(
+    "best_shots",
+    metadata,
+    _id(),
+    _ref("track_id", "tracks"),
+    Column("ordinal", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("box", JSONB, nullable=False),
+    Column("quality", JSONB, nullable=False),
+    _text("crop_key"),
+    UniqueConstraint("track_id", "ordinal"),
+    comment="the pictures of a track that are worth looking at; crops are in the derived bucket",
+)
+
+# --- register ----------------------------------------------------------------------------------------------
+
+persons = Table(
+    "persons",
+    metadata,
+    _id(),
+    Column("register_number", Text, nullable=False, unique=True),
+    Column("names", ARRAY(Text), nullable=False),
+    Column("birth_year", Integer),
+    _text("status"),
+    _moment("added_at", now=True),
+    _moment("changed_at", now=True),
+    comment="the office's list of missing persons",
+)
+
+reference_photos = Table(
+    "reference_photos",
+    metadata,
+    _id(),
+    _ref("person_id", "persons"),
+    _text("sha256"),
+    Column("size", BigInteger, nullable=False),
+    _text("media_type"),
+    _text("object_key"),
+    Column("crop_key", Text),
+    _moment("added_at", now=True),
+    UniqueConstraint("person_id", "sha256"),
+    comment="photos of the register; why one was refused stands in `work`, step enroll",
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    _id(),
+    Column("track_id", BigInteger, ForeignKey("tracks.id"), index=True),
+    Column("photo_id", BigInteger, ForeignKey("reference_photos.id"), index=True),
+    _text("kind"),
+    _text("engine"),
+    Column("quality", Double, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    CheckConstraint("(track_id IS NULL) <> (photo_id IS NULL)", name="one_origin"),
+    UniqueConstraint("track_id", "kind", "engine"),
+    UniqueConstraint("photo_id", "kind", "engine"),
+    comment="embeddings, AES-GCM encrypted one by one with the row's identity as associated data",
+)
+
+candidates = Table(
+    "candidates",
+    metadata,
+    _id(),
+    _ref("track_id", "tracks"),
+    _ref("person_id", "persons"),
+    _ref("photo_id", "reference_photos"),
+    _text("engine"),
+    Column("distance", Double, nullable=False),
+    _text("state"),
+    _moment("created_at", now=True),
+    Column("still_key", Text),
+    Column("clip_key", Text),
+    Column("clip_start_ms", BigInteger),
+    Column("clip_end_ms", BigInteger),
+    UniqueConstraint("track_id", "person_id", "engine"),
+    comment="a (track, person) pair within the review threshold, waiting for people",
+)
+
+# --- work and custody --------------------------------------------------------------------------------------
+
+work = Table(
+    "work",
+    metadata,
+    _id(),
+    _text("step"),
+    Column("subject", BigInteger, nullable=False),
+    _text("recipe", ""),
+    _text("state"),
+    Column("outcome", Text),
+    _text("why", ""),
+    _moment("ready_at", now=True),
+    Column("lease", UUID(as_uuid=True)),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
+    _moment("created_at", now=True),
+    _moment("settled_at", nullable=True),
+    UniqueConstraint("step", "subject", "recipe"),
+    Index("ix_work_ready", "step", "ready_at", "id", postgresql_where=text("state = 'open'")),
+    comment="one row for each item of each step; outcome is the class of the last fault, empty when none",
+)
+
+custody_events = Table(
+    "custody_events",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    _moment("at"),
+    _text("actor"),
+    _text("action"),
+    _text("subject"),
+    Column("detail", JSONB, nullable=False),
+    Column("previous", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    comment="hash chain without gaps; each hash binds the one before it",
+)
+
+# --- people who look ---------------------------------------------------------------------------------------
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    _text("password_hash"),
+    Column("roles", ARRAY(Text), nullable=False),
+    _moment("added_at", now=True),
+    comment="accounts of the review pages; argon2id hashes",
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _ref("user_id", "users"),
+    _moment("expires_at"),
+    comment="one-time links, by the sha256 of their token; a row goes when it is used",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    _ref("user_id", "users"),
+    _moment("expires_at"),
+    comment="signed-in browsers, by the sha256 of their cookie",
+)
