@@ -71,11 +71,7 @@ def work_changes() -> tuple[Change, ...]:
         if rule.counted:
             ends.append(Change(WorkState.OPEN, WorkState.FAILED, f"{fault}, too often"))
     ends.append(Change(WorkState.OPEN, WorkState.QUARANTINED, "its worker died too often"))
-    again = [
-        Change(state, WorkState.OPEN, "asked for again")
-        for state in WorkState
-        if state is not WorkState.OPEN
-    ]
+    again = [Change(state, WorkState.OPEN, "asked for again") for state in WorkState if state is not WorkState.OPEN]
     return (*ends, *again)
 
 

@@ -8,9 +8,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from pydantic import field_validator
 
 
 class Settings(BaseSettings):
@@ -34,8 +33,12 @@ class Settings(BaseSettings):
         title="Object store",
         description="host:port of an S3 server of your own; unset: the embedded one.",
     )
-    s3_access_key: SecretStr | None = Field(None, title="Object store's access key", description="Needed with s3_endpoint.")
-    s3_secret_key: SecretStr | None = Field(None, title="Object store's secret key", description="Needed with s3_endpoint.")
+    s3_access_key: SecretStr | None = Field(
+        None, title="Object store's access key", description="Needed with s3_endpoint."
+    )
+    s3_secret_key: SecretStr | None = Field(
+        None, title="Object store's secret key", description="Needed with s3_endpoint."
+    )
     s3_secure: bool = Field(True, title="Object store over TLS", description="Only turn it off on a private network.")
     bucket_prefix: str = Field(
         "lastseen-",
@@ -122,7 +125,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         30, gt=0, title="Lease", description="A worker that says nothing for so long loses its item to another."
     )
-    transient_limit: int = Field(5, ge=1, title="Tries", description="Clean failures after which an item ends as failed.")
+    transient_limit: int = Field(
+        5, ge=1, title="Tries", description="Clean failures after which an item ends as failed."
+    )
     crash_limit: int = Field(
         10, ge=1, title="Deaths", description="Workers that may die over an item before it is quarantined."
     )
