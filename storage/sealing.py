@@ -1,0 +1,91 @@
+"""Templates are biometric data: each is sealed on its own (AES-256-GCM) with the row's identity as associated data.
+
+A row that is copied over another one does not open.  The key stays outside the database: in the settings, or in a
+file of the data folder that is made once.
+"""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+
+import numpy as np
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from numpy.typing import NDArray
+
+from lastseen.settings import Settings
+
+VERSION = b"\x01"
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+
+class CannotOpen(Exception):
+    """A sealed template does not open: another key, or not the row it was sealed for."""
+
+
+class Sealer:
+    """Seals and opens vectors with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        """`key` is 32 bytes."""
+        self._cipher = AESGCM(key)
+
+    def seal(self, vector: NDArray[np.float32], identity: str) -> bytes:
+        """The vector's float32 little-endian bytes, encrypted for the row named by `identity`."""
+        nonce = os.urandom(NONCE_BYTES)
+        plain = np.ascontiguousarray(vector, dtype="<f4").tobytes()
+        return VERSION + nonce + self._cipher.encrypt(nonce, plain, identity.encode())
+
+    def open(self, sealed: bytes, identity: str) -> NDArray[np.float32]:
+        """The vector again, shape (dimension,).  Raises CannotOpen."""
+        nonce, box = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        if sealed[:1] != VERSION:
+            raise CannotOpen(f"template {identity} was sealed by another version of lastseen")
+        try:
+            plain = self._cipher.decrypt(nonce, box, identity.encode())
+        except InvalidTag as fault:
+            raise CannotOpen(
+                f"template {identity} does not open: restore the key it was sealed with"
+                " (LASTSEEN_TEMPLATE_KEY, or keys/template.key of the data folder)"
+            ) from fault
+        return np.frombuffer(plain, dtype="<f4")
+
+
+def identity(*, track: int | None, photo: int | None, kind: str, engine: str) -> str:
+    """What a template's row is, for the associated data."""
+    origin = f"track:{track}" if photo is None else f"photo:{photo}"
+    return f"template/{origin}/{kind}/{engine}"
+
+
+def sealer(settings: Settings) -> Sealer:
+    """The sealer of this installation.  Raises ValueError when the key in the settings is no key."""
+    if settings.template_key is None:
+        return Sealer(_key_file(settings.data_dir / "keys" / "template.key"))
+    try:
+        key = base64.b64decode(settings.template_key.get_secret_value(), validate=True)
+    except binascii.Error as fault:
+        raise ValueError("LASTSEEN_TEMPLATE_KEY is not base64: make one with `openssl rand -base64 32`") from fault
+    if len(key) != KEY_BYTES:
+        raise ValueError("LASTSEEN_TEMPLATE_KEY must hold 32 bytes: make one with `openssl rand -base64 32`")
+    return Sealer(key)
+
+
+def _key_file(path: Path) -> bytes:
+    """The key in `path`, made there once; of two makers at the same moment, one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(AESGCM.generate_key(KEY_BYTES * 8))
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{path} does not hold a key of 32 bytes: restore it from your backup")
+    return key
