@@ -277,3 +277,23 @@ class Match:
     photo: int
     """row id of the reference photo that was nearest"""
     distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What is searched: one template a row."""
+
+    owners: tuple[int, ...]
+    """row id of the track that each vector belongs to; a track may have several"""
+    vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """What is searched in: one template a row."""
+
+    people: tuple[int, ...]
+    """row id of each vector's person"""
+    photos: tuple[int, ...]
+    """row id of each vector's reference photo"""
+    vectors: Vectors

@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: this room knows no database and no network."""

@@ -294,8 +294,19 @@ work = Table(
     _moment("created_at", now=True),
     _moment("settled_at", nullable=True),
     UniqueConstraint("step", "subject", "recipe"),
-    Index("ix_work_ready", "step", "ready_at", "id", postgresql_where=text("state = 'open'")),
+    Index("ix_work_ready", "step", "recipe", "ready_at", "id", postgresql_where=text("state = 'open'")),
     comment="one row for each item of each step; outcome is the class of the last fault, empty when none",
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _text("outcome"),
+    _text("why"),
+    _moment("refused_at", now=True),
+    comment="input that was refused before it became an item: a source, a register file, one of its rows",
 )
 
 custody_events = Table(

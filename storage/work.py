@@ -6,15 +6,23 @@ that token in the transaction that keeps what was made.  A worker that stalled a
 gone, and its transaction is rolled back.
 """
 
+import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from lastseen.lifecycle import RULES, WorkState
 from lastseen.outcomes import Fault
+
+log = logging.getLogger("lastseen.work")
+
+BEATS_PER_LEASE = 3
+"""two renewals may fail before the lease is lost"""
 
 # Leased means "not ready until the lease ends", so a dead worker's item comes back by itself, behind everything
 # that was ready before.  Attempts are counted here, not at the end: an item that kills its worker never gets there.
@@ -23,7 +31,7 @@ CLAIM = text("""
        SET lease = gen_random_uuid(), ready_at = now() + :lease, attempts = attempts + 1,
            crashes = crashes + (lease IS NOT NULL)::int
      WHERE id = (SELECT id FROM work
-                  WHERE step = :step AND state = 'open' AND ready_at <= now()
+                  WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
                     AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
                   ORDER BY ready_at, id LIMIT 1
                     FOR UPDATE SKIP LOCKED)
@@ -51,17 +59,46 @@ OFFER = text("""
 
 REOPEN = text("""
     UPDATE work SET state = 'open', ready_at = now(), failures = 0, crashes = 0, settled_at = NULL
-     WHERE step = :step AND state = ANY(:states)
+     WHERE step = :step AND recipe = :recipe AND state = ANY(:states)
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
-NEXT_RELEASE = text("""
-    SELECT min(ready_at) - now() AS wait, count(*) AS items FROM work
-     WHERE step = :step AND state = 'open' AND lease IS NOT NULL
+NEXT_READY = text("""
+    SELECT count(*) FROM work
+     WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
+
+RELEASE = text("""
+    SELECT min(ready_at) - now() AS wait, count(*) AS items FROM work
+     WHERE step = :step AND recipe = :recipe AND state = 'open' AND lease IS NOT NULL
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
+
+
+READY = text("""
+    SELECT count(*) FROM work
+     WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
+
+RELEASE = text("UPDATE work SET lease = NULL, ready_at = now() WHERE id = :id AND lease = :token")
 
 
 class LeaseLost(Exception):
     """Another worker holds this item now: roll back whatever was made from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The items of one step that are done by one recipe."""
+
+    step: str
+    recipe: str = ""
+    """how it is done, where there are several ways: an engine, an analysis recipe"""
+    subjects: tuple[int, ...] | None = None
+    """only these; None: all"""
+
+    def values(self) -> dict[str, object]:
+        """Bound into every statement of this file."""
+        subjects = None if self.subjects is None else list(self.subjects)
+        return {"step": self.step, "recipe": self.recipe, "subjects": subjects}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +126,17 @@ class Held:
     """when the first of their leases ends, from now"""
 
 
-def offer(db: Connection, step: str, subjects: Sequence[int], recipe: str = "") -> int:
-    """Put items into a step's queue; those already known there stay as they are.  Returns how many were new."""
-    return db.execute(OFFER, {"step": step, "subjects": list(subjects), "recipe": recipe}).rowcount
+def offer(db: Connection, queue: Queue, subjects: Sequence[int]) -> int:
+    """Put items into a queue; those already known there stay as they are.  Returns how many were new."""
+    return db.execute(OFFER, {**queue.values(), "subjects": list(subjects)}).rowcount
 
 
-def claim(db: Connection, step: str, lease: timedelta, subjects: Sequence[int] | None = None) -> Claim | None:
-    """Take the item that has been ready longest (among `subjects`, if given), or None.
+def claim(db: Connection, queue: Queue, lease: timedelta) -> Claim | None:
+    """Take the item of a queue that has been ready longest, or None.
 
     Call it in a transaction of its own, and commit before the work begins.
     """
-    row = db.execute(CLAIM, {"step": step, "lease": lease, "subjects": _array(subjects)}).mappings().first()
+    row = db.execute(CLAIM, {**queue.values(), "lease": lease}).mappings().first()
     return Claim(**row) if row else None
 
 
@@ -109,9 +146,14 @@ def renew(db: Connection, held: Claim, lease: timedelta) -> None:
         raise LeaseLost(f"{held.step} {held.subject}")
 
 
-def finish(db: Connection, held: Claim) -> None:
+def release(db: Connection, held: Claim) -> None:
+    """Give an item back at once: its worker stops for a reason of its own."""
+    db.execute(RELEASE, {"id": held.id, "token": held.lease})
+
+
+def finish(db: Connection, held: Claim, note: str = "") -> None:
     """Settle as done, in the transaction that keeps what was made.  Raises LeaseLost."""
-    _settle(db, held, WorkState.DONE, None, "", timedelta(), None, 0)
+    _settle(db, held, WorkState.DONE, None, note, timedelta(), None, 0)
 
 
 def fail(
@@ -127,25 +169,56 @@ def fail(
     return state
 
 
-def retire(db: Connection, step: str, limit: int) -> int:
+def retire(db: Connection, queue: Queue, limit: int) -> int:
     """Quarantine the items whose workers died `limit` times.  Returns how many."""
-    return db.execute(RETIRE, {"step": step, "limit": limit}).rowcount
+    return db.execute(RETIRE, {"step": queue.step, "limit": limit}).rowcount
 
 
-def reopen(db: Connection, step: str, states: Sequence[WorkState], subjects: Sequence[int] | None = None) -> int:
+def reopen(db: Connection, queue: Queue, states: Sequence[WorkState]) -> int:
     """Put ended items back into the queue: a new observation is due, or an operator asks.  Returns how many."""
-    values: Mapping[str, object] = {"step": step, "states": list(states), "subjects": _array(subjects)}
-    return db.execute(REOPEN, values).rowcount
+    return db.execute(REOPEN, {**queue.values(), "states": list(states)}).rowcount
 
 
-def held(db: Connection, step: str, subjects: Sequence[int] | None = None) -> Held | None:
-    """Which items of a step are in some worker's hands, or None."""
-    row = db.execute(NEXT_RELEASE, {"step": step, "subjects": _array(subjects)}).one()
+def held(db: Connection, queue: Queue) -> Held | None:
+    """Which items of a queue are in some worker's hands, or None."""
+    row = db.execute(NEXT_RELEASE, queue.values()).one()
     return Held(row.items, max(row.wait, timedelta())) if row.items else None
 
 
-def _array(subjects: Sequence[int] | None) -> list[int] | None:
-    return None if subjects is None else list(subjects)
+def ready(db: Connection, queue: Queue) -> int:
+    """How many items of a queue could be claimed now."""
+    count: int = db.execute(READY, queue.values()).scalar_one()
+    return count
+
+
+class Heartbeat:
+    """Renews a lease in the background for as long as the block runs.
+
+    A lease that is lost meanwhile is only noted here: settling finds out, and nothing is kept.
+    """
+
+    def __init__(self, engine: Engine, held: Claim, lease: timedelta) -> None:
+        self._engine, self._held, self._lease = engine, held, lease
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{held.id}", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._lease.total_seconds() / BEATS_PER_LEASE):
+            try:
+                with self._engine.begin() as db:
+                    renew(db, self._held, self._lease)
+            except LeaseLost:
+                return
+            except DBAPIError as fault:  # the database may be back before the lease ends
+                log.warning("%s %d: the lease was not renewed: %s", self._held.step, self._held.subject, type(fault))
 
 
 def _settle(

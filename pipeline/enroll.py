@@ -1,0 +1,61 @@
+"""Step: one reference photo in, its template out, or the reason why it is refused."""
+
+import hashlib
+from dataclasses import dataclass
+
+from storage.database import Connection
+from storage.objects import DERIVED, REGISTER
+
+from extractors import sandbox
+from lastseen.lifecycle import WorkState
+from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
+from lastseen.records import Enrolment, Rejection
+from pipeline.runner import Bench, Result, Step
+from storage import custody, faces, keys, register, work
+from storage.register import Photo
+from storage.sealing import Sealer
+from storage.work import Claim, Queue
+
+NAME = "enroll"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A photo, and the engine it is made ready for."""
+
+    photo: Photo
+    engine: str
+
+
+def step(engine: str, sealer: Sealer) -> Step[Job, Enrolment]:
+    """Check a reference photo and make its template with the engine of this id."""
+
+    def keep(db: Connection, result: Result[Job, Enrolment]) -> None:
+        for made in result.made:
+            _keep(db, result, made, sealer)
+
+    return Step(NAME, engine, _load, _run, keep)
+
+
+def _load(db: Connection, claim: Claim) -> Job:
+    return Job(register.photo(db, claim.subject), claim.recipe)
+
+
+def _run(job: Job, bench: Bench) -> Outcome[Enrolment]:
+    path = bench.download(REGISTER, job.photo.key, job.photo.sha256)
+    made = sandbox.enroll(path, bench.settings)
+    if isinstance(made, Rejection):
+        return NotDone(Fault(made.fault), made.why)
+    key = keys.photo_crop(job.photo.sha256, job.engine)
+    return Done((made,), (ObjectToStore(DERIVED, key, made.crop, hashlib.sha256(made.crop).hexdigest(), "image/jpeg"),))
+
+
+def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, sealer: Sealer) -> None:
+    photo, engine = result.job.photo, result.job.engine
+    if not register.is_searched(db, photo.id):
+        return  # found or withdrawn while we looked: nothing of the face is kept
+    register.keep_crop(db, photo.id, keys.photo_crop(photo.sha256, engine))
+    faces.keep_photo_template(db, photo.id, engine, made.template, sealer)
+    custody.append(db, result.actor, "derived", f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})
+    work.offer(db, Queue("match_photo", engine), [photo.id])
+    work.reopen(db, Queue("match_photo", engine, (photo.id,)), [WorkState.DONE])

@@ -1,0 +1,73 @@
+"""Step: one candidate in; the moment around its best shot out, re-encoded, the other faces covered."""
+
+import hashlib
+from dataclasses import dataclass
+
+from storage.database import Connection
+from storage.objects import DERIVED, EVIDENCE
+
+from extractors import sandbox
+from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
+from lastseen.records import Moment, MomentWanted, Rejection
+from pipeline.runner import Bench, Result, Step
+from storage import candidates, faces, keys, posts
+from storage.candidates import Place
+from storage.posts import Blob
+from storage.work import Claim
+
+NAME = "illustrate"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where to cut, and whose faces to cover."""
+
+    place: Place
+    number: int
+    """ordinal of the candidate's track in its analysis"""
+    blob: Blob
+    wanted: MomentWanted
+
+
+def step() -> Step[Job, Moment]:
+    """Cut the still and the clip that analysts look at."""
+    return Step(NAME, "", _load, _run, _keep)
+
+
+def _load(db: Connection, claim: Claim) -> Job:
+    place = candidates.place(db, claim.subject)
+    rows = faces.of_analysis(db, place.track)
+    shown = next(row for row in rows if row.track == place.track)
+    others = tuple(row.faces for row in rows if row.track != place.track)
+    wanted = MomentWanted(place.at_ms, shown.faces, others)
+    return Job(place, shown.ordinal, posts.blob(db, place.blob), wanted)
+
+
+def _run(job: Job, bench: Bench) -> Outcome[Moment]:
+    path = bench.download(EVIDENCE, job.blob.key, job.blob.sha256, job.blob.version_id)
+    moment = sandbox.moment(path, job.wanted, bench.settings)
+    if isinstance(moment, Rejection):
+        return NotDone(Fault(moment.fault), moment.why)
+    pictures = [_derived(_still_key(job), moment.still, "image/jpeg")]
+    if moment.clip:
+        pictures.append(_derived(_clip_key(job), moment.clip, "video/mp4"))
+    return Done((moment,), tuple(pictures))
+
+
+def _keep(db: Connection, result: Result[Job, Moment]) -> None:
+    job = result.job
+    for moment in result.made:
+        clip = _clip_key(job) if moment.clip else None
+        candidates.keep_moment(db, job.place.candidate, _still_key(job), clip, moment.start_ms, moment.end_ms)
+
+
+def _derived(key: str, content: bytes, media_type: str) -> ObjectToStore:
+    return ObjectToStore(DERIVED, key, content, hashlib.sha256(content).hexdigest(), media_type)
+
+
+def _still_key(job: Job) -> str:
+    return keys.still(job.place.sha256, job.place.recipe, job.place.at_ms, job.number)
+
+
+def _clip_key(job: Job) -> str:
+    return keys.clip(job.place.sha256, job.place.recipe, job.place.at_ms, job.number)

@@ -1,0 +1,99 @@
+"""Steps: tracks against the register, and a new photo against the kept tracks; candidates out.
+
+No pair is missed: a track and a photo are each committed before their match is offered, and each match reads the
+other side after that.  Whichever of the two is committed last sees the other.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from storage.database import Connection
+
+from lastseen.outcomes import Done, Outcome
+from lastseen.records import Gallery, Match, Probes
+from lastseen.settings import Settings
+from matchers import gallery as matcher
+from pipeline.runner import Bench, Result, Step
+from storage import candidates, custody, faces, work
+from storage.sealing import Sealer
+from storage.work import Claim, Queue
+
+TRACKS = "match_tracks"
+PHOTO = "match_photo"
+
+Matches = Mapping[int, Sequence[Match]]
+"""track -> people near it, nearest first"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is compared with what."""
+
+    subject: str
+    engine: str
+    probes: Probes
+    gallery: Gallery
+
+
+def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
+    """Compare the tracks of one analysis with the whole register."""
+    register = _Register(sealer)
+
+    def load(db: Connection, claim: Claim) -> Job:
+        probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
+        return Job(f"analysis:{claim.subject}", claim.recipe, probes, register.current(db, claim.recipe))
+
+    return Step(TRACKS, engine, load, _search(threshold), _keeper(settings))
+
+
+def photo_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
+    """Compare one reference photo with all kept tracks."""
+
+    def load(db: Connection, claim: Claim) -> Job:
+        photo = faces.gallery(db, claim.recipe, sealer, photo=claim.subject)
+        return Job(f"photo:{claim.subject}", claim.recipe, faces.probes(db, claim.recipe, sealer), photo)
+
+    return Step(PHOTO, engine, load, _search(threshold), _keeper(settings))
+
+
+def _search(threshold: float) -> Callable[[Job, Bench], Outcome[Matches]]:
+    def run(job: Job, bench: Bench) -> Outcome[Matches]:
+        found = matcher.search(job.probes, job.gallery, threshold)
+        pairs = sum(len(people) for people in found.values())
+        return Done(
+            (found,), note=f"{len(set(job.probes.owners))} tracks, {len(job.gallery.people)} photos, {pairs} near"
+        )
+
+    return run
+
+
+def _keeper(settings: Settings) -> Callable[[Connection, Result[Job, Matches]], None]:
+    def keep(db: Connection, result: Result[Job, Matches]) -> None:
+        job = result.job
+        for found in result.made:
+            queued = candidates.keep(db, job.engine, found, settings.people_per_track)
+            work.offer(db, Queue("illustrate"), queued)
+            detail = {
+                "engine": job.engine,
+                "tracks": len(set(job.probes.owners)),
+                "photos": len(job.gallery.people),
+                "near": sum(len(people) for people in found.values()),
+            }
+            custody.append(db, result.actor, "searched", job.subject, detail)
+
+    return keep
+
+
+class _Register:
+    """The register's templates, kept in memory until the register changes."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self._held: dict[str, tuple[object, Gallery]] = {}
+
+    def current(self, db: Connection, engine: str) -> Gallery:
+        version = faces.gallery_version(db, engine)
+        held = self._held.get(engine)
+        if held is None or held[0] != version:
+            held = self._held[engine] = (version, faces.gallery(db, engine, self._sealer))
+        return held[1]

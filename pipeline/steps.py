@@ -1,0 +1,52 @@
+"""All steps, in the order in which work flows through them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from extractors import analysis, faces
+from lastseen.settings import Settings
+from pipeline import analyze, collect, enroll, fetch, illustrate, match
+from pipeline.runner import Step
+from storage.sealing import Sealer
+
+AnyStep = Step[Any, Any]
+"""a step whatever its job is: the runner treats all alike"""
+
+COMMANDS = {
+    "collect": ("collect",),
+    "fetch": ("fetch",),
+    "analyze": ("analyze",),
+    "enroll": ("enroll",),
+    "match": (match.TRACKS, match.PHOTO, "illustrate"),
+}
+"""what a command of this name works off, in the order of `lastseen run`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps as the settings want them."""
+
+    engine: str
+    """id of the engine that analyses and enrolls"""
+    recipe: str
+    by_name: dict[str, AnyStep]
+
+    def of(self, command: str) -> tuple[AnyStep, ...]:
+        """The steps of one command, in order."""
+        return tuple(self.by_name[name] for name in COMMANDS[command])
+
+
+def build(settings: Settings, sealer: Sealer) -> Steps:
+    """Wire the steps.  Raises what `extractors.faces` raises when the engine's weights are missing."""
+    engine, recipe = faces.engine_id(settings.engine), analysis.recipe(settings.engine)
+    threshold = settings.review_threshold or faces.published_threshold(settings.engine)
+    every: tuple[AnyStep, ...] = (
+        collect.step(settings),
+        fetch.step(settings, recipe),
+        analyze.step(recipe, engine, sealer),
+        enroll.step(engine, sealer),
+        match.tracks_step(settings, engine, threshold, sealer),
+        match.photo_step(settings, engine, threshold, sealer),
+        illustrate.step(),
+    )
+    return Steps(engine, recipe, {step.name: step for step in every})

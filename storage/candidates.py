@@ -1,0 +1,131 @@
+"""Candidates: (track, person) pairs within the review threshold, waiting for people."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, text, update
+
+from lastseen.records import Match
+from storage.tables import analyses, best_shots, blobs, candidates, tracks
+
+# A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
+INSERT = text("""
+    INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, state)
+    SELECT :track, persons.id, :photo, :engine, :distance, 'open' FROM persons
+     WHERE persons.id = :person AND persons.status = 'missing' FOR SHARE
+    ON CONFLICT (track_id, person_id, engine) DO UPDATE
+       SET distance = excluded.distance, photo_id = excluded.photo_id,
+           state = CASE candidates.state WHEN 'withdrawn' THEN 'open' ELSE candidates.state END
+     WHERE (excluded.distance, excluded.photo_id) < (candidates.distance, candidates.photo_id)
+        OR candidates.state = 'withdrawn'""")
+
+# Which candidates of a track are queued depends on all of them, never on the order in which they were found.
+RANK = text("""
+    WITH ranked AS (
+        SELECT id, row_number() OVER (PARTITION BY track_id, engine ORDER BY distance, person_id) AS place
+          FROM candidates WHERE track_id = ANY(:tracks) AND state IN ('open', 'displaced'))
+    UPDATE candidates
+       SET state = CASE WHEN ranked.place <= :limit THEN 'open' ELSE 'displaced' END
+      FROM ranked
+     WHERE ranked.id = candidates.id
+       AND candidates.state <> CASE WHEN ranked.place <= :limit THEN 'open' ELSE 'displaced' END""")
+
+LISTED = text("""
+    SELECT candidates.id, persons.register_number AS person, candidates.distance, posts.permalink AS post,
+           blobs.sha256 AS blob, shot.at_ms / 1000.0 AS at_seconds, candidates.state, posts.published_at AS published
+      FROM candidates
+      JOIN persons ON persons.id = candidates.person_id
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN analyses ON analyses.id = tracks.analysis_id
+      JOIN blobs ON blobs.id = analyses.blob_id
+      JOIN LATERAL (SELECT at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
+                     ORDER BY ordinal LIMIT 1) AS shot ON true
+      JOIN LATERAL (SELECT posts.permalink, posts.published_at FROM media_items
+                      JOIN posts ON posts.id = media_items.post_id
+                     WHERE media_items.blob_id = blobs.id
+                     ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS posts ON true
+     ORDER BY candidates.distance, candidates.id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One candidate as the command line shows it."""
+
+    id: int
+    person: str
+    """register number"""
+    distance: float
+    post: str
+    """permalink of the earliest post that carried the blob"""
+    blob: str
+    """sha256"""
+    at_seconds: float
+    """moment of the best shot, on the video's own clock"""
+    state: str
+    published: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a candidate's best shot lies: what is needed to cut the moment around it."""
+
+    candidate: int
+    track: int
+    at_ms: int
+    blob: int
+    sha256: str
+    recipe: str
+
+
+def keep(db: Connection, engine: str, matches: Mapping[int, Sequence[Match]], people_per_track: int) -> Sequence[int]:
+    """Insert the people near each track (row id), queue at most `people_per_track` of each.
+
+    Returns the candidates of these tracks that are queued and have no moment yet.
+    """
+    ids = sorted(matches)
+    db.execute(select(tracks.c.id).where(tracks.c.id.in_(ids)).order_by(tracks.c.id).with_for_update())
+    for track in ids:
+        for match in matches[track]:
+            row = {"person": match.person, "photo": match.photo, "distance": match.distance}
+            db.execute(INSERT, {"track": track, "engine": engine, **row})
+    db.execute(RANK, {"tracks": ids, "limit": people_per_track})
+    waiting = select(candidates.c.id).where(
+        candidates.c.track_id.in_(ids), candidates.c.state == "open", candidates.c.still_key.is_(None)
+    )
+    return db.execute(waiting.order_by(candidates.c.id)).scalars().all()
+
+
+def listed(db: Connection) -> list[Listed]:
+    """All candidates, nearest first."""
+    return [Listed(**{**row, "at_seconds": float(row["at_seconds"])}) for row in db.execute(LISTED).mappings()]
+
+
+def place(db: Connection, candidate: int) -> Place:
+    """Where the candidate's best shot lies."""
+    statement = (
+        select(
+            candidates.c.id.label("candidate"),
+            candidates.c.track_id.label("track"),
+            best_shots.c.at_ms,
+            analyses.c.blob_id.label("blob"),
+            blobs.c.sha256,
+            analyses.c.recipe,
+        )
+        .join(tracks, tracks.c.id == candidates.c.track_id)
+        .join(analyses, analyses.c.id == tracks.c.analysis_id)
+        .join(blobs, blobs.c.id == analyses.c.blob_id)
+        .join(best_shots, best_shots.c.track_id == tracks.c.id)
+        .where(candidates.c.id == candidate)
+        .order_by(best_shots.c.ordinal)
+        .limit(1)
+    )
+    return Place(**db.execute(statement).mappings().one())
+
+
+def keep_moment(
+    db: Connection, candidate: int, still_key: str, clip_key: str | None, start_ms: int, end_ms: int
+) -> None:
+    """Record where the candidate's still and clip lie in the derived bucket."""
+    values = {"still_key": still_key, "clip_key": clip_key, "clip_start_ms": start_ms, "clip_end_ms": end_ms}
+    db.execute(update(candidates).where(candidates.c.id == candidate).values(**values))

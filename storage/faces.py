@@ -1,0 +1,168 @@
+"""What was found in the media: analyses, tracks, best shots, and the sealed templates of tracks and photos."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from lastseen.records import Analysis, Box, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
+from storage.sealing import Sealer, identity
+from storage.tables import analyses, best_shots, persons, reference_photos, templates, tracks
+
+
+@dataclass(frozen=True, slots=True)
+class FacesOfTrack:
+    """A track's detections, to draw or to cover them."""
+
+    track: int
+    ordinal: int
+    faces: tuple[FaceSeen, ...]
+
+
+def keep_analysis(
+    db: Connection,
+    blob: int,
+    recipe: str,
+    engine: str,
+    found: Analysis,
+    crop_keys: Sequence[Sequence[str]],
+    seal: Sealer,
+) -> int:
+    """Insert everything that one analysis found.  `crop_keys`: a row a track, a key a best shot.  Returns its id."""
+    row = {
+        "blob_id": blob,
+        "recipe": recipe,
+        "engine": engine,
+        "kind": found.kind,
+        "width": found.width,
+        "height": found.height,
+        "duration_ms": found.duration_ms,
+        "pictures_decoded": found.pictures_decoded,
+        "pictures_sampled": found.pictures_sampled,
+        "gaps": found.gaps,
+        "complete": found.complete,
+        "shots": [[shot.start_ms, shot.end_ms] for shot in found.shots],
+        "note": found.note,
+    }
+    analysis: int = db.execute(insert(analyses).values(**row).returning(analyses.c.id)).scalar_one()
+    for track, keys in zip(found.tracks, crop_keys, strict=True):
+        _keep_track(db, analysis, engine, track, keys, seal)
+    return analysis
+
+
+def keep_photo_template(db: Connection, photo: int, engine: str, template: Template, seal: Sealer) -> None:
+    """Keep the template of an accepted reference photo."""
+    _keep_template(db, None, photo, engine, template, seal)
+
+
+def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = None) -> Probes:
+    """Templates of all tracks that are searched (of one analysis, if given)."""
+    statement = (
+        select(templates.c.track_id, templates.c.kind, templates.c.sealed)
+        .join(tracks, tracks.c.id == templates.c.track_id)
+        .where(templates.c.engine == engine, tracks.c.gate == "")
+        .order_by(templates.c.id)
+    )
+    if analysis is not None:
+        statement = statement.where(tracks.c.analysis_id == analysis)
+    rows = db.execute(statement).all()
+    names = [identity(track=row.track_id, photo=None, kind=row.kind, engine=engine) for row in rows]
+    vectors = _stack(seal.open(row.sealed, name) for row, name in zip(rows, names, strict=True))
+    return Probes(tuple(row.track_id for row in rows), vectors)
+
+
+def gallery(db: Connection, engine: str, seal: Sealer, photo: int | None = None) -> Gallery:
+    """Templates of all missing people (of one photo, if given)."""
+    statement = (
+        select(templates.c.photo_id, templates.c.kind, templates.c.sealed, reference_photos.c.person_id)
+        .join(reference_photos, reference_photos.c.id == templates.c.photo_id)
+        .join(persons, persons.c.id == reference_photos.c.person_id)
+        .where(templates.c.engine == engine, persons.c.status == PersonStatus.MISSING)
+        .order_by(templates.c.id)
+    )
+    if photo is not None:
+        statement = statement.where(templates.c.photo_id == photo)
+    rows = db.execute(statement).all()
+    names = [identity(track=None, photo=row.photo_id, kind=row.kind, engine=engine) for row in rows]
+    vectors = _stack(seal.open(row.sealed, name) for row, name in zip(rows, names, strict=True))
+    return Gallery(tuple(row.person_id for row in rows), tuple(row.photo_id for row in rows), vectors)
+
+
+def gallery_version(db: Connection, engine: str) -> tuple[int, int, str]:
+    """Changes whenever `gallery` would: the templates' number and newest id, and when a person last changed."""
+    statement = select(func.count(templates.c.id), func.coalesce(func.max(templates.c.id), 0)).where(
+        templates.c.engine == engine, templates.c.photo_id.is_not(None)
+    )
+    count, newest = db.execute(statement).one()
+    changed = db.execute(select(func.max(persons.c.changed_at))).scalar()
+    return count, newest, str(changed)
+
+
+def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:
+    """The detections of `track` and of all other tracks of its analysis."""
+    analysis = select(tracks.c.analysis_id).where(tracks.c.id == track).scalar_subquery()
+    statement = (
+        select(tracks.c.id, tracks.c.ordinal, tracks.c.faces)
+        .where(tracks.c.analysis_id == analysis)
+        .order_by(tracks.c.ordinal)
+    )
+    return [
+        FacesOfTrack(row.id, row.ordinal, tuple(_face(values) for values in row.faces)) for row in db.execute(statement)
+    ]
+
+
+def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: Sequence[str], seal: Sealer) -> None:
+    row = {
+        "analysis_id": analysis,
+        "ordinal": track.ordinal,
+        "shot": track.shot,
+        "start_ms": track.start_ms,
+        "end_ms": track.end_ms,
+        "faces": [_values(face) for face in track.faces],
+        "gate": track.gate,
+    }
+    made: int = db.execute(insert(tracks).values(**row).returning(tracks.c.id)).scalar_one()
+    for shot, key in zip(track.best_shots, keys, strict=True):
+        shot_row = {
+            "track_id": made,
+            "ordinal": shot.ordinal,
+            "at_ms": shot.at_ms,
+            "box": asdict(shot.box),
+            "quality": asdict(shot.quality),
+            "crop_key": key,
+        }
+        db.execute(insert(best_shots).values(**shot_row))
+    for template in track.templates:
+        _keep_template(db, made, None, engine, template, seal)
+
+
+def _keep_template(
+    db: Connection, track: int | None, photo: int | None, engine: str, template: Template, seal: Sealer
+) -> None:
+    name = identity(track=track, photo=photo, kind=template.kind, engine=engine)
+    row = {
+        "track_id": track,
+        "photo_id": photo,
+        "kind": template.kind,
+        "engine": engine,
+        "quality": template.quality,
+        "sealed": seal.seal(np.asarray(template.vector, np.float32), name),
+    }
+    db.execute(upsert(templates).values(**row).on_conflict_do_nothing())
+
+
+def _stack(vectors: "Iterable[np.ndarray[tuple[int], np.dtype[np.float32]]]") -> Vectors:
+    rows = list(vectors)
+    return np.stack(rows).astype(np.float32) if rows else np.empty((0, 0), np.float32)
+
+
+def _values(face: FaceSeen) -> list[float]:
+    box = face.box
+    return [face.at_ms, *(round(value, 2) for value in (box.x, box.y, box.width, box.height)), round(face.score, 4)]
+
+
+def _face(values: Sequence[float]) -> FaceSeen:
+    at_ms, x, y, width, height, score = values
+    return FaceSeen(int(at_ms), Box(x, y, width, height), score)

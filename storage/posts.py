@@ -1,0 +1,221 @@
+"""Posts, what they looked like (observations), their media items, and the blobs these turned out to be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from lastseen.records import FetchedFile, MediaSeen, PostSeen, Source
+from storage.objects import Stored
+from storage.tables import blobs, media_items, observations, posts
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What an observation added."""
+
+    post: int
+    observation: int | None
+    """row id; None when the post looked as it did before"""
+    new_items: tuple[int, ...]
+    """media items that were not known"""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """One attachment, with what is needed to fetch it."""
+
+    id: int
+    post: int
+    platform_post_id: str
+    address: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes in the evidence bucket."""
+
+    id: int
+    sha256: str
+    size: int
+    media_type: str
+    key: str
+    version_id: str
+
+
+def latest_hashes(db: Connection, source: int, post: int | None = None) -> Mapping[tuple[str, str], str]:
+    """For each (platform's post id, method) of a source (of one post), the content hash of its newest observation."""
+    statement = (
+        select(posts.c.platform_post_id, observations.c.method, observations.c.content_hash)
+        .join(observations, observations.c.post_id == posts.c.id)
+        .where(posts.c.source_id == source)
+        .distinct(posts.c.id, observations.c.method)
+        .order_by(posts.c.id, observations.c.method, observations.c.id.desc())
+    )
+    if post is not None:
+        statement = statement.where(posts.c.id == post)
+    return {(row.platform_post_id, row.method): row.content_hash for row in db.execute(statement)}
+
+
+def note(db: Connection, source: Source, seen: PostSeen, raw_sha256: str) -> Noted:
+    """Keep one observation: the post and its media items if they are new, the observation if the post changed."""
+    post = _post(db, source, seen)
+    observation = _observe(db, post, seen, raw_sha256)
+    items = tuple(item for media in seen.media if (item := _item(db, post, media)) is not None)
+    return Noted(post, observation, items)
+
+
+def media_item(db: Connection, item: int) -> MediaItem:
+    """One media item.  Raises sqlalchemy's NoResultFound for an id that does not exist."""
+    statement = (
+        select(
+            media_items.c.id,
+            media_items.c.post_id.label("post"),
+            posts.c.platform_post_id,
+            media_items.c.address,
+            media_items.c.kind,
+        )
+        .join(posts, posts.c.id == media_items.c.post_id)
+        .where(media_items.c.id == item)
+    )
+    return MediaItem(**db.execute(statement).mappings().one())
+
+
+def items_of(db: Connection, source: int | None = None, since: datetime | None = None) -> Sequence[int]:
+    """Ids of the media items of a source, published (or, if that is unknown, first seen) since a moment."""
+    statement = select(media_items.c.id).join(posts, posts.c.id == media_items.c.post_id)
+    if source is not None:
+        statement = statement.where(posts.c.source_id == source)
+    if since is not None:
+        statement = statement.where(_when() >= since)
+    return db.execute(statement.order_by(media_items.c.id)).scalars().all()
+
+
+def keep_blob(
+    db: Connection, item: int, file: FetchedFile, stored: Stored, locked_until: datetime
+) -> tuple[int, bool]:
+    """Record that the bytes are stored, verified and locked, and that `item` carries them.  Returns id, and if new."""
+    made = db.execute(
+        upsert(blobs)
+        .values(
+            sha256=file.sha256,
+            size=file.size,
+            media_type=file.media_type,
+            object_key=stored.key,
+            version_id=stored.version_id,
+            locked_until=locked_until,
+        )
+        .on_conflict_do_nothing(index_elements=["sha256"])
+        .returning(blobs.c.id)
+    ).scalar()
+    blob = (
+        made if made is not None else db.execute(select(blobs.c.id).where(blobs.c.sha256 == file.sha256)).scalar_one()
+    )
+    db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
+    return blob, made is not None
+
+
+def blob(db: Connection, blob_id: int) -> Blob:
+    """One blob by its row id."""
+    return Blob(**db.execute(_blobs().where(blobs.c.id == blob_id)).mappings().one())
+
+
+def every_blob(db: Connection) -> list[Blob]:
+    """All blobs, oldest first."""
+    return [Blob(**row) for row in db.execute(_blobs().order_by(blobs.c.id)).mappings()]
+
+
+def every_raw_record(db: Connection) -> list[tuple[str, str]]:
+    """(key in the evidence bucket, sha256) of each observation's raw record, oldest first."""
+    rows = db.execute(select(observations.c.raw_key, observations.c.raw_sha256).order_by(observations.c.id))
+    return [(row.raw_key, row.raw_sha256) for row in rows]
+
+
+def blobs_of(
+    db: Connection, source: int | None = None, since: datetime | None = None, sha256: str | None = None
+) -> Sequence[int]:
+    """Ids of the blobs that posts of a source carry, published since a moment, or with one hash."""
+    statement = (
+        select(blobs.c.id)
+        .join(media_items, media_items.c.blob_id == blobs.c.id)
+        .join(posts, posts.c.id == media_items.c.post_id)
+        .distinct()
+    )
+    if source is not None:
+        statement = statement.where(posts.c.source_id == source)
+    if since is not None:
+        statement = statement.where(_when() >= since)
+    if sha256 is not None:
+        statement = statement.where(blobs.c.sha256 == sha256)
+    return db.execute(statement.order_by(blobs.c.id)).scalars().all()
+
+
+def _when() -> ColumnElement[datetime]:
+    return func.coalesce(posts.c.published_at, posts.c.first_seen_at)
+
+
+def _blobs() -> Select[tuple[int, str, int, str, str, str]]:
+    return select(
+        blobs.c.id,
+        blobs.c.sha256,
+        blobs.c.size,
+        blobs.c.media_type,
+        blobs.c.object_key.label("key"),
+        blobs.c.version_id,
+    )
+
+
+def _post(db: Connection, source: Source, seen: PostSeen) -> int:
+    statement = upsert(posts).values(
+        source_id=source.id,
+        platform=source.platform,
+        platform_post_id=seen.platform_post_id,
+        permalink=seen.permalink,
+        published_at=seen.published_at,
+        seen=seen.seen,
+        first_seen_at=seen.observed_at,
+        last_seen_at=seen.observed_at,
+    )
+    new = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=["platform", "source_id", "platform_post_id"],
+        set_={
+            "seen": new.seen,
+            "published_at": func.coalesce(posts.c.published_at, new.published_at),
+            "last_seen_at": func.greatest(posts.c.last_seen_at, new.last_seen_at),
+        },
+    )
+    made: int = db.execute(statement.returning(posts.c.id)).scalar_one()
+    return made
+
+
+def _observe(db: Connection, post: int, seen: PostSeen, raw_sha256: str) -> int | None:
+    newest = (
+        select(observations.c.content_hash)
+        .where(observations.c.post_id == post, observations.c.method == seen.method)
+        .order_by(observations.c.id.desc())
+        .limit(1)
+    )
+    if db.execute(newest).scalar() == seen.content_hash:
+        return None
+    row = {
+        "post_id": post,
+        "observed_at": seen.observed_at,
+        "method": seen.method,
+        "seen": seen.seen,
+        "content_hash": seen.content_hash,
+        "raw_key": seen.raw_key,
+        "raw_sha256": raw_sha256,
+        "title": seen.title,
+        "text": seen.text,
+    }
+    made: int = db.execute(insert(observations).values(**row).returning(observations.c.id)).scalar_one()
+    return made
+
+
+def _item(db: Connection, post: int, media: MediaSeen) -> int | None:
+    row = {"post_id": post, "ordinal": media.ordinal, "kind": media.kind, "address": media.address}
+    return db.execute(upsert(media_items).values(**row).on_conflict_do_nothing().returning(media_items.c.id)).scalar()

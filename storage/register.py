@@ -1,0 +1,121 @@
+"""The register: people, their reference photos, and what happens when somebody is found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from lastseen.lifecycle import CandidateState
+from lastseen.records import PersonEntry, PersonStatus
+from storage.tables import candidates, persons, reference_photos, templates
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One reference photo and whose it is."""
+
+    id: int
+    person: int
+    register_number: str
+    sha256: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What importing one entry did."""
+
+    person: int
+    new: bool
+    changed: bool
+
+
+def keep_person(db: Connection, entry: PersonEntry) -> Kept:
+    """Insert an entry, or change the one with its register number; the same entry again changes nothing."""
+    row = {"names": list(entry.names), "birth_year": entry.birth_year, "status": entry.status}
+    held = db.execute(
+        select(persons).where(persons.c.register_number == entry.register_number).with_for_update()
+    ).first()
+    if held is None:
+        made: int = db.execute(
+            insert(persons).values(register_number=entry.register_number, **row).returning(persons.c.id)
+        ).scalar_one()
+        return Kept(made, new=True, changed=False)
+    if (list(held.names), held.birth_year, held.status) == tuple(row.values()):
+        return Kept(held.id, new=False, changed=False)
+    db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
+    if entry.status is not PersonStatus.MISSING:
+        _stop_searching(db, held.id)
+    return Kept(held.id, new=False, changed=True)
+
+
+def keep_photo(db: Connection, person: int, sha256: str, size: int, media_type: str, key: str) -> tuple[int, bool]:
+    """Record a photo that is stored in the register bucket.  Returns its row id, and whether it is new."""
+    row = {"person_id": person, "sha256": sha256, "size": size, "media_type": media_type, "object_key": key}
+    made: int | None = db.execute(
+        upsert(reference_photos).values(**row).on_conflict_do_nothing().returning(reference_photos.c.id)
+    ).scalar()
+    if made is not None:
+        return made, True
+    statement = select(reference_photos.c.id).where(
+        reference_photos.c.person_id == person, reference_photos.c.sha256 == sha256
+    )
+    held: int = db.execute(statement).scalar_one()
+    return held, False
+
+
+def photo(db: Connection, photo_id: int) -> Photo:
+    """One reference photo by its row id."""
+    statement = (
+        select(
+            reference_photos.c.id,
+            reference_photos.c.person_id.label("person"),
+            persons.c.register_number,
+            reference_photos.c.sha256,
+            reference_photos.c.object_key.label("key"),
+        )
+        .join(persons, persons.c.id == reference_photos.c.person_id)
+        .where(reference_photos.c.id == photo_id)
+    )
+    return Photo(**db.execute(statement).mappings().one())
+
+
+def keep_crop(db: Connection, photo_id: int, crop_key: str) -> None:
+    """Record where the face that was cut from a photo lies in the derived bucket."""
+    db.execute(update(reference_photos).where(reference_photos.c.id == photo_id).values(crop_key=crop_key))
+
+
+def photos_to_enroll(db: Connection, engine: str) -> Sequence[int]:
+    """Photos of missing people that have no template of this engine."""
+    done = select(templates.c.photo_id).where(
+        templates.c.photo_id == reference_photos.c.id, templates.c.engine == engine
+    )
+    statement = (
+        select(reference_photos.c.id)
+        .join(persons, persons.c.id == reference_photos.c.person_id)
+        .where(persons.c.status == PersonStatus.MISSING, ~done.exists())
+        .order_by(reference_photos.c.id)
+    )
+    return db.execute(statement).scalars().all()
+
+
+def is_searched(db: Connection, photo_id: int) -> bool:
+    """Whether the photo's person is still missing; holds the person's row until the transaction ends."""
+    statement = (
+        select(persons.c.status)
+        .join(reference_photos, reference_photos.c.person_id == persons.c.id)
+        .where(reference_photos.c.id == photo_id)
+        .with_for_update(read=True, of=persons)
+    )
+    return db.execute(statement).scalar() == PersonStatus.MISSING
+
+
+def _stop_searching(db: Connection, person: int) -> None:
+    """A person who was found, or whose entry was withdrawn: templates go, candidates that wait close."""
+    photos = select(reference_photos.c.id).where(reference_photos.c.person_id == person)
+    db.execute(delete(templates).where(templates.c.photo_id.in_(photos)))
+    waiting = candidates.c.state.in_([CandidateState.OPEN, CandidateState.DISPLACED])
+    db.execute(
+        update(candidates).where(candidates.c.person_id == person, waiting).values(state=CandidateState.WITHDRAWN)
+    )

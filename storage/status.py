@@ -1,0 +1,59 @@
+"""How many of everything there are, and what did not get through."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+BY_STATE = {
+    "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
+    "media_items": """
+        SELECT CASE work.state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'stored' ELSE work.state END AS state, count(*)
+          FROM media_items JOIN work ON work.step = 'fetch' AND work.subject = media_items.id
+         GROUP BY 1""",
+    "analyses": """
+        SELECT CASE state WHEN 'open' THEN 'pending' ELSE state END AS state, count(*)
+          FROM work WHERE step = 'analyze' GROUP BY 1""",
+    "photos": """
+        SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'
+                    ELSE state END AS state, count(*)
+          FROM work WHERE step = 'enroll' GROUP BY 1""",
+    "candidates_by_state": "SELECT state, count(*) FROM candidates GROUP BY state",
+    "outcomes": "SELECT outcome AS state, count(*) FROM work WHERE outcome IS NOT NULL GROUP BY outcome",
+}
+
+TOTALS = {
+    "sources": "SELECT count(*) FROM sources",
+    "blobs": "SELECT count(*) FROM blobs",
+    "tracks": "SELECT count(*) FROM tracks",
+    "people": "SELECT count(*) FROM persons",
+    "candidates": "SELECT count(*) FROM candidates",
+}
+
+TROUBLES = text("""
+    SELECT step, subject, state, outcome, why FROM work
+     WHERE outcome IS NOT NULL ORDER BY coalesce(settled_at, ready_at) DESC, id DESC LIMIT :limit""")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One item that did not get through, or not yet."""
+
+    step: str
+    subject: int
+    state: str
+    outcome: str
+    why: str
+
+
+def counts(db: Connection) -> Mapping[str, object]:
+    """Totals as whole numbers; posts, media items, analyses, photos and outcomes as {state or class: count}."""
+    found: dict[str, object] = {name: db.execute(text(sql)).scalar_one() for name, sql in TOTALS.items()}
+    for name, sql in BY_STATE.items():
+        found[name] = {row.state: row.count for row in db.execute(text(f"{sql} ORDER BY 1"))}
+    return found
+
+
+def troubles(db: Connection, limit: int = 50) -> list[Trouble]:
+    """The newest items with an outcome class, and why."""
+    return [Trouble(**row) for row in db.execute(TROUBLES, {"limit": limit}).mappings()]
