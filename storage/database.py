@@ -1,0 +1,82 @@
+"""The connection to PostgreSQL, and the schema in it."""
+
+import logging
+from pathlib import Path
+
+from psycopg.errors import UndefinedTable
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ProgrammingError
+
+__all__ = ["Connection", "Engine", "SchemaTooNew", "connect", "migrate", "newest_revision"]
+
+log = logging.getLogger(__name__)
+
+DRIVER = "postgresql+psycopg"
+APPLICATION = "lastseen"
+CONNECT_SECONDS = 10
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x6C617374_7365656E
+"""number of the advisory lock ("lastseen" in ASCII)"""
+
+
+class SchemaTooNew(Exception):
+    """The database was migrated by a newer version of this software: install that version."""
+
+
+def connect(url: str) -> Engine:
+    """An engine for a PostgreSQL URL, with whatever driver it names; sessions live in UTC.  Opens no connection yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ValueError("LASTSEEN_DATABASE_URL must begin with postgresql://")
+    options = " ".join(filter(None, (*_asked(parsed.query.get("options")), "-c timezone=UTC")))
+    return create_engine(
+        parsed.set(drivername=DRIVER),
+        pool_pre_ping=True,
+        connect_args={"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS, "options": options},
+    )
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the schema to this software's version.  Returns whether anything had to be done; cheap when not.
+
+    Any number of processes may call it at once.  Raises SchemaTooNew.
+    """
+    newest = newest_revision()
+    with engine.connect() as db:
+        if _revision(db) == newest:
+            return False
+    from alembic import command  # here: half a second that only a migration should take
+    from alembic.config import Config
+
+    with engine.begin() as db:
+        db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        if (found := _revision(db)) == newest:
+            return False
+        if found is not None and found > newest:
+            raise SchemaTooNew(f"the database is at revision {found}, this software knows {newest}: update it")
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.attributes["connection"] = db
+        command.upgrade(config, "head")
+    log.info("migrated the database from %s to %s", found or "nothing", newest)
+    return True
+
+
+def newest_revision() -> str:
+    """The head of the migrations: each file is named `<number>_<what>.py` after its revision."""
+    return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def _asked(option: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return option if isinstance(option, tuple) else (option or "",)
+
+
+def _revision(db: Connection) -> str | None:
+    """What the database says of itself; None for an empty one."""
+    try:
+        with db.begin_nested():
+            return db.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except ProgrammingError as error:
+        if isinstance(error.orig, UndefinedTable):
+            return None
+        raise

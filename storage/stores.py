@@ -1,0 +1,89 @@
+"""Both stores, as the settings have them: servers of the office's own, or the embedded ones."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from lastseen.settings import Settings
+from storage import embedded
+from storage.database import Engine, connect, migrate
+from storage.objects import ObjectStore
+
+
+class Stores:
+    """The database and the object store of one installation."""
+
+    def __init__(self, db: Engine, objects: ObjectStore | None = None) -> None:
+        self.db = db
+        self._objects = objects
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The object store.  Raises RuntimeError if it was not asked for."""
+        if self._objects is None:
+            raise RuntimeError("these stores were opened without the object store")
+        return self._objects
+
+
+@contextmanager
+def open_stores(settings: Settings, *, objects: bool = True) -> Iterator[Stores]:
+    """Have the stores ready: servers running, schema migrated, buckets there.
+
+    `objects=False` leaves the object store out, which is the slower one to start.  Raises
+    `storage.embedded.EmbeddedError`, `storage.database.SchemaTooNew`, `storage.objects.StoreUnavailable`,
+    `storage.objects.LockNotKept`, and ValueError for settings that do not fit together.
+    """
+    database, s3 = _database_outside(settings), _s3_outside(settings)
+    parts = [
+        part
+        for part, needed in (
+            (embedded.Part.DATABASE, database is None),
+            (embedded.Part.OBJECTS, objects and s3 is None),
+        )
+        if needed
+    ]
+    with ExitStack() as stack:
+        if parts:
+            inside = stack.enter_context(embedded.running(settings.data_dir, parts))
+            database = database or inside.database_url
+            s3 = s3 or _S3(inside.s3_endpoint, inside.s3_access_key, inside.s3_secret_key, secure=False)
+        yield _open(stack, settings, database or "", s3 if objects else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _S3:
+    endpoint: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    secure: bool
+
+
+def _open(stack: ExitStack, settings: Settings, database: str, s3: _S3 | None) -> Stores:
+    db = connect(database)
+    stack.callback(db.dispose)
+    migrate(db)
+    if s3 is None:
+        return Stores(db)
+    store = ObjectStore(
+        s3.endpoint, s3.access_key, s3.secret_key, secure=s3.secure, bucket_prefix=settings.bucket_prefix
+    )
+    stack.callback(store.close)
+    store.prepare()
+    return Stores(db, store)
+
+
+def _database_outside(settings: Settings) -> str | None:
+    return settings.database_url.get_secret_value() if settings.database_url else None
+
+
+def _s3_outside(settings: Settings) -> _S3 | None:
+    if settings.s3_endpoint is None:
+        return None
+    if settings.s3_access_key is None or settings.s3_secret_key is None:
+        raise ValueError("LASTSEEN_S3_ENDPOINT needs LASTSEEN_S3_ACCESS_KEY and LASTSEEN_S3_SECRET_KEY beside it")
+    return _S3(
+        settings.s3_endpoint,
+        settings.s3_access_key.get_secret_value(),
+        settings.s3_secret_key.get_secret_value(),
+        secure=settings.s3_secure,
+    )

@@ -1,0 +1,120 @@
+"""What every test may ask for: real servers, one pair for the whole run, and a fresh database of its own."""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from lastseen.settings import Settings
+from storage.database import Engine, connect, migrate
+from storage.embedded import Endpoints, running
+from storage.objects import ObjectStore
+from storage.stores import Stores
+
+TEMPLATE = "template_lastseen"
+SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the tests deaf to the settings of whoever runs them."""
+    config.addinivalue_line("markers", "logs_errors: this test makes the code log at ERROR, and looks at it")
+    for name in [name for name in os.environ if name.startswith("LASTSEEN_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def no_logged_errors(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail a test during which something was logged at ERROR, unless it is marked `logs_errors`."""
+    yield
+    if request.node.get_closest_marker("logs_errors"):
+        return
+    logged = [record for when in ("setup", "call") for record in caplog.get_records(when)]
+    errors = [f"{record.name}: {record.getMessage()}" for record in logged if record.levelno >= logging.ERROR]
+    if errors:
+        pytest.fail("logged as errors:\n" + "\n".join(errors))
+
+
+@pytest.fixture(scope="session")
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """The one embedded pair of this run, with a migrated template database in it."""
+    with running(tmp_path_factory.mktemp("servers") / "data") as started:
+        run_sql(started.database_url, f"CREATE DATABASE {TEMPLATE}")
+        engine = connect(in_database(started.database_url, TEMPLATE))
+        migrate(engine)
+        engine.dispose()
+        yield started
+
+
+@pytest.fixture
+def database_url(endpoints: Endpoints) -> Iterator[str]:
+    """URL of a migrated, empty database that lives for one test."""
+    name = f"test_{secrets.token_hex(6)}"
+    run_sql(endpoints.database_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    yield in_database(endpoints.database_url, name)
+    run_sql(endpoints.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Engine]:
+    """An engine on this test's own database."""
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, endpoints: Endpoints, tmp_path: Path) -> Settings:
+    """Settings that point at this test's own database and buckets, as if they were an office's own servers."""
+    return Settings(
+        _env_file=None,
+        data_dir=tmp_path,
+        database_url=SecretStr(database_url),
+        s3_endpoint=endpoints.s3_endpoint,
+        s3_access_key=SecretStr(endpoints.s3_access_key),
+        s3_secret_key=SecretStr(endpoints.s3_secret_key),
+        s3_secure=False,
+        bucket_prefix=f"t-{secrets.token_hex(6)}-",
+        legal_basis="test",
+        allow_private_addresses=(ip_network("127.0.0.0/8"),),
+    )
+
+
+@pytest.fixture
+def stores(db: Engine, settings: Settings, endpoints: Endpoints) -> Iterator[Stores]:
+    """This test's own database and buckets."""
+    objects = ObjectStore(
+        endpoints.s3_endpoint,
+        endpoints.s3_access_key,
+        endpoints.s3_secret_key,
+        secure=False,
+        bucket_prefix=settings.bucket_prefix,
+    )
+    objects.prepare()
+    yield Stores(db, objects)
+    objects.close()
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """The folder of real photos and videos that is shared beside the project, where there is one."""
+    if not SHARED_MEDIA.is_dir():
+        pytest.skip("the shared media are not beside the project on this machine")
+    return SHARED_MEDIA
+
+
+def in_database(url: str, name: str) -> str:
+    """The same server and role, another database."""
+    return f"{url.rpartition('/')[0]}/{name}"
+
+
+def run_sql(url: str, statement: str) -> None:
+    """Run one statement that refuses to be in a transaction."""
+    engine = connect(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.exec_driver_sql(statement)
+    engine.dispose()
