@@ -85,6 +85,8 @@ class Ended:
     subject: int
     fault: Fault | None
     why: str
+    bug: bool = False
+    """it was lastseen's own fault"""
 
 
 @dataclass(slots=True)
@@ -96,6 +98,8 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     """items that another worker had taken over meanwhile"""
+    bugs: int = 0
+    """of the faults, those that were lastseen's own"""
 
     def count(self, ended: Ended | None) -> None:
         """Add one item."""
@@ -105,6 +109,7 @@ class Tally:
             self.done += 1
         else:
             self.faults[ended.fault] += 1
+            self.bugs += ended.bug
 
     def as_dict(self) -> dict[str, int]:
         """Counts by `done` and by class."""
@@ -219,16 +224,20 @@ class Runner:
                 return Ended(claim.step, claim.subject, None, note)
             case NotDone(fault=fault, why=why, until=until):
                 work.fail(db, claim, fault, why, _rest(fault, claim.failures), until, self.settings.transient_limit)
-                return Ended(claim.step, claim.subject, fault, why)
+                return Ended(claim.step, claim.subject, fault, why, bug=isinstance(outcome, _OurFault))
 
     def _release(self, claim: Claim) -> None:
         with self.stores.db.begin() as db:
             work.release(db, claim)
 
 
-def _our_fault(claim: Claim, fault: Exception) -> NotDone[Made]:
+class _OurFault(NotDone[Made]):
+    """A step raised: a bug of ours, or something from outside that does not fit where it belongs."""
+
+
+def _our_fault(claim: Claim, fault: Exception) -> _OurFault[Made]:
     log.error("%s %d: %s", claim.step, claim.subject, type(fault).__name__, exc_info=fault)
-    return NotDone(Fault.DEFECT, f"a fault of lastseen itself, see the log: {type(fault).__name__}")
+    return _OurFault(Fault.DEFECT, f"a fault of lastseen itself, see the log: {type(fault).__name__}")
 
 
 def _rest(fault: Fault, failures: int) -> timedelta:

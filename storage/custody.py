@@ -48,7 +48,7 @@ class Incident:
 
 
 def canonical(seq: int, at: datetime, actor: str, action: str, subject: str, detail: Mapping[str, object]) -> bytes:
-    """The event's bytes: JSON with sorted keys, no spaces, UTF-8.  Raises TypeError for a float: it has many spellings."""
+    """The event as JSON: sorted keys, no spaces, UTF-8.  Raises TypeError for a float: it has many spellings."""
     _refuse_floats(detail)
     event = {"seq": seq, "at": iso(at), "actor": actor, "action": action, "subject": subject, "detail": detail}
     return json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -100,6 +100,12 @@ def gallery_version(db: Connection, engine: str) -> tuple[int, int, str]:
     return count, newest, str(changed)
 
 
+def analyses_of(db: Connection, blobs: Sequence[int], recipe: str) -> Sequence[int]:
+    """Ids of the analyses of some blobs by one recipe."""
+    statement = select(analyses.c.id).where(analyses.c.blob_id.in_(blobs), analyses.c.recipe == recipe)
+    return db.execute(statement.order_by(analyses.c.id)).scalars().all()
+
+
 def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:
     """The detections of `track` and of all other tracks of its analysis."""
     analysis = select(tracks.c.analysis_id).where(tracks.c.id == track).scalar_subquery()

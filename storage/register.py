@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.lifecycle import CandidateState
+from lastseen.lifecycle import CandidateState, WorkState
 from lastseen.records import PersonEntry, PersonStatus
-from storage.tables import candidates, persons, reference_photos, templates
+from storage.objects import Stored
+from storage.tables import candidates, persons, reference_photos, templates, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,16 @@ class Photo:
     register_number: str
     sha256: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFate:
+    """What became of a photo."""
+
+    name: str
+    """register number and file name"""
+    accepted: bool
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +61,41 @@ def keep_person(db: Connection, entry: PersonEntry) -> Kept:
     return Kept(held.id, new=False, changed=True)
 
 
-def keep_photo(db: Connection, person: int, sha256: str, size: int, media_type: str, key: str) -> tuple[int, bool]:
+def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_type: str) -> tuple[int, bool]:
     """Record a photo that is stored in the register bucket.  Returns its row id, and whether it is new."""
-    row = {"person_id": person, "sha256": sha256, "size": size, "media_type": media_type, "object_key": key}
+    row = {
+        "person_id": person,
+        "file_name": name,
+        "sha256": stored.sha256,
+        "size": stored.size,
+        "media_type": media_type,
+        "object_key": stored.key,
+    }
     made: int | None = db.execute(
         upsert(reference_photos).values(**row).on_conflict_do_nothing().returning(reference_photos.c.id)
     ).scalar()
     if made is not None:
         return made, True
     statement = select(reference_photos.c.id).where(
-        reference_photos.c.person_id == person, reference_photos.c.sha256 == sha256
+        reference_photos.c.person_id == person, reference_photos.c.sha256 == stored.sha256
     )
     held: int = db.execute(statement).scalar_one()
     return held, False
+
+
+def fates(db: Connection, photos: Sequence[int], engine: str) -> list[PhotoFate]:
+    """What became of photos at their check: accepted, or refused and why."""
+    statement = (
+        select(persons.c.register_number, reference_photos.c.file_name, work.c.state, work.c.why)
+        .join(reference_photos, reference_photos.c.person_id == persons.c.id)
+        .join(work, (work.c.subject == reference_photos.c.id) & (work.c.step == "enroll") & (work.c.recipe == engine))
+        .where(reference_photos.c.id.in_(photos))
+        .order_by(reference_photos.c.id)
+    )
+    return [
+        PhotoFate(f"{row.register_number}: {row.file_name}", row.state == WorkState.DONE, row.why)
+        for row in db.execute(statement)
+    ]
 
 
 def photo(db: Connection, photo_id: int) -> Photo:

@@ -19,7 +19,10 @@ BY_STATE = {
                     ELSE state END AS state, count(*)
           FROM work WHERE step = 'enroll' GROUP BY 1""",
     "candidates_by_state": "SELECT state, count(*) FROM candidates GROUP BY state",
-    "outcomes": "SELECT outcome AS state, count(*) FROM work WHERE outcome IS NOT NULL GROUP BY outcome",
+    "outcomes": """
+        SELECT outcome AS state, count(*)
+          FROM (SELECT outcome FROM work WHERE outcome IS NOT NULL UNION ALL SELECT outcome FROM refusals) AS every
+         GROUP BY outcome""",
 }
 
 TOTALS = {
@@ -31,8 +34,12 @@ TOTALS = {
 }
 
 TROUBLES = text("""
-    SELECT step, subject, state, outcome, why FROM work
-     WHERE outcome IS NOT NULL ORDER BY coalesce(settled_at, ready_at) DESC, id DESC LIMIT :limit""")
+    SELECT step, subject, state, outcome, why FROM (
+        SELECT step, subject::text AS subject, state, outcome, why, coalesce(settled_at, ready_at) AS at FROM work
+         WHERE outcome IS NOT NULL
+        UNION ALL
+        SELECT kind, subject, 'refused', outcome, why, refused_at FROM refusals) AS every
+     ORDER BY at DESC, step, subject LIMIT :limit""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,8 @@ class Trouble:
     """One item that did not get through, or not yet."""
 
     step: str
-    subject: int
+    subject: str
+    """row id of the item, or what was refused"""
     state: str
     outcome: str
     why: str

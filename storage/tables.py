@@ -229,6 +229,7 @@ reference_photos = Table(
     metadata,
     _id(),
     _ref("person_id", "persons"),
+    _text("file_name"),
     _text("sha256"),
     Column("size", BigInteger, nullable=False),
     _text("media_type"),

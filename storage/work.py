@@ -62,21 +62,16 @@ REOPEN = text("""
      WHERE step = :step AND recipe = :recipe AND state = ANY(:states)
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
-NEXT_READY = text("""
-    SELECT count(*) FROM work
-     WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
-       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
-
-RELEASE = text("""
+HELD = text("""
     SELECT min(ready_at) - now() AS wait, count(*) AS items FROM work
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND lease IS NOT NULL
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
-
 READY = text("""
-    SELECT count(*) FROM work
+    SELECT subject FROM work
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
-       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
+     ORDER BY ready_at, id""")
 
 RELEASE = text("UPDATE work SET lease = NULL, ready_at = now() WHERE id = :id AND lease = :token")
 
@@ -181,14 +176,13 @@ def reopen(db: Connection, queue: Queue, states: Sequence[WorkState]) -> int:
 
 def held(db: Connection, queue: Queue) -> Held | None:
     """Which items of a queue are in some worker's hands, or None."""
-    row = db.execute(NEXT_RELEASE, queue.values()).one()
+    row = db.execute(HELD, queue.values()).one()
     return Held(row.items, max(row.wait, timedelta())) if row.items else None
 
 
-def ready(db: Connection, queue: Queue) -> int:
-    """How many items of a queue could be claimed now."""
-    count: int = db.execute(READY, queue.values()).scalar_one()
-    return count
+def ready(db: Connection, queue: Queue) -> Sequence[int]:
+    """Subjects of a queue's items that could be claimed now, in the order of their turn."""
+    return db.execute(READY, queue.values()).scalars().all()
 
 
 class Heartbeat:

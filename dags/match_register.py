@@ -1,0 +1,42 @@
+"""
+# Compare faces with the register
+
+Compares new tracks with the whole register and new reference photos with all kept tracks, queues candidates (at most
+five people a track), and cuts the moment that analysts will look at.
+
+- **When it fails**: nothing is queued half; run it again. A template that does not open names the key that is missing.
+- **By hand**: `source`, `since` and `blob` choose whose tracks; `retry` also what did not get through; `dry_run` only
+  logs what is due.
+- **Again**: a pair is queued once, whatever the order of runs.
+"""
+
+from airflow.sdk import dag
+
+from dags import wiring
+
+
+@dag(
+    schedule=(wiring.TRACKS | wiring.REGISTER),
+    catchup=False,
+    max_active_runs=1,
+    default_args=wiring.DEFAULTS,
+    params={
+        "source": wiring.SOURCE,
+        "since": wiring.SINCE,
+        "blob": wiring.BLOB,
+        "retry": wiring.RETRY,
+        "dry_run": wiring.DRY_RUN,
+    },
+    tags=["lastseen", "match"],
+    doc_md=__doc__,
+)
+def match_register() -> None:
+    """Tracks and photos in, candidates out."""
+    wiring.in_order(
+        wiring.step("match", "match_tracks"),
+        wiring.step("match", "match_photo"),
+        wiring.step("match", "illustrate", outlets=[wiring.CANDIDATES]),
+    )
+
+
+match_register()

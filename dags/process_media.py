@@ -1,0 +1,39 @@
+"""
+# Fetch media into the evidence, and find the faces in them
+
+Fetches what the posts carry (hashed, read back, locked), then looks at each new blob in a child process that can reach
+nothing: shots, tracks, best shots, templates.
+
+- **When it fails**: an item that cannot be had or opened ends with its outcome class and reason in `lastseen status`;
+  the others go on. A worker that dies leaves its items to the next one.
+- **By hand**: `source` and `since` choose posts, `blob` one file by its sha256; `retry` also what did not get through;
+  `dry_run` only logs what is due.
+- **Again**: stored media are not fetched again, analysed blobs are not analysed again by the same recipe.
+"""
+
+from airflow.sdk import dag
+
+from dags import wiring
+
+
+@dag(
+    schedule=[wiring.POSTS],
+    catchup=False,
+    max_active_runs=1,
+    default_args=wiring.DEFAULTS,
+    params={
+        "source": wiring.SOURCE,
+        "since": wiring.SINCE,
+        "blob": wiring.BLOB,
+        "retry": wiring.RETRY,
+        "dry_run": wiring.DRY_RUN,
+    },
+    tags=["lastseen", "analyze"],
+    doc_md=__doc__,
+)
+def process_media() -> None:
+    """Media items in, tracks out."""
+    wiring.in_order(wiring.step("fetch", "fetch"), wiring.step("analyze", "analyze", outlets=[wiring.TRACKS]))
+
+
+process_media()

@@ -1,0 +1,68 @@
+"""What the DAGs share: their parameters, and the pair of tasks that every step has (plan, then work batch by batch)."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, Param, get_current_context, task
+from airflow.task.trigger_rule import TriggerRule
+
+OWNER = "lastseen"
+DEFAULTS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 2,
+    "retry_delay": timedelta(minutes=2),
+    "execution_timeout": timedelta(hours=2),
+}
+
+POSTS = Asset("lastseen://posts")
+TRACKS = Asset("lastseen://tracks")
+REGISTER = Asset("lastseen://register")
+CANDIDATES = Asset("lastseen://candidates")
+
+SOURCE = Param(None, type=["null", "integer"], minimum=1, title="Source", description_md="Only this source's id.")
+SINCE = Param(
+    None,
+    type=["null", "string"],
+    format="date",
+    title="Since",
+    description_md="Only posts published (or, if that is unknown, first seen) since this day, UTC.",
+)
+BLOB = Param(
+    None,
+    type=["null", "string"],
+    pattern="^[0-9a-f]{64}$",
+    title="Blob",
+    description_md="Only this blob, by its sha256.",
+)
+RETRY = Param(
+    False, type="boolean", title="Retry", description_md="Also what did not get through before (failed, quarantined)."
+)
+DRY_RUN = Param(False, type="boolean", title="Dry run", description_md="Log what would be done, and do nothing.")
+
+
+def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
+    """Plan and work off one step.  Returns the mapped task, for the next step to follow."""
+
+    @task(task_id=f"plan_{name}", trigger_rule=TriggerRule.NONE_FAILED)
+    def plan() -> list[list[int]]:
+        """Choose what is due, in batches."""
+        from pipeline import tasks
+
+        return tasks.plan(command, name, dict(get_current_context()["params"]))
+
+    @task(task_id=name, outlets=outlets or [])
+    def work(batch: list[int]) -> dict[str, int]:
+        """Work one batch off."""
+        from pipeline import tasks
+
+        return tasks.work(name, batch)
+
+    planned = plan()
+    worked = work.expand(batch=planned)
+    return planned, worked
+
+
+def in_order(*steps: Any) -> None:
+    """Each step's plan waits for the work of the one before."""
+    for (_, before), (after, _) in zip(steps, steps[1:], strict=False):
+        before >> after

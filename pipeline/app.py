@@ -1,0 +1,38 @@
+"""One opened installation: settings, servers, steps and a runner, for a command or an Airflow task."""
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lastseen.settings import Settings
+from pipeline import steps
+from pipeline.runner import Ended, Runner
+from pipeline.steps import Steps
+from storage.sealing import sealer
+from storage.stores import Stores, open_stores
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a job needs."""
+
+    settings: Settings
+    stores: Stores
+    steps: Steps
+    runner: Runner
+    actor: str
+    """who did it, for the custody log: an account of this machine, or Airflow"""
+
+
+def nobody_listens(ended: Ended) -> None:
+    """Progress that is not shown."""
+
+
+@contextmanager
+def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] = nobody_listens) -> Iterator[App]:
+    """Open the stores (starting the embedded servers if they are wanted and not up) and wire the steps."""
+    actor = actor or f"local:{getpass.getuser()}"
+    with open_stores(settings) as stores:
+        wired = steps.build(settings, sealer(settings))
+        yield App(settings, stores, wired, Runner(stores, settings, actor, told), actor)

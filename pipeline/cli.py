@@ -1,0 +1,344 @@
+"""The command `lastseen`: a contract that scripts depend on (docs/commands.md).
+
+Exit status 0 done, 1 something failed (said which), 2 wrong use.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from extractors import sandbox, video_sites
+from lastseen import __version__
+from lastseen.outcomes import Fault
+from lastseen.records import Platform
+from lastseen.settings import Settings, settings
+from pipeline import console, demo, doctor, jobs, processes, register_import
+from pipeline.app import App, open_app
+from pipeline.console import Voice, plain, say
+from pipeline.jobs import NothingSuch, Scope
+from pipeline.observing import NoLegalBasis
+from pipeline.register_files import NotARegister
+from pipeline.runner import Tally
+from storage import candidates, refusals, sources, status, verification
+from storage.stores import open_stores
+
+app = typer.Typer(
+    help="Find people reported missing in open-source video. A person decides; the software never identifies anyone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+source_app = typer.Typer(help="The allow-list: which pages may be watched, and why.", no_args_is_help=True)
+register_app = typer.Typer(help="The register of missing persons.", no_args_is_help=True)
+user_app = typer.Typer(help="Accounts of the review pages.", no_args_is_help=True)
+app.add_typer(source_app, name="source")
+app.add_typer(register_app, name="register")
+app.add_typer(user_app, name="user")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
+OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only posts published since (UTC)."),
+]
+OfBlob = Annotated[str | None, typer.Option("--blob", help="Only this blob (its sha256).")]
+Retry = Annotated[bool, typer.Option("--retry", help="Also what did not get through before.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be worked on, and do nothing.")]
+Port = Annotated[int | None, typer.Option("--port", help="Instead of the port in the settings.", min=0, max=65535)]
+
+
+class WrongUse(Exception):
+    """The command cannot mean what was written; the message says what to do."""
+
+
+# --- the allow-list and the register -----------------------------------------------------------------------
+
+
+@source_app.command("add")
+def source_add(
+    platform: Annotated[Platform, typer.Argument(help="Where it lives.")],
+    address: Annotated[str, typer.Argument(help="The page, playlist or channel to watch.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it may be watched; kept with the source.")],
+) -> None:
+    """Put a source on the allow-list."""
+    if not reason.strip():
+        raise WrongUse("give the reason why this source may be watched: --reason TEXT")
+    if platform is not Platform.VIDEO_SITE:
+        raise WrongUse(f"sources of platform {platform} cannot be read by this version: it reads video_site")
+    current = settings()
+    with open_app(current) as opened:
+        try:
+            video_sites.check_address(address, current)
+        except video_sites.NotAllowed as fault:
+            with opened.stores.db.begin() as db:
+                refusals.keep(db, "source", address, Fault.SKIPPED, str(fault))
+            raise WrongUse(f"{Fault.SKIPPED}: {fault}") from fault
+        with opened.stores.db.begin() as db:
+            refusals.forget(db, "source", address)
+            added = sources.add(db, platform, address, reason.strip(), current.legal_basis, opened.actor)
+    say(f"source {added.source.id} {'added' if added.new else 'is on the list already'}")
+
+
+@source_app.command("list")
+def source_list(as_json: AsJson = False) -> None:
+    """Show the allow-list."""
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        found = sources.every(db)
+    rows = [(source.id, source.platform, source.address, source.reason) for source in found]
+    names = ("id", "platform", "address", "reason")
+    voice = Voice(as_json)
+    voice.show(console.table(f"{len(rows)} sources", names, rows))
+    voice.result({"sources": [dict(zip(names, row, strict=True)) for row in rows]})
+
+
+@register_app.command("import")
+def register_import_(
+    path: Annotated[Path, typer.Argument(help="A CSV with photos, or a folder of PERSON/photo.jpg.")],
+    as_json: AsJson = False,
+) -> None:
+    """Import the register: new and changed entries go in, each photo is checked; the same again changes nothing."""
+    with open_app(settings()) as opened:
+        done = register_import.import_register(opened, path)
+    voice = Voice(as_json)
+    if done.refused:
+        rows = [(refusal.where, refusal.why) for refusal in done.refused]
+        voice.show(console.table(f"{len(rows)} refused", ("what", "why"), rows))
+    refused = [{"what": refusal.where, "why": refusal.why} for refusal in done.refused]
+    voice.result(
+        {**done.counts(), "refused": refused},
+        [
+            f"{done.people} people ({done.new_people} new, {done.changed_people} changed),"
+            f" {done.photos} photos ({done.new_photos} new), {len(done.refused)} refused"
+        ],
+    )
+
+
+@user_app.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="The account's name.")],
+    role: Annotated[list[str], typer.Option("--role", help="analyst, senior, auditor ...; may be given again.")],
+) -> None:
+    """Make an account for the review pages; the password is asked for."""
+    from storage import accounts
+
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        accounts.add_user(db, name, password, role)
+    say(f"account {plain(name)} made")
+
+
+# --- the steps ---------------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    source: OfSource = None,
+    since: Since = None,
+    blob: OfBlob = None,
+    retry: Retry = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """All steps, once: collect, fetch, analyze, enroll, match."""
+    _steps("run", tuple(jobs.COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
+
+
+def _step_command(name: str, summary: str) -> Callable[..., None]:
+    def command(
+        source: OfSource = None,
+        since: Since = None,
+        blob: OfBlob = None,
+        retry: Retry = False,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        _steps(name, (name,), _scope(source, since, blob, retry), dry_run, as_json)
+
+    command.__doc__ = summary
+    app.command(name)(command)
+    return command
+
+
+for _name, _summary in {
+    "collect": "Read the newest posts of the sources.",
+    "fetch": "Fetch the media of posts into the evidence.",
+    "analyze": "Find faces in what was fetched.",
+    "enroll": "Check reference photos and make them ready to be searched.",
+    "match": "Compare faces with the register and queue candidates.",
+}.items():
+    _step_command(_name, _summary)
+
+
+def _scope(source: int | None, since: datetime | None, blob: str | None, retry: bool) -> Scope:
+    return Scope(source, since.replace(tzinfo=UTC) if since else None, blob, retry)
+
+
+def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_json: bool) -> None:
+    with open_app(settings(), told=console.show_end) as opened:
+        if dry_run:
+            _say_what_is_due(opened, parts, scope, as_json)
+            return
+        tallies: list[Tally] = []
+        for part in parts:
+            for tally in jobs.execute(opened, part, scope):
+                console.show_tally(tally)
+                tallies.append(tally)
+        jobs.journal(opened, command, scope, tallies)
+    Voice(as_json).result({tally.step: tally.as_dict() for tally in tallies})
+    bugs = sum(tally.bugs for tally in tallies)
+    if bugs:
+        raise Failed(f"{bugs} items met a fault of lastseen itself: see the log above, and `lastseen status`")
+
+
+def _say_what_is_due(opened: App, parts: Sequence[str], scope: Scope, as_json: bool) -> None:
+    due = {step: list(items) for part in parts for step, items in jobs.due(opened, part, scope).items()}
+    Voice(as_json).result(due, [f"{step}: {len(items)} items would be worked on" for step, items in due.items()])
+
+
+# --- looking -----------------------------------------------------------------------------------------------
+
+
+@app.command("status")
+def status_(as_json: AsJson = False) -> None:
+    """How many of everything there are, what did not get through, and why."""
+    current = settings()
+    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
+        counts, troubles = status.counts(db), status.troubles(db)
+    contained = sandbox.describe(current)
+    voice = Voice(as_json)
+    voice.show(console.table("counts", ("what", "how many"), [(name, _states(value)) for name, value in counts.items()]))
+    if troubles:
+        rows = [(t.step, t.subject, t.state, t.outcome, t.why) for t in troubles]
+        voice.show(console.table("what did not get through", ("step", "item", "state", "outcome", "why"), rows))
+    voice.result({**counts, "sandbox": contained}, [f"hostile media is opened in: {contained}"])
+
+
+def _states(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{count} {name}" for name, count in value.items()) or "none"
+
+
+@app.command("candidates")
+def candidates_(as_json: AsJson = False) -> None:
+    """The candidate matches that wait for people, nearest first."""
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        found = candidates.listed(db)
+    rows = [(c.id, c.person, f"{c.distance:.3f}", f"{c.at_seconds:.1f}", c.state, c.post) for c in found]
+    voice = Voice(as_json)
+    voice.show(console.table(f"{len(rows)} candidates", ("id", "person", "distance", "at second", "state", "post"), rows))
+    voice.result({"candidates": [_candidate(c) for c in found]})
+
+
+def _candidate(listed: candidates.Listed) -> dict[str, object]:
+    return {
+        "id": listed.id,
+        "person": listed.person,
+        "distance": round(listed.distance, 6),
+        "post": listed.post,
+        "blob": listed.blob,
+        "at_seconds": listed.at_seconds,
+        "state": listed.state,
+    }
+
+
+@app.command()
+def verify(as_json: AsJson = False) -> None:
+    """Follow the custody chain, read every piece of evidence again, and name what does not stand."""
+    with open_stores(settings()) as stores, stores.db.begin() as db:
+        report = verification.verify(db, stores.objects)
+    incidents = [{"what": incident.what, "where": incident.where} for incident in report.incidents]
+    Voice(as_json).result(
+        {"ok": report.ok, "objects": report.objects, "events": report.events, "incidents": incidents},
+        [
+            *(f"[red]{plain(incident.where)}[/]: {plain(incident.what)}" for incident in report.incidents),
+            f"{report.objects} objects and {report.events} custody events read, {len(incidents)} incidents",
+        ],
+    )
+    if not report.ok:
+        raise Failed(f"{len(incidents)} incidents: the evidence does not stand as it was recorded")
+
+
+@app.command("doctor")
+def doctor_(as_json: AsJson = False) -> None:
+    """Check every part, with the fix on the same line."""
+    findings = doctor.examine(settings())
+    Voice(as_json).result(
+        {"ok": all(f.ok for f in findings), "parts": [{"part": f.part, "ok": f.ok, "said": f.said} for f in findings]},
+        [f"{'[green]ok[/]  ' if f.ok else '[red]FAIL[/]'} {f.part}: {plain(f.said)}" for f in findings],
+    )
+    if not all(finding.ok for finding in findings):
+        raise Failed(", ".join(finding.part for finding in findings if not finding.ok))
+
+
+@app.command("settings")
+def settings_() -> None:
+    """Every setting with its meaning and its present value; secrets are not shown."""
+    current = settings()
+    for name, info in Settings.model_fields.items():
+        console.out.print(f"[bold]LASTSEEN_{name.upper()}[/] = {plain(str(getattr(current, name)))}")
+        console.out.print(f"    {plain(info.title or '')}. {plain(info.description or '')}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    console.out.print(__version__)
+
+
+# --- serving -----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def review(port: Port = None) -> None:
+    """Serve the analysts' pages; Ctrl-C ends it."""
+    raise typer.Exit(processes.serve_review(port))
+
+
+@app.command()
+def up(port: Port = None) -> None:
+    """Start everything on this machine: embedded servers, Airflow, review; Ctrl-C ends it."""
+    raise typer.Exit(processes.up(settings(), port))
+
+
+@app.command("demo")
+def demo_(
+    serve: Annotated[bool, typer.Option(help="Open the review pages at the end.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """The main job on a clip composed here and now: a video site goes in, candidates come out."""
+    demo.run(serve=serve, voice=Voice(as_json))
+
+
+# --- errors ------------------------------------------------------------------------------------------------
+
+
+class Failed(Exception):
+    """Something did not work; the message says which."""
+
+
+WRONG_USE: tuple[type[Exception], ...] = (WrongUse, NoLegalBasis, NothingSuch)
+
+
+def main() -> None:
+    """Entry point: the only place that turns errors into messages and exit codes."""
+    console.set_up_logging(verbose=False)
+    try:
+        app()
+    except ValidationError as fault:
+        for error in fault.errors():
+            name = "_".join(str(part) for part in error["loc"]).upper()
+            say(f"[red]LASTSEEN_{name}[/]: {plain(error['msg'])}")
+        sys.exit(2)
+    except WRONG_USE as fault:
+        say(f"[red]lastseen:[/] {plain(str(fault))}")
+        sys.exit(2)
+    except (Failed, NotARegister) as fault:
+        say(f"[red]lastseen:[/] {plain(str(fault))}")
+        sys.exit(1)

@@ -1,0 +1,60 @@
+"""What an Airflow task does.  Ids and counts go in and out; the items' state is in our database."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lastseen.settings import settings
+from pipeline import jobs, register_import
+from pipeline.app import open_app
+from pipeline.jobs import Scope
+
+ACTOR = "airflow"
+
+BATCHES = {"collect": 5, "fetch": 10, "analyze": 6, "match_tracks": 100, "match_photo": 20, "illustrate": 20}
+"""items a task: about half a minute of work, since each task costs about a second by itself"""
+
+log = logging.getLogger("lastseen.tasks")
+
+
+def plan(command: str, step: str, params: Mapping[str, object]) -> list[list[int]]:
+    """The batches of one step that are due; none when `dry_run`, which only logs what would be done."""
+    with open_app(settings(), ACTOR) as app:
+        ids = jobs.due(app, command, scope(params))[step]
+    log.info("%s: %d items are due", step, len(ids))
+    if params.get("dry_run"):
+        log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
+        return []
+    size = BATCHES[step]
+    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
+
+
+def work(step: str, batch: Sequence[int]) -> dict[str, int]:
+    """Work one batch off.  Returns counts by `done` and outcome class; each item's fate is in our database."""
+    with open_app(settings(), ACTOR) as app:
+        tally = jobs.batch(app, step, batch)
+        jobs.journal(app, f"airflow {step}", Scope(), [tally])
+    log.info("%s: %s", step, tally.as_dict())
+    return tally.as_dict()
+
+
+def import_register(params: Mapping[str, object]) -> dict[str, int]:
+    """Import the register at the path that the parameters name.  Returns counts."""
+    path = Path(str(params["path"]))
+    if params.get("dry_run"):
+        return register_import.preview(path)
+    with open_app(settings(), ACTOR) as app:
+        done = register_import.import_register(app, path)
+    return done.counts()
+
+
+def scope(params: Mapping[str, object]) -> Scope:
+    """The scope that a manual run's parameters mean."""
+    since, source, blob = params.get("since"), params.get("source"), params.get("blob")
+    return Scope(
+        source=int(str(source)) if source else None,
+        since=datetime.fromisoformat(str(since)).replace(tzinfo=UTC) if since else None,
+        blob=str(blob) if blob else None,
+        retry=bool(params.get("retry")),
+    )
