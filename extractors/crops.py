@@ -1,0 +1,68 @@
+"""The derivatives that people see: re-encoded, with every other face made unrecognisable."""
+
+import io
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from lastseen.records import Box, Pixels
+
+CROP_TIMES: Final = 2.2
+"""how much wider than the face its crop is: hair, neck and shoulders help people to recognise"""
+CROP_SIDE: Final = 320
+"""pixels, at most; a crop is for a screen, the evidence is the original"""
+JPEG_QUALITY: Final = 88
+HIDDEN_TIMES: Final = 1.6
+"""how much wider than the face the hidden patch is: detectors frame the features, not hair and chin"""
+HIDDEN_CELLS: Final = 6
+"""patches are averaged to 6 x 6 cells first: nothing of a face can be won back from that, unlike from a blur"""
+
+
+def face_crop(pixels: Pixels, box: Box, others: Iterable[Box] = ()) -> bytes:
+    """JPEG of the face with its surroundings, the others hidden; at most 320 px a side."""
+    hidden = hide(pixels, others, keep=box)
+    left, top, right, bottom = _within(scaled(box, CROP_TIMES), pixels)
+    return jpeg(hidden[top:bottom, left:right], CROP_SIDE)
+
+
+def hide(pixels: Pixels, others: Iterable[Box], keep: Box | None = None) -> Pixels:
+    """A copy with the faces in `others` hidden; where a patch would cover `keep`, that face stays visible."""
+    copy = pixels.copy()
+    for box in others:
+        left, top, right, bottom = _within(scaled(box, HIDDEN_TIMES), pixels)
+        if right > left and bottom > top:
+            copy[top:bottom, left:right] = _averaged(copy[top:bottom, left:right])
+    if keep is not None:
+        left, top, right, bottom = _within(keep, pixels)
+        copy[top:bottom, left:right] = pixels[top:bottom, left:right]
+    return copy
+
+
+def jpeg(pixels: Pixels, longest_side: int) -> bytes:
+    """The picture as JPEG, shrunk if it is larger; carries no metadata."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
+
+
+def scaled(box: Box, times: float) -> Box:
+    """The same middle, `times` as wide and high."""
+    width, height = box.width * times, box.height * times
+    return Box(box.x - (width - box.width) / 2, box.y - (height - box.height) / 2, width, height)
+
+
+def _within(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
+    height, width = pixels.shape[:2]
+    left, right = np.clip((round(box.x), round(box.x + box.width)), 0, width)
+    top, bottom = np.clip((round(box.y), round(box.y + box.height)), 0, height)
+    return int(left), int(top), int(right), int(bottom)
+
+
+def _averaged(patch: Pixels) -> Pixels:
+    image = Image.fromarray(patch)
+    cells = image.resize((HIDDEN_CELLS, HIDDEN_CELLS), Image.Resampling.BOX)
+    return np.asarray(cells.resize(image.size, Image.Resampling.BICUBIC), np.uint8)

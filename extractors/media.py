@@ -1,0 +1,192 @@
+"""Open one file of unknown making as a still picture or a video, or say why not.  Sandboxed child only.
+
+Containers, protocols, picture formats and codecs are allow-listed.  FFmpeg is given an open file and no protocol
+at all, so nothing that the file names can be opened (an `ffconcat` text saved as .mp4 would decode its sibling).
+What is known from the header is held against the limits before anything is decoded.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Final
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from lastseen.outcomes import Fault
+from lastseen.records import Pixels
+from lastseen.settings import Settings
+
+CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,gif,mp3,wav,flac"
+CODECS: Final = frozenset(
+    ["h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "h263", "flv1", "msmpeg4v2", "msmpeg4v3"]
+    + ["wmv1", "wmv2", "wmv3", "vc1", "theora", "mjpeg", "gif"]
+)
+PICTURE_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+
+MAX_STREAMS: Final = 32
+"""of one container; films with many languages stay below, files made to exhaust memory do not"""
+NO_PROTOCOL: Final = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost."""
+
+    max_megapixels: int
+    max_duration_seconds: int
+    deadline_seconds: float
+    memory_mib: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those of this installation."""
+        return cls(
+            settings.max_megapixels,
+            settings.max_duration_seconds,
+            float(settings.analyze_deadline_seconds),
+            settings.analyze_memory_mib,
+        )
+
+    def check_size(self, width: int, height: int) -> None:
+        """Raises Unfit if a picture of this size is over the limit, naming the setting."""
+        if width * height > self.max_megapixels * 1_000_000:
+            raise Unfit(
+                Fault.SKIPPED,
+                f"a picture of {width} x {height} is over the limit of {self.max_megapixels} megapixels "
+                "(LASTSEEN_MAX_MEGAPIXELS)",
+            )
+
+    def check_duration(self, seconds: Fraction) -> None:
+        """Raises Unfit if a video of this length is over the limit, naming the setting."""
+        if seconds > self.max_duration_seconds:
+            raise Unfit(
+                Fault.SKIPPED,
+                f"a video of {float(seconds):.0f} s is over the limit of {self.max_duration_seconds} s "
+                "(LASTSEEN_MAX_DURATION_SECONDS)",
+            )
+
+
+class Unfit(Exception):
+    """This file gives nothing; `fault` and `why` go into the verdict."""
+
+    def __init__(self, fault: Fault, why: str) -> None:
+        super().__init__(why)
+        self.fault = fault
+        self.why = why
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Still:
+    """A still picture, decoded and turned upright."""
+
+    pixels: Pixels
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Video:
+    """A video whose first stream of moving pictures may be decoded."""
+
+    container: InputContainer
+    stream: VideoStream
+    stated: Fraction | None
+    """seconds that the file says it lasts"""
+
+
+@contextmanager
+def open_media(path: Path, limits: Limits) -> Iterator[Still | Video]:
+    """Open a picture or a video within the limits.  Raises Unfit; OSError if the file itself cannot be read."""
+    if path.stat().st_size == 0:
+        raise Unfit(Fault.DEFECT, "the file is empty (0 bytes)")
+    with ExitStack() as stack:
+        opened = stack.enter_context(path.open("rb"))
+        yield _still(opened, limits) or _video(opened, limits, stack)
+
+
+def open_still(path: Path, limits: Limits) -> Still:
+    """Open a still picture; the first picture of an animation.  Raises Unfit and OSError."""
+    if path.stat().st_size == 0:
+        raise Unfit(Fault.DEFECT, "the file is empty (0 bytes)")
+    with path.open("rb") as opened:
+        still = _still(opened, limits, animations=True)
+    if still is None:
+        raise Unfit(Fault.DEFECT, f"not a picture in a known format ({', '.join(PICTURE_FORMATS)})")
+    return still
+
+
+def _still(opened: IO[bytes], limits: Limits, *, animations: bool = False) -> Still | None:
+    """The picture, or None if this is not one (or is an animation that FFmpeg reads)."""
+    Image.MAX_IMAGE_PIXELS = None  # the header's size is checked below, before decoding, with a better message
+    try:
+        with Image.open(opened, formats=PICTURE_FORMATS) as image:
+            limits.check_size(*image.size)
+            frames = getattr(image, "n_frames", 1)
+            if image.format == "GIF" and frames > 1 and not animations:
+                return None
+            note = f"the first of {frames} pictures of an animation" if frames > 1 and image.format != "MPO" else ""
+            return Still(_upright(image), note)
+    except UnidentifiedImageError:
+        return None
+    except (OSError, SyntaxError, ValueError, EOFError) as fault:  # what Pillow's decoders raise on damage
+        raise Unfit(Fault.DEFECT, f"a damaged picture: {fault}") from fault
+    finally:
+        opened.seek(0)
+
+
+def _upright(image: Image.Image) -> Pixels:
+    """Decoded, turned as its EXIF says, on white where it is transparent."""
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
+        layered = turned.convert("RGBA")
+        ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+        turned = Image.alpha_composite(ground, layered)
+    if turned.mode.startswith("I;16") or turned.mode in ("I", "F"):
+        raise Unfit(Fault.SKIPPED, f"a picture with {turned.mode} pixels: only 8 bits a channel are read")
+    return np.asarray(turned.convert("RGB"), np.uint8)
+
+
+def _video(opened: IO[bytes], limits: Limits, stack: ExitStack) -> Video:
+    options = {
+        "format_whitelist": CONTAINERS,
+        "protocol_whitelist": NO_PROTOCOL,
+        "max_streams": str(MAX_STREAMS),
+    }
+    try:
+        container = av.open(opened, mode="r", options=options, metadata_errors="ignore")
+    except av.error.FFmpegError as fault:
+        raise Unfit(Fault.DEFECT, f"neither a video nor a picture in a known format ({fault.strerror})") from fault
+    stack.callback(container.close)
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        if container.streams.audio:
+            raise Unfit(Fault.SKIPPED, "it has sound only, no pictures")
+        raise Unfit(Fault.DEFECT, "it has no video stream")
+    stream = streams[0]
+    _check_stream(stream, limits)
+    stated = _stated(container, stream)
+    if stated is not None:
+        limits.check_duration(stated)
+    return Video(container, stream, stated)
+
+
+def _check_stream(stream: VideoStream, limits: Limits) -> None:
+    codec = stream.codec_context.codec.canonical_name
+    if codec not in CODECS:
+        raise Unfit(Fault.SKIPPED, f"video codec {codec!r} is not on the allow-list")
+    limits.check_size(stream.codec_context.width, stream.codec_context.height)
+    stream.codec_context.options = {"max_pixels": str(limits.max_megapixels * 1_000_000)}
+    # One thread: decoding takes a tenth of the time of an analysis, and as many children run as there are cores.
+    stream.codec_context.thread_count = 1
+
+
+def _stated(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return Fraction(stream.duration * stream.time_base)
+    return Fraction(container.duration, 1_000_000) if container.duration else None

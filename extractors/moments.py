@@ -1,0 +1,173 @@
+"""The seconds around a best shot, re-encoded for the people who look at them, every other face hidden.
+
+What analysts see is always a derivative: the bytes that strangers published are opened in the sandbox only.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from extractors.crops import hide, jpeg
+from extractors.frames import Lost, decode
+from extractors.media import Limits, Still, Unfit, Video, open_media
+from extractors.tracks import milliseconds
+from lastseen.outcomes import Fault
+from lastseen.records import Box, FaceSeen, Moment, Pixels, Rejection
+
+AROUND_MS: Final = 2000
+"""before and after: enough to see how somebody moves"""
+CLIP_WIDTH: Final = 640
+STILL_SIDE: Final = 1280
+FASTEST_MS: Final = 30
+"""between two pictures of a clip: 30 a second are enough for any eye"""
+LINGERS_MS: Final = 500
+"""how long a face is hidden before and after it was seen: one step of sampling"""
+CLIP_CLOCK: Final = Fraction(1, 1000)
+CRF: Final = "23"
+"""x264's constant quality: its own default"""
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRequest:
+    """Which face, at which moment, among which others."""
+
+    at_ms: int
+    face: tuple[FaceSeen, ...]
+    """of the track that is shown"""
+    others: tuple[tuple[FaceSeen, ...], ...]
+    """of every other track of the same file"""
+
+
+def cut_moment(path: Path, request: MomentRequest, limits: Limits, workspace: Path) -> Moment | Rejection:
+    """A clip from two seconds before to two after, and a still.  A picture gives a still only.
+
+    `workspace` is a private folder: the clip's index is moved to its front there.  Raises OSError if the file
+    cannot be read.
+    """
+    try:
+        with open_media(path, limits) as media:
+            if isinstance(media, Still):
+                return Moment(b"", _still(media.pixels, request), 0, 0)
+            return _cut(media, request, limits, workspace / "moment.mp4")
+    except Unfit as unfit:
+        return Rejection(unfit.fault, unfit.why)
+
+
+def place_at(faces: Sequence[FaceSeen], at_ms: int) -> Box | None:
+    """Where a tracked face is at a moment: between two sightings in proportion, a little beyond its first and last."""
+    if not faces or not faces[0].at_ms - LINGERS_MS <= at_ms <= faces[-1].at_ms + LINGERS_MS:
+        return None
+    after = bisect_right([face.at_ms for face in faces], at_ms)
+    if after == 0 or after == len(faces):
+        return faces[min(after, len(faces) - 1)].box
+    left, right = faces[after - 1], faces[after]
+    part = (at_ms - left.at_ms) / (right.at_ms - left.at_ms)
+    return Box(
+        left.box.x + (right.box.x - left.box.x) * part,
+        left.box.y + (right.box.y - left.box.y) * part,
+        left.box.width + (right.box.width - left.box.width) * part,
+        left.box.height + (right.box.height - left.box.height) * part,
+    )
+
+
+def hidden_at(request: MomentRequest, at_ms: int, pixels: Pixels, scale: float = 1.0) -> Pixels:
+    """The picture with the other faces hidden; boxes are multiplied by `scale` first."""
+    places = [place_at(faces, at_ms) for faces in request.others]
+    keep = place_at(request.face, at_ms)
+    return hide(
+        pixels,
+        [_times(place, scale) for place in places if place is not None],
+        keep=None if keep is None else _times(keep, scale),
+    )
+
+
+def _still(pixels: Pixels, request: MomentRequest) -> bytes:
+    return jpeg(hidden_at(request, request.at_ms, pixels), STILL_SIDE)
+
+
+def _cut(video: Video, request: MomentRequest, limits: Limits, target: Path) -> Moment:
+    start, end = request.at_ms - AROUND_MS, request.at_ms + AROUND_MS
+    still, first, last, wrote = b"", None, start, -FASTEST_MS
+    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        stream: VideoStream | None = None
+        for frame, at_ms in _between(video, start, end, limits):
+            if not still and at_ms >= request.at_ms:
+                still = _still(_shown(frame, None), request)
+            first = at_ms if first is None else first
+            if at_ms - first - wrote < FASTEST_MS:
+                continue
+            wrote, last = at_ms - first, at_ms
+            stream = _write(out, stream, frame, at_ms - first, request, at_ms)
+        if stream is None or first is None:
+            raise Unfit(Fault.DEFECT, f"no picture could be decoded around {request.at_ms} ms")
+        out.mux(stream.encode(None))
+    if not still:
+        raise Unfit(Fault.DEFECT, f"the picture at {request.at_ms} ms could not be decoded")
+    return Moment(target.read_bytes(), still, first, last)
+
+
+def _between(video: Video, start_ms: int, end_ms: int, limits: Limits) -> Iterator[tuple[VideoFrame, int]]:
+    base = video.stream.time_base
+    if base is not None and start_ms > 0:
+        video.container.seek(int(Fraction(start_ms, 1000) / base), stream=video.stream, backward=True)
+    for frame in decode(video):
+        if isinstance(frame, Lost):
+            continue
+        limits.check_size(frame.width, frame.height)
+        at_ms = milliseconds(Fraction(frame.pts or 0) * Fraction(frame.time_base or 0))
+        if at_ms > end_ms:
+            return
+        if at_ms >= start_ms:
+            yield frame, at_ms
+
+
+def _write(
+    out: OutputContainer,
+    stream: VideoStream | None,
+    frame: VideoFrame,
+    pts: int,
+    request: MomentRequest,
+    at_ms: int,
+) -> VideoStream:
+    pixels = _shown(frame, CLIP_WIDTH)
+    if stream is None:
+        stream = _stream(out, pixels)
+    full_width = frame.height if round(frame.rotation / 90) % 2 else frame.width
+    hidden = hidden_at(request, at_ms, pixels, pixels.shape[1] / full_width)
+    picture = VideoFrame.from_ndarray(np.ascontiguousarray(hidden[: stream.height, : stream.width]), format="rgb24")
+    picture.pts, picture.time_base = pts, CLIP_CLOCK
+    out.mux(stream.encode(picture))
+    return stream
+
+
+def _stream(out: OutputContainer, pixels: Pixels) -> VideoStream:
+    height, width = pixels.shape[:2]
+    stream = out.add_stream("libx264", rate=30, options={"crf": CRF, "preset": "veryfast"})
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.codec_context.time_base = stream.time_base = CLIP_CLOCK
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _shown(frame: VideoFrame, widest: int | None) -> Pixels:
+    """RGB as shown; shrunk to `widest`, with even sides as yuv420p needs them."""
+    turned = bool(round(frame.rotation / 90) % 2)
+    width, height = frame.width, frame.height
+    if widest is not None:
+        scale = min(1.0, widest / (height if turned else width))
+        width, height = max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
+    pixels = np.asarray(frame.reformat(width, height, format="rgb24").to_ndarray(), np.uint8)
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _times(box: Box, scale: float) -> Box:
+    return Box(box.x * scale, box.y * scale, box.width * scale, box.height * scale)
