@@ -18,15 +18,14 @@ from pathlib import Path
 from time import sleep
 from typing import Generic, TypeVar
 
-from storage.database import UNAVAILABLE, Connection
-from storage.objects import EVIDENCE, Stored, StoreUnavailable
-from storage.stores import Stores
-
 from lastseen.clock import utcnow
 from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.settings import Settings
 from storage import work
+from storage.database import UNAVAILABLE, Connection
+from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
+from storage.stores import Stores
 from storage.work import Claim, Heartbeat, LeaseLost, Queue
 
 Job = TypeVar("Job")
@@ -47,7 +46,8 @@ class Bench:
     def download(self, bucket: str, key: str, sha256: str, version_id: str | None = None) -> Path:
         """The object as a file, hashed again on its way.  Raises storage.objects.Corrupted."""
         path = self.scratch / "media"
-        self.stores.objects.download_verified(bucket, key, path, sha256, version_id)
+        if self.stores.objects.download(bucket, key, path, version_id) != sha256:
+            raise Corrupted(f"{bucket}/{key} is not what was stored there")
         return path
 
 
@@ -204,6 +204,9 @@ class Runner:
             return outcome, self._store(outcome)
         except StoreUnavailable as fault:
             return NotDone(Fault.TRANSIENT, f"the object store did not answer: {fault}"), {}
+        except (Corrupted, ObjectMissing) as fault:
+            log.error("%s %d: %s", claim.step, claim.subject, fault)  # noqa: TRY400  the message is all there is to say
+            return _OurFault(Fault.DEFECT, f"incident, run `lastseen verify`: {fault}"), {}
         except Exception as fault:  # noqa: BLE001  our own bug: the item is quarantined and the others go on
             return _our_fault(claim, fault), {}
 

@@ -5,9 +5,22 @@ from pathlib import Path
 
 from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
-__all__ = ["Connection", "Engine", "SchemaTooNew", "connect", "migrate", "newest_revision"]
+__all__ = [
+    "UNAVAILABLE",
+    "Connection",
+    "Engine",
+    "SchemaTooNew",
+    "connect",
+    "ensure_database",
+    "migrate",
+    "newest_revision",
+    "with_driver",
+]
+
+UNAVAILABLE = (OperationalError, InterfaceError)
+"""what the driver raises when the server is away: the same statement may pass after a rest"""
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +73,25 @@ def migrate(engine: Engine) -> bool:
         command.upgrade(config, "head")
     log.info("migrated the database from %s to %s", found or "nothing", newest)
     return True
+
+
+def ensure_database(url: str, name: str) -> str:
+    """Another database on the same server, made if it is not there.  Returns its URL, password included."""
+    there = make_url(url).set(database=name).render_as_string(hide_password=False)
+    engine = connect(url)
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+            known = db.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).first()
+            if known is None:
+                db.execute(text(f"CREATE DATABASE {db.dialect.identifier_preparer.quote(name)}"))
+    finally:
+        engine.dispose()
+    return there
+
+
+def with_driver(url: str, driver: str) -> str:
+    """The same URL for another driver, e.g. `postgresql+asyncpg`; password included."""
+    return make_url(url).set(drivername=driver).render_as_string(hide_password=False)
 
 
 def newest_revision() -> str:

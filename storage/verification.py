@@ -1,0 +1,80 @@
+"""Does the evidence still stand?  The chain is followed; every object that it speaks of is read and hashed again."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from storage import custody, posts
+from storage.custody import Incident
+from storage.objects import EVIDENCE, ObjectMissing, ObjectStore
+
+WITNESSED = ("stored", "collected")
+"""actions whose events name an object that must be there"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was read, and what did not stand."""
+
+    objects: int
+    events: int
+    incidents: tuple[Incident, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found wrong."""
+        return not self.incidents
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """An object that a row speaks of."""
+
+    where: str
+    key: str
+    sha256: str
+    version_id: str | None
+    action: str
+    """the custody event that must stand beside it"""
+
+
+def verify(db: Connection, objects: ObjectStore) -> Report:
+    """Read everything again.  Raises storage.objects.StoreUnavailable when the store does not answer."""
+    incidents: list[Incident] = []
+    told: dict[tuple[str, str], str] = {}
+    events = 0
+    for link in custody.check(custody.events(db)):
+        if isinstance(link, Incident):
+            incidents.append(link)
+            continue
+        events += 1
+        if link.action in WITNESSED:
+            told[link.action, str(link.detail.get("key"))] = str(link.detail.get("sha256"))
+    expected = list(_expected(db))
+    for item in expected:
+        if told.pop((item.action, item.key), None) != item.sha256:
+            incidents.append(Incident(f"the custody log does not say that it was {item.action}", item.where))
+        incidents += _damage(item, objects)
+    incidents += [Incident(f"it was {action}, but its row is gone", key) for action, key in told]
+    return Report(len(expected), events, tuple(incidents))
+
+
+def _expected(db: Connection) -> Iterator[_Expected]:
+    for blob in posts.every_blob(db):
+        yield _Expected(f"blob {blob.sha256}", blob.key, blob.sha256, blob.version_id, "stored")
+    for key, sha256 in posts.every_raw_record(db):
+        yield _Expected(f"raw record {key}", key, sha256, None, "collected")
+
+
+def _damage(item: _Expected, objects: ObjectStore) -> Iterator[Incident]:
+    digest = hashlib.sha256()
+    try:
+        for chunk in objects.open(EVIDENCE, item.key, item.version_id):
+            digest.update(chunk)
+    except ObjectMissing:
+        yield Incident("the object is missing", item.where)
+        return
+    if digest.hexdigest() != item.sha256:
+        yield Incident("the object's bytes are not what was stored", item.where)

@@ -1,0 +1,34 @@
+"""200 SIGKILLs over 300 items: none lost, none done twice."""
+
+import subprocess
+import sys
+
+from sqlalchemy import text
+
+from storage import work
+from storage.database import Engine
+from storage.work import Queue
+
+ITEMS = 300
+KILLS = 200
+
+
+def test_killed_workers_lose_nothing_and_do_nothing_twice(db: Engine, database_url: str) -> None:
+    with db.begin() as connection:
+        connection.execute(text("CREATE TABLE effects (item bigint)"))
+        work.offer(connection, Queue("killed"), range(ITEMS))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.pipeline.killing", database_url, str(KILLS)],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=300,
+        text=True,
+    )
+    assert int(done.stdout) == KILLS, "all workers were killed while there was work left"
+    with db.begin() as connection:
+        effects = connection.execute(text("SELECT item FROM effects ORDER BY item")).scalars().all()
+        states = connection.execute(text("SELECT DISTINCT state FROM work")).scalars().all()
+        crashes = connection.execute(text("SELECT sum(crashes) FROM work")).scalar_one()
+    assert effects == list(range(ITEMS))
+    assert states == ["done"]
+    assert crashes > KILLS / 4, "most of the killed held an item"
