@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import av
 import numpy as np
@@ -21,13 +21,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lastseen.outcomes import Fault
 from lastseen.records import Pixels
-from lastseen.settings import Settings
+
+if TYPE_CHECKING:  # reading settings takes a quarter of a second, and the child is given its limits
+    from lastseen.settings import Settings
 
 CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,gif,mp3,wav,flac"
-CODECS: Final = frozenset(
-    ["h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "h263", "flv1", "msmpeg4v2", "msmpeg4v3"]
-    + ["wmv1", "wmv2", "wmv3", "vc1", "theora", "mjpeg", "gif"]
+_CODECS: Final = (
+    "h264 hevc av1 vp8 vp9 mpeg4 mpeg1video mpeg2video h263 flv1 "
+    "msmpeg4v2 msmpeg4v3 wmv1 wmv2 wmv3 vc1 theora mjpeg gif"
 )
+CODECS: Final = frozenset(_CODECS.split())
 PICTURE_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 MAX_STREAMS: Final = 32
@@ -45,7 +48,7 @@ class Limits:
     memory_mib: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Limits":
+    def of(cls, settings: "Settings") -> "Limits":
         """Those of this installation."""
         return cls(
             settings.max_megapixels,

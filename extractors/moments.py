@@ -5,7 +5,6 @@ What analysts see is always a derivative: the bytes that strangers published are
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ from extractors.frames import Lost, decode
 from extractors.media import Limits, Still, Unfit, Video, open_media
 from extractors.tracks import milliseconds
 from lastseen.outcomes import Fault
-from lastseen.records import Box, FaceSeen, Moment, Pixels, Rejection
+from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels, Rejection
 
 AROUND_MS: Final = 2000
 """before and after: enough to see how somebody moves"""
@@ -36,18 +35,7 @@ CRF: Final = "23"
 """x264's constant quality: its own default"""
 
 
-@dataclass(frozen=True, slots=True)
-class MomentRequest:
-    """Which face, at which moment, among which others."""
-
-    at_ms: int
-    face: tuple[FaceSeen, ...]
-    """of the track that is shown"""
-    others: tuple[tuple[FaceSeen, ...], ...]
-    """of every other track of the same file"""
-
-
-def cut_moment(path: Path, request: MomentRequest, limits: Limits, workspace: Path) -> Moment | Rejection:
+def cut_moment(path: Path, wanted: MomentWanted, limits: Limits, workspace: Path) -> Moment | Rejection:
     """A clip from two seconds before to two after, and a still.  A picture gives a still only.
 
     `workspace` is a private folder: the clip's index is moved to its front there.  Raises OSError if the file
@@ -56,8 +44,8 @@ def cut_moment(path: Path, request: MomentRequest, limits: Limits, workspace: Pa
     try:
         with open_media(path, limits) as media:
             if isinstance(media, Still):
-                return Moment(b"", _still(media.pixels, request), 0, 0)
-            return _cut(media, request, limits, workspace / "moment.mp4")
+                return Moment(b"", _still(media.pixels, wanted), 0, 0)
+            return _cut(media, wanted, limits, workspace / "moment.mp4")
     except Unfit as unfit:
         return Rejection(unfit.fault, unfit.why)
 
@@ -79,10 +67,10 @@ def place_at(faces: Sequence[FaceSeen], at_ms: int) -> Box | None:
     )
 
 
-def hidden_at(request: MomentRequest, at_ms: int, pixels: Pixels, scale: float = 1.0) -> Pixels:
+def hidden_at(wanted: MomentWanted, at_ms: int, pixels: Pixels, scale: float = 1.0) -> Pixels:
     """The picture with the other faces hidden; boxes are multiplied by `scale` first."""
-    places = [place_at(faces, at_ms) for faces in request.others]
-    keep = place_at(request.face, at_ms)
+    places = [place_at(faces, at_ms) for faces in wanted.others]
+    keep = place_at(wanted.faces, at_ms)
     return hide(
         pixels,
         [_times(place, scale) for place in places if place is not None],
@@ -90,28 +78,28 @@ def hidden_at(request: MomentRequest, at_ms: int, pixels: Pixels, scale: float =
     )
 
 
-def _still(pixels: Pixels, request: MomentRequest) -> bytes:
-    return jpeg(hidden_at(request, request.at_ms, pixels), STILL_SIDE)
+def _still(pixels: Pixels, wanted: MomentWanted) -> bytes:
+    return jpeg(hidden_at(wanted, wanted.at_ms, pixels), STILL_SIDE)
 
 
-def _cut(video: Video, request: MomentRequest, limits: Limits, target: Path) -> Moment:
-    start, end = request.at_ms - AROUND_MS, request.at_ms + AROUND_MS
+def _cut(video: Video, wanted: MomentWanted, limits: Limits, target: Path) -> Moment:
+    start, end = wanted.at_ms - AROUND_MS, wanted.at_ms + AROUND_MS
     still, first, last, wrote = b"", None, start, -FASTEST_MS
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         stream: VideoStream | None = None
         for frame, at_ms in _between(video, start, end, limits):
-            if not still and at_ms >= request.at_ms:
-                still = _still(_shown(frame, None), request)
+            if not still and at_ms >= wanted.at_ms:
+                still = _still(_shown(frame, None), wanted)
             first = at_ms if first is None else first
             if at_ms - first - wrote < FASTEST_MS:
                 continue
             wrote, last = at_ms - first, at_ms
-            stream = _write(out, stream, frame, at_ms - first, request, at_ms)
+            stream = _write(out, stream, frame, at_ms - first, wanted, at_ms)
         if stream is None or first is None:
-            raise Unfit(Fault.DEFECT, f"no picture could be decoded around {request.at_ms} ms")
+            raise Unfit(Fault.DEFECT, f"no picture could be decoded around {wanted.at_ms} ms")
         out.mux(stream.encode(None))
     if not still:
-        raise Unfit(Fault.DEFECT, f"the picture at {request.at_ms} ms could not be decoded")
+        raise Unfit(Fault.DEFECT, f"the picture at {wanted.at_ms} ms could not be decoded")
     return Moment(target.read_bytes(), still, first, last)
 
 
@@ -135,14 +123,14 @@ def _write(
     stream: VideoStream | None,
     frame: VideoFrame,
     pts: int,
-    request: MomentRequest,
+    wanted: MomentWanted,
     at_ms: int,
 ) -> VideoStream:
     pixels = _shown(frame, CLIP_WIDTH)
     if stream is None:
         stream = _stream(out, pixels)
     full_width = frame.height if round(frame.rotation / 90) % 2 else frame.width
-    hidden = hidden_at(request, at_ms, pixels, pixels.shape[1] / full_width)
+    hidden = hidden_at(wanted, at_ms, pixels, pixels.shape[1] / full_width)
     picture = VideoFrame.from_ndarray(np.ascontiguousarray(hidden[: stream.height, : stream.width]), format="rgb24")
     picture.pts, picture.time_base = pts, CLIP_CLOCK
     out.mux(stream.encode(picture))

@@ -210,7 +210,7 @@ class Analysis:
     width: int
     height: int
     duration_ms: int
-    """as the last decoded picture says; 0 for an image"""
+    """from the first decoded picture to the end of the last; 0 for an image"""
     pictures_decoded: int
     pictures_sampled: int
     gaps: int
@@ -230,6 +230,17 @@ class Enrolment:
     quality: Quality
     crop: bytes
     """JPEG of the face, upright"""
+
+
+@dataclass(frozen=True, slots=True)
+class MomentWanted:
+    """Where to cut, whose face to show and whose to cover."""
+
+    at_ms: int
+    faces: tuple[FaceSeen, ...]
+    """of the track that is shown"""
+    others: tuple[tuple[FaceSeen, ...], ...]
+    """of every other track of the same blob"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from extractors.faces.protocol import Chips, Face
-from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, verified
+from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, WeightFile, verified
 from lastseen.records import Box, Pixels, Vectors
 
 CHIP_SIDE: Final = 150
@@ -27,11 +27,6 @@ DOUBLE_BELOW: Final = 960 * 540
 SHRINK_ABOVE: Final = 1920 * 1080
 
 DIMENSION: Final = 128
-
-# The customary 0.6 has a false match rate of 3.4e-3 on web photos of 24 people: hundreds of false candidates a
-# face at 100,000 photos.  At 0.5 the rate is below 1e-3 while the pooled templates of a track, which lie nearer
-# to their person than one picture does, stay within it.  An office's own calibration takes its place.
-PUBLISHED_THRESHOLD: Final = 0.5
 
 Found = tuple["dlib.rectangle", float]
 
@@ -48,21 +43,21 @@ class DlibReference:
     detector: Callable[[Pixels], list[Found]]
     predictor: "dlib.shape_predictor"
     embedder: "dlib.face_recognition_model_v1"
+    published_threshold: float
     licence: str = "CC0-1.0"
     dimension: int = DIMENSION
-    published_threshold: float = PUBLISHED_THRESHOLD
 
     @classmethod
-    def load(cls, name: str, version: int) -> "DlibReference":
+    def load(cls, name: str, version: int, files: Sequence[WeightFile], threshold: float) -> "DlibReference":
         """Read the weights (about 0.5 s).  Raises EngineUnavailable if one is missing or damaged."""
-        used = (FIVE_POINTS, EMBEDDER) if name == "dlib-hog" else (CNN_DETECTOR, FIVE_POINTS, EMBEDDER)
-        paths = {file: str(verified(file)) for file in used}
+        paths = {file: str(verified(file)) for file in files}
         return cls(
             name=name,
             version=version,
-            weights=tuple((file.name, file.sha256) for file in used),
+            weights=tuple((file.name, file.sha256) for file in files),
             min_score=0.0 if name == "dlib-hog" else 0.5,
             sure_score=1.0,
+            published_threshold=threshold,
             detector=_hog() if name == "dlib-hog" else _cnn(paths[CNN_DETECTOR]),
             predictor=dlib.shape_predictor(paths[FIVE_POINTS]),
             embedder=dlib.face_recognition_model_v1(paths[EMBEDDER]),

@@ -1,0 +1,87 @@
+"""What goes into the sandbox and what comes out, as JSON of known types.
+
+Whoever breaks out of a decoder can say anything on the child's standard output, so the answer is validated as if
+strangers had written it: unknown fields, wrong types and numbers that are not finite are refused.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+
+from extractors.media import Limits
+from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
+
+Task = Literal["analyze", "enroll", "moment", "probe"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """What a child is to try."""
+
+    paths: tuple[str, ...] = ()
+    port: int | None = None
+    """on 127.0.0.1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a child could do: tried, not promised."""
+
+    measures: tuple[str, ...]
+    """what holds it, e.g. `Landlock`"""
+    readable: tuple[str, ...]
+    """those of the paths asked for that it could read"""
+    connected: bool
+    """it reached the port asked for"""
+    outward: bool
+    """it has a way to addresses beyond this machine"""
+    environment: tuple[str, ...]
+    """names of its environment variables"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One task on one file."""
+
+    task: Task
+    path: str
+    """of the file, as the child sees it"""
+    workspace: str
+    """a private folder, as the child sees it"""
+    engine: str
+    limits: Limits
+    moment: MomentWanted | None = None
+    probe: ProbeRequest | None = None
+
+
+Verdict = Analysis | Enrolment | Moment | Rejection | Probe
+
+_STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
+
+# Unions, since pydantic takes a configuration for a plain dataclass only as a member of something else.
+_REQUEST: Final[TypeAdapter[Request | None]] = TypeAdapter(Request | None, config=_STRICT)
+_VERDICT: Final[TypeAdapter[Verdict]] = TypeAdapter(Verdict, config=_STRICT)
+
+
+def pack_request(request: Request) -> bytes:
+    """One line of JSON."""
+    return _REQUEST.dump_json(request)
+
+
+def unpack_request(line: bytes) -> Request:
+    """The other way.  Raises ValueError."""
+    request = _REQUEST.validate_json(line)
+    if request is None:
+        raise ValueError("no request")
+    return request
+
+
+def pack_verdict(verdict: Verdict) -> bytes:
+    """JSON; bytes as base64."""
+    return _VERDICT.dump_json(verdict)
+
+
+def unpack_verdict(answer: bytes) -> Verdict:
+    """The other way.  Raises ValueError for anything that is not exactly a verdict."""
+    return _VERDICT.validate_json(answer)
