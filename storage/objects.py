@@ -55,7 +55,9 @@ LOCK_SLACK = timedelta(days=1)
 PROBE_LOCK = timedelta(days=2)
 
 TRANSIENT_CODES = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
-TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+BUSY_STATUS = frozenset({408, 429, 502, 503, 504})
+"""asked again at once.  Not 500: SeaweedFS answers so for a damaged object, after trying for 13 s by itself"""
+TRANSIENT_STATUS = BUSY_STATUS | {500}
 MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchObject"})
 EXISTS_CODES = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 REFUSED_CODES = frozenset({"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked"})
@@ -65,6 +67,11 @@ NO_LOCK_CODES = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObject
 
 class StoreUnavailable(Exception):
     """The object store does not answer, or not well: the same request may pass after a rest."""
+
+
+class ObjectUnreadable(StoreUnavailable):
+    """The store has the object and cannot give it.  To a step that is worth a rest; to whoever
+    verifies evidence it is an incident."""
 
 
 class ObjectMissing(LookupError):
@@ -100,7 +107,7 @@ class ObjectStore:
         self._prefix = bucket_prefix
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
-            retries=urllib3.Retry(total=TRIES, backoff_factor=0.2, status_forcelist=sorted(TRANSIENT_STATUS)),
+            retries=urllib3.Retry(total=TRIES, backoff_factor=0.2, status_forcelist=sorted(BUSY_STATUS)),
             maxsize=POOL,
             cert_reqs="CERT_REQUIRED",
         )
@@ -118,14 +125,18 @@ class ObjectStore:
 
     # --- making sure of the store --------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Make the buckets that are missing.  Raises LockNotKept if evidence could not be locked in its bucket."""
+    def prepare(self) -> tuple[str, ...]:
+        """Make the buckets that are missing; returns the store's names of those.
+
+        Raises LockNotKept if evidence could not be locked in its bucket.
+        """
         with _speaking("preparing the buckets"):
             there = {bucket.name for bucket in self._client.list_buckets()}
-            for name in BUCKETS:
-                if self.bucket(name) not in there:
-                    self._make(name)
+            missing = [name for name in BUCKETS if self.bucket(name) not in there]
+            for name in missing:
+                self._make(name)
             self._require_lock_configuration()
+        return tuple(map(self.bucket, missing))
 
     def _make(self, name: str) -> None:
         try:
@@ -276,6 +287,14 @@ class ObjectStore:
                     yield found.object_name
 
     def _stream(self, bucket: str, key: str, version_id: str | None, offset: int, length: int) -> Iterator[bytes]:
+        try:
+            yield from self._bytes(bucket, key, version_id, offset, length)
+        except StoreUnavailable as error:
+            if self.exists(bucket, key, version_id):  # so the store does answer, and it is this object that is ill
+                raise ObjectUnreadable(str(error)) from error
+            raise
+
+    def _bytes(self, bucket: str, key: str, version_id: str | None, offset: int, length: int) -> Iterator[bytes]:
         with _speaking(f"reading {key}"):
             response = self._client.get_object(
                 self.bucket(bucket), key, offset=offset, length=length, version_id=version_id or None

@@ -68,7 +68,9 @@ def _open(stack: ExitStack, settings: Settings, database: str, s3: _S3 | None) -
         s3.endpoint, s3.access_key, s3.secret_key, secure=s3.secure, bucket_prefix=settings.bucket_prefix
     )
     stack.callback(store.close)
-    store.prepare()
+    made = store.prepare()
+    if settings.s3_endpoint is None:
+        embedded.make_room(settings.data_dir, made)
     return Stores(db, store)
 
 

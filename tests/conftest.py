@@ -3,7 +3,7 @@
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from lastseen.settings import Settings
 from storage.database import Engine, connect, migrate
-from storage.embedded import Endpoints, running
+from storage.embedded import Endpoints, make_room, running
 from storage.objects import ObjectStore
 from storage.stores import Stores
 
@@ -40,9 +40,15 @@ def no_logged_errors(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFi
 
 
 @pytest.fixture(scope="session")
-def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data folder of the one embedded pair of this run."""
+    return tmp_path_factory.mktemp("servers") / "data"
+
+
+@pytest.fixture(scope="session")
+def endpoints(servers_dir: Path) -> Iterator[Endpoints]:
     """The one embedded pair of this run, with a migrated template database in it."""
-    with running(tmp_path_factory.mktemp("servers") / "data") as started:
+    with running(servers_dir) as started:
         run_sql(started.database_url, f"CREATE DATABASE {TEMPLATE}")
         engine = connect(in_database(started.database_url, TEMPLATE))
         migrate(engine)
@@ -67,8 +73,34 @@ def db(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def make_store(endpoints: Endpoints, servers_dir: Path) -> Callable[[str], ObjectStore]:
+    """Makes buckets with a prefix in this run's object store."""
+
+    def make(bucket_prefix: str) -> ObjectStore:
+        objects = ObjectStore(
+            endpoints.s3_endpoint,
+            endpoints.s3_access_key,
+            endpoints.s3_secret_key,
+            secure=False,
+            bucket_prefix=bucket_prefix,
+        )
+        make_room(servers_dir, objects.prepare())
+        return objects
+
+    return make
+
+
 @pytest.fixture
-def settings(database_url: str, endpoints: Endpoints, tmp_path: Path) -> Settings:
+def objects(make_store: Callable[[str], ObjectStore]) -> Iterator[ObjectStore]:
+    """This test's own buckets.  They stay until the whole folder goes: locked objects cannot be deleted."""
+    store = make_store(f"t-{secrets.token_hex(6)}-")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def settings(database_url: str, objects: ObjectStore, endpoints: Endpoints, tmp_path: Path) -> Settings:
     """Settings that point at this test's own database and buckets, as if they were an office's own servers."""
     return Settings(
         _env_file=None,
@@ -78,25 +110,16 @@ def settings(database_url: str, endpoints: Endpoints, tmp_path: Path) -> Setting
         s3_access_key=SecretStr(endpoints.s3_access_key),
         s3_secret_key=SecretStr(endpoints.s3_secret_key),
         s3_secure=False,
-        bucket_prefix=f"t-{secrets.token_hex(6)}-",
+        bucket_prefix=objects.bucket("evidence").removesuffix("evidence"),
         legal_basis="test",
         allow_private_addresses=(ip_network("127.0.0.0/8"),),
     )
 
 
 @pytest.fixture
-def stores(db: Engine, settings: Settings, endpoints: Endpoints) -> Iterator[Stores]:
+def stores(db: Engine, objects: ObjectStore) -> Stores:
     """This test's own database and buckets."""
-    objects = ObjectStore(
-        endpoints.s3_endpoint,
-        endpoints.s3_access_key,
-        endpoints.s3_secret_key,
-        secure=False,
-        bucket_prefix=settings.bucket_prefix,
-    )
-    objects.prepare()
-    yield Stores(db, objects)
-    objects.close()
+    return Stores(db, objects)
 
 
 @pytest.fixture(scope="session")
