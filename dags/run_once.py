@@ -1,34 +1,45 @@
-"""Run DAGs for real, one after the other, in this process: `python -m dags.run_once [--conf JSON] DAG [DAG ...]`.
+"""Run DAGs for real, one after the other, in this process: `python -m dags.run_once DAG[=JSON] ...`.
 
-Airflow's environment must be set before (see `pipeline.airflow_home`).  Exit status 1 when a run did not succeed.
+Airflow's environment must be set before (see `pipeline.airflow_home`).  What Airflow says goes to standard error; a
+line as each run ends goes to standard output.  Exit status 1 when a run did not succeed.
 """
 
-import argparse
 import json
+import os
 import sys
 from pathlib import Path
+from time import monotonic
+from typing import TextIO
+
+PROJECT_DAGS = Path(__file__).parent
 
 
-def main(arguments: list[str]) -> int:
-    """Run the DAGs named; prints one line each on standard error."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dags", nargs="+")
-    parser.add_argument("--conf", type=json.loads, default={}, help="parameters of the run, as JSON")
-    chosen = parser.parse_args(arguments)
-
+def main(asked: list[str]) -> int:
+    """Run the DAGs named, each with the parameters behind its `=`."""
+    said = _keep_output_for_us()
     from airflow.dag_processing.dagbag import DagBag
     from airflow.utils.db import initdb
 
     initdb()
-    bag = DagBag(Path(__file__).parent)
+    bag = DagBag(PROJECT_DAGS)
     for path, error in bag.import_errors.items():
         sys.stderr.write(f"{path}: {error}\n")
     failed = bool(bag.import_errors)
-    for name in chosen.dags:
-        run = bag.dags[name].test(run_conf=chosen.conf)
-        sys.stderr.write(f"DAG {name}: {run.state}\n")
+    for order in asked:
+        name, _, conf = order.partition("=")
+        began = monotonic()
+        run = bag.dags[name].test(run_conf=json.loads(conf or "{}"))
+        said.write(f"{name}: {run.state} in {monotonic() - began:.0f} s\n")
+        said.flush()
         failed = failed or run.state != "success"
     return int(failed)
+
+
+def _keep_output_for_us() -> TextIO:
+    """Standard output as it was; from now on whatever Airflow prints there goes to standard error."""
+    ours = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return ours
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the DAGs share: their parameters, and the pair of tasks that every step has (plan, then work batch by batch)."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from airflow.sdk import Asset, Param, get_current_context, task
@@ -64,5 +65,5 @@ def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
 
 def in_order(*steps: Any) -> None:
     """Each step's plan waits for the work of the one before."""
-    for (_, before), (after, _) in zip(steps, steps[1:], strict=False):
+    for (_, before), (after, _) in pairwise(steps):
         before >> after

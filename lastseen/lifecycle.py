@@ -1,8 +1,10 @@
 """The life of a work item and of a candidate, each as one table.
 
-`docs/architecture.md` shows the diagrams that `mermaid()` draws from these tables; a test holds the two together.
+`docs/architecture.md` shows the diagrams that `python -m lastseen.lifecycle` draws from these tables; a test holds
+the two together.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -90,3 +92,13 @@ def mermaid(changes: Iterable[Change]) -> str:
     """The table as a Mermaid state diagram."""
     arrows = [f"    {change.before} --> {change.after}: {change.because}" for change in changes]
     return "\n".join(["stateDiagram-v2", "    [*] --> open", *arrows])
+
+
+def chapter() -> str:
+    """Both diagrams as they stand in `docs/architecture.md`."""
+    titles = {"A work item:": work_changes(), "A candidate:": candidate_changes()}
+    return "\n\n".join(f"{title}\n\n```mermaid\n{mermaid(changes)}\n```" for title, changes in titles.items())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(chapter() + "\n")

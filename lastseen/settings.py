@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     legal_basis: str = Field(
         "",
         title="Legal basis",
-        description="Id of the decision or law that allows this office to collect. Collection does not start without it.",
+        description="Id of the decision or law that allows this office to collect; without it nothing is collected.",
     )
     evidence_lock_days: int = Field(
         3650,
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     engine: str = Field(
         "dlib-hog",
         title="Face engine",
-        description="Detector, alignment and embedder: dlib-hog (fast) or dlib-cnn (finds more, about 40 times slower).",
+        description="Detector, alignment, embedder: dlib-hog (fast), or dlib-cnn (finds more, about 40 times slower).",
     )
     sandbox: Literal["auto", "required"] = Field(
         "auto",
@@ -135,6 +135,11 @@ class Settings(BaseSettings):
     # --- review -------------------------------------------------------------------------------------------
     review_host: str = Field("127.0.0.1", title="Review address", description="Where the review pages listen.")
     review_port: int = Field(8470, ge=0, le=65535, title="Review port", description="0: any free port.")
+
+    # --- Airflow on one machine -----------------------------------------------------------------------------
+    airflow_port: int = Field(
+        8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
+    )
 
     @field_validator("allowed_extractors", "allow_private_addresses", mode="before")
     @classmethod

@@ -8,24 +8,26 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from lastseen.settings import Settings
 from storage import database
+from storage.database import Engine
 
 DATABASE = "airflow"
+LOOPBACK = "127.0.0.1"
 
 
-def environment(settings: Settings, database_url: str) -> dict[str, str]:
-    """The environment for Airflow's processes; its metadata lie beside ours in the server of `database_url`.
+def environment(settings: Settings, db: Engine) -> dict[str, str]:
+    """The environment for Airflow's processes; its metadata lie in the same server as our database.
 
     Creates the database and the home if they are not there.
     """
     home = (settings.data_dir / "airflow").resolve()
     home.mkdir(parents=True, exist_ok=True)
-    url = database.ensure_database(database_url, DATABASE)
+    url = database.ensure_database(db, DATABASE)
     hidden = _secrets(home / "secrets.json")
     own = {
         "AIRFLOW_HOME": str(home),
@@ -34,6 +36,9 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(os.cpu_count() or 2),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__BASE_URL": f"http://{LOOPBACK}:{settings.airflow_port}",
         "AIRFLOW__CORE__FERNET_KEY": hidden["fernet"],
         "AIRFLOW__API_AUTH__JWT_SECRET": hidden["jwt"],
         "AIRFLOW__API__SECRET_KEY": hidden["api"],
@@ -47,9 +52,10 @@ def environment(settings: Settings, database_url: str) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def run_once(dags: Sequence[str], parameters: Mapping[str, object]) -> list[str]:
-    """The command that runs DAGs in one process (see `dags.run_once`)."""
-    return [sys.executable, "-m", "dags.run_once", "--conf", json.dumps(dict(parameters)), *dags]
+def run_once(dags: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """The command that runs DAGs, each with its parameters, in one process (see `dags.run_once`)."""
+    orders = [f"{name}={json.dumps(dict(parameters))}" for name, parameters in dags.items()]
+    return [sys.executable, "-m", "dags.run_once", *orders]
 
 
 def _dags_folder() -> Path:

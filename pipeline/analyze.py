@@ -3,14 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
-from storage.database import Connection
-from storage.objects import DERIVED, EVIDENCE
-
 from extractors import sandbox
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Analysis, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import custody, faces, keys, posts, work
+from storage.database import Connection
+from storage.objects import DERIVED, EVIDENCE
 from storage.posts import Blob
 from storage.sealing import Sealer
 from storage.work import Claim, Queue

@@ -17,13 +17,14 @@ from lastseen import __version__
 from lastseen.outcomes import Fault
 from lastseen.records import Platform
 from lastseen.settings import Settings, settings
-from pipeline import console, demo, doctor, jobs, processes, register_import
+from pipeline import console, doctor, jobs, register_import, servers
 from pipeline.app import App, open_app
 from pipeline.console import Voice, plain, say
 from pipeline.jobs import NothingSuch, Scope
 from pipeline.observing import NoLegalBasis
 from pipeline.register_files import NotARegister
 from pipeline.runner import Tally
+from pipeline.steps import COMMANDS
 from storage import candidates, refusals, sources, status, verification
 from storage.stores import open_stores
 
@@ -146,7 +147,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """All steps, once: collect, fetch, analyze, enroll, match."""
-    _steps("run", tuple(jobs.COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
+    _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
 
 
 def _step_command(name: str, summary: str) -> Callable[..., None]:
@@ -212,7 +213,8 @@ def status_(as_json: AsJson = False) -> None:
         counts, troubles = status.counts(db), status.troubles(db)
     contained = sandbox.describe(current)
     voice = Voice(as_json)
-    voice.show(console.table("counts", ("what", "how many"), [(name, _states(value)) for name, value in counts.items()]))
+    told = [(name, _states(value)) for name, value in counts.items()]
+    voice.show(console.table("counts", ("what", "how many"), told))
     if troubles:
         rows = [(t.step, t.subject, t.state, t.outcome, t.why) for t in troubles]
         voice.show(console.table("what did not get through", ("step", "item", "state", "outcome", "why"), rows))
@@ -232,7 +234,8 @@ def candidates_(as_json: AsJson = False) -> None:
         found = candidates.listed(db)
     rows = [(c.id, c.person, f"{c.distance:.3f}", f"{c.at_seconds:.1f}", c.state, c.post) for c in found]
     voice = Voice(as_json)
-    voice.show(console.table(f"{len(rows)} candidates", ("id", "person", "distance", "at second", "state", "post"), rows))
+    columns = ("id", "person", "distance", "at second", "state", "post")
+    voice.show(console.table(f"{len(rows)} candidates", columns, rows))
     voice.result({"candidates": [_candidate(c) for c in found]})
 
 
@@ -298,13 +301,13 @@ def version() -> None:
 @app.command()
 def review(port: Port = None) -> None:
     """Serve the analysts' pages; Ctrl-C ends it."""
-    raise typer.Exit(processes.serve_review(port))
+    raise typer.Exit(servers.serve_review(port))
 
 
 @app.command()
 def up(port: Port = None) -> None:
     """Start everything on this machine: embedded servers, Airflow, review; Ctrl-C ends it."""
-    raise typer.Exit(processes.up(settings(), port))
+    servers.up(settings(), port, say)
 
 
 @app.command("demo")
@@ -313,7 +316,9 @@ def demo_(
     as_json: AsJson = False,
 ) -> None:
     """The main job on a clip composed here and now: a video site goes in, candidates come out."""
-    demo.run(serve=serve, voice=Voice(as_json))
+    from pipeline.demo import show  # what it composes with is installed for the demo only
+
+    show.run(settings().data_dir / "demo", serve=serve, voice=Voice(as_json))
 
 
 # --- errors ------------------------------------------------------------------------------------------------

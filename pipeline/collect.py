@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from storage.database import Connection
-
 from extractors import video_sites
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.records import Listing, Platform, Source
@@ -11,6 +9,7 @@ from lastseen.settings import Settings
 from pipeline import observing
 from pipeline.runner import Bench, Result, Step
 from storage import posts, sources
+from storage.database import Connection
 from storage.work import Claim
 
 NAME = "collect"

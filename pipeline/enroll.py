@@ -3,15 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 
-from storage.database import Connection
-from storage.objects import DERIVED, REGISTER
-
 from extractors import sandbox
 from lastseen.lifecycle import WorkState
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Enrolment, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import custody, faces, keys, register, work
+from storage.database import Connection
+from storage.objects import DERIVED, REGISTER
 from storage.register import Photo
 from storage.sealing import Sealer
 from storage.work import Claim, Queue

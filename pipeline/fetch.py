@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.database import Connection
-from storage.objects import EVIDENCE
-
 from extractors import video_sites
 from lastseen.outcomes import Done, NotDone, ObjectToStore, Outcome
 from lastseen.records import Fetched, Source
@@ -13,6 +10,8 @@ from lastseen.settings import Settings
 from pipeline import observing
 from pipeline.runner import Bench, Result, Step
 from storage import custody, keys, posts, sources, work
+from storage.database import Connection
+from storage.objects import EVIDENCE
 from storage.posts import MediaItem
 from storage.work import Claim, Queue
 

@@ -3,15 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 
-from storage.database import Connection
-from storage.objects import DERIVED, EVIDENCE
-
 from extractors import sandbox
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Moment, MomentWanted, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import candidates, faces, keys, posts
 from storage.candidates import Place
+from storage.database import Connection
+from storage.objects import DERIVED, EVIDENCE
 from storage.posts import Blob
 from storage.work import Claim
 

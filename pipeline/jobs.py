@@ -7,7 +7,7 @@ from datetime import datetime
 from lastseen.lifecycle import WorkState
 from pipeline import match, observing
 from pipeline.app import App
-from pipeline.runner import Limits, Tally
+from pipeline.runner import UNLIMITED, Limits, Tally
 from pipeline.steps import COMMANDS, AnyStep
 from storage import faces, posts, register, runs, sources, work
 from storage.database import Connection
@@ -69,7 +69,7 @@ def due(app: App, command: str, scope: Scope) -> dict[str, Sequence[int]]:
         return {step.name: work.ready(db, _queue_of(step, chosen[step.name])) for step in app.steps.of(command)}
 
 
-def execute(app: App, command: str, scope: Scope, limits: Limits = Limits()) -> list[Tally]:
+def execute(app: App, command: str, scope: Scope, limits: Limits = UNLIMITED) -> list[Tally]:
     """Work a command off.  One tally a step."""
     chosen = prepare(app, command, scope)
     return [app.runner.drain(step, chosen[step.name], limits) for step in app.steps.of(command)]

@@ -7,14 +7,13 @@ other side after that.  Whichever of the two is committed last sees the other.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from storage.database import Connection
-
 from lastseen.outcomes import Done, Outcome
 from lastseen.records import Gallery, Match, Probes
 from lastseen.settings import Settings
 from matchers import gallery as matcher
 from pipeline.runner import Bench, Result, Step
 from storage import candidates, custody, faces, work
+from storage.database import Connection
 from storage.sealing import Sealer
 from storage.work import Claim, Queue
 

@@ -3,13 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 
-from storage.database import Connection
-from storage.objects import EVIDENCE
-
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import PostSeen, Source
 from lastseen.settings import Settings
 from storage import custody, posts, work
+from storage.database import Connection
+from storage.objects import EVIDENCE
 from storage.work import Queue
 
 Hashes = Mapping[tuple[str, str], str]

@@ -43,7 +43,9 @@ def read(path: Path) -> Iterator[PersonEntry | Refusal]:
 def _from_folder(folder: Path) -> Iterator[PersonEntry | Refusal]:
     inside = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     if not any(entry.is_dir() for entry in inside):
-        raise NotARegister(f"{folder} holds no folders: each person needs one, named by the register number, with photos")
+        raise NotARegister(
+            f"{folder} holds no folders: each person needs one with photos, named by the register number"
+        )
     for entry in inside:
         if entry.is_dir():
             photos = sorted(photo for photo in entry.iterdir() if photo.is_file() and not photo.name.startswith("."))

@@ -109,7 +109,8 @@ def _store(app: App, photo: str, entry: PersonEntry, result: Imported) -> Stored
         result.refused.append(Refusal(where, f"the photo cannot be read: {fault.strerror}"))
         return None
     sha256 = hashlib.sha256(content).hexdigest()
-    return app.stores.objects.put_verified(ObjectToStore(REGISTER, keys.photo(sha256), content, sha256, _media_type(photo)), None)
+    thing = ObjectToStore(REGISTER, keys.photo(sha256), content, sha256, _media_type(photo))
+    return app.stores.objects.put_verified(thing, None)
 
 
 def _fates(app: App, result: Imported) -> list[PhotoFate]:

@@ -126,6 +126,9 @@ class Limits:
     """wait for items that another worker holds: it may have been killed"""
 
 
+UNLIMITED = Limits()
+
+
 class Runner:
     """Works items off, one at a time; any number of runners may work side by side."""
 
@@ -136,7 +139,7 @@ class Runner:
         self.stores, self.settings, self.actor, self._told = stores, settings, actor, told
         self._lease = timedelta(seconds=settings.lease_seconds)
 
-    def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, limits: Limits = Limits()) -> Tally:
+    def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, limits: Limits = UNLIMITED) -> Tally:
         """Work until nothing of `step` is ready (among `subjects`, if given), or a limit is reached."""
         tally, began = Tally(step.name), utcnow()
         queue = Queue(step.name, step.recipe, None if subjects is None else tuple(subjects))

@@ -1,0 +1,158 @@
+"""`lastseen demo`: the main job on material composed here and now, driven by the real DAGs."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from time import monotonic
+
+from lastseen.records import Platform
+from lastseen.settings import Settings
+from pipeline import airflow_home, console, servers
+from pipeline.app import open_app
+from pipeline.console import Voice, plain, say
+from pipeline.demo import clip, register, site
+from pipeline.demo.clip import ClipFacts
+from storage import accounts, candidates, embedded, sources, status
+from storage.candidates import Listed
+from storage.stores import Stores, open_stores
+
+ACCOUNT = "demo"
+REASON = "a demonstration on material composed by lastseen itself"
+
+
+class DemoFailed(Exception):
+    """The demo did not find what it had put there; the message says what and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What came out of the demo."""
+
+    counts: Mapping[str, object]
+    candidates: list[Listed]
+
+
+def run(folder: Path, *, serve: bool, voice: Voice) -> None:
+    """Compose, serve, import, run the DAGs, show the candidates; `folder` is emptied first.  Raises DemoFailed."""
+    began = monotonic()
+    settings = _settings(_fresh(folder))
+    with _settings_for_children(settings), embedded.running(settings.data_dir):
+        shown, facts = _work(settings)
+        _show(shown, voice)
+        seconds = round(monotonic() - began, 1)
+        voice.result(
+            {**shown.counts, "seconds": seconds},
+            [f"{len(shown.candidates)} candidates for people to judge, in {seconds} s; all of it lies in {folder}"],
+        )
+        _check(shown, facts)
+        if serve:
+            _serve(settings)
+
+
+def _work(settings: Settings) -> tuple[Shown, ClipFacts]:
+    media = settings.data_dir / "site"
+    media.mkdir()
+    say("composing a clip and a register ...")
+    facts = clip.compose(media / site.CLIP)
+    listed = register.write(settings.data_dir / "register")
+    with site.serving(media) as address, open_app(settings, f"local:{ACCOUNT}") as app:
+        with app.stores.db.begin() as db:
+            sources.add(db, Platform.VIDEO_SITE, address + site.FEED, REASON, settings.legal_basis, app.actor)
+        say(f"a video site is served at {address}{site.FEED}; running the DAGs on it ...")
+        _run_dags(settings, app.stores, listed.table)
+        with app.stores.db.begin() as db:
+            return Shown(status.counts(db), candidates.listed(db)), facts
+
+
+def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
+    command = airflow_home.run_once(
+        {
+            "register_import": {"path": str(table.resolve())},
+            "collect_video_sites": {},
+            "process_media": {},
+            "match_register": {},
+        }
+    )
+    log = settings.data_dir / "logs" / "dags.log"
+    environ = airflow_home.environment(settings, stores.db)
+    with (
+        log.open("ab") as file,
+        subprocess.Popen(
+            command, env=environ, cwd=settings.data_dir, stdout=subprocess.PIPE, stderr=file, text=True
+        ) as process,
+    ):
+        for line in process.stdout or ():
+            say(f"  DAG {line.strip()}")
+    if process.returncode:
+        raise DemoFailed(f"a DAG did not succeed: see {log}")
+
+
+def _show(shown: Shown, voice: Voice) -> None:
+    rows = [(c.person, f"{c.distance:.3f}", f"{c.at_seconds:.1f}", c.post) for c in shown.candidates]
+    voice.show(console.table("candidates", ("person", "distance", "at second", "post"), rows))
+
+
+def _check(shown: Shown, facts: ClipFacts) -> None:
+    """Hold what was found against what was composed."""
+    found = [(c.person, round(c.at_seconds * 1000)) for c in shown.candidates]
+    strangers = {person for person, _ in found} - {register.WANTED_NUMBER}
+    if strangers:
+        raise DemoFailed(f"{', '.join(sorted(strangers))} was matched, but is not in the clip")
+    for appearance in facts.of(register.WANTED):
+        if not any(appearance.start_ms <= at_ms < appearance.end_ms for _, at_ms in found):
+            raise DemoFailed(f"the wanted person was not found at {appearance.start_ms} ms of the clip")
+
+
+def _serve(settings: Settings) -> None:
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        accounts.add_user(db, ACCOUNT, None, ["analyst"])
+    say("serving the review pages; the link below signs you in once, Ctrl-C ends it")
+    servers.serve_review(link_for=ACCOUNT)
+
+
+def _fresh(folder: Path) -> Path:
+    if folder.exists():
+        users = sum(part.users for part in embedded.status(folder))
+        if users:
+            raise DemoFailed(f"another demo runs in {plain(str(folder))}: end it first")
+        embedded.stop(folder)
+        shutil.rmtree(folder)
+    (folder / "logs").mkdir(parents=True)
+    return folder.resolve()
+
+
+def _settings(folder: Path) -> Settings:
+    """The demo's own settings: nothing of the office's installation is read or touched."""
+    return Settings(
+        _env_file=None,
+        data_dir=folder,
+        database_url=None,
+        s3_endpoint=None,
+        legal_basis="demonstration",
+        allow_private_addresses=(ip_network("127.0.0.0/8"),),
+        review_port=0,
+    )
+
+
+@contextmanager
+def _settings_for_children(settings: Settings) -> Iterator[None]:
+    """Airflow's tasks and the review pages read the same settings from their environment."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("LASTSEEN_")]:
+        del os.environ[name]
+    os.environ |= {
+        "LASTSEEN_DATA_DIR": str(settings.data_dir),
+        "LASTSEEN_LEGAL_BASIS": settings.legal_basis,
+        "LASTSEEN_ALLOW_PRIVATE_ADDRESSES": ",".join(map(str, settings.allow_private_addresses)),
+        "LASTSEEN_REVIEW_PORT": str(settings.review_port),
+    }
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,84 @@
+"""`lastseen doctor`: each part looked at on its own, with the fix on the same line."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from extractors import faces, sandbox
+from lastseen.settings import Settings
+from pipeline import observing
+from storage.sealing import sealer
+from storage.stores import open_stores
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one part does, and what to do if it does not."""
+
+    part: str
+    ok: bool
+    said: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at every part; a part that fails does not hide the others."""
+    return [_look(part, check, settings) for part, check in CHECKS.items()]
+
+
+def _look(part: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(part, True, check(settings))
+    except Exception as fault:  # noqa: BLE001  whatever is wrong with a part is what was asked for
+        return Finding(part, False, str(fault) or type(fault).__name__)
+
+
+def _data_folder(settings: Settings) -> str:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not os.access(settings.data_dir, os.W_OK):
+        raise PermissionError(f"{settings.data_dir} cannot be written: change its owner, or set LASTSEEN_DATA_DIR")
+    return f"{settings.data_dir.resolve()} can be written"
+
+
+def _legal_basis(settings: Settings) -> str:
+    observing.check_legal_basis(settings)
+    return f"collection stands on {settings.legal_basis!r}"
+
+
+def _database(settings: Settings) -> str:
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        version: str = db.exec_driver_sql("SHOW server_version").scalar_one()
+    where = "your own server" if settings.database_url else "the embedded server"
+    return f"PostgreSQL {version} answers ({where}), its schema is up to date"
+
+
+def _object_store(settings: Settings) -> str:
+    with open_stores(settings) as stores:
+        stores.objects.probe_lock()
+    where = settings.s3_endpoint or "the embedded server"
+    return f"S3 answers ({where}), and it refuses to delete locked evidence"
+
+
+def _sandbox(settings: Settings) -> str:
+    return f"hostile media is opened in: {sandbox.describe(settings)}"
+
+
+def _engine(settings: Settings) -> str:
+    faces.load(settings.engine)
+    return f"{faces.engine_id(settings.engine)} passed its self-check"
+
+
+def _key(settings: Settings) -> str:
+    sealer(settings)
+    where = "LASTSEEN_TEMPLATE_KEY" if settings.template_key else settings.data_dir / "keys" / "template.key"
+    return f"the key for templates is in {where}; keep a copy outside this machine"
+
+
+CHECKS: dict[str, Callable[[Settings], str]] = {
+    "data folder": _data_folder,
+    "legal basis": _legal_basis,
+    "database": _database,
+    "object store": _object_store,
+    "sandbox": _sandbox,
+    "face engine": _engine,
+    "template key": _key,
+}
