@@ -57,16 +57,17 @@ def run(command: Sequence[str], line: bytes, deadline: float, most: int, environ
         env=dict(environment),
         start_new_session=True,
     )
+    ended = True
     try:
         with child:  # closes the pipes
             try:
                 answer, errors = _talk(child, line, end, most)
-                _await_end(child, min(end, time.monotonic() + GRACE_SECONDS))
+                ended = _has_ended(child, min(end, time.monotonic() + GRACE_SECONDS))
             finally:
                 _kill_group(child)
     except BrokenPipeError:  # it died before it had read its line; `with` tried to flush the rest
         answer, errors = b"", b""
-    if child.returncode:
+    if ended and child.returncode:  # else the status is our own signal: it had answered, and was slow to go
         raise ChildDied(child.returncode, errors.decode(errors="replace").strip())
     return answer
 
@@ -116,12 +117,13 @@ def _pipes(child: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes], IO[b
     return child.stdin, child.stdout, child.stderr
 
 
-def _await_end(child: "subprocess.Popen[bytes]", end: float) -> None:
-    """Wait until it has ended, without reaping it: its group id must stay ours until the group was killed."""
-    while time.monotonic() < end:
-        if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
-            return
+def _has_ended(child: "subprocess.Popen[bytes]", end: float) -> bool:
+    """Wait until it has, without reaping it: its group id must stay ours until the group was killed."""
+    while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        if time.monotonic() >= end:
+            return False
         time.sleep(0.002)
+    return True
 
 
 def _kill_group(child: "subprocess.Popen[bytes]") -> None:

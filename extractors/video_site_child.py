@@ -7,7 +7,6 @@ writes bytes as they come.  `extractors.network_guard` holds it to public addres
 import hashlib
 import os
 import resource
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -231,4 +230,4 @@ def media_type(head: bytes) -> str:
 
 if __name__ == "__main__":
     main()
-    sys.stdout.flush()
+    os._exit(0)  # the answer is out; nothing is left to tidy up

@@ -56,8 +56,8 @@ def post(info: Info, page: Page, method: str, observed_at: datetime) -> PostSeen
     """One post as it was seen: `info` as yt-dlp cleaned it (`sanitize_info`)."""
     extractor, own = identity(page)
     return PostSeen(
-        platform_post_id=f"{extractor}:{own}",
-        permalink=page.address,
+        platform_post_id=_text(f"{extractor}:{own}"),
+        permalink=_text(page.address),
         observed_at=observed_at,
         method=method,
         seen=Seen.PRESENT,
@@ -76,7 +76,7 @@ def identity(page: Page) -> tuple[str, str]:
     name = re.sub(r"[^a-z0-9]", "", page.extractor.lower()) or "unknown"
     if name != "generic" and page.site_id:
         return name, page.site_id
-    return name, hashlib.sha256(normal(page.address).encode()).hexdigest()[:32]
+    return name, hashlib.sha256(normal(page.address).encode(errors="replace")).hexdigest()[:32]
 
 
 def key_safe(own: str) -> str:
@@ -136,8 +136,12 @@ def number_of(address: str) -> tuple[str, int]:
 def _media(page: Page, info: Info) -> tuple[MediaSeen, ...]:
     picture = bool(info.get("direct")) and urldefrag(page.address).url.lower().endswith(IMAGE_ENDINGS)
     kind = "image" if picture else "video"
-    return tuple(MediaSeen(number - 1, kind, numbered(page.address, number)) for number in range(1, page.videos + 1))
+    return tuple(
+        MediaSeen(number - 1, kind, _text(numbered(page.address, number))) for number in range(1, page.videos + 1)
+    )
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Text that a database and a JSON document can hold: no half characters, no NUL."""
+    text = value if isinstance(value, str) else ""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -3,17 +3,18 @@
 Facts (tried with 2026.10.26):
 - `DownloadError.exc_info[1]` is the root cause; the ExtractorError in between is its `__context__`.  A root may
   be an HTTPError that an extractor handled to learn that the video is geo-blocked: types that say more win.
-- `ExtractorError.expected` is False where yt-dlp believes that itself is broken.
+- `ExtractorError.expected` is False where yt-dlp believes that itself is broken: its words then mean nothing.
 - A refusal raised below the HTTP client arrives as RequestError (`cause`) or NoSupportingHandlers
   (`unexpected_errors`), not as itself.
 - A redirect to `file://` arrives as an HTTPError with the redirect's own status.
 - "Did not get any data blocks": the server answered well, with 0 bytes.
+- "Giving up after 3 retries" has no exception behind it; only broken connections and 5xx are retried.
 """
 
 import errno
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -21,6 +22,7 @@ from extractors.addresses import NotAllowed, without_secrets
 from extractors.yt_dlp_reader import (
     CertificateVerifyError,
     ContentTooShortError,
+    DownloadError,
     ExtractorError,
     GeoRestrictedError,
     HTTPError,
@@ -41,14 +43,21 @@ UNASKED_WAIT = timedelta(minutes=15)
 """after "too many requests" that name no moment"""
 LONGEST_WAIT = timedelta(days=1)
 
-# yt-dlp's and the sites' own words, for what they tell in no other way
-SAID: tuple[tuple[str, Fault, str], ...] = (
+Meaning = tuple[str, Fault, str]
+
+# yt-dlp's own words, for what it tells in no other way
+OWN_WORDS: tuple[Meaning, ...] = (
     (r"did not get any data blocks", Fault.DEFECT, "the server sent 0 bytes"),
+    (r"giving up after \d+ retries", Fault.TRANSIENT, "the download broke off"),
     (r"no video formats|requested format is not available|no video could be found|there'?s no video", Fault.SKIPPED,
      "no video on this page"),
     (r"\bDRM\b", Fault.SKIPPED, "protected against copying, not fetched"),
     (r"is not a valid url", Fault.SKIPPED, "this is not an address"),
-    (r"not available (?:in|from) your (?:country|location|region)|geo.?(?:restrict|block)", Fault.BLOCKED,
+)  # fmt: skip
+
+# the sites' words, as the extractors pass them on
+SITES_WORDS: tuple[Meaning, ...] = (
+    (r"(?:in|from) your (?:country|location|region)|geo.?(?:restrict|block)", Fault.BLOCKED,
      "the site refuses our country"),
     (r"rate.?limit|too many requests|try again later", Fault.WAIT, "the site asks us to slow down"),
     (r"not a bot|captcha|sign in|log ?in|logged|cookies|members.only|subscri|age.restrict|forbidden|access denied",
@@ -68,7 +77,9 @@ def classify(error: BaseException) -> NotDone[object]:
             verdict = judge(each)
             if verdict is not None:
                 return verdict
-    return NotDone(Fault.DEFECT, one_line(f"the page could not be read: {_said(error)}; see whether yt-dlp has news"))
+    return _by_words(met) or NotDone(
+        Fault.DEFECT, one_line(f"the page could not be read: {_said(error)}; see whether yt-dlp has news")
+    )
 
 
 def one_line(text: str) -> str:
@@ -167,20 +178,18 @@ def _line(error: BaseException) -> NotDone[object] | None:
     return None
 
 
-def _words(error: BaseException) -> NotDone[object] | None:
-    said = _said(error)
-    for pattern, fault, meaning in SAID:
+def _by_words(met: Sequence[BaseException]) -> NotDone[object] | None:
+    theirs = [each for each in met if isinstance(each, ExtractorError | DownloadError)]
+    broken = any(isinstance(each, ExtractorError) and not each.expected for each in theirs)
+    said = " / ".join(dict.fromkeys(_said(each) for each in theirs))
+    for pattern, fault, meaning in OWN_WORDS if broken else OWN_WORDS + SITES_WORDS:
         if re.search(pattern, said, re.IGNORECASE):
             until = utcnow() + UNASKED_WAIT if fault is Fault.WAIT else None
-            return NotDone(fault, one_line(f"{meaning} ({said})"), until=until)
-    if isinstance(error, ExtractorError) and error.expected:
-        return NotDone(Fault.DEFECT, one_line(f"the site says: {said}"))
+            return NotDone(fault, one_line(f"{meaning} ({_said(theirs[0])})"), until=until)
     return None
 
 
-_JUDGES: tuple[Callable[[BaseException], NotDone[object] | None], ...] = (
-    _policy, _telling_type, _disk, _http, _line, _words,
-)  # fmt: skip
+_JUDGES: tuple[Callable[[BaseException], NotDone[object] | None], ...] = (_policy, _telling_type, _disk, _http, _line)
 
 
 def retry_after(value: str | None, now: datetime) -> datetime:

@@ -254,6 +254,7 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         stated = info_dict.get("ext")
         info_dict["ext"] = "unknown_video"
         self._media_url = str(info_dict.get("url") or "") if info_dict.get("protocol") in ("http", "https") else ""
+        (self._validator_file.parent / FILE_NAME).unlink(missing_ok=True)
         if not self._validator_file.is_file() or not self._media_url:
             self.forget_part()
         try:

@@ -63,6 +63,7 @@ class Answer:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """an empty value takes a header away"""
     times: int | None = None
     """how often, before the path is answered as if there were no Answer; None: for ever"""
     delay: float = 0.0
@@ -95,6 +96,7 @@ class VideoSite:
         """of bodies"""
         self.closing = threading.Event()
         self._answers: dict[str, list[Answer]] = {}
+        self._cuts: dict[str, list[int]] = {}
         self._gone: set[str] = set()
         self._lock = threading.Lock()
         self._server = _Server(self, port)
@@ -144,6 +146,11 @@ class VideoSite:
             self._answers[path] = list(answers)
         return self.url(path)
 
+    def cut(self, path: str, after: int, times: int) -> None:
+        """Break off the next `times` answers on `path` after so many bytes of body."""
+        with self._lock:
+            self._cuts[path] = [after] * times
+
     # --- what was asked -----------------------------------------------------------------------------------
 
     def count(self, path: str) -> int:
@@ -165,6 +172,12 @@ class VideoSite:
             if first.times is not None:
                 left[:1] = [replace(first, times=first.times - 1)] if first.times > 1 else []
             return first
+
+    def next_cut(self, path: str) -> int | None:
+        """After how many bytes the answer on `path` is to break off."""
+        with self._lock:
+            cuts = self._cuts.get(path)
+            return cuts.pop() if cuts else None
 
     def is_gone(self, name: str) -> bool:
         """Whether a page of this name was taken down."""
@@ -217,7 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.server.site
         answer = site.note(Asked(self.command, self.path, dict(self.headers)))
         if answer is None:
-            answer = self._page(unquote(urlsplit(self.path).path))
+            path = unquote(urlsplit(self.path).path)
+            answer = replace(self._page(path), break_after=site.next_cut(path))
         if answer.delay:
             site.closing.wait(answer.delay)
         self._send(answer)
@@ -259,7 +273,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-            self.send_header(name, value)
+            if value:
+                self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return

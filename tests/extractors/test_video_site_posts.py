@@ -1,0 +1,140 @@
+"""From yt-dlp's words to posts: identity, what is hashed, and what must not be kept."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from extractors import video_site_posts
+from extractors.video_site_child import Failed, _refuse_live, media_type
+from extractors.video_site_posts import LISTING, Page
+from lastseen.clock import utcnow
+from lastseen.outcomes import Fault
+from lastseen.records import PostSeen
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+VIDEO = Page("https://www.youtube.com/watch?v=BaW_jenozKc", "Youtube", "BaW_jenozKc")
+INFO = {
+    "id": "BaW_jenozKc",
+    "title": "By the river",
+    "description": "words",
+    "timestamp": 1_700_000_000,
+    "view_count": 5,
+    "http_headers": {"Cookie": "session=SECRET"},
+    "cookies": "SECRET",
+    "format_id": "22",
+    "url": "https://cdn.example/videoplayback?id=1&n=SECRET",
+    "thumbnail": "https://img.example/1.jpg?v=2&sig=SECRET",
+    "formats": [
+        {
+            "format_id": "22",
+            "url": "https://cdn.example/videoplayback?id=1&n=SECRET",
+            "manifest_url": "https://cdn.example/ip/192.0.2.1/sig/SECRET",
+            "http_headers": {"Cookie": "SECRET"},
+            "fragments": [{"url": "https://cdn.example/SECRET"}],
+        }
+    ],
+    "automatic_captions": {"uk": [{"url": "https://cdn.example/timedtext?lang=uk&other=SECRET"}]},
+}
+
+
+def seen(page: Page = VIDEO, **changes: object) -> PostSeen:
+    """INFO with changes, as a post."""
+    return video_site_posts.post({**INFO, **changes}, page, LISTING, NOW)
+
+
+def test_a_site_with_ids_is_known_by_them() -> None:
+    post = seen()
+    assert post.platform_post_id == "youtube:BaW_jenozKc"
+    assert post.raw_key.startswith("raw/video_site/youtube/BaW_jenozKc/")
+    assert post.published_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+def test_no_secret_and_no_signed_address_is_kept() -> None:
+    post = seen()
+    assert b"SECRET" not in post.raw
+    assert b"192.0.2.1" not in post.raw
+    assert json.loads(post.raw)["thumbnail"] == "https://img.example/1.jpg?v=2"
+    assert json.loads(post.raw)["formats"] == [{"format_id": "22", "url": "https://cdn.example/videoplayback"}]
+
+
+def test_the_hash_is_over_what_an_investigator_cares_about() -> None:
+    same = [seen(), seen(view_count=99), seen(formats=[]), seen(thumbnail=None), seen(http_headers={})]
+    assert len({post.content_hash for post in same}) == 1
+    other = [seen(title="x"), seen(description=""), seen(uploader="x"), seen(timestamp=1), seen(duration=2)]
+    assert len({post.content_hash for post in same + other}) == 6
+
+
+def test_the_hash_is_frozen() -> None:
+    assert seen().content_hash == "3fb6bc5e24774df0ba1e2967ac56c913d2efe35ddd4b3d690051fbf0edfd0daf"
+
+
+@pytest.mark.parametrize("own", ["../../etc", "a/b", "їжак", "x" * 65, "", "name with spaces"])
+def test_a_key_holds_no_id_that_is_not_plain(own: str) -> None:
+    assert video_site_posts.KEY_SAFE.fullmatch(video_site_posts.key_safe(own))
+
+
+def test_text_from_outside_fits_into_a_database() -> None:
+    post = seen(title="half \ud800 and \0", description=None)
+    assert (post.title, post.text) == ("half ? and \N{REPLACEMENT CHARACTER}", "")
+    post.raw.decode()
+
+
+@pytest.mark.parametrize(
+    ("info", "moment"),
+    [
+        ({"timestamp": 0}, datetime(1970, 1, 1, tzinfo=UTC)),
+        ({"upload_date": "20240102"}, datetime(2024, 1, 2, tzinfo=UTC)),
+        ({"timestamp": 1e300}, None),
+        ({"timestamp": float("nan")}, None),
+        ({"upload_date": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_dates(info: dict[str, object], moment: datetime | None) -> None:
+    assert video_site_posts.published(info) == moment
+
+
+def test_several_videos_of_one_page_have_addresses_of_their_own() -> None:
+    assert video_site_posts.numbered("https://example.org/a#t", 1) == "https://example.org/a#t"
+    second = video_site_posts.numbered("https://example.org/a#t", 2)
+    assert video_site_posts.number_of(second) == ("https://example.org/a", 2)
+    assert video_site_posts.number_of("https://example.org/a#t") == ("https://example.org/a#t", 1)
+
+
+@pytest.mark.parametrize(
+    ("info", "fault"),
+    [
+        ({"is_live": True}, Fault.SKIPPED),
+        ({"live_status": "is_live"}, Fault.SKIPPED),
+        ({"live_status": "post_live"}, Fault.SKIPPED),
+        ({"live_status": "is_upcoming"}, Fault.SKIPPED),
+        ({"live_status": "is_upcoming", "release_timestamp": (utcnow() + timedelta(days=1)).timestamp()}, Fault.WAIT),
+    ],
+)
+def test_what_is_live_is_not_fetched(info: dict[str, object], fault: Fault) -> None:
+    with pytest.raises(Failed) as failed:
+        _refuse_live(info, utcnow())
+    assert failed.value.outcome.fault is fault
+    assert (failed.value.outcome.until is not None) is (fault is Fault.WAIT)
+
+
+def test_what_was_live_is_fetched() -> None:
+    _refuse_live({"live_status": "was_live"}, utcnow())
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\0\0\0\x14ftypqt  ", "video/quicktime"),
+        (b"\0\0\0\x18ftypmp42", "video/mp4"),
+        (b"\x1aE\xdf\xa3", "video/webm"),
+        (b"RIFF0000WEBPVP8 ", "image/webp"),
+        (b"RIFF0000AVI LIST", "video/x-msvideo"),
+        ((b"G" + bytes(187)) * 2, "video/mp2t"),
+        (b"G", "application/octet-stream"),
+        (b"", "application/octet-stream"),
+    ],
+)
+def test_media_types(head: bytes, kind: str) -> None:
+    assert media_type(head) == kind
