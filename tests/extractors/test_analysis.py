@@ -1,0 +1,182 @@
+"""Whole files in: drawn ones, damaged ones, and the real clip with the register that belongs to it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from extractors import faces
+from extractors.analysis import analyze_file, enroll_file, recipe
+from extractors.faces import Engine
+from extractors.media import Limits
+from lastseen.outcomes import Fault
+from lastseen.records import Analysis, Enrolment, Rejection, Template
+from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene
+
+
+def analyzed(path: Path, engine: Engine, limits: Limits) -> Analysis:
+    """An analysis, not a rejection."""
+    found = analyze_file(path, engine, limits)
+    assert isinstance(found, Analysis), found
+    return found
+
+
+def apart(engine: Engine, one: Template, other: Template) -> float:
+    """The distance of two templates."""
+    left, right = (np.array([template.vector], np.float32) for template in (one, other))
+    return float(engine.distance(left, right)[0, 0])
+
+
+def test_the_recipe_names_the_engine_and_the_analysis() -> None:
+    assert recipe("dlib-hog") == f"{faces.engine_id('dlib-hog')}+analysis/1"
+
+
+def test_a_film_with_a_cut(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    """One head slides, then after a cut two heads stand; then nobody."""
+    first = [scene({ANNA: (40 + 2 * n, 60, 120)}) for n in range(FPS)]
+    second = [scene({ANNA: (60, 60, 120), BOHDAN: (300, 60, 120)}, shade=200)] * FPS
+    third = [ground(60)] * FPS
+    found = analyzed(film(tmp_path / "a.mp4", [*first, *second, *third]), hog, limits)
+    assert (found.kind, found.width, found.height, found.duration_ms) == ("video", 480, 270, 3000)
+    assert (found.pictures_decoded, found.pictures_sampled, found.gaps, found.complete) == (72, 6, 0, True)
+    assert [(shot.start_ms, shot.end_ms) for shot in found.shots] == [(0, 1000), (1000, 2000), (2000, 3000)]
+    assert sorted((track.shot, track.start_ms, track.end_ms) for track in found.tracks) == [
+        (0, 0, 500),
+        (1, 1000, 1500),
+        (1, 1000, 1500),
+    ]
+    assert [track.ordinal for track in found.tracks] == [0, 1, 2]
+    assert all(shot.crop.startswith(b"\xff\xd8") for track in found.tracks for shot in track.best_shots)
+    pooled = [track.templates[0] for track in found.tracks]
+    left = min((1, 2), key=lambda n: found.tracks[n].faces[0].box.x)
+    assert apart(hog, pooled[0], pooled[left]) < 0.2 < apart(hog, pooled[0], pooled[3 - left])
+
+
+def test_the_same_file_gives_the_same_analysis(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    path = film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS)
+    assert analyze_file(path, hog, limits) == analyze_file(path, hog, limits)
+
+
+def test_a_picture_is_one_shot(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    (tmp_path / "a.png").write_bytes(png(scene({ANNA: (60, 60, 120)})))
+    found = analyzed(tmp_path / "a.png", hog, limits)
+    assert (found.kind, found.duration_ms, found.pictures_sampled, len(found.shots)) == ("image", 0, 1, 1)
+    (track,) = found.tracks
+    assert (track.start_ms, track.end_ms, len(track.best_shots)) == (0, 0, 1)
+
+
+def test_a_film_without_faces_is_done(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    found = analyzed(plain_film(tmp_path / "a.mp4"), hog, limits)
+    assert (found.tracks, found.complete, found.note) == ((), True, "")
+
+
+def test_a_truncated_film_is_read_as_far_as_it_goes(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    path = plain_film(tmp_path / "a.mp4", 6, (320, 180))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found = analyzed(path, hog, limits)
+    assert not found.complete
+    assert found.gaps >= 1
+    assert 0 < found.duration_ms < 5000
+    assert "of 6.0 s stated" in found.note
+
+
+def test_a_film_whose_index_is_cut_off_is_a_defect(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    path = plain_film(tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes()[:300])
+    found = analyze_file(path, hog, limits)
+    assert isinstance(found, Rejection)
+    assert found.fault == Fault.DEFECT
+
+
+def test_a_film_of_nothing_but_damage(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    path = plain_film(tmp_path / "a.mp4")
+    content = bytearray(path.read_bytes())
+    start = content.index(b"mdat") + 4
+    content[start:] = b"\xff" * (len(content) - start)
+    path.write_bytes(content)
+    found = analyze_file(path, hog, limits)
+    assert isinstance(found, Rejection)
+    assert found.fault == Fault.DEFECT
+    assert "no picture of this video could be decoded" in found.why
+
+
+def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, hog: Engine) -> None:
+    hurried = Limits(8, 60, 0.0, 4096)
+    found = analyzed(film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS), hog, hurried)
+    assert not found.complete
+    assert "time ran out" in found.note
+
+
+@pytest.mark.parametrize(
+    ("heads", "why"),
+    [
+        ({}, "no face found"),
+        ({ANNA: (60, 60, 120), BOHDAN: (300, 60, 120)}, "2 faces, one needed"),
+        ({ANNA: (200, 100, 70)}, "too poor for the register: face "),
+    ],
+)
+def test_a_photo_that_the_register_refuses(
+    tmp_path: Path, hog: Engine, limits: Limits, heads: dict[object, tuple[int, int, int]], why: str
+) -> None:
+    (tmp_path / "a.png").write_bytes(png(scene(heads)))  # type: ignore[arg-type]  # pytest erases the key's type
+    refused = enroll_file(tmp_path / "a.png", hog, limits)
+    assert isinstance(refused, Rejection)
+    assert refused.fault == Fault.SKIPPED
+    assert refused.why.startswith(why)
+
+
+def test_a_photo_that_is_no_picture(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"not a picture")
+    refused = enroll_file(tmp_path / "a.jpg", hog, limits)
+    assert isinstance(refused, Rejection)
+    assert refused.fault == Fault.DEFECT
+
+
+@pytest.fixture(scope="module")
+def real(shared_media: Path) -> tuple[Analysis, dict[str, Template]]:
+    """The clip and its register, analysed once."""
+    engine, limits = faces.load("dlib-hog"), Limits(64, 3600, 900, 4096)
+    register = {}
+    for name in ("lin-manuel-miranda.png", "alex-lacamoire.png", "obama.jpg", "biden.jpg"):
+        enrolled = enroll_file(shared_media / name, engine, limits)
+        assert isinstance(enrolled, Enrolment), enrolled
+        register[name.partition(".")[0]] = enrolled.template
+    return analyzed(shared_media / "short_hamilton_clip.mp4", engine, limits), register
+
+
+def test_the_real_clip(real: tuple[Analysis, dict[str, Template]]) -> None:
+    found, _ = real
+    assert (found.width, found.height, found.pictures_decoded, found.complete) == (640, 360, 275, True)
+    assert found.duration_ms == pytest.approx(9176, abs=40)
+    assert len(found.shots) == 4
+
+
+def test_the_right_person_at_the_right_moments_and_nobody_else(
+    hog: Engine, real: tuple[Analysis, dict[str, Template]]
+) -> None:
+    """He is in the picture from 3.9 to 7.9 s; below the threshold there is nobody else at any time."""
+    found, register = real
+    distances = {
+        (name, track.ordinal): min(apart(hog, photo, template) for template in track.templates)
+        for track in found.tracks
+        for name, photo in register.items()
+        if track.templates
+    }
+    near = {pair for pair, distance in distances.items() if distance <= hog.published_threshold}
+    assert {name for name, _ in near} == {"lin-manuel-miranda"}
+    spans = [(found.tracks[number].start_ms, found.tracks[number].end_ms) for _, number in near]
+    assert min(start for start, _ in spans) < 4500
+    assert max(end for _, end in spans) > 7000
+    assert all(3500 <= start and end <= 7900 for start, end in spans)
+    assert min(distances.values()) < 0.45
+    strangers = [distance for (name, _), distance in distances.items() if name != "lin-manuel-miranda"]
+    assert min(strangers) > hog.published_threshold + 0.05
+
+
+def test_blurred_faces_of_the_split_screen_are_kept_and_not_searched(
+    real: tuple[Analysis, dict[str, Template]],
+) -> None:
+    found, _ = real
+    gated = [track for track in found.tracks if track.gate]
+    assert [track.gate.split()[0] for track in gated] == ["sharpness"]
+    assert all(track.best_shots and not track.templates for track in gated)

@@ -1,0 +1,135 @@
+"""What people see: crops, stills and clips, with every other face beyond recognition."""
+
+import io
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from extractors.crops import face_crop, hide
+from extractors.faces import Engine
+from extractors.media import Limits
+from extractors.moments import cut_moment, place_at
+from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels
+from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene
+
+ANNA_AT = Box(60, 60, 100, 100)
+BOHDAN_AT = Box(300, 60, 100, 100)
+
+
+def both() -> Pixels:
+    """Two heads."""
+    return scene({ANNA: (50, 50, 120), BOHDAN: (290, 50, 120)})
+
+
+def faces_of(*boxes: tuple[int, Box]) -> tuple[FaceSeen, ...]:
+    """Sightings at milliseconds."""
+    return tuple(FaceSeen(at, box, 1.0) for at, box in boxes)
+
+
+def pixels_of(picture: bytes) -> Pixels:
+    """A decoded picture."""
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
+
+
+def roughness(pixels: Pixels, box: Box) -> float:
+    """How much neighbouring pixels differ inside a box."""
+    left, top = int(box.x), int(box.y)
+    part = pixels[top : top + int(box.height), left : left + int(box.width)].astype(float)
+    return float(np.abs(np.diff(part, axis=1)).mean())
+
+
+def test_other_faces_are_hidden_and_the_one_is_untouched() -> None:
+    before = both()
+    after = hide(before, [BOHDAN_AT], keep=ANNA_AT)
+    assert roughness(after, BOHDAN_AT) < roughness(before, BOHDAN_AT) / 2
+    assert np.array_equal(after[60:160, 60:160], before[60:160, 60:160])
+    assert np.array_equal(before, both()), "the picture itself is left as it was"
+
+
+def test_nobody_is_found_in_a_hidden_patch(hog: Engine) -> None:
+    assert len(hog.detect([both()])[0]) == 2
+    assert len(hog.detect([hide(both(), [ANNA_AT, BOHDAN_AT])])[0]) == 0
+
+
+def test_a_face_under_another_one_s_patch_stays_visible() -> None:
+    near = Box(ANNA_AT.x + 70, ANNA_AT.y, 100, 100)
+    after = hide(both(), [near], keep=ANNA_AT)
+    assert np.array_equal(after[60:160, 60:160], both()[60:160, 60:160])
+
+
+def test_boxes_over_the_edge_and_outside() -> None:
+    for box in (Box(-50, -50, 90, 90), Box(470, 260, 90, 90), Box(900, 900, 10, 10)):
+        assert hide(both(), [box]).shape == both().shape
+    assert pixels_of(face_crop(both(), Box(-20, -20, 90, 90))).shape[2] == 3
+
+
+def test_a_crop_is_small_and_shows_the_surroundings() -> None:
+    crop = pixels_of(face_crop(both(), Box(60, 60, 100, 100)))
+    assert crop.shape[0] <= 320
+    assert crop.shape[1] <= 320
+    assert crop.shape[1] > 150
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "x"), [(400, None), (600, 0.0), (1000, 0.0), (1250, 50.0), (1500, 100.0), (1900, 100.0), (2100, None)]
+)
+def test_a_tracked_face_between_its_sightings_and_a_little_beyond(at_ms: int, x: float | None) -> None:
+    faces = faces_of((1000, Box(0, 0, 10, 10)), (1500, Box(100, 0, 10, 10)))
+    place = place_at(faces, at_ms)
+    assert (None if place is None else place.x) == x
+
+
+def test_a_clip_of_the_seconds_around(tmp_path: Path, limits: Limits) -> None:
+    path = film(tmp_path / "a.mp4", [both()] * (6 * FPS))
+    wanted = MomentWanted(3000, faces_of((0, ANNA_AT), (6000, ANNA_AT)), (faces_of((0, BOHDAN_AT), (6000, BOHDAN_AT)),))
+    moment = cut_moment(path, wanted, limits, tmp_path)
+    assert isinstance(moment, Moment)
+    assert 1000 <= moment.start_ms <= 1000 + 1000 // FPS
+    assert 5000 - 1000 // FPS <= moment.end_ms <= 5000
+    assert moment.clip.index(b"moov") < moment.clip.index(b"mdat"), "it can play before it has all come"
+    with av.open(io.BytesIO(moment.clip)) as clip:
+        stream = clip.streams.video[0]
+        assert stream.codec_context.codec.canonical_name == "h264"
+        assert (stream.width, stream.height, stream.pix_fmt) == (480, 270, "yuv420p")
+        assert not clip.streams.audio
+        pictures = [frame.to_ndarray(format="rgb24") for frame in clip.decode(stream)]
+    assert len(pictures) >= 4 * FPS - 2
+    for picture in (pictures[0], pictures[-1], pixels_of(moment.still)):
+        assert roughness(picture, BOHDAN_AT) < roughness(both(), BOHDAN_AT) / 2
+        assert roughness(picture, ANNA_AT) > roughness(both(), ANNA_AT) * 0.7
+
+
+def test_a_wide_video_is_shrunk_with_its_boxes(tmp_path: Path, limits: Limits) -> None:
+    wide = scene({ANNA: (50, 50, 240), BOHDAN: (700, 50, 240)}, size=(1280, 540))
+    there = Box(710, 60, 220, 220)
+    path = film(tmp_path / "a.mp4", [wide] * FPS)
+    moment = cut_moment(path, MomentWanted(0, (), (faces_of((0, there), (900, there)),)), limits, tmp_path)
+    assert isinstance(moment, Moment)
+    with av.open(io.BytesIO(moment.clip)) as clip:
+        picture = next(clip.decode(video=0)).to_ndarray(format="rgb24")
+    assert picture.shape == (270, 640, 3)
+    assert roughness(picture, Box(355, 30, 110, 110)) < 2
+    assert roughness(picture, Box(30, 30, 110, 110)) > 2
+
+
+def test_a_picture_gives_a_still_only(tmp_path: Path, limits: Limits) -> None:
+    (tmp_path / "a.png").write_bytes(png(both()))
+    wanted = MomentWanted(0, faces_of((0, ANNA_AT)), (faces_of((0, BOHDAN_AT)),))
+    moment = cut_moment(tmp_path / "a.png", wanted, limits, tmp_path)
+    assert isinstance(moment, Moment)
+    assert moment.clip == b""
+    assert roughness(pixels_of(moment.still), BOHDAN_AT) < roughness(both(), BOHDAN_AT) / 2
+
+
+def test_a_moment_beyond_the_end_is_a_defect(tmp_path: Path, limits: Limits) -> None:
+    moment = cut_moment(plain_film(tmp_path / "a.mp4", 1), MomentWanted(60_000, (), ()), limits, tmp_path)
+    assert not isinstance(moment, Moment)
+    assert "60000 ms" in moment.why
+
+
+def test_the_ground_is_plain() -> None:
+    """The measure of the tests above can go to nothing."""
+    assert roughness(ground(), ANNA_AT) == 0
