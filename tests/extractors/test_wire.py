@@ -1,0 +1,77 @@
+"""What crosses the sandbox's wall, taken as if strangers had written it."""
+
+import json
+
+import pytest
+
+from extractors.media import Limits
+from extractors.wire import Request, pack_request, pack_verdict, unpack_request, unpack_verdict
+from lastseen.records import (
+    Analysis,
+    BestShot,
+    Box,
+    Enrolment,
+    FaceSeen,
+    Moment,
+    MomentWanted,
+    Quality,
+    Rejection,
+    Shot,
+    Template,
+    Track,
+)
+
+QUALITY = Quality(64.0, 1.1, 50.5, 0.25)
+TEMPLATE = Template("photo", (0.5, -0.25, 1e-7), 0.5)
+FACE = FaceSeen(40, Box(1.5, 2.0, 30.0, 31.0), 0.9)
+TRACK = Track(
+    0, 0, 40, 40, (FACE,), (BestShot(0, 40, FACE.box, QUALITY, b"\xff\xd8\x00"),), (TEMPLATE,), gate="blurred"
+)
+ANALYSIS = Analysis("video", 640, 360, 9175, 275, 21, 2, False, (Shot(0, 0, 9175),), (TRACK,), "2 gaps")
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [ANALYSIS, Enrolment(TEMPLATE, QUALITY, b"jpeg"), Moment(b"", b"\x00\xff", 0, 0), Rejection("DEFECT", "x")],
+)
+def test_every_verdict_comes_out_as_it_went_in(verdict: Analysis | Enrolment | Moment | Rejection) -> None:
+    assert unpack_verdict(pack_verdict(verdict)) == verdict
+
+
+def test_a_request_is_one_line() -> None:
+    wanted = MomentWanted(40, (FACE,), ((FACE, FACE), ()))
+    request = Request("moment", "/in/a\nb", "/tmp", "dlib-hog", Limits(1, 2, 3.5, 4), moment=wanted)  # noqa: S108
+    line = pack_request(request)
+    assert b"\n" not in line
+    assert unpack_request(line) == request
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("width", "wide"),
+        ("width", None),
+        ("surplus", 1),
+        ("duration_ms", 1.5),
+        ("tracks", [{"ordinal": 0}]),
+        ("shots", "none"),
+    ],
+)
+def test_a_verdict_with_a_wrong_field_is_refused(field: str, value: object) -> None:
+    said = json.loads(pack_verdict(ANALYSIS))
+    said[field] = value
+    with pytest.raises(ValueError, match="validation error"):
+        unpack_verdict(json.dumps(said).encode())
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "null"])
+def test_numbers_that_are_none_are_refused(number: str) -> None:
+    said = pack_verdict(Enrolment(TEMPLATE, QUALITY, b"")).replace(b"-0.25", number.encode())
+    with pytest.raises(ValueError, match="validation error"):
+        unpack_verdict(said)
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", b"null", b"[1]", b"\xff", b'{"fault":"DEFECT"}', b"[" * 100_000])
+def test_nonsense_is_refused(answer: bytes) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        unpack_verdict(answer)
