@@ -47,7 +47,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml $(UV)
 	$(UV) pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-# `uv --version` tells a whole installation from one that was cut short.
+# One version of uv, whatever the machine has; pip takes it from wherever pip is configured to look.
 $(UV): Makefile
 	@set -e; \
 	python=; \
