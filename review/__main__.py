@@ -1,0 +1,103 @@
+"""Serve the review pages: `python -m review [--port N] [--link USER]`."""
+
+import argparse
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from lastseen.settings import Settings
+from lastseen.settings import settings as settings_of_process
+from review.app import create_app
+from review.roles import FIRST_ACCOUNT
+from storage import accounts
+from storage.stores import Stores, open_stores
+
+FIRST_NAME = "admin"
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the settings, not bound here
+_MINUTES = int(accounts.LINK_LIFETIME.total_seconds() // 60)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM.  Returns the exit status."""
+    given = _arguments(argv)
+    settings = settings_of_process()
+    port = settings.review_port if given.port is None else given.port
+    # uvicorn repeats the signal that ended it; as an exception it lets the stores close.
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        with open_stores(settings) as stores, _listen(settings.review_host, port) as listener:
+            return _serve(stores, settings, listener, given.link)
+    except KeyboardInterrupt:
+        return 0
+
+
+def server(app: ASGIApp) -> uvicorn.Server:
+    """The server of an application, without a log of requests: their addresses hold one-time tokens."""
+    config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False, ws="none")
+    return uvicorn.Server(config)
+
+
+def _serve(stores: Stores, settings: Settings, listener: socket.socket, link_for: str | None) -> int:
+    address = _address(listener)
+    _say(f"lastseen review: {address}/")
+    try:
+        _invite(stores, address, link_for)
+    except LookupError as unknown:
+        _say(str(unknown))
+        return 2
+    server(create_app(stores, settings)).run(sockets=[listener])
+    return 0
+
+
+def _invite(stores: Stores, address: str, link_for: str | None) -> None:
+    """Make the first account if there is none, and print one-time links.  Raises LookupError for an unknown user.
+
+    A link is a key: the one that nobody asked for by name goes to a terminal only, not into a file of logs.
+    """
+    with stores.db.begin() as db:
+        first = accounts.count_users(db) == 0
+        if first:
+            accounts.add_user(db, FIRST_NAME, None, FIRST_ACCOUNT)
+    if link_for is None and first and not sys.stderr.isatty():
+        _say(f"There is a new account {FIRST_NAME!r}. Start with --link {FIRST_NAME} to get a link to sign in.")
+    elif link_for is not None or first:
+        name = link_for or FIRST_NAME
+        with stores.db.begin() as db:
+            token = accounts.make_link(db, name)
+        _say(f"Sign in as {name}, once, within {_MINUTES} minutes: {address}/enter/{token}")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=128)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = _EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m review", description="Serve the review pages.")
+    parser.add_argument("--port", type=int, help="instead of the one in the settings; 0: any free port")
+    parser.add_argument("--link", metavar="USER", help="print a one-time link that signs this user in")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The queue of open candidates, and one candidate with everything known about where it comes from."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lastseen.lifecycle import CandidateState
+from review.desk import desk_of
+from review.doors import visit_of
+from storage import custody, reviewing
+
+ROWS_A_PAGE = 25
+
+
+def queue(request: Request) -> Response:
+    """The open candidates, newest first."""
+    desk = desk_of(request)
+    older, newer = _number(request, "older_than"), _number(request, "newer_than")
+    with desk.stores.db.begin() as db:
+        page = reviewing.queue(db, ROWS_A_PAGE, older_than=older, newer_than=newer)
+    return desk.draw(request, "queue.html", page=page)
+
+
+def candidate(request: Request) -> Response:
+    """One candidate.  That it was looked at stands in the custody log before it is shown."""
+    desk, session = desk_of(request), visit_of(request).session
+    id_: int = request.path_params["id"]
+    with desk.stores.db.begin() as db:
+        shown = reviewing.candidate(db, id_)
+        if shown is None or session is None:
+            raise HTTPException(404)
+        custody.append(db, session.user.name, "viewed", f"candidate:{id_}")
+    return desk.draw(
+        request,
+        "candidate.html",
+        shown=shown,
+        is_open=shown.state is CandidateState.OPEN,
+        threshold=desk.settings.review_threshold,
+    )
+
+
+def _number(request: Request, name: str) -> int | None:
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 19):
+        raise HTTPException(400)
+    return int(given)

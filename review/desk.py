@@ -1,0 +1,104 @@
+"""What every page works with, and how a page is drawn."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from lastseen.settings import Settings
+from review import wording
+from review.doors import TOKEN_FIELD, form_token, visit_of
+from review.limits import SignInLimit
+from review.plays import Plays
+from review.roles import REVIEWERS, STAFF
+from storage.stores import Stores
+
+_STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+_PROBLEMS: Mapping[int, tuple[str, str]] = {
+    400: ("That cannot be read", "The browser sent something that this page does not understand."),
+    403: (
+        "Not for this account",
+        "Your account has no role that may open this page. An administrator can change that.",
+    ),
+    404: ("Nothing here", "There is no such page, or what it showed is not open for review any more."),
+    405: ("Not like this", "This address cannot be used in this way."),
+    413: ("Too long", "The form holds more than it should."),
+    415: ("Not a form", "This address takes forms only."),
+    429: ("Too many tries", "Please wait before you try to sign in again."),
+    500: (
+        "Something broke",
+        "It is our mistake, not yours. Nothing was lost; please tell the administrator when it was.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """One of our own files, read at start."""
+
+    content: bytes
+    media_type: str
+    version: str
+
+
+def static_files() -> dict[str, StaticFile]:
+    """The files of `static/`, by name."""
+    found = {}
+    for file in files("review").joinpath("static").iterdir():
+        media_type = _STATIC_TYPES.get("." + file.name.rpartition(".")[2])
+        if media_type:
+            content = file.read_bytes()
+            found[file.name] = StaticFile(content, media_type, hashlib.sha256(content).hexdigest()[:10])
+    return found
+
+
+class Desk:
+    """The stores, the settings and the drawing of one running application."""
+
+    def __init__(self, stores: Stores, settings: Settings) -> None:
+        self.stores = stores
+        self.settings = settings
+        self.sign_ins = SignInLimit()
+        self.plays = Plays()
+        self.static = static_files()
+        self._templates = Environment(
+            loader=PackageLoader("review"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        for name in ("plain", "when", "clock", "size", "host", "short_source", "version"):
+            self._templates.filters[name] = getattr(wording, name)
+        self._templates.globals.update(static=self._static_address, TOKEN_FIELD=TOKEN_FIELD)
+
+    def draw(self, request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        """A page as HTML, with what the frame around every page needs."""
+        visit = visit_of(request)
+        frame = {
+            "user": visit.session.user if visit.session else None,
+            "may_review": bool(visit.roles & REVIEWERS),
+            "may_see_status": bool(visit.roles & STAFF),
+            "form_token": form_token(visit.cookie),
+            "path": request.url.path,
+        }
+        return HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
+
+    def problem(self, request: Request, status: int, title: str = "", why: str = "") -> HTMLResponse:
+        """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
+        usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[400])
+        return self.draw(request, "problem.html", status, title=title or usual_title, why=why or usual_why)
+
+    def _static_address(self, name: str) -> str:
+        return f"/static/{name}?v={self.static[name].version}"
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of the application that got this request."""
+    desk: Desk = request.app.state.desk
+    return desk

@@ -1,0 +1,208 @@
+"""Routes that say who may pass, and the guard who reads what they say.
+
+The guard stands before the router and knows nothing of pages.  A route that is not a `Door`, or a door that names no
+roles, lets nobody in.  A form is read here, once and within bounds, so that no page can forget to check its token.
+"""
+
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from review.roles import NOBODY, Role
+from storage.accounts import Session
+
+SESSION_COOKIE = "lastseen_session"
+FORM_COOKIE = "lastseen_form"
+TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
+LONGEST_FORM = 16 * 1024
+"""bytes; the longest password and name fit in, percent-encoded"""
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Endpoint = Callable[[Request], Response]
+
+
+class Door(Route):
+    """A route with the list of those who may pass.
+
+    HEAD is not answered: pages record that they were looked at, and a link is used by looking.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        method: str = "GET",
+        roles: frozenset[Role] = NOBODY,
+        anyone: bool = False,
+        picture: bool = False,
+    ) -> None:
+        """`anyone`: also without signing in.  `picture`: a signed-out browser gets 403 here, not the sign-in page."""
+        super().__init__(path, endpoint, methods=[method])
+        self.methods = {method}
+        self.method = method
+        self.roles = roles
+        self.anyone = anyone
+        self.picture = picture
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who stands at the door, and what they brought."""
+
+    session: Session | None
+    cookie: str
+    """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet"""
+    form: dict[str, str]
+    """the fields that were posted; their token has been checked"""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(self.session.user.roles) if self.session else frozenset()
+
+
+class Refusal(Protocol):
+    """Draws the page that says why not."""
+
+    def __call__(self, request: Request, status: int, title: str = "", why: str = "") -> Response: ...
+
+
+def visit_of(request: Request) -> Visit:
+    """The visit that the guard let in."""
+    visit: Visit = request.state.visit
+    return visit
+
+
+def form_token(cookie: str) -> str:
+    """What a form must carry to be accepted with this cookie.  Nobody without the cookie can work it out."""
+    return hmac.digest(cookie.encode(), b"lastseen form", "sha256").hex()
+
+
+class Guard:
+    """ASGI middleware: lets a request through to its route if the route's declaration says so."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Sequence[BaseRoute],
+        find_session: Callable[[str], Session | None],
+        refuse: Refusal,
+    ) -> None:
+        self.app = app
+        self.routes = routes
+        self.find_session = find_session
+        self.refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        refusal = await self._admit(request)
+        await (refusal or self.app)(scope, receive, send)
+
+    async def _admit(self, request: Request) -> Response | None:
+        route = self._route(request.scope)
+        request.state.visit = Visit(None, "", {})
+        if route is None:
+            return None  # no such page: the router says so
+        visit = await run_in_threadpool(self._visit, request)
+        request.state.visit = visit
+        refusal = self._refusal(request, route, visit)
+        if refusal or request.method in _READING:
+            return refusal
+        return await self._read_form(request, visit)
+
+    def _route(self, scope: Scope) -> BaseRoute | None:
+        return next((route for route in self.routes if route.matches(scope)[0] is Match.FULL), None)
+
+    def _visit(self, request: Request) -> Visit:
+        token = request.cookies.get(SESSION_COOKIE, "")
+        session = self.find_session(token) if token else None
+        return Visit(session, token if session else request.cookies.get(FORM_COOKIE, ""), {})
+
+    def _refusal(self, request: Request, route: BaseRoute, visit: Visit) -> Response | None:
+        if not isinstance(route, Door) or not (route.anyone or route.roles):
+            return self.refuse(request, 403)
+        if route.anyone or visit.roles & route.roles:
+            return None
+        if visit.session is None and request.method in _READING and not route.picture:
+            return RedirectResponse(_sign_in_and_back(request), 303)
+        return self.refuse(request, 403)
+
+    async def _read_form(self, request: Request, visit: Visit) -> Response | None:
+        if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+            return self.refuse(request, 403, "Not from here", "This form was sent from another site.")
+        if not request.headers.get("content-type", "").startswith(_FORM_TYPE):
+            return self.refuse(request, 415)
+        body = await _read(request, LONGEST_FORM)
+        if body is None:
+            return self.refuse(request, 413)
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        expected = form_token(visit.cookie)
+        if not visit.cookie or not hmac.compare_digest(form.pop(TOKEN_FIELD, "").encode(), expected.encode()):
+            why = "This form has expired. Load its page again, then repeat what you did."
+            return self.refuse(request, 403, "Please try again", why)
+        request.state.visit = Visit(visit.session, visit.cookie, form)
+        return None
+
+
+class SecurityHeaders:
+    """ASGI middleware, outermost: every answer carries these, errors too."""
+
+    ALWAYS = (
+        (
+            "Content-Security-Policy",
+            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        # not no-referrer: with it, browsers would send our own forms from the origin "null"
+        ("Referrer-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("X-Robots-Tag", "noindex, nofollow"),
+    )
+    HTTPS = ("Strict-Transport-Security", "max-age=31536000")
+    UNLESS_SAID = ("Cache-Control", "no-store")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._missing(scope, Headers(raw=message["headers"]))]
+            await send(message)
+
+        await self.app(scope, receive, sealed)
+
+    def _missing(self, scope: Scope, headers: Headers) -> list[tuple[bytes, bytes]]:
+        wanted = [*self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
+        return [(name.lower().encode(), value.encode()) for name, value in wanted if name not in headers]
+
+
+def _sign_in_and_back(request: Request) -> str:
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return "/sign-in" if path == "/" else "/sign-in?" + urlencode({"next": path})
+
+
+async def _read(request: Request, limit: int) -> bytes | None:
+    """The body, or None if it is longer than `limit` bytes."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return body

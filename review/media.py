@@ -1,0 +1,103 @@
+"""Pictures and clips: re-encoded objects of the derived bucket, through the application and never by a link to the
+store.  Bytes as they came from outside are not served at all.
+"""
+
+from collections.abc import Callable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from review.desk import desk_of
+from review.doors import visit_of
+from storage import custody, reviewing
+from storage.accounts import SESSION_LIFETIME
+from storage.objects import DERIVED
+
+Finder = Callable[..., str | None]
+"""(connection, row id) -> the object's key"""
+
+# Addresses carry a mark of the object's key, so what they show never changes; a browser keeps them as long as a
+# session lasts at most, and for one session only.
+_KEEP = {"Cache-Control": f"private, max-age={int(SESSION_LIFETIME.total_seconds())}, immutable", "Vary": "Cookie"}
+
+
+class RangeNotSatisfiable(Exception):
+    """No byte of the object lies in the range that was asked for."""
+
+
+def crop(request: Request) -> Response:
+    """The crop of one best shot."""
+    return _picture(request, reviewing.shot_key)
+
+
+def reference(request: Request) -> Response:
+    """The crop of a reference photo."""
+    return _picture(request, reviewing.photo_key)
+
+
+def still(request: Request) -> Response:
+    """The whole picture of a candidate's moment."""
+    return _picture(request, reviewing.still_key)
+
+
+def clip(request: Request) -> Response:
+    """The seconds around a candidate's moment; playing it is written into the custody log before a byte goes out."""
+    desk, visit, id_ = desk_of(request), visit_of(request), _id(request)
+    with desk.stores.db.begin() as db:
+        key = _found(reviewing.clip_key(db, id_))
+    length = desk.stores.objects.size(DERIVED, key)
+    try:
+        span = byte_range(request.headers.get("range", ""), length)
+    except RangeNotSatisfiable:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{length}"})
+    first, last = span or (0, length - 1)
+    content = desk.stores.objects.read_range(DERIVED, key, first, last + 1 - first)
+    if visit.session and desk.plays.begins(visit.cookie, id_, first):
+        with desk.stores.db.begin() as db:
+            custody.append(db, visit.session.user.name, "played", f"candidate:{id_}")
+    # Not cached: a play that never reached us could not be recorded.
+    headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
+    if span is None:
+        return Response(content, 200, headers, "video/mp4")
+    return Response(content, 206, {**headers, "Content-Range": f"bytes {first}-{last}/{length}"}, "video/mp4")
+
+
+def byte_range(header: str, length: int) -> tuple[int, int] | None:
+    """The first and last byte of a Range header (RFC 9110, 14.1.2) over `length` bytes; None: send everything.
+
+    Several ranges, other units and malformed headers are ignored, as the standard allows.
+    Raises RangeNotSatisfiable.
+    """
+    unit, _, spec = header.partition("=")
+    start, dash, end = (part.strip() for part in spec.partition("-"))
+    wanted = [part for part in (start, end) if part]
+    if unit.strip().lower() != "bytes" or not dash or not wanted:
+        return None
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in wanted):
+        return None
+    first = int(start) if start else max(0, length - int(end))
+    last = min(int(end), length - 1) if start and end else length - 1
+    if start and end and int(end) < first:
+        return None
+    if first >= length:
+        raise RangeNotSatisfiable
+    return first, last
+
+
+def _picture(request: Request, find: Finder) -> Response:
+    desk = desk_of(request)
+    with desk.stores.db.begin() as db:
+        key = _found(find(db, _id(request)))
+    return Response(desk.stores.objects.read(DERIVED, key), media_type="image/jpeg", headers=_KEEP)
+
+
+def _found(key: str | None) -> str:
+    if key is None:
+        raise HTTPException(404)
+    return key
+
+
+def _id(request: Request) -> int:
+    id_: int = request.path_params["id"]
+    return id_

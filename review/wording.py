@@ -1,0 +1,66 @@
+"""How things are said on the pages: times, sizes, addresses, and text that strangers wrote."""
+
+import hashlib
+import unicodedata
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+_KEPT = frozenset("\n\t")
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
+"""controls, formats (bidirectional overrides, zero widths, tags), private use, surrogates"""
+_JOINERS = frozenset("\u200c\u200d")
+"""Persian and Indic words need them; they reorder nothing"""
+
+
+def plain(text: str | None) -> str:
+    """Text from outside without what cannot be seen; the record in the evidence keeps it.  Escape it all the same."""
+    return "".join(
+        char for char in text or "" if char in _KEPT or char in _JOINERS or unicodedata.category(char) not in _UNSEEN
+    )
+
+
+def when(moment: datetime | None) -> str:
+    """A time of day in UTC, e.g. `22 Nov 2026, 12:07 UTC`."""
+    if moment is None:
+        return "not stated"
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def clock(milliseconds: int | None) -> str:
+    """A moment in a video, e.g. `1:02.4` (minutes, seconds, tenths) or `1:00:02.4`."""
+    tenths = (milliseconds or 0) // 100
+    seconds, tenth = divmod(tenths, 10)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}.{tenth}" if hour else f"{minute}:{second:02}.{tenth}"
+
+
+def size(count: int) -> str:
+    """A number of bytes, e.g. `3.4 MB (3,412,332 bytes)`."""
+    exact = f"{count:,} bytes"
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit} ({exact})"
+    return exact
+
+
+def host(address: str | None) -> str:
+    """The host that a web address leads to, in ASCII so that no letter imitates another; empty if it leads nowhere."""
+    try:
+        parts = urlsplit(address or "")
+        found = parts.hostname if parts.scheme in {"http", "https"} else None
+        return found.encode("idna").decode("ascii") if found else ""
+    except ValueError:  # also UnicodeError: a host that is none
+        return ""
+
+
+def short_source(address: str | None) -> str:
+    """A source in one line: its host and path, or whatever the office calls it."""
+    name = host(address)
+    return plain(name + urlsplit(address or "").path.rstrip("/") if name else address)
+
+
+def version(key: str | None) -> str:
+    """A short mark of an object's key: a new object gets a new address, so browsers may keep the old one."""
+    return hashlib.sha256((key or "").encode()).hexdigest()[:10]

@@ -1,0 +1,261 @@
+"""What the review pages read: the queue of open candidates, one candidate whole, and where its pictures lie.
+
+Pictures are found only through an open candidate.  The faces of people who match nobody, and photos of the register
+that no candidate points to, cannot be had by counting ids.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, TextClause, text
+
+from lastseen.lifecycle import CandidateState
+
+# Newest first and by nothing else: an order by distance would tell the reviewer what the software thinks.
+_ROW = """
+    SELECT candidates.id, persons.register_number, persons.names, analyses.kind,
+           shot.id AS shot, shot.crop_key, shot.at_ms,
+           place.address, place.published_at, place.first_seen_at, coalesce(place.places, 0) AS places
+      FROM candidates
+      JOIN persons ON persons.id = candidates.person_id
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN analyses ON analyses.id = tracks.analysis_id
+      LEFT JOIN LATERAL (SELECT id, crop_key, at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
+                          ORDER BY ordinal LIMIT 1) AS shot ON true
+      LEFT JOIN LATERAL (SELECT sources.address, posts.published_at, posts.first_seen_at,
+                                count(*) OVER () AS places
+                           FROM media_items
+                           JOIN posts ON posts.id = media_items.post_id
+                           JOIN sources ON sources.id = posts.source_id
+                          WHERE media_items.blob_id = analyses.blob_id
+                          ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS place ON true
+     WHERE candidates.state = 'open'"""
+
+OLDER = text(_ROW + " AND candidates.id < :than ORDER BY candidates.id DESC LIMIT :limit")
+
+NEWER = text(_ROW + " AND candidates.id > :than ORDER BY candidates.id LIMIT :limit")
+
+NEWEST = text(_ROW + " ORDER BY candidates.id DESC LIMIT :limit")
+
+ENDS = text("""
+    SELECT count(*) AS total, min(id) AS oldest, max(id) AS newest FROM candidates WHERE state = 'open'""")
+
+CANDIDATE = text("""
+    SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine, candidates.distance,
+           candidates.photo_id AS photo, reference_photos.crop_key AS photo_key,
+           candidates.still_key, candidates.clip_key, candidates.clip_start_ms, candidates.clip_end_ms,
+           persons.register_number, persons.names,
+           tracks.id AS track, tracks.start_ms, tracks.end_ms, analyses.kind, analyses.duration_ms,
+           analyses.blob_id AS blob, blobs.sha256, blobs.size, blobs.media_type, blobs.stored_at, blobs.locked_until,
+           (SELECT count(*) FROM candidates AS other
+             WHERE other.track_id = candidates.track_id AND other.id <> :id AND other.state = 'open') AS others,
+           (SELECT min(id) FROM candidates AS other WHERE other.state = 'open' AND other.id > :id) AS newer,
+           (SELECT max(id) FROM candidates AS other WHERE other.state = 'open' AND other.id < :id) AS older
+      FROM candidates
+      JOIN persons ON persons.id = candidates.person_id
+      JOIN reference_photos ON reference_photos.id = candidates.photo_id
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN analyses ON analyses.id = tracks.analysis_id
+      JOIN blobs ON blobs.id = analyses.blob_id
+     WHERE candidates.id = :id""")
+
+SHOTS = text("""
+    SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
+      FROM best_shots WHERE track_id = :track ORDER BY ordinal""")
+
+# The words of a post are those of the newest observation that found it there: a missing page has none.
+PLACES = text("""
+    SELECT DISTINCT ON (posts.first_seen_at, posts.id)
+           posts.platform, posts.permalink, posts.published_at, posts.first_seen_at, posts.last_seen_at,
+           posts.seen = 'gone' AS gone, sources.address AS source, sources.reason,
+           coalesce(observation.title, '') AS title, coalesce(observation.text, '') AS text
+      FROM media_items
+      JOIN posts ON posts.id = media_items.post_id
+      JOIN sources ON sources.id = posts.source_id
+      LEFT JOIN LATERAL (SELECT title, text FROM observations WHERE observations.post_id = posts.id
+                          ORDER BY (observations.seen = 'present') DESC, observations.id DESC LIMIT 1)
+             AS observation ON true
+     WHERE media_items.blob_id = :blob
+     ORDER BY posts.first_seen_at, posts.id""")
+
+SHOT_KEY = text("""
+    SELECT crop_key FROM best_shots
+     WHERE id = :id
+       AND EXISTS (SELECT FROM candidates
+                    WHERE candidates.track_id = best_shots.track_id AND candidates.state = 'open')""")
+
+PHOTO_KEY = text("""
+    SELECT crop_key FROM reference_photos
+     WHERE id = :id
+       AND EXISTS (SELECT FROM candidates
+                    WHERE candidates.photo_id = reference_photos.id AND candidates.state = 'open')""")
+
+STILL_KEY = text("SELECT still_key FROM candidates WHERE id = :id AND state = 'open'")
+
+CLIP_KEY = text("SELECT clip_key FROM candidates WHERE id = :id AND state = 'open'")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One open candidate as a row of the queue."""
+
+    id: int
+    register_number: str
+    names: tuple[str, ...]
+    kind: str
+    """of the analysed blob: `video` or `image`"""
+    shot: int | None
+    """row id of the track's best shot"""
+    crop_key: str | None
+    at_ms: int | None
+    address: str | None
+    """of the source whose post was seen first with these bytes"""
+    published_at: datetime | None
+    first_seen_at: datetime | None
+    places: int
+    """how many posts carry the same bytes"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the queue, newest first."""
+
+    rows: tuple[Waiting, ...]
+    total: int
+    """open candidates in all"""
+    newer: int | None
+    """rows newer than this id come before this page; None: it is the first"""
+    older: int | None
+    """rows older than this id come after this page; None: it is the last"""
+
+
+@dataclass(frozen=True, slots=True)
+class ShotShown:
+    """One best shot of the candidate's track."""
+
+    id: int
+    at_ms: int
+    crop_key: str
+    width: float | None
+    """of the face, pixels of the original"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One post that carries the candidate's bytes."""
+
+    platform: str
+    permalink: str
+    published_at: datetime | None
+    """as the platform says"""
+    first_seen_at: datetime
+    last_seen_at: datetime
+    gone: bool
+    source: str
+    reason: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateShown:
+    """One candidate with everything that its page tells."""
+
+    id: int
+    state: CandidateState
+    created_at: datetime
+    engine: str
+    distance: float
+    photo: int
+    """row id of the reference photo"""
+    photo_key: str | None
+    still_key: str | None
+    """None while the moment is being prepared"""
+    clip_key: str | None
+    clip_start_ms: int | None
+    clip_end_ms: int | None
+    register_number: str
+    names: tuple[str, ...]
+    track: int
+    start_ms: int
+    end_ms: int
+    kind: str
+    """of the blob: `video` or `image`"""
+    duration_ms: int
+    blob: int
+    sha256: str
+    size: int
+    """bytes"""
+    media_type: str
+    stored_at: datetime
+    locked_until: datetime
+    others: int
+    """other open candidates of the same track"""
+    newer: int | None
+    """the open candidate before this one in the queue"""
+    older: int | None
+    """the open candidate after it"""
+    shots: tuple[ShotShown, ...]
+    places: tuple[Place, ...]
+    """earliest seen first"""
+
+
+def queue(db: Connection, limit: int, *, older_than: int | None = None, newer_than: int | None = None) -> Page:
+    """A page of the open candidates, newest first, next to a known id or from the start.
+
+    Pages hang on ids, not on counts: what is queued or closed meanwhile neither repeats nor hides a row.
+    """
+    if older_than is not None:
+        rows = db.execute(OLDER, {"than": older_than, "limit": limit}).mappings().all()
+    elif newer_than is not None:
+        rows = db.execute(NEWER, {"than": newer_than, "limit": limit}).mappings().all()[::-1]
+    else:
+        rows = db.execute(NEWEST, {"limit": limit}).mappings().all()
+    shown = tuple(Waiting(**{**row, "names": tuple(row["names"])}) for row in rows)
+    ends = db.execute(ENDS).one()
+    newer = shown[0].id if shown and shown[0].id < ends.newest else None
+    older = shown[-1].id if shown and shown[-1].id > ends.oldest else None
+    return Page(shown, ends.total, newer, older)
+
+
+def candidate(db: Connection, id_: int) -> CandidateShown | None:
+    """One candidate in whatever state, or None."""
+    row = db.execute(CANDIDATE, {"id": id_}).mappings().first()
+    if row is None:
+        return None
+    shots = db.execute(SHOTS, {"track": row["track"]}).mappings()
+    places = db.execute(PLACES, {"blob": row["blob"]}).mappings()
+    told: Mapping[str, object] = {
+        **row,
+        "state": CandidateState(row["state"]),
+        "names": tuple(row["names"]),
+        "shots": tuple(ShotShown(**shot) for shot in shots),
+        "places": tuple(Place(**place) for place in places),
+    }
+    return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields
+
+
+def shot_key(db: Connection, id_: int) -> str | None:
+    """Where the crop of a best shot lies in the derived bucket."""
+    return _key(db, SHOT_KEY, id_)
+
+
+def photo_key(db: Connection, id_: int) -> str | None:
+    """Where the re-encoded crop of a reference photo lies in the derived bucket."""
+    return _key(db, PHOTO_KEY, id_)
+
+
+def still_key(db: Connection, id_: int) -> str | None:
+    """Where a candidate's whole picture lies in the derived bucket."""
+    return _key(db, STILL_KEY, id_)
+
+
+def clip_key(db: Connection, id_: int) -> str | None:
+    """Where a candidate's clip lies in the derived bucket."""
+    return _key(db, CLIP_KEY, id_)
+
+
+def _key(db: Connection, statement: TextClause, id_: int) -> str | None:
+    found: str | None = db.execute(statement, {"id": id_}).scalar()
+    return found

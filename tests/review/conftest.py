@@ -1,0 +1,106 @@
+"""The real application, served by the real server on loopback."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import httpx
+import pytest
+from starlette.routing import BaseRoute
+
+from lastseen.settings import Settings
+from review.__main__ import server
+from review.app import create_app
+from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
+from review.roles import Role
+from storage import accounts, custody
+from storage.accounts import User
+from storage.custody import Event
+from storage.stores import Stores
+
+DEADLINE = 10
+
+
+class Browser(httpx.Client):
+    """A browser with its own cookies, that follows no redirect by itself."""
+
+    def submit(self, path: str, **fields: str) -> httpx.Response:
+        """Post a form with the token that belongs to this browser's cookie."""
+        cookie = self.cookies.get(SESSION_COOKIE) or self.cookies.get(FORM_COOKIE) or ""
+        return self.post(path, data={TOKEN_FIELD: form_token(cookie), **fields})
+
+
+class Site:
+    """The pages on a loopback port, and browsers that visit them."""
+
+    def __init__(self, url: str, stores: Stores, leaving: ExitStack) -> None:
+        self.url = url
+        self.stores = stores
+        self._leaving = leaving
+        self._users = 0
+
+    def browser(self, **headers: str) -> Browser:
+        """A browser that is not signed in."""
+        return self._leaving.enter_context(
+            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE)
+        )
+
+    def as_user(self, user: User) -> Browser:
+        """A browser that this user is signed in with."""
+        with self.stores.db.begin() as db:
+            token = accounts.start_session(db, user)
+        browser = self.browser()
+        browser.cookies.set(SESSION_COOKIE, token, domain="127.0.0.1")
+        return browser
+
+    def signed_in(self, *roles: Role) -> Browser:
+        """A browser with a new account's session."""
+        self._users += 1
+        with self.stores.db.begin() as db:
+            user = accounts.add_user(db, f"user{self._users}", None, roles)
+        return self.as_user(user)
+
+    def log(self) -> list[Event]:
+        """The custody log."""
+        with self.stores.db.begin() as db:
+            return list(custody.events(db))
+
+
+@contextmanager
+def serving(stores: Stores, settings: Settings, routes: list[BaseRoute] | None = None) -> Iterator[Site]:
+    """Serve the application from a thread until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as leaving:
+        serves = server(create_app(stores, settings, routes))
+        thread = threading.Thread(target=serves.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Site(f"http://127.0.0.1:{listener.getsockname()[1]}", stores, leaving)
+        finally:
+            leaving.close()
+            serves.should_exit = True
+            thread.join(DEADLINE)
+
+
+@pytest.fixture
+def site(stores: Stores, settings: Settings) -> Iterator[Site]:
+    """The pages as they are."""
+    with serving(stores, settings) as served:
+        yield served
+
+
+@pytest.fixture
+def analyst(site: Site) -> Browser:
+    """A browser of an analyst."""
+    return site.signed_in(Role.ANALYST)
+
+
+def picture_addresses(page: str) -> list[str]:
+    """What a page would load besides its style."""
+    return re.findall(r'(?:src|poster)="(/media/[^"]+)"', page)
+
+
+def texts(values: Iterable[Event]) -> list[tuple[str, str, str]]:
+    """(actor, action, subject) of each event."""
+    return [(event.actor, event.action, event.subject) for event in values]

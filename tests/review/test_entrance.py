@@ -1,0 +1,190 @@
+"""Signing in, by password and by link, and what keeps strangers out."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from review.app import doors
+from review.doors import FORM_COOKIE, SESSION_COOKIE, Door, form_token
+from review.limits import MOST_KEYS, PER_ADDRESS, PER_NAME, WINDOW_SECONDS, SignInLimit
+from review.roles import Role
+from storage import accounts
+from storage.accounts import User
+from storage.stores import Stores
+from tests.review.conftest import Browser, Site, texts
+
+PASSWORD = "river lantern otter stone"
+
+
+@pytest.fixture
+def olena(stores: Stores) -> User:
+    with stores.db.begin() as db:
+        return accounts.add_user(db, "olena", PASSWORD, [Role.ANALYST])
+
+
+def submit_sign_in(browser: Browser, name: str, password: str, **more: str) -> int:
+    browser.get("/sign-in")
+    return browser.submit("/sign-in", name=name, password=password, **more).status_code
+
+
+def test_the_right_password_signs_in_and_the_wrong_one_does_not(site: Site, olena: User) -> None:
+    browser = site.browser()
+    assert browser.get("/").headers["location"] == "/sign-in"
+    assert "autocomplete" in browser.get("/sign-in").text
+    wrong = browser.submit("/sign-in", name="olena", password="wrong password here")
+    unknown = browser.submit("/sign-in", name="nobody", password="wrong password here")
+    assert (wrong.status_code, unknown.status_code) == (403, 403)
+    assert wrong.text.replace('value="olena"', "") == unknown.text.replace('value="nobody"', "")
+    right = browser.submit("/sign-in", name="Olena", password=PASSWORD)
+    assert (right.status_code, right.headers["location"]) == (303, "/")
+    assert browser.get("/").status_code == 200
+    assert texts(site.log()) == [("olena", "signed_in", f"user:{olena.id}")]
+
+
+def test_cookies_are_out_of_reach_of_scripts_and_other_sites(site: Site, olena: User) -> None:
+    browser = site.browser()
+    form = browser.get("/sign-in").headers["set-cookie"]
+    answer = browser.submit("/sign-in", name="olena", password=PASSWORD)
+    session = next(cookie for cookie in answer.headers.get_list("set-cookie") if cookie.startswith(SESSION_COOKIE))
+    for cookie in (form, session):
+        assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+        assert "Secure" not in cookie
+    behind_tls = site.browser(**{"X-Forwarded-Proto": "https"}).get("/sign-in")
+    assert "; Secure" in behind_tls.headers["set-cookie"]
+    assert "strict-transport-security" in behind_tls.headers
+
+
+def test_after_too_many_tries_even_the_right_password_waits(site: Site, olena: User) -> None:
+    browser = site.browser()
+    tries = [submit_sign_in(browser, "olena", "wrong password here") for _ in range(PER_NAME)]
+    assert tries == [403] * PER_NAME
+    late = browser.submit("/sign-in", name=" OLENA", password=PASSWORD)
+    assert late.status_code == 429
+    assert 0 < int(late.headers["retry-after"]) <= WINDOW_SECONDS + 1
+
+
+def test_the_limit_counts_names_and_addresses_for_a_quarter_of_an_hour() -> None:
+    now = [0.0]
+    limit = SignInLimit(lambda: now[0])
+    assert [limit.take("a", "1") for _ in range(PER_NAME)] == [0] * PER_NAME
+    assert limit.take("a", "2") > 0
+    assert [limit.take(f"n{n}", "1") for n in range(PER_ADDRESS - PER_NAME)] == [0] * (PER_ADDRESS - PER_NAME)
+    assert limit.take("new", "1") > 0
+    assert limit.take("new", "2") == 0
+    limit.forget("a")
+    assert limit.take("a", "2") == 0
+    now[0] = WINDOW_SECONDS
+    assert limit.take("new", "1") == 0
+
+
+def test_the_limit_forgets_before_it_fills_the_memory() -> None:
+    limit = SignInLimit(lambda: 0.0)
+    for n in range(MOST_KEYS):
+        limit.take(f"name {n}", f"address {n}")
+    assert len(limit._tries) == MOST_KEYS
+
+
+def test_a_link_signs_in_once(site: Site, olena: User) -> None:
+    with site.stores.db.begin() as db:
+        token = accounts.make_link(db, "olena")
+        expired = accounts.make_link(db, "olena", timedelta(seconds=-1))
+    first, second = site.browser(), site.browser()
+    assert first.head(f"/enter/{token}").status_code == 405
+    answer = first.get(f"/enter/{token}?next=/account")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/account")
+    assert first.get("/account").status_code == 200
+    again = second.get(f"/enter/{token}")
+    assert again.status_code == 403
+    assert "used already" in again.text
+    assert second.get(f"/enter/{expired}").status_code == 403
+    assert second.get("/").status_code == 303
+    assert site.log()[-1].detail == {"by": "link"}
+
+
+def test_an_expired_session_is_signed_out(site: Site, olena: User) -> None:
+    browser = site.as_user(olena)
+    assert browser.get("/").status_code == 200
+    with site.stores.db.begin() as db:
+        db.execute(text("UPDATE sessions SET expires_at = now()"))
+    answer = browser.get("/candidates/7")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fcandidates%2F7")
+
+
+def test_signing_out_ends_the_session_and_empties_the_cache(site: Site, olena: User) -> None:
+    browser = site.as_user(olena)
+    token = browser.cookies[SESSION_COOKIE]
+    answer = browser.submit("/sign-out")
+    assert (answer.status_code, answer.headers["clear-site-data"]) == (303, '"cache"')
+    assert SESSION_COOKIE not in browser.cookies
+    browser.cookies.set(SESSION_COOKIE, token, domain="127.0.0.1")
+    assert browser.get("/").status_code == 303
+
+
+def test_signing_in_leads_back_into_the_house_only(site: Site, olena: User) -> None:
+    inside = ("/candidates/3", "/?older_than=9")
+    outside = ("//evil.example", "/\\evil.example", "https://evil.example/", "/a\r\nSet-Cookie: x=y", "")
+    for wanted in inside + outside:
+        with site.stores.db.begin() as db:
+            token = accounts.make_link(db, "olena")
+        answer = site.browser().get(f"/enter/{token}", params={"next": wanted})
+        assert answer.headers["location"] == (wanted if wanted in inside else "/"), wanted
+
+
+def test_the_password_can_be_set_after_a_link_and_ends_other_sessions(site: Site) -> None:
+    with site.stores.db.begin() as db:
+        user = accounts.add_user(db, "admin", None, [Role.ADMINISTRATOR])
+    browser, other = site.as_user(user), site.as_user(user)
+    assert "Set a password" in browser.get("/account").text
+    unlike = browser.submit("/account/password", password=PASSWORD, again=PASSWORD + "x")
+    weak = browser.submit("/account/password", password="admin", again="admin")
+    assert (unlike.status_code, weak.status_code) == (422, 422)
+    saved = browser.submit("/account/password", password=PASSWORD, again=PASSWORD)
+    assert saved.status_code == 303
+    assert "Your password is set" in browser.get(saved.headers["location"]).text
+    assert other.get("/account").status_code == 303
+    assert submit_sign_in(site.browser(), "admin", PASSWORD) == 303
+    assert ("admin", "password_set", f"user:{user.id}") in texts(site.log())
+
+
+def test_a_browser_left_open_cannot_change_the_password(site: Site, olena: User) -> None:
+    browser = site.as_user(olena)
+    with site.stores.db.begin() as db:
+        db.execute(text("UPDATE sessions SET expires_at = expires_at - interval '16 minutes'"))
+    assert "minlength" not in browser.get("/account").text
+    assert browser.submit("/account/password", password="x" * 20, again="x" * 20).status_code == 403
+    assert submit_sign_in(site.browser(), "olena", PASSWORD) == 303
+
+
+def test_a_form_without_its_token_does_nothing(site: Site, olena: User) -> None:
+    browser, stranger = site.as_user(olena), site.browser()
+    paths = [door.path for door in doors() if isinstance(door, Door) and door.method == "POST"]
+    assert {"/sign-in", "/sign-out", "/account/password"} <= set(paths)
+    fields = {"name": "olena", "password": PASSWORD, "again": PASSWORD}
+    foreign = form_token("another cookie")
+    for path in paths:
+        for sent in ({}, {"token": ""}, {"token": foreign}, {"token": "\u00fc"}):
+            assert browser.post(path, data={**fields, **sent}).status_code == 403, path
+        assert stranger.post(path, data={**fields, "token": form_token("")}).status_code == 403, path
+    assert browser.get("/").status_code == 200
+    assert site.log() == []
+
+
+def test_forms_from_other_sites_odd_ones_and_long_ones_are_refused(site: Site, olena: User) -> None:
+    browser = site.as_user(olena)
+    token = form_token(browser.cookies[SESSION_COOKIE])
+    crossed = browser.post("/sign-out", data={"token": token}, headers={"Sec-Fetch-Site": "cross-site"})
+    odd = browser.post("/sign-out", json={"token": token})
+    long = browser.post("/sign-out", data={"token": token, "x": "x" * 20_000})
+    assert (crossed.status_code, odd.status_code, long.status_code) == (403, 415, 413)
+    assert browser.get("/").status_code == 200
+
+
+def test_the_token_in_the_page_is_the_one_that_is_accepted(site: Site, olena: User) -> None:
+    browser = site.browser()
+    page = browser.get("/sign-in").text
+    shown = re.search(r'name="token" value="([0-9a-f]{64})"', page)
+    assert shown
+    assert shown[1] == form_token(browser.cookies[FORM_COOKIE])
+    assert browser.post("/sign-in", data={"token": shown[1], "name": "olena", "password": PASSWORD}).status_code == 303

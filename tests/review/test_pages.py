@@ -1,0 +1,274 @@
+"""The queue, a candidate, the status page, and the pages for when something is wrong."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from sqlalchemy import text
+
+from review.candidates import ROWS_A_PAGE
+from review.roles import Role
+from storage.stores import Stores
+from tests.review.conftest import Browser, Site, picture_addresses, texts
+from tests.review.seeding import Story, add_post, observe, seed
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Inline(HTMLParser):
+    """Finds what the content policy would refuse, pictures without a text, and ids that occur twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids.append(given.get("id") or "")
+        self.found += [f"{tag} {name}" for name in given if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and not given.get("src")):
+            self.found.append(f"inline {tag}")
+        if tag == "img" and "alt" not in given:
+            self.found.append("img without alt")
+
+
+def faults(page: str) -> list[str]:
+    parser = Inline()
+    parser.feed(page)
+    ids = [id_ for id_ in parser.ids if id_]
+    return parser.found + [f"id {id_} twice" for id_ in set(ids) if ids.count(id_) > 1]
+
+
+def candidates_in(page: str) -> list[int]:
+    return [int(id_) for id_ in re.findall(r'href="/candidates/(\d+)" data-step', page)]
+
+
+def test_an_empty_queue_says_what_to_do(analyst: Browser) -> None:
+    page = analyst.get("/").text
+    assert "No candidates yet" in page
+    assert "lastseen run" in page
+
+
+def test_a_row_tells_who_where_and_when(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    page = analyst.get("/").text
+    for told in ("Ada Example", "HC-0001", "videos.example/channel/news", "3 Nov 2026, 14:05 UTC", "at 0:04.3"):
+        assert told in page
+    assert f"/candidates/{seeded.candidate}" in page
+    assert "possible match for review" in page.lower()
+    assert [analyst.get(address).status_code for address in picture_addresses(page)] == [200]
+    assert site.log() == []
+
+
+def test_the_queue_is_newest_first_in_pages_that_hang_on_ids(site: Site, analyst: Browser) -> None:
+    first = seed(site.stores)
+    rest = [seed(site.stores, Story(number=f"P-{n}"), at_track=first).candidate for n in range(ROWS_A_PAGE + 4)]
+    newest_first = [*reversed(rest), first.candidate]
+    one = analyst.get("/")
+    assert candidates_in(one.text) == newest_first[:ROWS_A_PAGE]
+    older = re.search(r'rel="next" href="([^"]+)"', one.text)
+    assert older
+    seed(site.stores, Story(number="came meanwhile"), at_track=first)
+    two = analyst.get(older[1]).text
+    assert candidates_in(two) == newest_first[ROWS_A_PAGE:]
+    assert 'rel="next"' not in two
+    newer = re.search(r'rel="prev" href="([^"]+)"', two)
+    assert newer
+    assert candidates_in(analyst.get(newer[1]).text) == newest_first[:ROWS_A_PAGE]
+    assert "No more on this side" in analyst.get("/?older_than=1").text
+    assert analyst.get("/?older_than=x").status_code == 400
+
+
+def test_only_open_candidates_are_queued(site: Site, analyst: Browser) -> None:
+    open_ = seed(site.stores)
+    for state in ("displaced", "withdrawn"):
+        seed(site.stores, Story(number=state, state=state), at_track=open_)
+    assert candidates_in(analyst.get("/").text) == [open_.candidate]
+
+
+def test_a_candidate_page_tells_everything_and_is_recorded(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    seed(site.stores, Story(number="HC-0002", names=("Second Person",)), at_track=seeded)
+    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    for told in (
+        "Ada Example",
+        "HC-0001",
+        "A convoy arrives",
+        "Filmed this morning.",
+        "3 Nov 2026, 14:05 UTC",
+        "4 Nov 2026, 06:30 UTC",
+        "shows convoys of prisoners",
+        "3.4 MB (3,412,332 bytes)",
+        "1 Nov 2036, 06:30 UTC",
+        "starts at <b>0:02.3</b>",
+        "1 other entry of the register is open",
+        "dlib-hog",
+    ):
+        assert told in page, told
+    assert 'href="https://videos.example/watch/1" rel="noopener noreferrer"' in page
+    assert "possible match for review" in page.lower()
+    assert "identified" not in page.lower()
+    assert "Second Person" not in page
+    assert "%" not in page
+    before, _, details = page.partition("<details")
+    assert "0.4321" in details
+    assert "0.4321" not in before
+    assert "<details open" not in page
+    addresses = set(picture_addresses(page))
+    assert len(addresses) == len(seeded.shots) + 3
+    assert {analyst.get(address).status_code for address in addresses} == {200}
+    actions = [event[1:] for event in texts(site.log())]
+    assert actions == [("viewed", f"candidate:{seeded.candidate}"), ("played", f"candidate:{seeded.candidate}")]
+
+
+def test_each_view_is_one_event_under_the_viewers_name(site: Site) -> None:
+    seeded = seed(site.stores)
+    for browser in (site.signed_in(Role.ANALYST), site.signed_in(Role.SENIOR)):
+        browser.get(f"/candidates/{seeded.candidate}")
+    subject = f"candidate:{seeded.candidate}"
+    assert texts(site.log()) == [("user1", "viewed", subject), ("user2", "viewed", subject)]
+
+
+def test_older_and_newer_lead_through_the_open_ones(site: Site, analyst: Browser) -> None:
+    one = seed(site.stores)
+    seed(site.stores, Story(number="b", state="displaced"), at_track=one)
+    three = seed(site.stores, Story(number="c"), at_track=one)
+    page = analyst.get(f"/candidates/{three.candidate}").text
+    assert f'rel="next" href="/candidates/{one.candidate}"' in page
+    assert 'rel="prev"' not in page
+    assert f'rel="prev" href="/candidates/{three.candidate}"' in analyst.get(f"/candidates/{one.candidate}").text
+
+
+def test_a_moment_that_is_not_cut_yet_and_one_of_a_still_image(site: Site, analyst: Browser) -> None:
+    waiting = seed(site.stores, Story(still=None, clip=None))
+    image = seed(site.stores, Story(number="i", kind="image", clip=None, moments=(0,)))
+    bare = seed(site.stores, Story(number="n", moments=()))
+    assert "being prepared" in analyst.get(f"/candidates/{waiting.candidate}").text
+    page = analyst.get(f"/candidates/{image.candidate}").text
+    assert "still image" in page
+    assert "<video" not in page
+    assert "No picture was kept" in analyst.get(f"/candidates/{bare.candidate}").text
+    assert analyst.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("state", ["displaced", "withdrawn"])
+def test_a_closed_candidate_shows_no_pictures(site: Site, analyst: Browser, state: str) -> None:
+    seeded = seed(site.stores, Story(state=state))
+    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    assert "Not open for review" in page
+    assert picture_addresses(page) == []
+
+
+def test_every_place_of_the_same_file_is_listed(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    again = Story(address="https://mirror.example/", permalink="https://mirror.example/v/9", published=None)
+    with site.stores.db.begin() as db:
+        post = add_post(db, seeded.blob, again)
+        observe(db, post, "", "", seen="gone")
+    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    assert "https://mirror.example/v/9" in page
+    assert "in 2 posts" in analyst.get("/").text
+
+
+def test_a_post_that_is_gone_keeps_the_words_it_had(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    with site.stores.db.begin() as db:
+        post = db.execute(text("UPDATE posts SET seen = 'gone' RETURNING id")).scalar_one()
+        observe(db, post, "", "", seen="gone")
+    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    assert "Not there any more" in page
+    assert "A convoy arrives" in page
+
+
+def test_what_strangers_wrote_stays_text(site: Site, analyst: Browser) -> None:
+    attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202egpj.exe\u2066\x07\u200b"
+    seeded = seed(
+        site.stores,
+        Story(
+            number=attack.replace("\x07", ""),
+            names=(attack, attack),
+            address=attack,
+            reason=attack,
+            permalink='https://evil.example/"onmouseover="alert(1)',
+            title=attack,
+            text=attack + " {{ 7 * 7 }}",
+        ),
+    )
+    with site.stores.db.begin() as db:
+        add_post(db, seeded.blob, Story(permalink="javascript:alert(1)", address="javascript:alert(2)"))
+        add_post(db, seeded.blob, Story(permalink="https://bank.example@evil.example/"))
+        add_post(db, seeded.blob, Story(permalink="https://b\u0430nk.example/"))
+        add_post(db, seeded.blob, Story(permalink="http://[broken/"))
+    for path in ("/", f"/candidates/{seeded.candidate}"):
+        page = analyst.get(path).text
+        assert faults(page) == []
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert not set("\u202e\u2066\x07\u200b") & set(page)
+        assert 'href="javascript' not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "{{ 7 * 7 }}" in page
+    assert "<b>evil.example</b> ↗</a>" in page
+    assert re.search(r"<b>xn--[a-z0-9-]+\.example</b>", page)
+
+
+def test_pages_hold_nothing_inline_and_carry_the_headers(site: Site) -> None:
+    seeded = seed(site.stores)
+    everyone = site.signed_in(*Role)
+    paths = ("/", f"/candidates/{seeded.candidate}", "/status", "/account", "/nowhere", "/?older_than=x")
+    answers = [everyone.get(path) for path in paths] + [site.browser().get("/sign-in")]
+    for answer in answers:
+        assert faults(answer.text) == []
+        assert '<html lang="en">' in answer.text
+        assert HEADERS.items() <= dict(answer.headers).items()
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'self';")
+        assert "unsafe" not in policy
+        assert "server" not in answer.headers
+
+
+def test_the_status_page_counts(site: Site) -> None:
+    seed(site.stores)
+    with site.stores.db.begin() as db:
+        db.execute(
+            text(
+                "INSERT INTO work (step, subject, state, outcome, why) "
+                "VALUES ('fetch', 1, 'quarantined', 'DEFECT', 'it is <b>no</b> video')"
+            )
+        )
+    page = site.signed_in(Role.COLLECTOR).get("/status").text
+    assert "quarantined" in page
+    assert "it is &lt;b&gt;no&lt;/b&gt; video" in page
+    assert re.search(r"<dt>candidates</dt><dd>1</dd>", page)
+
+
+def test_what_is_not_there_says_so(analyst: Browser) -> None:
+    for path in ("/nowhere", "/candidates/4", f"/candidates/{10**30}", "/candidates/x", "/static/no.css", "/account/"):
+        answer = analyst.get(path)
+        assert answer.status_code == 404, path
+        assert "Nothing here" in answer.text
+
+
+@pytest.mark.logs_errors
+def test_a_bug_shows_a_page_and_no_details(site: Site, analyst: Browser, stores: Stores) -> None:
+    with stores.db.begin() as db:
+        db.execute(text("ALTER TABLE candidates RENAME TO broken"))
+    answer = analyst.get("/")
+    assert answer.status_code == 500
+    assert "It is our mistake" in answer.text
+    assert not {"select", "sqlalchemy", "psycopg", "traceback"} & set(re.findall(r"\w+", answer.text.lower()))
+    assert HEADERS.items() <= dict(answer.headers).items()
+
+
+def test_our_own_files_may_be_kept_for_good(site: Site) -> None:
+    page = site.browser().get("/sign-in").text
+    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', page):
+        answer = site.browser().get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
