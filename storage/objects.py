@@ -279,10 +279,12 @@ class ObjectStore:
         until = _locked_until(found)
         return until if until > utcnow() else None
 
-    def keys(self, bucket: str, prefix: str = "") -> Iterator[str]:
-        """The keys of a bucket that begin with `prefix`, in order."""
+    def keys(self, bucket: str, prefix: str = "", *, versions: bool = False) -> Iterator[str]:
+        """The keys of a bucket that begin with `prefix`, in order; with `versions`, each as often as it has versions."""
         with _speaking(f"listing {bucket}"):
-            for found in self._client.list_objects(self.bucket(bucket), prefix=prefix, recursive=True):
+            for found in self._client.list_objects(
+                self.bucket(bucket), prefix=prefix, recursive=True, include_version=versions
+            ):
                 if found.object_name is not None:
                     yield found.object_name
 

@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 from lastseen.settings import Settings
 from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
-from storage.objects import ObjectStore
+from storage.objects import EVIDENCE, ObjectStore
 from storage.stores import Stores
 
 TEMPLATE = "template_lastseen"
@@ -49,6 +50,8 @@ def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def endpoints(servers_dir: Path) -> Iterator[Endpoints]:
     """The one embedded pair of this run, with a migrated template database in it."""
     with running(servers_dir) as started:
+        run_sql(started.database_url, "ALTER SYSTEM SET fsync = off")  # nothing here outlives the run
+        run_sql(started.database_url, "SELECT pg_reload_conf()")
         run_sql(started.database_url, f"CREATE DATABASE {TEMPLATE}")
         engine = connect(in_database(started.database_url, TEMPLATE))
         migrate(engine)
@@ -56,13 +59,36 @@ def endpoints(servers_dir: Path) -> Iterator[Endpoints]:
         yield started
 
 
-@pytest.fixture
-def database_url(endpoints: Endpoints) -> Iterator[str]:
-    """URL of a migrated, empty database that lives for one test."""
+@contextmanager
+def fresh_database(endpoints: Endpoints) -> Iterator[str]:
+    """URL of a migrated, empty database that lives as long as the block."""
     name = f"test_{secrets.token_hex(6)}"
     run_sql(endpoints.database_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield in_database(endpoints.database_url, name)
     run_sql(endpoints.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def settings_on(endpoints: Endpoints, database_url: str, objects: ObjectStore, folder: Path) -> Settings:
+    """Settings that point at one database and one set of buckets, as if they were an office's own servers."""
+    return Settings(
+        _env_file=None,
+        data_dir=folder,
+        database_url=SecretStr(database_url),
+        s3_endpoint=endpoints.s3_endpoint,
+        s3_access_key=SecretStr(endpoints.s3_access_key),
+        s3_secret_key=SecretStr(endpoints.s3_secret_key),
+        s3_secure=False,
+        bucket_prefix=objects.bucket(EVIDENCE).removesuffix(EVIDENCE),
+        legal_basis="test",
+        allow_private_addresses=(ip_network("127.0.0.0/8"),),
+    )
+
+
+@pytest.fixture
+def database_url(endpoints: Endpoints) -> Iterator[str]:
+    """URL of a migrated, empty database that lives for one test."""
+    with fresh_database(endpoints) as url:
+        yield url
 
 
 @pytest.fixture
@@ -101,19 +127,8 @@ def objects(make_store: Callable[[str], ObjectStore]) -> Iterator[ObjectStore]:
 
 @pytest.fixture
 def settings(database_url: str, objects: ObjectStore, endpoints: Endpoints, tmp_path: Path) -> Settings:
-    """Settings that point at this test's own database and buckets, as if they were an office's own servers."""
-    return Settings(
-        _env_file=None,
-        data_dir=tmp_path,
-        database_url=SecretStr(database_url),
-        s3_endpoint=endpoints.s3_endpoint,
-        s3_access_key=SecretStr(endpoints.s3_access_key),
-        s3_secret_key=SecretStr(endpoints.s3_secret_key),
-        s3_secure=False,
-        bucket_prefix=objects.bucket("evidence").removesuffix("evidence"),
-        legal_basis="test",
-        allow_private_addresses=(ip_network("127.0.0.0/8"),),
-    )
+    """Settings that point at this test's own database and buckets."""
+    return settings_on(endpoints, database_url, objects, tmp_path)
 
 
 @pytest.fixture
