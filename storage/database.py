@@ -75,18 +75,13 @@ def migrate(engine: Engine) -> bool:
     return True
 
 
-def ensure_database(url: str, name: str) -> str:
+def ensure_database(engine: Engine, name: str) -> str:
     """Another database on the same server, made if it is not there.  Returns its URL, password included."""
-    there = make_url(url).set(database=name).render_as_string(hide_password=False)
-    engine = connect(url)
-    try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-            known = db.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).first()
-            if known is None:
-                db.execute(text(f"CREATE DATABASE {db.dialect.identifier_preparer.quote(name)}"))
-    finally:
-        engine.dispose()
-    return there
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        known = db.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).first()
+        if known is None:
+            db.execute(text(f"CREATE DATABASE {db.dialect.identifier_preparer.quote(name)}"))
+    return engine.url.set(database=name).render_as_string(hide_password=False)
 
 
 def with_driver(url: str, driver: str) -> str:

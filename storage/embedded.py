@@ -206,9 +206,7 @@ def _start_all(home: "_Home", book: "_Book", parts: Sequence[Part]) -> "_Book":
 
 def _stop(home: "_Home", book: "_Book", part: Part) -> "_Book":
     """End a server, if it runs.  Its ports stay in the book: it takes them again if they are still free."""
-    server = _server(home, part)
-    _end(server, book.servers.get(part))
-    server.tidy(book.ports.get(part, ()))
+    _end(_server(home, part), book.servers.get(part))
     return replace(book, servers={p: process for p, process in book.servers.items() if p is not part})
 
 
@@ -300,6 +298,7 @@ DETACH = 'log="$1"; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 def _spawn(server: "_Server", ports: Sequence[int], alive: int) -> _Process:
     """Start a server in a session of its own; it inherits the lock of the open file `alive`."""
     _rotate(server.log)
+    _write(server.ports_file, json.dumps(ports))
     os.set_inheritable(alive, True)
     ran = subprocess.run(
         ["/bin/sh", "-c", DETACH, "sh", str(server.log), *server.command(ports)],
@@ -364,6 +363,7 @@ def _clear(server: "_Server") -> int:
             _signal(pid, signal.SIGKILL)
         time.sleep(0.02)
         held = _hold(server.alive_file)
+    server.tidy()
     return held
 
 
@@ -551,6 +551,8 @@ class _Server(ABC):
         self.data = home.data / self.part
         self.log = home.logs / f"{self.part}.log"
         self.alive_file = home.servers / f"{self.part}.alive"
+        self.ports_file = home.servers / f"{self.part}.ports"
+        """the ports of the last try to start it, whether or not that came to anything"""
         self.tag = f"lastseen-{self.part}-{hashlib.sha256(bytes(self.data)).hexdigest()[:16]}"
         """is in the command line or title of every process of this server, and of no other's"""
 
@@ -570,8 +572,8 @@ class _Server(ABC):
         """The end of its log."""
         return _tail(self.log)
 
-    def tidy(self, ports: Sequence[int]) -> None:  # noqa: B027  most leave nothing
-        """Remove what it leaves outside the data folder."""
+    def tidy(self) -> None:  # noqa: B027  most leave nothing
+        """Remove what the last one has left outside the data folder."""
 
 
 class _Postgres(_Server):
@@ -667,7 +669,7 @@ class _Weed(_Server):
     ports_needed = 8
     stop_signal = signal.SIGTERM
     # Its filer waits 10 s for streams that its own parts hold open; what is stored is in files long before.
-    grace_seconds = 1.0
+    grace_seconds = 0.3
     # One volume file for a bucket at a time, not seven.
     variables: Mapping[str, str] = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     roles = ("master", "volume", "filer", "s3")
@@ -721,16 +723,17 @@ class _Weed(_Server):
         """S3 answers, and its master knows of a volume server to put things on."""
         return _get(ports[0], "/status") is not None and b'"DataNodes":[{' in (_get(ports[2], "/dir/status") or b"")
 
-    def tidy(self, ports: Sequence[int]) -> None:
+    def tidy(self) -> None:
         """It puts sockets into /tmp, where another place cannot be chosen."""
-        if len(ports) != self.ports_needed:
+        try:
+            ports = json.loads(self.ports_file.read_text())
+            s3, s3_grpc, _, master_grpc, _, volume_grpc, filer, filer_grpc = ports
+        except (FileNotFoundError, ValueError):
             return
-        for role, grpc in zip(("s3", "master", "volume", "filer"), ports[1::2], strict=True):
+        grpc = {"s3-grpc": s3_grpc, "master-grpc": master_grpc, "volume-grpc": volume_grpc, "filer-grpc": filer_grpc}
+        for role, port in {"s3": s3, "filer": filer, **grpc}.items():
             with suppress(OSError):
-                _socket(f"{role}-grpc", grpc).unlink(missing_ok=True)
-        for role, port in (("s3", ports[0]), ("filer", ports[6])):
-            with suppress(OSError):
-                _socket(role, port).unlink(missing_ok=True)
+                _socket(role, port).unlink()
 
     def last_words(self) -> str:
         return f"{_tail(self.home.logs / 'weed.INFO')}\n{_tail(self.log)}"

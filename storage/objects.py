@@ -280,7 +280,7 @@ class ObjectStore:
         return until if until > utcnow() else None
 
     def keys(self, bucket: str, prefix: str = "", *, versions: bool = False) -> Iterator[str]:
-        """The keys of a bucket that begin with `prefix`, in order; with `versions`, each as often as it has versions."""
+        """The keys of a bucket that begin with `prefix`, in order; with `versions`, once for each version."""
         with _speaking(f"listing {bucket}"):
             for found in self._client.list_objects(
                 self.bucket(bucket), prefix=prefix, recursive=True, include_version=versions

@@ -1,0 +1,167 @@
+"""The schema in the database is the one in `storage.tables`, and defends its facts."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from storage import database
+from storage.database import Engine, SchemaTooNew, connect, migrate, newest_revision
+from storage.embedded import Endpoints
+from storage.tables import metadata
+from tests.conftest import in_database, run_sql
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def empty(endpoints: Endpoints) -> Iterator[Engine]:
+    """An engine on a database without any table."""
+    run_sql(endpoints.database_url, "CREATE DATABASE test_empty TEMPLATE template0 STRATEGY FILE_COPY")
+    engine = connect(in_database(endpoints.database_url, "test_empty"))
+    yield engine
+    engine.dispose()
+    run_sql(endpoints.database_url, "DROP DATABASE test_empty WITH (FORCE)")
+
+
+def migrations(db: object = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    config.attributes["connection"] = db
+    return config
+
+
+def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
+    with db.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata) == []
+        comments = {name: inspect(connection).get_table_comment(name)["text"] for name in metadata.tables}
+        checks = {
+            str(check["name"]) for name in metadata.tables for check in inspect(connection).get_check_constraints(name)
+        }
+    assert comments == {name: table.comment for name, table in metadata.tables.items()}
+    assert checks == {"ck_blobs_sha256", "ck_templates_one_origin"}
+
+
+def test_up_and_down_and_up(empty: Engine) -> None:
+    assert migrate(empty)
+    assert not migrate(empty)
+    with empty.begin() as db:
+        command.downgrade(migrations(db), "base")
+    assert inspect(empty).get_table_names() == ["alembic_version"]
+    with empty.connect() as db:
+        assert db.execute(text("SELECT count(*) FROM pg_proc WHERE proname = 'refuse_change'")).scalar() == 0
+    assert migrate(empty)
+    assert set(inspect(empty).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+def test_there_is_one_line_of_migrations_and_its_head_is_known() -> None:
+    assert ScriptDirectory.from_config(migrations()).get_heads() == [newest_revision()]
+
+
+def test_two_starters_migrate_once(empty: Engine) -> None:
+    url = empty.url.render_as_string(hide_password=False)
+    program = "import sys; from storage.database import *; print(migrate(connect(sys.argv[1])))"
+    starters = [
+        subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(3)
+    ]
+    said = sorted(starter.communicate()[0].strip() for starter in starters)
+    assert said == ["False", "False", "True"]
+
+
+def test_nothing_to_migrate_is_found_out_quickly(database_url: str) -> None:
+    program = (
+        "import sys; from storage.database import *; assert not migrate(connect(sys.argv[1]));"
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program, database_url], check=True, cwd=ROOT)
+    engine = connect(database_url)
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        migrate(engine)
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.1
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(db: Engine) -> None:
+    with db.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaTooNew, match="9999"):
+        migrate(db)
+
+
+FACTS = {
+    "custody_events": """INSERT INTO custody_events (seq, at, actor, action, subject, detail, previous, hash)
+                         VALUES (1, now(), 'a', 'a', 's', '{}', '', '\\x01')""",
+    "observations": """
+        WITH source AS (INSERT INTO sources (platform, address, reason, legal_basis, added_by)
+                        VALUES ('video_site', 'a', 'r', 'b', 'me') RETURNING id),
+             post AS (INSERT INTO posts (source_id, platform, platform_post_id, permalink, seen,
+                                         first_seen_at, last_seen_at)
+                      SELECT id, 'video_site', '1', 'p', 'present', now(), now() FROM source RETURNING id)
+        INSERT INTO observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text)
+        SELECT id, now(), 'm', 'present', 'h', 'k', 's', 't', 'x' FROM post""",
+}
+
+
+@pytest.mark.parametrize("table", FACTS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE {table} SET {column} = {column}",
+        "DELETE FROM {table}",
+        "TRUNCATE {table} CASCADE",
+        "DELETE FROM {table} WHERE false",
+    ],
+)
+@pytest.mark.parametrize("role", ["origin", "replica"])
+def test_facts_cannot_be_changed(db: Engine, table: str, change: str, role: str) -> None:
+    column = {"custody_events": "actor", "observations": "title"}[table]
+    with db.begin() as connection:
+        connection.execute(text(FACTS[table]))
+    with pytest.raises(IntegrityError, match="append-only"), db.begin() as connection:
+        connection.execute(text(f"SET session_replication_role = {role}"))
+        connection.execute(text(change.format(table=table, column=column)))
+    with db.connect() as connection:
+        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"])
+def test_any_postgresql_url_is_spoken_to_with_psycopg_in_utc(database_url: str, scheme: str) -> None:
+    engine = connect(f"{scheme}{database_url.removeprefix('postgresql')}?options=-c%20lock_timeout%3D7s")
+    with engine.connect() as db:
+        assert db.dialect.driver == "psycopg"
+        assert db.execute(text("SHOW timezone")).scalar() == "UTC"
+        assert db.execute(text("SHOW lock_timeout")).scalar() == "7s"
+        assert db.execute(text("SHOW application_name")).scalar() == "lastseen"
+    engine.dispose()
+
+
+def test_another_kind_of_database_is_refused() -> None:
+    with pytest.raises(ValueError, match="postgresql://"):
+        connect("sqlite://")
+
+
+def test_a_connection_that_was_cut_is_replaced(db: Engine) -> None:
+    with db.connect() as connection:
+        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other = connect(db.url.render_as_string(hide_password=False))
+    with other.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(:backend)"), {"backend": backend})
+    other.dispose()
+    with db.connect() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != backend
