@@ -11,7 +11,8 @@ from extractors import faces
 from extractors.crops import face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Cut, End, Lost, Picture, sample
-from extractors.media import Limits, Still, Unfit, Video, open_media, open_still
+from extractors.limits import Limits, Unfit
+from extractors.media import Still, Video, open_media, open_still
 from extractors.tracks import (
     Gates,
     Sighting,

@@ -15,7 +15,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from extractors.media import Limits, Video
+from extractors.limits import Limits
+from extractors.media import Video
 from lastseen.records import Pixels
 
 EVERY: Final = Fraction(1, 2)

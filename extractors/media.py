@@ -10,20 +10,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, Final, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from extractors.limits import Limits, Unfit
 from lastseen.outcomes import Fault
 from lastseen.records import Pixels
-
-if TYPE_CHECKING:  # reading settings takes a quarter of a second, and the child is given its limits
-    from lastseen.settings import Settings
 
 CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,gif,mp3,wav,flac"
 _CODECS: Final = (
@@ -36,53 +35,6 @@ PICTURE_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_STREAMS: Final = 32
 """of one container; films with many languages stay below, files made to exhaust memory do not"""
 NO_PROTOCOL: Final = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one file may cost."""
-
-    max_megapixels: int
-    max_duration_seconds: int
-    deadline_seconds: float
-    memory_mib: int
-
-    @classmethod
-    def of(cls, settings: "Settings") -> "Limits":
-        """Those of this installation."""
-        return cls(
-            settings.max_megapixels,
-            settings.max_duration_seconds,
-            float(settings.analyze_deadline_seconds),
-            settings.analyze_memory_mib,
-        )
-
-    def check_size(self, width: int, height: int) -> None:
-        """Raises Unfit if a picture of this size is over the limit, naming the setting."""
-        if width * height > self.max_megapixels * 1_000_000:
-            raise Unfit(
-                Fault.SKIPPED,
-                f"a picture of {width} x {height} is over the limit of {self.max_megapixels} megapixels "
-                "(LASTSEEN_MAX_MEGAPIXELS)",
-            )
-
-    def check_duration(self, seconds: Fraction) -> None:
-        """Raises Unfit if a video of this length is over the limit, naming the setting."""
-        if seconds > self.max_duration_seconds:
-            raise Unfit(
-                Fault.SKIPPED,
-                f"a video of {float(seconds):.0f} s is over the limit of {self.max_duration_seconds} s "
-                "(LASTSEEN_MAX_DURATION_SECONDS)",
-            )
-
-
-class Unfit(Exception):
-    """This file gives nothing; `fault` and `why` go into the verdict."""
-
-    def __init__(self, fault: Fault, why: str) -> None:
-        super().__init__(why)
-        self.fault = fault
-        self.why = why
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -180,13 +132,16 @@ def _video(opened: IO[bytes], limits: Limits, stack: ExitStack) -> Video:
 
 
 def _check_stream(stream: VideoStream, limits: Limits) -> None:
-    codec = stream.codec_context.codec.canonical_name
+    context = cast("VideoCodecContext | None", stream.codec_context)  # the stubs do not know of unknown codecs
+    if context is None:
+        raise Unfit(Fault.DEFECT, "its pictures are in no known codec")
+    codec = context.codec.canonical_name
     if codec not in CODECS:
         raise Unfit(Fault.SKIPPED, f"video codec {codec!r} is not on the allow-list")
-    limits.check_size(stream.codec_context.width, stream.codec_context.height)
-    stream.codec_context.options = {"max_pixels": str(limits.max_megapixels * 1_000_000)}
+    limits.check_size(context.width, context.height)
+    context.options = {"max_pixels": str(limits.max_megapixels * 1_000_000)}
     # One thread: decoding takes a tenth of the time of an analysis, and as many children run as there are cores.
-    stream.codec_context.thread_count = 1
+    context.thread_count = 1
 
 
 def _stated(container: InputContainer, stream: VideoStream) -> Fraction | None:

@@ -17,7 +17,8 @@ from av.video.stream import VideoStream
 
 from extractors.crops import hide, jpeg
 from extractors.frames import Lost, decode
-from extractors.media import Limits, Still, Unfit, Video, open_media
+from extractors.limits import Limits, Unfit
+from extractors.media import Still, Video, open_media
 from extractors.tracks import milliseconds
 from lastseen.outcomes import Fault
 from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels, Rejection

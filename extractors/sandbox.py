@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from extractors import child, processes
 from extractors.faces import EngineUnavailable
 from extractors.isolation import FILE_INSIDE, WORKSPACE_INSIDE, bubblewrap
-from extractors.media import Limits
+from extractors.limits import Limits
 from extractors.wire import Probe, ProbeRequest, Request, Task, Verdict, pack_request, unpack_verdict
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from extractors.media import Limits
+from extractors.limits import Limits
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
 
 Task = Literal["analyze", "enroll", "moment", "probe"]

@@ -6,7 +6,7 @@ import pytest
 
 from extractors import faces
 from extractors.faces import Engine
-from extractors.media import Limits
+from extractors.limits import Limits
 from lastseen.settings import Settings
 
 

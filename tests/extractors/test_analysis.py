@@ -8,7 +8,7 @@ import pytest
 from extractors import faces
 from extractors.analysis import analyze_file, enroll_file, recipe
 from extractors.faces import Engine
-from extractors.media import Limits
+from extractors.limits import Limits
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
 from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene
@@ -167,7 +167,7 @@ def test_the_right_person_at_the_right_moments_and_nobody_else(
     spans = [(found.tracks[number].start_ms, found.tracks[number].end_ms) for _, number in near]
     assert min(start for start, _ in spans) < 4500
     assert max(end for _, end in spans) > 7000
-    assert all(3500 <= start and end <= 7900 for start, end in spans)
+    assert all(start >= 3500 and end <= 7900 for start, end in spans)
     assert min(distances.values()) < 0.45
     strangers = [distance for (name, _), distance in distances.items() if name != "lin-manuel-miranda"]
     assert min(strangers) > hog.published_threshold + 0.05

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from extractors.frames import Cut, End, Event, Lost, Picture, sample
-from extractors.media import Limits, Unfit, Video, open_media
+from extractors.limits import Limits, Unfit
+from extractors.media import Video, open_media
 from tests.extractors.films import FPS, film, ground, plain_film
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extractors.media import Limits, Still, Unfit, Video, open_media, open_still
+from extractors.limits import Limits, Unfit
+from extractors.media import Still, Video, open_media, open_still
 from lastseen.outcomes import Fault
 from tests.extractors.films import FPS, ground, plain_film, png, sound
 

@@ -7,28 +7,29 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from extractors import child, isolation, processes, sandbox
 from extractors.faces import EngineUnavailable
-from extractors.media import Limits
+from extractors.limits import Limits
 from extractors.sandbox import Bubblewrap, SandboxUnavailable
 from extractors.wire import Probe, ProbeRequest, Request
 from lastseen.outcomes import Fault
-from lastseen.records import Analysis, Box, Enrolment, FaceSeen, Moment, MomentWanted, Rejection
+from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
 from lastseen.settings import Settings
 from tests.extractors.films import ANNA, FPS, film, ground, plain_film, png, scene
 from tests.extractors.test_media import png_bomb
 
 MISSING = Bubblewrap(None, "bubblewrap is not installed")
-MUTANTS = 50
+MUTANTS = 100
 
 
 @pytest.fixture(params=["bubblewrap", "kernel"])
@@ -209,26 +210,32 @@ def test_a_child_that_says_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- damaged files -----------------------------------------------------------------------------------------
 
 
-def test_every_mutant_has_an_outcome(tmp_path: Path, opening: Settings) -> None:
+def test_every_mutant_has_an_outcome(tmp_path: Path) -> None:
     """Films with bytes overwritten, cut out or doubled: a moment, a finding or a rejection, never anything else."""
-    whole = plain_film(tmp_path / "whole.mp4", 1).read_bytes()
-    faces = (FaceSeen(0, Box(10, 10, 30, 30), 1.0),)
+    _mutants(tmp_path, MUTANTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.extractors.open_all", str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    outcomes = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert len(outcomes) == MUTANTS, done.stderr
+    kinds = Counter(outcome.split(" ")[0] for outcome in outcomes.values())
+    assert set(kinds) <= {"Analysis", "Moment", "Rejection", "signal"}, kinds
+    assert kinds["Rejection"] >= 3, "some are damaged beyond reading"
+    assert kinds["Moment"] >= 3, "some still show something"
 
-    def outcome(number: int) -> object:
-        path = tmp_path / f"{number}.mp4"
-        path.write_bytes(_mutant(whole, random.Random(number)))  # noqa: S311  # the same mutants each time
-        if number % 10 == 0:
-            return sandbox.analyze(path, opening)
-        return sandbox.moment(path, MomentWanted(200, (), (faces,)), opening)
 
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(outcome, range(MUTANTS)))
-    kinds = {type(one) for one in outcomes}
-    assert kinds <= {Analysis, Moment, Rejection}
-    assert Rejection in kinds, "some are damaged beyond reading"
-    assert Moment in kinds, "some still show something"
-    assert all(one.why for one in outcomes if isinstance(one, Rejection))
-    assert all(one.fault == Fault.DEFECT for one in outcomes if isinstance(one, Rejection) and "limit" not in one.why)
+def test_mutants_behind_the_wall(held: str, tmp_path: Path, opening: Settings) -> None:
+    _mutants(tmp_path, 4)
+    for path in sorted(tmp_path.glob("*.mp4")):
+        assert isinstance(sandbox.moment(path, MomentWanted(200, (), ()), opening), Moment | Rejection)
+
+
+def _mutants(folder: Path, count: int) -> None:
+    whole = plain_film(folder / "whole.mp4", 1).read_bytes()
+    (folder / "whole.mp4").unlink()
+    for number in range(count):
+        chance = random.Random(number)  # the same mutants each time
+        (folder / f"{number}.mp4").write_bytes(_mutant(whole, chance))
 
 
 # --- what is said of it ------------------------------------------------------------------------------------
@@ -254,17 +261,18 @@ def test_bubblewrap_is_described(opening: Settings) -> None:
 
 
 def _mutant(whole: bytes, chance: random.Random) -> bytes:
+    """Mostly a few bytes overwritten; now and then some cut out or doubled, which breaks the index."""
     content = bytearray(whole)
-    for _ in range(chance.randint(1, 12)):
+    for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(content))
         length = chance.choice((1, 4, 64))
-        match chance.randrange(3):
+        match chance.randrange(12):
             case 0:
-                content[at : at + length] = chance.randbytes(length)
-            case 1:
                 del content[at : at + length]
-            case _:
+            case 1:
                 content[at:at] = content[at : at + length]
+            case _:
+                content[at : at + length] = chance.randbytes(length)
     return bytes(content)
 
 

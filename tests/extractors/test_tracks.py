@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ class Numbers:
 
     def embed(self, chips: Chips) -> Vectors:
         self.batches.append(len(chips))
-        return chips[:, 0, 0, :2].astype(np.float32) / 10
+        return chips[:, 0, 0, :2] / np.float32(10)
 
     def distance(self, left: Vectors, right: Vectors) -> Vectors:
         return np.asarray(np.linalg.norm(left[:, None] - right[None], axis=2), np.float32)
@@ -121,7 +122,7 @@ def test_best_shots_are_few_and_apart() -> None:
         best = admit(best, sighting(n * 0.2, weight=((n * 37) % 100) / 100))
     times = sorted(shot.at for shot in best)
     assert len(best) == BEST_SHOTS
-    assert all(later - earlier >= APART for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= APART for earlier, later in pairwise(times))
     assert min(shot.weight for shot in best) > 0.8
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from extractors.media import Limits
+from extractors.limits import Limits
 from extractors.wire import Request, pack_request, pack_verdict, unpack_request, unpack_verdict
 from lastseen.records import (
     Analysis,
