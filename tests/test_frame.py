@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # Airflow brings it; its stubs are a package of their own
+from typer.main import get_command
 
 from lastseen import lifecycle
 from lastseen.settings import Settings
+from pipeline import cli
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {"lastseen", "extractors", "matchers", "storage", "pipeline", "dags", "review"}
@@ -245,6 +247,11 @@ def test_the_architecture_names_every_room() -> None:
     assert [room for room in ROOMS if f"`{room}/`" not in text] == []
 
 
+def test_the_page_of_commands_names_each_of_them() -> None:
+    told = set(re.findall(r"^\| `lastseen ([a-z ]+)` \|", _read("docs/commands.md"), re.MULTILINE))
+    assert told == set(_commands(get_command(cli.app)))
+
+
 def test_links_between_documents_lead_somewhere(tracked: list[Path]) -> None:
     broken = []
     for page in (path for path in tracked if path.suffix == ".md"):
@@ -291,6 +298,15 @@ def _direct(project: Mapping[str, Any]) -> list[str]:
 
 def _pins(name: str) -> list[str]:
     return re.findall(r"^([a-z0-9._-]+==[^ ;\\]+)", _read(name), re.MULTILINE)
+
+
+def _commands(command: Any, name: str = "") -> Iterator[str]:
+    """Names of the leaves of a command's tree."""
+    if not hasattr(command, "commands"):
+        yield name
+        return
+    for part, below in command.commands.items():
+        yield from _commands(below, f"{name} {part}".strip())
 
 
 def _settings() -> set[str]:
