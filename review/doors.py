@@ -113,11 +113,9 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         route = self._route(request.scope)
-        request.state.visit = Visit(None, "", {})
+        request.state.visit = visit = await run_in_threadpool(self._visit, request)
         if route is None:
             return None  # no such page: the router says so
-        visit = await run_in_threadpool(self._visit, request)
-        request.state.visit = visit
         refusal = self._refusal(request, route, visit)
         if refusal or request.method in _READING:
             return refusal

@@ -253,6 +253,7 @@ def test_what_is_not_there_says_so(analyst: Browser) -> None:
         answer = analyst.get(path)
         assert answer.status_code == 404, path
         assert "Nothing here" in answer.text
+        assert "Sign out" in answer.text
 
 
 @pytest.mark.logs_errors
