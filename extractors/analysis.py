@@ -31,7 +31,8 @@ ANALYSIS_VERSION: Final = 1
 
 # A bad reference photo matches everyone, so the register asks for more than a probe has: at 64 px the eyes are
 # some 25 px apart; portraits blurred to sharpness 12-26 still lie within 0.2 of themselves, at 4 only within 0.37.
-REFERENCE: Final = Gates(min_width=64, min_sharpness=8, max_pose=0.7)
+# HOG takes folds and leaves for faces at scores below 0.2; they must not make "two faces" of a good portrait.
+REFERENCE: Final = Gates(min_width=64, min_sharpness=8, max_pose=0.7, score_part=0.2)
 
 ENOUGH_TIME: Final = 0.8
 """of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with nothing"""
@@ -64,7 +65,7 @@ def enroll_file(path: Path, engine: Engine, limits: Limits) -> Enrolment | Rejec
         pixels = open_still(path, limits).pixels
     except Unfit as unfit:
         return Rejection(unfit.fault, unfit.why)
-    found = engine.detect([pixels])[0]
+    found = [face for face in engine.detect([pixels])[0] if face.score >= REFERENCE.least_score(engine)]
     if len(found) != 1:
         return Rejection(Fault.SKIPPED, f"{len(found)} faces, one needed" if found else "no face found")
     chips = engine.align(pixels, found)

@@ -22,9 +22,10 @@ HIDDEN_CELLS: Final = 6
 
 def face_crop(pixels: Pixels, box: Box, others: Iterable[Box] = ()) -> bytes:
     """JPEG of the face with its surroundings, the others hidden; at most 320 px a side."""
-    hidden = hide(pixels, others, keep=box)
     left, top, right, bottom = _within(scaled(box, CROP_TIMES), pixels)
-    return jpeg(hidden[top:bottom, left:right], CROP_SIDE)
+    around = pixels[top:bottom, left:right]
+    hidden = hide(around, [_moved(other, -left, -top) for other in others], keep=_moved(box, -left, -top))
+    return jpeg(hidden, CROP_SIDE)
 
 
 def hide(pixels: Pixels, others: Iterable[Box], keep: Box | None = None) -> Pixels:
@@ -33,7 +34,7 @@ def hide(pixels: Pixels, others: Iterable[Box], keep: Box | None = None) -> Pixe
     for box in others:
         left, top, right, bottom = _within(scaled(box, HIDDEN_TIMES), pixels)
         if right > left and bottom > top:
-            copy[top:bottom, left:right] = _averaged(copy[top:bottom, left:right])
+            copy[top:bottom, left:right] = _averaged(copy[top:bottom, left:right], box)
     if keep is not None:
         left, top, right, bottom = _within(keep, pixels)
         copy[top:bottom, left:right] = pixels[top:bottom, left:right]
@@ -55,6 +56,10 @@ def scaled(box: Box, times: float) -> Box:
     return Box(box.x - (width - box.width) / 2, box.y - (height - box.height) / 2, width, height)
 
 
+def _moved(box: Box, right: float, down: float) -> Box:
+    return Box(box.x + right, box.y + down, box.width, box.height)
+
+
 def _within(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
     height, width = pixels.shape[:2]
     left, right = np.clip((round(box.x), round(box.x + box.width)), 0, width)
@@ -62,7 +67,10 @@ def _within(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
-def _averaged(patch: Pixels) -> Pixels:
+def _averaged(patch: Pixels, box: Box) -> Pixels:
+    """As many cells as fit: where an edge cuts the patch, they stay as large."""
     image = Image.fromarray(patch)
-    cells = image.resize((HIDDEN_CELLS, HIDDEN_CELLS), Image.Resampling.BOX)
+    wide = max(1, round(image.width / (box.width * HIDDEN_TIMES) * HIDDEN_CELLS))
+    high = max(1, round(image.height / (box.height * HIDDEN_TIMES) * HIDDEN_CELLS))
+    cells = image.resize((wide, high), Image.Resampling.BOX)
     return np.asarray(cells.resize(image.size, Image.Resampling.BICUBIC), np.uint8)

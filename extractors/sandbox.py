@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,20 +128,16 @@ def _ask(
     program = _program(settings.sandbox == "required")
     file = path.resolve(strict=True) if path is not None else None
     limits = Limits.of(settings)
-    with tempfile.TemporaryDirectory(prefix="lastseen-") as folder:
-        workspace = Path(folder).resolve()
-        inside = program is not None
-        request = Request(
-            task=task,
-            path=FILE_INSIDE if inside else str(file or ""),
-            workspace=WORKSPACE_INSIDE if inside else str(workspace),
-            engine=settings.engine,
-            limits=limits,
-            moment=wanted,
-            probe=tried,
-        )
+    with ExitStack() as stack:
+        workspace = Path(WORKSPACE_INSIDE) if program else _folder(stack)
+        seen = FILE_INSIDE if program else str(file or "")
+        request = Request(task, seen, str(workspace), settings.engine, limits, moment=wanted, probe=tried)
         command = _command(program, file, workspace, limits)
         return _run(command, request, limits.deadline_seconds)
+
+
+def _folder(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lastseen-"))).resolve()
 
 
 def _command(program: str | None, file: Path | None, workspace: Path, limits: Limits) -> list[str]:

@@ -43,12 +43,16 @@ class Gates:
     min_width: float
     min_sharpness: float
     max_pose: float
-    score_times: float = 1.0
-    """of the engine's own least score"""
+    score_part: float = 0.0
+    """of the score at which the engine is sure; its own least score holds anyway"""
+
+    def least_score(self, engine: Engine) -> float:
+        """Below it a detection of this engine is not taken for a face worth having."""
+        return max(engine.min_score, engine.sure_score * self.score_part)
 
     def refusal(self, quality: Quality, engine: Engine) -> str:
         """Why this picture is not good enough, or nothing."""
-        least = engine.min_score * self.score_times
+        least = self.least_score(engine)
         if quality.width < self.min_width:
             return f"face {quality.width:.0f} px wide, {self.min_width:.0f} needed"
         if quality.score < least:

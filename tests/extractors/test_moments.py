@@ -42,6 +42,13 @@ def roughness(pixels: Pixels, box: Box) -> float:
     return float(np.abs(np.diff(part, axis=1)).mean())
 
 
+def steepest(pixels: Pixels, box: Box) -> float:
+    """The hardest edge inside a box."""
+    left, top = int(box.x), int(box.y)
+    part = pixels[top : top + int(box.height), left : left + int(box.width)].astype(float)
+    return float(np.abs(np.diff(part, axis=1)).max())
+
+
 def test_other_faces_are_hidden_and_the_one_is_untouched() -> None:
     before = both()
     after = hide(before, [BOHDAN_AT], keep=ANNA_AT)
@@ -134,3 +141,14 @@ def test_a_moment_beyond_the_end_is_a_defect(tmp_path: Path, limits: Limits) -> 
 def test_the_ground_is_plain() -> None:
     """The measure of the tests above can go to nothing."""
     assert roughness(ground(), ANNA_AT) == 0
+
+
+def test_a_crop_hides_a_neighbour_though_it_cuts_through_him() -> None:
+    """The cells of a patch at the edge are as coarse as they are elsewhere."""
+    near = scene({ANNA: (50, 50, 120), BOHDAN: (170, 50, 120)})
+    crop = pixels_of(face_crop(near, ANNA_AT, [Box(180, 60, 100, 100)]))
+    whole = hide(near, [Box(180, 60, 100, 100)], keep=ANNA_AT)
+    assert crop.shape == (220, 220, 3), "from 0, 0: no more of the picture than that"
+    edge = Box(170, 60, 45, 100)
+    assert steepest(crop, edge) < steepest(near, edge) / 3
+    assert steepest(crop, edge) < steepest(whole, edge) * 1.5

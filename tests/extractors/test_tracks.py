@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from extractors.faces import Chips, Engine, Face
-from extractors.tracks import APART, BEST_SHOTS, SEARCHED, Sighting, Tracker, admit, overlap, sharpness, templates
+from extractors.tracks import (
+    APART,
+    BEST_SHOTS,
+    SEARCHED,
+    Gates,
+    Sighting,
+    Tracker,
+    admit,
+    overlap,
+    sharpness,
+    templates,
+)
 from lastseen.records import Box, Pixels, Quality, Track, Vectors
 
 
@@ -29,7 +40,7 @@ class Numbers:
 
     def embed(self, chips: Chips) -> Vectors:
         self.batches.append(len(chips))
-        return chips[:, 0, 0, :2] / np.float32(10)
+        return np.asarray(chips[:, 0, 0, :2] / 10, np.float32)
 
     def distance(self, left: Vectors, right: Vectors) -> Vectors:
         return np.asarray(np.linalg.norm(left[:, None] - right[None], axis=2), np.float32)
@@ -160,6 +171,12 @@ def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
 )
 def test_each_gate_names_its_value_and_its_need(numbers: Numbers, quality: Quality, reason: str) -> None:
     assert SEARCHED.refusal(quality, numbers) == reason
+
+
+def test_a_gate_may_ask_for_a_surer_detection(numbers: Numbers) -> None:
+    strict = Gates(min_width=32, min_sharpness=0, max_pose=1, score_part=0.2)
+    assert strict.refusal(Quality(40, 0.15, 50, 0), numbers) == "detector score 0.15, 0.20 needed"
+    assert strict.refusal(Quality(40, 0.25, 50, 0), numbers) == ""
 
 
 def test_overlap() -> None:
