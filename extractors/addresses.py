@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
+from lastseen.errors import WrongUse
+
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
@@ -28,7 +30,7 @@ SECRET_PARAMETER = re.compile(
 )
 
 
-class NotAllowed(ValueError):
+class NotAllowed(WrongUse, ValueError):
     """This address may not be visited; the message says why, and what to do."""
 
 

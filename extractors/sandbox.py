@@ -21,6 +21,7 @@ from extractors.faces import EngineUnavailable
 from extractors.isolation import FILE_INSIDE, WORKSPACE_INSIDE, bubblewrap
 from extractors.limits import Limits
 from extractors.wire import Probe, ProbeRequest, Request, Task, Verdict, pack_request, unpack_verdict
+from lastseen.errors import Failure
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
 from lastseen.settings import Settings
@@ -36,7 +37,7 @@ KILLED_BY: Final = 128
 Wanted = TypeVar("Wanted", Analysis, Enrolment, Moment, Probe)
 
 
-class SandboxUnavailable(Exception):
+class SandboxUnavailable(Failure):
     """Files from outside may not be opened on this machine as it is; the message says what to do."""
 
 

@@ -10,7 +10,7 @@ import resource
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from extractors import network_guard, processes, video_site_posts, yt_dlp_faults, yt_dlp_reader
 from extractors.addresses import NotAllowed
@@ -49,7 +49,7 @@ TS_PACKET = 188
 class Failed(Exception):
     """Carries an outcome out of the depth."""
 
-    def __init__(self, outcome: NotDone[object]) -> None:
+    def __init__(self, outcome: NotDone[Never]) -> None:
         super().__init__(outcome.why)
         self.outcome = outcome
 
@@ -169,7 +169,7 @@ def _listing(posts: tuple[PostSeen, ...], complete: bool) -> Listing:
     return Listing(posts, *ends, complete)
 
 
-def _trouble(reader: yt_dlp_reader.Reader) -> NotDone[object]:
+def _trouble(reader: yt_dlp_reader.Reader) -> NotDone[Never]:
     if not reader.troubles:
         return NotDone(Fault.DEFECT, "the page was read, and nothing came of it")
     return yt_dlp_faults.classify(reader.troubles[-1])

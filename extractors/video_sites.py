@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Never
 
 from pydantic import ValidationError
 
@@ -40,7 +41,7 @@ def check_address(address: str, settings: Settings) -> None:
         raise NotAllowed(answer.refused.why.removeprefix("not allowed: "))
 
 
-def read_listing(source: Source, settings: Settings) -> Listing | NotDone[object]:
+def read_listing(source: Source, settings: Settings) -> Listing | NotDone[Never]:
     """What a source shows now: its newest posts, at most `listing_limit`; a single page is one post."""
     with tempfile.TemporaryDirectory(prefix="lastseen-") as scratch:
         request = _request(Task.LIST, source.address, source.address, Path(scratch), settings)
@@ -48,7 +49,7 @@ def read_listing(source: Source, settings: Settings) -> Listing | NotDone[object
     return answer.listing or _not_done(answer.refused)
 
 
-def fetch(address: str, source: Source, settings: Settings, scratch: Path) -> Fetched | NotDone[object]:
+def fetch(address: str, source: Source, settings: Settings, scratch: Path) -> Fetched | NotDone[Never]:
     """Read the page of one media item again and download its file into `scratch`, unaltered.
 
     `scratch` belongs to this media item alone.  If it is kept after a TRANSIENT fault and given again, the
@@ -108,7 +109,7 @@ def _environment(scratch: Path) -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | own
 
 
-def _not_done(refused: Refused | None) -> NotDone[object]:
+def _not_done(refused: Refused | None) -> NotDone[Never]:
     if refused is None:
         return NotDone(Fault.DEFECT, "the reader of video sites answered something else")
     return NotDone(refused.fault, refused.why, until=refused.until)

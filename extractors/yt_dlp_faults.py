@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Never
 
 from extractors.addresses import NotAllowed, without_secrets
 from extractors.yt_dlp_reader import (
@@ -69,7 +70,7 @@ SITES_WORDS: tuple[Meaning, ...] = (
 )  # fmt: skip
 
 
-def classify(error: BaseException) -> NotDone[object]:
+def classify(error: BaseException) -> NotDone[Never]:
     """The outcome that `error` amounts to."""
     met = list(_behind(error))
     for judge in _JUDGES:
@@ -115,7 +116,7 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
 # --- judges: an error in, a verdict or None out ------------------------------------------------------------
 
 
-def _policy(error: BaseException) -> NotDone[object] | None:
+def _policy(error: BaseException) -> NotDone[Never] | None:
     match error:
         case NotAllowed():
             return NotDone(Fault.SKIPPED, one_line(f"not allowed: {error}"))
@@ -127,7 +128,7 @@ def _policy(error: BaseException) -> NotDone[object] | None:
     return None
 
 
-def _telling_type(error: BaseException) -> NotDone[object] | None:
+def _telling_type(error: BaseException) -> NotDone[Never] | None:
     match error:
         case GeoRestrictedError():
             return NotDone(Fault.BLOCKED, "the site refuses our country; ask the operator about the line out")
@@ -138,7 +139,7 @@ def _telling_type(error: BaseException) -> NotDone[object] | None:
     return None
 
 
-def _http(error: BaseException) -> NotDone[object] | None:
+def _http(error: BaseException) -> NotDone[Never] | None:
     if not isinstance(error, HTTPError):
         return None
     said = f"the server answered {error.status}"
@@ -156,7 +157,7 @@ def _http(error: BaseException) -> NotDone[object] | None:
     return NotDone(Fault.DEFECT, f"{said} to a request that we believe to be right")
 
 
-def _redirect(error: HTTPError) -> NotDone[object]:
+def _redirect(error: HTTPError) -> NotDone[Never]:
     target = error.response.headers.get("Location") or ""
     scheme = target.partition(":")[0].lower() if ":" in target else "http"
     if scheme not in ("http", "https"):
@@ -164,13 +165,13 @@ def _redirect(error: HTTPError) -> NotDone[object]:
     return NotDone(Fault.DEFECT, "the page redirects in a circle")
 
 
-def _disk(error: BaseException) -> NotDone[object] | None:
+def _disk(error: BaseException) -> NotDone[Never] | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NotDone(Fault.TRANSIENT, "no room on the disk: make room under LASTSEEN_DATA_DIR")
     return None
 
 
-def _line(error: BaseException) -> NotDone[object] | None:
+def _line(error: BaseException) -> NotDone[Never] | None:
     if isinstance(error, CertificateVerifyError):
         return NotDone(Fault.BLOCKED, "the site's certificate is not valid; open the page in a browser to see why")
     if isinstance(error, TransportError | ContentTooShortError | ConnectionError | TimeoutError):
@@ -178,7 +179,7 @@ def _line(error: BaseException) -> NotDone[object] | None:
     return None
 
 
-def _by_words(met: Sequence[BaseException]) -> NotDone[object] | None:
+def _by_words(met: Sequence[BaseException]) -> NotDone[Never] | None:
     theirs = [each for each in met if isinstance(each, ExtractorError | DownloadError)]
     broken = any(isinstance(each, ExtractorError) and not each.expected for each in theirs)
     said = " / ".join(dict.fromkeys(_said(each) for each in theirs))
@@ -189,7 +190,7 @@ def _by_words(met: Sequence[BaseException]) -> NotDone[object] | None:
     return None
 
 
-_JUDGES: tuple[Callable[[BaseException], NotDone[object] | None], ...] = (_policy, _telling_type, _disk, _http, _line)
+_JUDGES: tuple[Callable[[BaseException], NotDone[Never] | None], ...] = (_policy, _telling_type, _disk, _http, _line)
 
 
 def retry_after(value: str | None, now: datetime) -> datetime:

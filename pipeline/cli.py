@@ -3,10 +3,12 @@
 Exit status 0 done, 1 something failed (said which), 2 wrong use.
 """
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -14,18 +16,18 @@ from pydantic import ValidationError
 
 from extractors import sandbox, video_sites
 from lastseen import __version__
+from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import Fault
 from lastseen.records import Platform
 from lastseen.settings import Settings, settings
 from pipeline import console, doctor, jobs, register_import, servers
 from pipeline.app import App, open_app
 from pipeline.console import Voice, plain, say
-from pipeline.jobs import NothingSuch, Scope
-from pipeline.observing import NoLegalBasis
-from pipeline.register_files import NotARegister
+from pipeline.jobs import Scope
 from pipeline.runner import Tally
 from pipeline.steps import COMMANDS
 from storage import candidates, refusals, sources, status, verification
+from storage.database import UNAVAILABLE
 from storage.stores import open_stores
 
 app = typer.Typer(
@@ -52,10 +54,6 @@ OfBlob = Annotated[str | None, typer.Option("--blob", help="Only this blob (its 
 Retry = Annotated[bool, typer.Option("--retry", help="Also what did not get through before.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be worked on, and do nothing.")]
 Port = Annotated[int | None, typer.Option("--port", help="Instead of the port in the settings.", min=0, max=65535)]
-
-
-class WrongUse(Exception):
-    """The command cannot mean what was written; the message says what to do."""
 
 
 # --- the allow-list and the register -----------------------------------------------------------------------
@@ -194,7 +192,7 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
     Voice(as_json).result({tally.step: tally.as_dict() for tally in tallies})
     bugs = sum(tally.bugs for tally in tallies)
     if bugs:
-        raise Failed(f"{bugs} items met a fault of lastseen itself: see the log above, and `lastseen status`")
+        raise Failure(f"{bugs} items met a fault of lastseen itself: see the log above, and `lastseen status`")
 
 
 def _say_what_is_due(opened: App, parts: Sequence[str], scope: Scope, as_json: bool) -> None:
@@ -216,7 +214,7 @@ def status_(as_json: AsJson = False) -> None:
     told = [(name, _states(value)) for name, value in counts.items()]
     voice.show(console.table("counts", ("what", "how many"), told))
     if troubles:
-        rows = [(t.step, t.subject, t.state, t.outcome, t.why) for t in troubles]
+        rows = [(t.step, t.item, t.state, t.outcome, t.why) for t in troubles]
         voice.show(console.table("what did not get through", ("step", "item", "state", "outcome", "why"), rows))
     voice.result({**counts, "sandbox": contained}, [f"hostile media is opened in: {contained}"])
 
@@ -265,7 +263,7 @@ def verify(as_json: AsJson = False) -> None:
         ],
     )
     if not report.ok:
-        raise Failed(f"{len(incidents)} incidents: the evidence does not stand as it was recorded")
+        raise Failure(f"{len(incidents)} incidents: the evidence does not stand as it was recorded")
 
 
 @app.command("doctor")
@@ -277,7 +275,7 @@ def doctor_(as_json: AsJson = False) -> None:
         [f"{'[green]ok[/]  ' if f.ok else '[red]FAIL[/]'} {f.part}: {plain(f.said)}" for f in findings],
     )
     if not all(finding.ok for finding in findings):
-        raise Failed(", ".join(finding.part for finding in findings if not finding.ok))
+        raise Failure(", ".join(finding.part for finding in findings if not finding.ok))
 
 
 @app.command("settings")
@@ -324,26 +322,36 @@ def demo_(
 # --- errors ------------------------------------------------------------------------------------------------
 
 
-class Failed(Exception):
-    """Something did not work; the message says which."""
-
-
-WRONG_USE: tuple[type[Exception], ...] = (WrongUse, NoLegalBasis, NothingSuch)
-
-
 def main() -> None:
     """Entry point: the only place that turns errors into messages and exit codes."""
     console.set_up_logging(verbose=False)
+    signal.signal(signal.SIGTERM, _leave)
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
         app()
     except ValidationError as fault:
-        for error in fault.errors():
+        for error in fault.errors(include_input=False):
             name = "_".join(str(part) for part in error["loc"]).upper()
-            say(f"[red]LASTSEEN_{name}[/]: {plain(error['msg'])}")
-        sys.exit(2)
-    except WRONG_USE as fault:
+            say(f"[red]LASTSEEN_{name}:[/] {plain(error['msg'])}; `lastseen settings` describes it")
+        return 2
+    except WrongUse as fault:
         say(f"[red]lastseen:[/] {plain(str(fault))}")
-        sys.exit(2)
-    except (Failed, NotARegister) as fault:
+        return 2
+    except Failure as fault:
         say(f"[red]lastseen:[/] {plain(str(fault))}")
-        sys.exit(1)
+        return 1
+    except UNAVAILABLE as fault:
+        say(f"[red]lastseen:[/] the database does not answer: {plain(str(fault.orig))}")
+        return 1
+    except KeyboardInterrupt:
+        say("stopped; what was in work is taken up by the next run")
+        return 130
+    return 0
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a command as Ctrl-C does: leases are given back, servers stopped."""
+    raise KeyboardInterrupt

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from pipeline import match, observing
 from pipeline.app import App
@@ -20,7 +21,7 @@ Subjects = tuple[int, ...] | None
 """row ids, or None for all"""
 
 
-class NothingSuch(Exception):
+class NothingSuch(WrongUse):
     """The scope names something that does not exist."""
 
 
@@ -50,10 +51,13 @@ class Scope:
 def prepare(app: App, command: str, scope: Scope) -> Mapping[str, Subjects]:
     """Queue what is due for a command, and say which subjects of each of its steps the scope means.
 
-    Raises NothingSuch; NoLegalBasis where the command collects.
+    Raises NothingSuch; NoLegalBasis where the command collects; storage.objects.LockNotKept where it stores evidence
+    and the store would let it be deleted (asked once a day).
     """
     if command in ("collect", "fetch"):
         observing.check_legal_basis(app.settings)
+    if command == "fetch":
+        app.stores.objects.probe_lock()
     with app.stores.db.begin() as db:
         _check(db, scope)
         chosen = {step.name: _subjects(db, app, step.name, scope) for step in app.steps.of(command)}

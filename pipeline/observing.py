@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
+from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import PostSeen, Source
 from lastseen.settings import Settings
@@ -18,7 +19,7 @@ Hashes = Mapping[tuple[str, str], str]
 FETCH = Queue("fetch")
 
 
-class NoLegalBasis(Exception):
+class NoLegalBasis(WrongUse):
     """Collection does not start: nobody has said on what legal basis this office may watch."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lastseen.clock import utcnow
+from lastseen.errors import Failure
 from lastseen.records import PersonEntry, PersonStatus
 
 COLUMNS = ("register_number", "names", "birth_year", "status", "photos")
@@ -18,7 +19,7 @@ SEPARATOR = "|"
 OLDEST_BIRTH_YEAR = 1900
 
 
-class NotARegister(Exception):
+class NotARegister(Failure):
     """The file or folder as a whole cannot be read as a register."""
 
 

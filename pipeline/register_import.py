@@ -85,7 +85,7 @@ def _take(app: App, item: PersonEntry | Refusal, result: Imported) -> None:
         return
     stored = [(photo, kept) for photo in item.photos if (kept := _store(app, photo, item, result)) is not None]
     with app.stores.db.begin() as db:
-        person = register.keep_person(db, item)
+        person = register.keep_person(db, item, app.settings.people_per_track)
         result.people += 1
         result.new_people += person.new
         result.changed_people += person.changed

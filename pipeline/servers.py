@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 
+from lastseen.errors import Failure
 from lastseen.settings import Settings
 from pipeline import airflow_home
 from storage.stores import open_stores
@@ -25,7 +26,7 @@ AIRFLOW: Mapping[str, tuple[str, ...]] = {
 """`airflow standalone` would listen on every interface"""
 
 
-class CannotServe(Exception):
+class CannotServe(Failure):
     """A server that is needed did not start; the message names its log."""
 
 

@@ -17,6 +17,7 @@ from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from lastseen.errors import WrongUse
 from storage.tables import sessions, sign_in_links, users
 
 SESSION_LIFETIME = timedelta(hours=12)
@@ -39,7 +40,7 @@ _NOBODYS_HASH = _HASHER.hash(secrets.token_urlsafe(_TOKEN_BYTES))
 _USER = (users.c.id, users.c.name, users.c.roles, (users.c.password_hash != _NO_PASSWORD).label("has_password"))
 
 
-class NotAcceptable(ValueError):
+class NotAcceptable(WrongUse, ValueError):
     """A name or password that cannot be taken; the message says why, and may be shown to the person."""
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, text, update
 
+from lastseen.lifecycle import CandidateState
 from lastseen.records import Match
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
 
@@ -91,9 +92,22 @@ def keep(db: Connection, engine: str, matches: Mapping[int, Sequence[Match]], pe
             db.execute(INSERT, {"track": track, "engine": engine, **row})
     db.execute(RANK, {"tracks": ids, "limit": people_per_track})
     waiting = select(candidates.c.id).where(
-        candidates.c.track_id.in_(ids), candidates.c.state == "open", candidates.c.still_key.is_(None)
+        candidates.c.track_id.in_(ids), candidates.c.state == CandidateState.OPEN, candidates.c.still_key.is_(None)
     )
     return db.execute(waiting.order_by(candidates.c.id)).scalars().all()
+
+
+def withdraw(db: Connection, person: int, people_per_track: int) -> None:
+    """Close what waits for a person who is no longer missing, and queue whom that had displaced."""
+    waiting = candidates.c.state.in_([CandidateState.OPEN, CandidateState.DISPLACED])
+    closed = (
+        update(candidates)
+        .where(candidates.c.person_id == person, waiting)
+        .values(state=CandidateState.WITHDRAWN)
+        .returning(candidates.c.track_id)
+    )
+    ids = sorted(db.execute(closed).scalars().all())
+    db.execute(RANK, {"tracks": ids, "limit": people_per_track})
 
 
 def listed(db: Connection) -> list[Listed]:

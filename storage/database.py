@@ -7,6 +7,8 @@ from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
+from lastseen.errors import Failure, WrongUse
+
 __all__ = [
     "UNAVAILABLE",
     "Connection",
@@ -27,12 +29,13 @@ log = logging.getLogger(__name__)
 DRIVER = "postgresql+psycopg"
 APPLICATION = "lastseen"
 CONNECT_SECONDS = 10
+POOL = 10
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6C617374_7365656E
 """number of the advisory lock ("lastseen" in ASCII)"""
 
 
-class SchemaTooNew(Exception):
+class SchemaTooNew(Failure):
     """The database was migrated by a newer version of this software: install that version."""
 
 
@@ -40,11 +43,13 @@ def connect(url: str) -> Engine:
     """An engine for a PostgreSQL URL, with whatever driver it names; sessions live in UTC.  Opens no connection yet."""
     parsed = make_url(url)
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise ValueError("LASTSEEN_DATABASE_URL must begin with postgresql://")
+        raise WrongUse("LASTSEEN_DATABASE_URL must begin with postgresql://")
     options = " ".join(filter(None, (*_asked(parsed.query.get("options")), "-c timezone=UTC")))
     return create_engine(
         parsed.set(drivername=DRIVER),
         pool_pre_ping=True,
+        pool_size=POOL,
+        hide_parameters=True,  # a traceback must not show names, hashes or sealed templates
         connect_args={"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS, "options": options},
     )
 

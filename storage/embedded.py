@@ -46,6 +46,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from lastseen.clock import utcnow
+from lastseen.errors import Failure
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ LOG_BYTES = 2 * 1024**2
 """a log larger than this is set aside when its server starts; one older log is kept"""
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(Failure):
     """An embedded server cannot run.  The message says why and what to do."""
 
 

@@ -29,6 +29,7 @@ from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
 from lastseen.clock import utcnow
+from lastseen.errors import Failure
 from lastseen.outcomes import ObjectToStore
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ REFUSED_CODES = frozenset({"AccessDenied", "InvalidRequest", "MethodNotAllowed",
 NO_LOCK_CODES = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"})
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Failure):
     """The object store does not answer, or not well: the same request may pass after a rest."""
 
 
@@ -78,11 +79,11 @@ class ObjectMissing(LookupError):
     """There is no such object or version."""
 
 
-class Corrupted(Exception):
+class Corrupted(Failure):
     """An object is not what it should be: an incident for people to look at, never to be repaired silently."""
 
 
-class LockNotKept(Exception):
+class LockNotKept(Failure):
     """The object store does not keep locked evidence: use another store, or configure this one."""
 
 

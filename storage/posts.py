@@ -94,9 +94,7 @@ def items_of(db: Connection, source: int | None = None, since: datetime | None =
     return db.execute(statement.order_by(media_items.c.id)).scalars().all()
 
 
-def keep_blob(
-    db: Connection, item: int, file: FetchedFile, stored: Stored, locked_until: datetime
-) -> tuple[int, bool]:
+def keep_blob(db: Connection, item: int, file: FetchedFile, stored: Stored, locked_until: datetime) -> tuple[int, bool]:
     """Record that the bytes are stored, verified and locked, and that `item` carries them.  Returns id, and if new."""
     made = db.execute(
         upsert(blobs)

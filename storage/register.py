@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.lifecycle import CandidateState, WorkState
+from lastseen.lifecycle import WorkState
 from lastseen.records import PersonEntry, PersonStatus
+from storage import candidates
 from storage.objects import Stored
-from storage.tables import candidates, persons, reference_photos, templates, work
+from storage.tables import persons, reference_photos, templates, work
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,11 @@ class Kept:
     changed: bool
 
 
-def keep_person(db: Connection, entry: PersonEntry) -> Kept:
-    """Insert an entry, or change the one with its register number; the same entry again changes nothing."""
+def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Kept:
+    """Insert an entry, or change the one with its register number; the same entry again changes nothing.
+
+    Of a person who is no longer missing the templates go and the candidates close; who was displaced by them comes up.
+    """
     row = {"names": list(entry.names), "birth_year": entry.birth_year, "status": entry.status}
     held = db.execute(
         select(persons).where(persons.c.register_number == entry.register_number).with_for_update()
@@ -57,7 +61,8 @@ def keep_person(db: Connection, entry: PersonEntry) -> Kept:
         return Kept(held.id, new=False, changed=False)
     db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
     if entry.status is not PersonStatus.MISSING:
-        _stop_searching(db, held.id)
+        _forget_templates(db, held.id)
+        candidates.withdraw(db, held.id, people_per_track)
     return Kept(held.id, new=False, changed=True)
 
 
@@ -144,11 +149,6 @@ def is_searched(db: Connection, photo_id: int) -> bool:
     return db.execute(statement).scalar() == PersonStatus.MISSING
 
 
-def _stop_searching(db: Connection, person: int) -> None:
-    """A person who was found, or whose entry was withdrawn: templates go, candidates that wait close."""
+def _forget_templates(db: Connection, person: int) -> None:
     photos = select(reference_photos.c.id).where(reference_photos.c.person_id == person)
     db.execute(delete(templates).where(templates.c.photo_id.in_(photos)))
-    waiting = candidates.c.state.in_([CandidateState.OPEN, CandidateState.DISPLACED])
-    db.execute(
-        update(candidates).where(candidates.c.person_id == person, waiting).values(state=CandidateState.WITHDRAWN)
-    )

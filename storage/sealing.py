@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
+from lastseen.errors import Failure, WrongUse
 from lastseen.settings import Settings
 
 VERSION = b"\x01"
@@ -21,8 +22,12 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 
 
-class CannotOpen(Exception):
+class CannotOpen(Failure):
     """A sealed template does not open: another key, or not the row it was sealed for."""
+
+
+class NoKey(WrongUse):
+    """What should be the key for templates is none."""
 
 
 class Sealer:
@@ -60,15 +65,15 @@ def identity(*, track: int | None, photo: int | None, kind: str, engine: str) ->
 
 
 def sealer(settings: Settings) -> Sealer:
-    """The sealer of this installation.  Raises ValueError when the key in the settings is no key."""
+    """The sealer of this installation.  Raises NoKey when the key in the settings, or in its file, is none."""
     if settings.template_key is None:
         return Sealer(_key_file(settings.data_dir / "keys" / "template.key"))
     try:
         key = base64.b64decode(settings.template_key.get_secret_value(), validate=True)
     except binascii.Error as fault:
-        raise ValueError("LASTSEEN_TEMPLATE_KEY is not base64: make one with `openssl rand -base64 32`") from fault
+        raise NoKey("LASTSEEN_TEMPLATE_KEY is not base64: make one with `openssl rand -base64 32`") from fault
     if len(key) != KEY_BYTES:
-        raise ValueError("LASTSEEN_TEMPLATE_KEY must hold 32 bytes: make one with `openssl rand -base64 32`")
+        raise NoKey("LASTSEEN_TEMPLATE_KEY must hold 32 bytes: make one with `openssl rand -base64 32`")
     return Sealer(key)
 
 
@@ -76,7 +81,7 @@ def _key_file(path: Path) -> bytes:
     """The key in `path`, made there once; of two makers at the same moment, one wins."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
-        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh = path.with_suffix(f".{os.urandom(8).hex()}")
         fresh.touch(mode=0o600)
         fresh.write_bytes(AESGCM.generate_key(KEY_BYTES * 8))
         try:
@@ -87,5 +92,5 @@ def _key_file(path: Path) -> bytes:
             fresh.unlink()
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise ValueError(f"{path} does not hold a key of 32 bytes: restore it from your backup")
+        raise NoKey(f"{path} does not hold a key of 32 bytes: restore it from your backup")
     return key

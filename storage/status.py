@@ -8,9 +8,8 @@ from sqlalchemy import Connection, text
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
     "media_items": """
-        SELECT CASE work.state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'stored' ELSE work.state END AS state, count(*)
-          FROM media_items JOIN work ON work.step = 'fetch' AND work.subject = media_items.id
-         GROUP BY 1""",
+        SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'stored' ELSE state END AS state, count(*)
+          FROM work WHERE step = 'fetch' GROUP BY 1""",
     "analyses": """
         SELECT CASE state WHEN 'open' THEN 'pending' ELSE state END AS state, count(*)
           FROM work WHERE step = 'analyze' GROUP BY 1""",
@@ -33,13 +32,21 @@ TOTALS = {
     "candidates": "SELECT count(*) FROM candidates",
 }
 
+# What a work item is called by people: the page, the start of the hash, the register number and file of a photo.
 TROUBLES = text("""
-    SELECT step, subject, state, outcome, why FROM (
-        SELECT step, subject::text AS subject, state, outcome, why, coalesce(settled_at, ready_at) AS at FROM work
-         WHERE outcome IS NOT NULL
+    SELECT step, item, state, outcome, why FROM (
+        SELECT step, state, outcome, why, coalesce(settled_at, ready_at) AS at,
+               coalesce(CASE step
+                   WHEN 'collect' THEN (SELECT address FROM sources WHERE id = subject)
+                   WHEN 'fetch' THEN (SELECT address FROM media_items WHERE id = subject)
+                   WHEN 'analyze' THEN (SELECT 'blob ' || left(sha256, 16) FROM blobs WHERE id = subject)
+                   WHEN 'enroll' THEN (SELECT register_number || ': ' || file_name FROM reference_photos
+                                         JOIN persons ON persons.id = person_id WHERE reference_photos.id = subject)
+               END, subject::text) AS item
+          FROM work WHERE outcome IS NOT NULL
         UNION ALL
-        SELECT kind, subject, 'refused', outcome, why, refused_at FROM refusals) AS every
-     ORDER BY at DESC, step, subject LIMIT :limit""")
+        SELECT kind, 'refused', outcome, why, refused_at, subject FROM refusals) AS every
+     ORDER BY at DESC, step, item LIMIT :limit""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,8 @@ class Trouble:
     """One item that did not get through, or not yet."""
 
     step: str
-    subject: str
-    """row id of the item, or what was refused"""
+    item: str
+    """what people call it: an address, the start of a hash, a photo's register number and name"""
     state: str
     outcome: str
     why: str

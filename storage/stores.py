@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from lastseen.errors import WrongUse
 from lastseen.settings import Settings
 from storage import embedded
 from storage.database import Engine, connect, migrate
@@ -82,7 +83,7 @@ def _s3_outside(settings: Settings) -> _S3 | None:
     if settings.s3_endpoint is None:
         return None
     if settings.s3_access_key is None or settings.s3_secret_key is None:
-        raise ValueError("LASTSEEN_S3_ENDPOINT needs LASTSEEN_S3_ACCESS_KEY and LASTSEEN_S3_SECRET_KEY beside it")
+        raise WrongUse("LASTSEEN_S3_ENDPOINT needs LASTSEEN_S3_ACCESS_KEY and LASTSEEN_S3_SECRET_KEY beside it")
     return _S3(
         settings.s3_endpoint,
         settings.s3_access_key.get_secret_value(),

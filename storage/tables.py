@@ -272,6 +272,7 @@ candidates = Table(
     Column("clip_start_ms", BigInteger),
     Column("clip_end_ms", BigInteger),
     UniqueConstraint("track_id", "person_id", "engine"),
+    Index("ix_candidates_open", "id", postgresql_where=text("state = 'open'")),
     comment="a (track, person) pair within the review threshold, waiting for people",
 )
 

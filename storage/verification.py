@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from storage import custody, posts
 from storage.custody import Incident
-from storage.objects import EVIDENCE, ObjectMissing, ObjectStore
+from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 
 WITNESSED = ("stored", "collected")
 """actions whose events name an object that must be there"""
@@ -75,6 +75,9 @@ def _damage(item: _Expected, objects: ObjectStore) -> Iterator[Incident]:
             digest.update(chunk)
     except ObjectMissing:
         yield Incident("the object is missing", item.where)
+        return
+    except ObjectUnreadable:
+        yield Incident("the store has the object, and cannot give it", item.where)
         return
     if digest.hexdigest() != item.sha256:
         yield Incident("the object's bytes are not what was stored", item.where)

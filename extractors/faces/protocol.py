@@ -7,13 +7,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lastseen.errors import Failure
 from lastseen.records import Box, Pixels, Vectors
 
 Chips = NDArray[np.uint8]
 """faces x side x side x 3, RGB, upright and scaled alike"""
 
 
-class EngineUnavailable(Exception):
+class EngineUnavailable(Failure):
     """This engine cannot run here: its message says which file is missing or damaged, and what to do."""
 
 

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from lastseen.errors import Failure
+
 Colour = tuple[int, int, int]
 
 
-class MaterialMissing(Exception):
+class MaterialMissing(Failure):
     """A package that carries a picture of the demo is not installed; the message says what to do."""
 
 

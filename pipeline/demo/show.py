@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from time import monotonic
 
+from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import airflow_home, console, servers
@@ -25,7 +26,7 @@ ACCOUNT = "demo"
 REASON = "a demonstration on material composed by lastseen itself"
 
 
-class DemoFailed(Exception):
+class DemoFailed(Failure):
     """The demo did not find what it had put there; the message says what and where to look."""
 
 

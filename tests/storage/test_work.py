@@ -151,7 +151,7 @@ def test_many_workers_share_a_queue_without_a_duplicate(db: Engine) -> None:
         work.offer(connection, FETCH, range(200))
 
     def drain(_: int) -> list[int]:
-        taken = []
+        taken: list[int] = []
         while True:
             with db.begin() as connection:
                 claim = work.claim(connection, FETCH, LEASE)
@@ -170,9 +170,7 @@ def test_a_claim_does_not_read_the_whole_table(db: Engine) -> None:
         connection.execute(text("UPDATE work SET state = 'done' WHERE subject < 19000"))
     with db.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE work"))
-        plan = connection.execute(
-            text("EXPLAIN " + str(work.CLAIM)), {**FETCH.values(), "lease": LEASE}
-        ).scalars()
+        plan = connection.execute(text("EXPLAIN " + str(work.CLAIM)), {**FETCH.values(), "lease": LEASE}).scalars()
         lines = "\n".join(plan)
     assert "ix_work_ready" in lines
     assert "Seq Scan" not in lines

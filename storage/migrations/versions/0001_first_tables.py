@@ -321,6 +321,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("track_id", "person_id", "engine", name=op.f("uq_candidates_track_id_person_id_engine")),
         comment="a (track, person) pair within the review threshold, waiting for people",
     )
+    op.create_index(
+        "ix_candidates_open", "candidates", ["id"], unique=False, postgresql_where=sa.text("state = 'open'")
+    )
     op.create_index(op.f("ix_candidates_person_id"), "candidates", ["person_id"], unique=False)
     op.create_index(op.f("ix_candidates_photo_id"), "candidates", ["photo_id"], unique=False)
     op.create_index(op.f("ix_candidates_track_id"), "candidates", ["track_id"], unique=False)
