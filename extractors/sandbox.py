@@ -62,11 +62,8 @@ def probe(wanted: ProbeRequest, settings: Settings) -> Probe | Rejection:
 
 
 def describe(settings: Settings) -> str:
-    """What holds the child that opens files, for `lastseen status`: tried with a child, once a process."""
-    try:
-        return _description(settings.sandbox == "required")
-    except SandboxUnavailable as missing:
-        return f"nothing is opened: {missing}"
+    """What holds the child that opens files: tried with a child, once a process.  Raises SandboxUnavailable."""
+    return _description(settings.sandbox == "required")
 
 
 @cache

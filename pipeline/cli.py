@@ -209,7 +209,7 @@ def status_(as_json: AsJson = False) -> None:
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         counts, troubles = status.counts(db), status.troubles(db)
-    contained = sandbox.describe(current)
+    contained = _contained(current)
     voice = Voice(as_json)
     told = [(name, _states(value)) for name, value in counts.items()]
     voice.show(console.table("counts", ("what", "how many"), told))
@@ -217,6 +217,13 @@ def status_(as_json: AsJson = False) -> None:
         rows = [(t.step, t.item, t.state, t.outcome, t.why) for t in troubles]
         voice.show(console.table("what did not get through", ("step", "item", "state", "outcome", "why"), rows))
     voice.result({**counts, "sandbox": contained}, [f"hostile media is opened in: {contained}"])
+
+
+def _contained(current: Settings) -> str:
+    try:
+        return sandbox.describe(current)
+    except sandbox.SandboxUnavailable as fault:
+        return f"nothing is opened: {fault}"
 
 
 def _states(value: object) -> str:

@@ -196,6 +196,7 @@ def _leave(home: "_Home", user: "_User") -> None:
 
 
 def _start_all(home: "_Home", book: "_Book", parts: Sequence[Part]) -> "_Book":
+    home.secrets()  # made here, by one thread: each server reads them
     with ThreadPoolExecutor(len(parts)) as pool:
         started = list(pool.map(lambda part: _start(_server(home, part), book.ports.get(part, ())), parts))
     return replace(

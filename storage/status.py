@@ -32,20 +32,20 @@ TOTALS = {
     "candidates": "SELECT count(*) FROM candidates",
 }
 
-# What a work item is called by people: the page, the start of the hash, the register number and file of a photo.
+# What a work item is called by people: the page, the start of the hash, the register number of a photo.
 TROUBLES = text("""
-    SELECT step, item, state, outcome, why FROM (
-        SELECT step, state, outcome, why, coalesce(settled_at, ready_at) AS at,
-               coalesce(CASE step
-                   WHEN 'collect' THEN (SELECT address FROM sources WHERE id = subject)
-                   WHEN 'fetch' THEN (SELECT address FROM media_items WHERE id = subject)
-                   WHEN 'analyze' THEN (SELECT 'blob ' || left(sha256, 16) FROM blobs WHERE id = subject)
-                   WHEN 'enroll' THEN (SELECT register_number || ': ' || file_name FROM reference_photos
-                                         JOIN persons ON persons.id = person_id WHERE reference_photos.id = subject)
-               END, subject::text) AS item
-          FROM work WHERE outcome IS NOT NULL
-        UNION ALL
-        SELECT kind, 'refused', outcome, why, refused_at, subject FROM refusals) AS every
+    SELECT work.step, coalesce(sources.address, media_items.address, 'blob ' || left(blobs.sha256, 16),
+                               'photo ' || photos.id || ' of ' || persons.register_number, subject::text) AS item,
+           work.state, work.outcome, work.why, coalesce(work.settled_at, work.ready_at) AS at
+      FROM work
+      LEFT JOIN sources ON step = 'collect' AND sources.id = subject
+      LEFT JOIN media_items ON step = 'fetch' AND media_items.id = subject
+      LEFT JOIN blobs ON step = 'analyze' AND blobs.id = subject
+      LEFT JOIN reference_photos AS photos ON step = 'enroll' AND photos.id = subject
+      LEFT JOIN persons ON persons.id = photos.person_id
+     WHERE work.outcome IS NOT NULL
+     UNION ALL
+    SELECT kind, subject, 'refused', outcome, why, refused_at FROM refusals
      ORDER BY at DESC, step, item LIMIT :limit""")
 
 
@@ -55,7 +55,7 @@ class Trouble:
 
     step: str
     item: str
-    """what people call it: an address, the start of a hash, a photo's register number and name"""
+    """what people call it: an address, the start of a hash, a photo's register number"""
     state: str
     outcome: str
     why: str
@@ -71,4 +71,5 @@ def counts(db: Connection) -> Mapping[str, object]:
 
 def troubles(db: Connection, limit: int = 50) -> list[Trouble]:
     """The newest items with an outcome class, and why."""
-    return [Trouble(**row) for row in db.execute(TROUBLES, {"limit": limit}).mappings()]
+    rows = db.execute(TROUBLES, {"limit": limit})
+    return [Trouble(row.step, row.item, row.state, row.outcome, row.why) for row in rows]

@@ -16,6 +16,7 @@ from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
 from storage.objects import EVIDENCE, ObjectStore
 from storage.stores import Stores
+from tests.servers.video_site import VideoSite
 
 TEMPLATE = "template_lastseen"
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
@@ -143,6 +144,13 @@ def shared_media() -> Path:
     if not SHARED_MEDIA.is_dir():
         pytest.skip("the shared media are not beside the project on this machine")
     return SHARED_MEDIA
+
+
+@pytest.fixture
+def site() -> Iterator[VideoSite]:
+    """An empty video site."""
+    with VideoSite() as served:
+        yield served
 
 
 def in_database(url: str, name: str) -> str:

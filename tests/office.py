@@ -101,7 +101,7 @@ class Office:
 
     def run_dags(self, dags: Mapping[str, Mapping[str, object]]) -> str:
         """Run DAGs for real, in one process.  Returns what was said of their ends."""
-        environ = {**self.environ(), **_only_airflow(airflow_home.environment(self.settings, self.stores.db))}
+        environ = {**self.environ(), **only_airflow(airflow_home.environment(self.settings, self.stores.db))}
         log = self.settings.data_dir / "dags.log"
         with log.open("ab") as file:
             done = subprocess.run(
@@ -148,5 +148,6 @@ def _said(settings: Settings) -> dict[str, str]:
     return values
 
 
-def _only_airflow(environ: Mapping[str, str]) -> dict[str, str]:
+def only_airflow(environ: Mapping[str, str]) -> dict[str, str]:
+    """What Airflow needs beside the office's own settings."""
     return {name: value for name, value in environ.items() if name.startswith("AIRFLOW")}

@@ -22,6 +22,14 @@ def plain(probes: Probes, register: Gallery, threshold: float) -> dict[int, list
     return {owner: found for owner, found in ranked.items() if found}
 
 
+def pairs(found: dict[int, list[Match]]) -> dict[int, list[tuple[int, int]]]:
+    return {owner: [(match.person, match.photo) for match in matches] for owner, matches in found.items()}
+
+
+def distances(found: dict[int, list[Match]]) -> list[float]:
+    return [match.distance for owner in sorted(found) for match in found[owner]]
+
+
 def drawn(seed: int, tracks: int = 40, photos: int = 90) -> tuple[Probes, Gallery]:
     """Tracks with two templates each, people with three photos each, some of them near."""
     random = np.random.default_rng(seed)
@@ -38,7 +46,13 @@ def drawn(seed: int, tracks: int = 40, photos: int = 90) -> tuple[Probes, Galler
 def test_it_finds_exactly_what_the_plain_way_finds(seed: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "BLOCK", block)
     probes, register = drawn(seed)
-    assert search(probes, register, 9.0) == plain(probes, register, 9.0)
+    found, wanted = search(probes, register, 9.0), plain(probes, register, 9.0)
+    assert len(wanted) > 10
+    assert pairs(found) == pairs(wanted)
+    distances = [match.distance for owner in sorted(found) for match in found[owner]]
+    assert distances == pytest.approx(
+        [match.distance for owner in sorted(wanted) for match in wanted[owner]], rel=1e-12
+    )
 
 
 def test_the_answer_does_not_depend_on_the_order_of_rows() -> None:

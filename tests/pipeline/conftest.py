@@ -47,13 +47,6 @@ def another_office(endpoints: Endpoints, make_store: Callable[[str], ObjectStore
 
 
 @pytest.fixture
-def site() -> Iterator[VideoSite]:
-    """An empty video site."""
-    with VideoSite() as served:
-        yield served
-
-
-@pytest.fixture
 def clip(site: VideoSite, shared_media: Path) -> Page:
     """The shared clip, published."""
     content = shared_media / "short_hamilton_clip.mp4"

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from lastseen.errors import WrongUse
 from storage import database
 from storage.database import Engine, SchemaTooNew, connect, migrate, newest_revision
 from storage.embedded import Endpoints
@@ -152,7 +153,7 @@ def test_any_postgresql_url_is_spoken_to_with_psycopg_in_utc(database_url: str, 
 
 
 def test_another_kind_of_database_is_refused() -> None:
-    with pytest.raises(ValueError, match="postgresql://"):
+    with pytest.raises(WrongUse, match="postgresql://"):
         connect("sqlite://")
 
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from lastseen.errors import WrongUse
 from lastseen.settings import Settings
 from storage.database import newest_revision
 from storage.embedded import Part, running, status
@@ -61,5 +62,5 @@ def test_a_database_of_our_own_beside_the_embedded_object_store(database_url: st
 
 def test_an_object_store_without_its_keys_is_refused(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, data_dir=tmp_path, s3_endpoint="127.0.0.1:1")
-    with pytest.raises(ValueError, match="LASTSEEN_S3_ACCESS_KEY"), open_stores(settings):
+    with pytest.raises(WrongUse, match="LASTSEEN_S3_ACCESS_KEY"), open_stores(settings):
         pass

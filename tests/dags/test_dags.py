@@ -1,0 +1,106 @@
+"""The DAGs: they parse with nothing heavy, say what they are for, and a dry run or a second run adds nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lastseen.settings import Settings
+from pipeline import airflow_home
+from storage.stores import Stores
+from tests.office import Office, only_airflow
+from tests.servers.video_site import Page, VideoSite
+
+DAGS = {"collect_video_sites", "process_media", "match_register", "register_import"}
+HEAVY = ("numpy", "av", "cv2", "dlib", "PIL", "yt_dlp", "minio", "pipeline", "storage", "extractors", "matchers")
+
+LOOK = f"""
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag({str(Path(__file__).parents[2] / "dags")!r})
+told = {{
+    name: {{
+        "doc": dag.doc_md,
+        "owner": dag.owner,
+        "tasks": {{
+            task.task_id: [task.doc_md or task.python_callable.__doc__, task.execution_timeout is not None]
+            for task in dag.tasks
+        }},
+        "params": {{key: [param.schema.get("title"), param.schema.get("description_md")]
+                    for key, param in ((key, dag.params.get_param(key)) for key in dag.params)}},
+        "catchup": dag.catchup,
+        "at_once": dag.max_active_runs,
+    }}
+    for name, dag in bag.dags.items()
+}}
+heavy = [name for name in {HEAVY!r} if name in set(sys.modules) - before]
+json.dump({{"errors": bag.import_errors, "dags": told, "heavy": heavy}}, sys.stdout)
+"""
+
+
+@pytest.fixture
+def office(settings: Settings, stores: Stores) -> Office:
+    """An empty office."""
+    return Office(settings, stores)
+
+
+def test_every_dag_parses_says_what_it_is_for_and_imports_nothing_heavy(office: Office) -> None:
+    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.db))}
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK], env=environ, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["errors"] == {}
+    assert told["heavy"] == []
+    assert set(told["dags"]) == DAGS
+    for name, dag in told["dags"].items():
+        assert "**When it fails**" in dag["doc"], name
+        assert "**By hand**" in dag["doc"], name
+        assert "dry_run" in dag["params"], name
+        assert dag["owner"] == "lastseen"
+        assert (dag["catchup"], dag["at_once"]) == (False, 1)
+        for task, (doc, bounded) in dag["tasks"].items():
+            assert doc, f"{name}.{task} has no documentation"
+            assert bounded, f"{name}.{task} may run for ever"
+        for param, (title, description) in dag["params"].items():
+            assert title, f"{name}: {param} has no title"
+            assert description, f"{name}: {param} has no description"
+
+
+def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
+    office: Office, site: VideoSite, shared_media: Path, tmp_path: Path
+) -> None:
+    photo = tmp_path / "register" / "P-1" / "photo.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes((shared_media / "obama.jpg").read_bytes())
+    for name in ("one", "two"):
+        site.add(Page(name, b"no video", title=name))
+        office.run("source", "add", "video_site", site.url(f"/watch/{name}"), "--reason", "a test")
+    rows, objects = office.rows(), office.objects()
+    office.run_dags(
+        {
+            "register_import": {"path": str(photo.parents[1]), "dry_run": True},
+            "collect_video_sites": {"dry_run": True},
+            "process_media": {"dry_run": True},
+            "match_register": {"dry_run": True},
+        }
+    )
+    assert {**office.rows(), "work": 0} == {**rows, "work": 0}, "what is due may be queued, nothing is done"
+    assert office.objects() == {**objects, "evidence": [*objects["evidence"], *probes(office)]}
+    assert office.leased("collect") is False
+
+    office.run_dags({"collect_video_sites": {"source": 1}, "process_media": {"source": 2}})
+    with office.stores.db.begin() as db:
+        assert db.exec_driver_sql("SELECT source_id FROM posts").scalars().all() == [1]
+        assert db.exec_driver_sql("SELECT count(*) FROM blobs").scalar_one() == 0
+    office.run_dags({"process_media": {"source": 1}})
+    assert office.ask("status")["media_items"] == {"stored": 1}
+
+
+def probes(office: Office) -> list[str]:
+    """What proves each day that the store keeps its locks."""
+    return [key for key in office.objects()["evidence"] if key.startswith("probe/")]
