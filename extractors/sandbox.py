@@ -1,7 +1,8 @@
 """Open hostile files: one child process a file, held as tightly as this machine allows, one verdict back.
 
 The calling process never opens the bytes itself.  A child that dies, hangs or talks nonsense gives a `Rejection`
-like any damaged file; what is missing on our own side (weights, bubblewrap when it is required) is raised.
+like any damaged file; what is missing on our own side (weights, bubblewrap when it is required) is raised.  The
+child writes only into a folder beside the file, or (under bubblewrap) into memory.
 """
 
 import shutil
@@ -30,6 +31,8 @@ VERDICT_BYTES: Final = 256 * 1024 * 1024
 """twice what the crops of one file may take (extractors.analysis.CROP_BYTES) as base64"""
 PROBE_SECONDS: Final = 20.0
 WHY_LENGTH: Final = 200
+NOWHERE: Final = Path("/nonexistent")
+"""the workspace of a child that writes nothing; by Debian's policy there is no such folder"""
 KILLED_BY: Final = 128
 """bubblewrap's status for a child that a signal ended, less the signal"""
 
@@ -127,15 +130,18 @@ def _ask(
     file = path.resolve(strict=True) if path is not None else None
     limits = Limits.of(settings)
     with ExitStack() as stack:
-        workspace = Path(WORKSPACE_INSIDE) if program else _folder(stack)
+        workspace = Path(WORKSPACE_INSIDE) if program else _workspace(stack, file)
         seen = FILE_INSIDE if program else str(file or "")
         request = Request(task, seen, str(workspace), settings.engine, limits, moment=wanted, probe=tried)
         command = _command(program, file, workspace, limits)
         return _run(command, request, limits.deadline_seconds)
 
 
-def _folder(stack: ExitStack) -> Path:
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lastseen-"))).resolve()
+def _workspace(stack: ExitStack, file: Path | None) -> Path:
+    """Beside the file: whoever deletes what a killed worker left of it deletes this too."""
+    if file is None:
+        return NOWHERE
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=file.parent)))
 
 
 def _command(program: str | None, file: Path | None, workspace: Path, limits: Limits) -> list[str]:

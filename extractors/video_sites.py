@@ -6,7 +6,6 @@ of the library must not be a hang of the worker, and its threads and globals mus
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Never
 
@@ -28,6 +27,8 @@ LISTING_SECONDS = 300
 ANSWER_BYTES = 64 << 20
 """500 posts with their raw records stay far below"""
 MIB = 1 << 20
+NOWHERE = Path("/nonexistent")
+"""the folder of a child that writes nothing; by Debian's policy there is no such folder"""
 CHILD = "extractors.video_site_child"
 PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -35,17 +36,18 @@ PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 def check_address(address: str, settings: Settings) -> None:
     """Raise NotAllowed, with what to do, unless `address` may be a source's address.  Asks nobody on the network."""
     addresses.check(address, settings.allow_private_addresses)
-    with tempfile.TemporaryDirectory(prefix="lastseen-") as scratch:
-        answer = _ask(_request(Task.CHECK, address, address, Path(scratch), settings), CHECK_SECONDS)
+    answer = _ask(_request(Task.CHECK, address, address, NOWHERE, settings), CHECK_SECONDS)
     if answer.refused is not None:
         raise NotAllowed(answer.refused.why.removeprefix("not allowed: "))
 
 
-def read_listing(source: Source, settings: Settings) -> Listing | NotDone[Never]:
-    """What a source shows now: its newest posts, at most `listing_limit`; a single page is one post."""
-    with tempfile.TemporaryDirectory(prefix="lastseen-") as scratch:
-        request = _request(Task.LIST, source.address, source.address, Path(scratch), settings)
-        answer = _ask(request, LISTING_SECONDS)
+def read_listing(source: Source, settings: Settings, scratch: Path) -> Listing | NotDone[Never]:
+    """What a source shows now: its newest posts, at most `listing_limit`; a single page is one post.
+
+    `scratch` is a folder for whatever the reader writes meanwhile; nothing in it is needed afterwards.
+    """
+    request = _request(Task.LIST, source.address, source.address, scratch.resolve(), settings)
+    answer = _ask(request, LISTING_SECONDS)
     return answer.listing or _not_done(answer.refused)
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -124,6 +125,19 @@ def test_the_three_tasks(held: str, tmp_path: Path, opening: Settings) -> None:
     assert moment.still.startswith(b"\xff\xd8")
     assert moment.clip[4:8] == b"ftyp"
     assert _children() == [], "nothing of them is left"
+
+
+def test_it_works_beside_its_file_and_leaves_nothing(
+    held: str, tmp_path: Path, opening: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file's folder is swept when its worker was killed; the machine's own temporary folder would not be."""
+    path = film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nonesuch"))
+    moment = sandbox.moment(path, MomentWanted(0, (), ()), opening)
+    assert isinstance(moment, Moment)
+    assert moment.clip
+    assert isinstance(sandbox.probe(ProbeRequest(), opening), Probe)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_picture_that_would_need_gigabytes_is_skipped(held: str, tmp_path: Path, opening: Settings) -> None:

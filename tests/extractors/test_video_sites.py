@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -48,7 +49,8 @@ def source(address: str) -> Source:
 
 def listed(address: str, settings: Settings = SETTINGS) -> Listing:
     """A listing that must succeed."""
-    listing = video_sites.read_listing(source(address), settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        listing = video_sites.read_listing(source(address), settings, Path(scratch))
     assert isinstance(listing, Listing), listing
     return listing
 
@@ -140,6 +142,18 @@ def test_two_videos_on_one_page_are_two_media_items_of_one_post(site: VideoSite,
     assert {each.post.platform_post_id for each in contents} == {post.platform_post_id}
 
 
+def test_nothing_is_written_but_in_the_folder_that_was_given(
+    site: VideoSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is swept when its worker was killed; the machine's own temporary folder would not be."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nonesuch"))
+    video_sites.check_address(site.url("/feed.rss"), SETTINGS)
+    (tmp_path / "given").mkdir()
+    listing = video_sites.read_listing(source(site.url("/feed.rss")), SETTINGS, tmp_path / "given")
+    assert isinstance(listing, Listing)
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
+
+
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
@@ -148,17 +162,17 @@ def test_two_videos_on_one_page_are_two_media_items_of_one_post(site: VideoSite,
         (redirect("http://127.0.0.2/"), Fault.SKIPPED),
     ],
 )
-def test_a_source_that_cannot_be_listed(site: VideoSite, answer: Answer, fault: Fault) -> None:
-    outcome = video_sites.read_listing(source(site.answer("/x", answer)), SETTINGS)
+def test_a_source_that_cannot_be_listed(site: VideoSite, tmp_path: Path, answer: Answer, fault: Fault) -> None:
+    outcome = video_sites.read_listing(source(site.answer("/x", answer)), SETTINGS, tmp_path)
     assert isinstance(outcome, NotDone)
     assert outcome.fault is fault
 
 
 def test_a_page_that_never_ends_does_not_take_the_listing_with_it(
-    site: VideoSite, monkeypatch: pytest.MonkeyPatch
+    site: VideoSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(video_sites, "LISTING_SECONDS", 2)
-    outcome = video_sites.read_listing(source(site.answer("/x", Answer(delay=60))), SETTINGS)
+    outcome = video_sites.read_listing(source(site.answer("/x", Answer(delay=60))), SETTINGS, tmp_path)
     assert isinstance(outcome, NotDone)
     assert outcome.fault is Fault.TRANSIENT
 

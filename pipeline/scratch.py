@@ -1,0 +1,98 @@
+"""Folders to work in, for bytes from outside and evidence on its way: none outlives its worker for long.
+
+Each folder has a file beside it that its worker keeps locked.  The kernel lets go of the lock when the worker dies,
+however it dies; whoever opens the installation next sweeps away what nobody holds.
+"""
+
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lastseen.settings import Settings
+
+log = logging.getLogger("lastseen.scratch")
+
+LOCK = ".lock"
+"""ends the name of the file beside a folder"""
+
+
+def root(settings: Settings) -> Path:
+    """Where the folders of one installation are."""
+    return settings.data_dir / "scratch"
+
+
+@contextmanager
+def folder(root: Path) -> Iterator[Path]:
+    """A fresh, empty folder under `root` (absolute, for us alone), deleted when the block ends."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock, path = _take(root.resolve())
+    try:
+        path.mkdir(mode=0o700)
+        yield path
+    finally:
+        _remove(path)
+        os.close(lock)
+
+
+def sweep(root: Path) -> int:
+    """Delete the folders whose workers died.  Returns how many; any number of processes may sweep at once."""
+    if not root.is_dir():
+        return 0
+    names = {entry.name.removesuffix(LOCK) for entry in root.iterdir()}
+    swept = sum(_sweep(root / name) for name in sorted(names))
+    if swept:
+        log.info("%d folders of workers that died were deleted", swept)
+    return swept
+
+
+def _take(root: Path) -> tuple[int, Path]:
+    """A name whose lock is ours.  A sweeper may be faster between making the file and locking it: then another name."""
+    while True:
+        path = root / secrets.token_hex(8)
+        lock = os.open(_beside(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        if _locks(lock) and _is(lock, _beside(path)):
+            return lock, path
+        os.close(lock)
+
+
+def _sweep(path: Path) -> bool:
+    """Delete one folder, if nobody holds it.  The folder goes first, so that none is ever without a lock."""
+    lock = os.open(_beside(path), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        return _locks(lock) and _remove(path)
+    finally:
+        os.close(lock)
+
+
+def _remove(path: Path) -> bool:
+    there = path.exists()
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():  # something of a killed worker may still be writing there
+        log.warning("the folder %s could not be deleted now: the next start tries again", path.name)
+        return False
+    _beside(path).unlink(missing_ok=True)
+    return there
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + LOCK)
+
+
+def _locks(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is(lock: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except FileNotFoundError:
+        return False
