@@ -67,7 +67,10 @@ class Change:
 
 def work_changes() -> tuple[Change, ...]:
     """Every way a work item may change its state, in reading order."""
-    ends = [Change(WorkState.OPEN, WorkState.DONE, "done")]
+    ends = [
+        Change(WorkState.OPEN, WorkState.DONE, "done"),
+        Change(WorkState.OPEN, WorkState.DONE, "done, with a flaw that is counted"),
+    ]
     for fault, rule in RULES.items():
         ends.append(Change(WorkState.OPEN, rule.state, fault))
         if rule.counted:

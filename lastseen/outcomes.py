@@ -51,6 +51,8 @@ class Done(Generic[Made_co]):
     made: tuple[Made_co, ...] = ()
     objects: tuple[ObjectToStore, ...] = ()
     note: str = ""
+    flaw: Fault | None = None
+    """the item is at fault, but what could be had of it is kept (a truncated video): counted; `note` says why"""
 
 
 @dataclass(frozen=True, slots=True)

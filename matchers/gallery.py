@@ -12,6 +12,8 @@ from lastseen.records import Gallery, Match, Probes, Vectors
 
 BLOCK = 1 << 22
 """distances held at once: 16 MiB of float32"""
+PIECE = 1 << 13
+"""near pairs looked at closely at once"""
 
 
 def search(probes: Probes, gallery: Gallery, threshold: float) -> dict[int, list[Match]]:
@@ -19,7 +21,7 @@ def search(probes: Probes, gallery: Gallery, threshold: float) -> dict[int, list
 
     Vectors are (m, d) and (n, d); distances are Euclidean.  Several templates of an owner, and several photos of a
     person, collapse to the nearest pair; of equal distances to the lower photo id, so that the answer does not depend
-    on the order of rows.  Raises ValueError if the dimensions differ.
+    on the order of rows.  Raises ValueError if the dimensions differ or a number is not finite.
     """
     nearest: dict[int, dict[int, Match]] = {}
     for row, column, distance in _pairs_within(probes.vectors, gallery.vectors, threshold):
@@ -40,6 +42,8 @@ def _pairs_within(probes: Vectors, gallery: Vectors, threshold: float) -> Iterat
         return
     if probes.shape[1] != gallery.shape[1]:
         raise ValueError(f"probes have {probes.shape[1]} dimensions, the gallery has {gallery.shape[1]}")
+    if not (np.isfinite(probes).all() and np.isfinite(gallery).all()):
+        raise ValueError("a template holds a number that is not finite: it would hide all others")
     step = max(1, BLOCK // len(gallery))
     squares = np.einsum("ij,ij->i", gallery, gallery)
     # The product loses digits to cancellation: select a little too much by it, decide by the difference itself.
@@ -54,7 +58,9 @@ def _pairs_within(probes: Vectors, gallery: Vectors, threshold: float) -> Iterat
 def _exactly(
     block: Vectors, gallery: Vectors, rows: NDArray[np.intp], columns: NDArray[np.intp], threshold: float, start: int
 ) -> Iterator[tuple[int, int, float]]:
-    distances = np.linalg.norm(block[rows].astype(np.float64) - gallery[columns], axis=1)
-    for row, column, distance in zip(rows, columns, distances, strict=True):
-        if distance <= threshold:
-            yield start + int(row), int(column), float(distance)
+    for piece in range(0, len(rows), PIECE):
+        left, right = rows[piece : piece + PIECE], columns[piece : piece + PIECE]
+        distances = np.linalg.norm(block[left].astype(np.float64) - gallery[right], axis=1)
+        for row, column, distance in zip(left, right, distances, strict=True):
+            if distance <= threshold:
+                yield start + int(row), int(column), float(distance)

@@ -7,7 +7,8 @@ from extractors import sandbox
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Analysis, Rejection
 from pipeline.runner import Bench, Result, Step
-from storage import custody, faces, keys, posts, work
+from storage import faces, keys, posts, work
+from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import DERIVED, EVIDENCE
 from storage.posts import Blob
@@ -28,9 +29,8 @@ class Job:
 def step(recipe: str, engine: str, sealer: Sealer) -> Step[Job, Analysis]:
     """Find the faces of a blob, by this recipe, with the engine of this id."""
 
-    def keep(db: Connection, result: Result[Job, Analysis]) -> None:
-        for found in result.made:
-            _keep(db, result, found, engine, sealer)
+    def keep(db: Connection, result: Result[Job, Analysis]) -> list[Entry]:
+        return [_keep(db, result, found, engine, sealer) for found in result.made]
 
     return Step(NAME, recipe, _load, _run, keep)
 
@@ -49,7 +49,7 @@ def _run(job: Job, bench: Bench) -> Outcome[Analysis]:
         for track, row in zip(found.tracks, _crop_keys(job, found), strict=True)
         for shot, key in zip(track.best_shots, row, strict=True)
     )
-    return Done((found,), crops, found.note)
+    return Done((found,), crops, found.note, flaw=None if found.complete and not found.gaps else Fault.DEFECT)
 
 
 def _crop_keys(job: Job, found: Analysis) -> list[list[str]]:
@@ -59,9 +59,9 @@ def _crop_keys(job: Job, found: Analysis) -> list[list[str]]:
     ]
 
 
-def _keep(db: Connection, result: Result[Job, Analysis], found: Analysis, engine: str, sealer: Sealer) -> None:
+def _keep(db: Connection, result: Result[Job, Analysis], found: Analysis, engine: str, sealer: Sealer) -> Entry:
     job = result.job
     analysis = faces.keep_analysis(db, job.blob.id, job.recipe, engine, found, _crop_keys(job, found), sealer)
     detail = {"recipe": job.recipe, "tracks": len(found.tracks), "gaps": found.gaps, "complete": found.complete}
-    custody.append(db, result.actor, "derived", f"blob:{job.blob.sha256}", detail)
     work.offer(db, Queue("match_tracks", engine), [analysis])
+    return Entry("derived", f"blob:{job.blob.sha256}", detail)

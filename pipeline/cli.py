@@ -24,10 +24,9 @@ from pipeline import console, doctor, jobs, register_import, servers
 from pipeline.app import App, open_app
 from pipeline.console import Voice, plain, say
 from pipeline.jobs import Scope
-from pipeline.runner import Tally
 from pipeline.steps import COMMANDS
 from storage import candidates, refusals, sources, status, verification
-from storage.database import UNAVAILABLE
+from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
 app = typer.Typer(
@@ -183,12 +182,11 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
         if dry_run:
             _say_what_is_due(opened, parts, scope, as_json)
             return
-        tallies: list[Tally] = []
-        for part in parts:
-            for tally in jobs.execute(opened, part, scope):
-                console.show_tally(tally)
-                tallies.append(tally)
-        jobs.journal(opened, command, scope, tallies)
+        with jobs.journal(opened, command, scope) as tallies:
+            for part in parts:
+                for tally in jobs.execute(opened, part, scope):
+                    console.show_tally(tally)
+                    tallies.append(tally)
     Voice(as_json).result({tally.step: tally.as_dict() for tally in tallies})
     bugs = sum(tally.bugs for tally in tallies)
     if bugs:
@@ -196,7 +194,7 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
 
 
 def _say_what_is_due(opened: App, parts: Sequence[str], scope: Scope, as_json: bool) -> None:
-    due = {step: list(items) for part in parts for step, items in jobs.due(opened, part, scope).items()}
+    due = {step: list(items) for part in parts for step, items in jobs.due(opened, part, scope, dry=True).items()}
     Voice(as_json).result(due, [f"{step}: {len(items)} items would be worked on" for step, items in due.items()])
 
 
@@ -234,7 +232,7 @@ def _states(value: object) -> str:
 
 @app.command("candidates")
 def candidates_(as_json: AsJson = False) -> None:
-    """The candidate matches that wait for people, nearest first."""
+    """The candidate matches with their states, nearest first."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         found = candidates.listed(db)
     rows = [(c.id, c.person, f"{c.distance:.3f}", f"{c.at_seconds:.1f}", c.state, c.post) for c in found]
@@ -259,8 +257,8 @@ def _candidate(listed: candidates.Listed) -> dict[str, object]:
 @app.command()
 def verify(as_json: AsJson = False) -> None:
     """Follow the custody chain, read every piece of evidence again, and name what does not stand."""
-    with open_stores(settings()) as stores, stores.db.begin() as db:
-        report = verification.verify(db, stores.objects)
+    with open_stores(settings()) as stores:
+        report = verification.verify(stores.db, stores.objects)
     incidents = [{"what": incident.what, "where": incident.where} for incident in report.incidents]
     Voice(as_json).result(
         {"ok": report.ok, "objects": report.objects, "events": report.events, "incidents": incidents},
@@ -350,12 +348,11 @@ def _run() -> int:
     except Failure as fault:
         say(f"[red]lastseen:[/] {plain(str(fault))}")
         return 1
-    except UNAVAILABLE as fault:
+    except DatabaseError as fault:
+        if not is_away(fault):
+            raise
         say(f"[red]lastseen:[/] the database does not answer: {plain(str(fault.orig))}")
         return 1
-    except KeyboardInterrupt:
-        say("stopped; what was in work is taken up by the next run")
-        return 130
     return 0
 
 

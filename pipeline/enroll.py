@@ -4,11 +4,11 @@ import hashlib
 from dataclasses import dataclass
 
 from extractors import sandbox
-from lastseen.lifecycle import WorkState
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Enrolment, Rejection
 from pipeline.runner import Bench, Result, Step
-from storage import custody, faces, keys, register, work
+from storage import faces, keys, register, work
+from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
 from storage.register import Photo
@@ -29,9 +29,8 @@ class Job:
 def step(engine: str, sealer: Sealer) -> Step[Job, Enrolment]:
     """Check a reference photo and make its template with the engine of this id."""
 
-    def keep(db: Connection, result: Result[Job, Enrolment]) -> None:
-        for made in result.made:
-            _keep(db, result, made, sealer)
+    def keep(db: Connection, result: Result[Job, Enrolment]) -> list[Entry]:
+        return [entry for made in result.made for entry in _keep(db, result, made, sealer)]
 
     return Step(NAME, engine, _load, _run, keep)
 
@@ -49,12 +48,12 @@ def _run(job: Job, bench: Bench) -> Outcome[Enrolment]:
     return Done((made,), (ObjectToStore(DERIVED, key, made.crop, hashlib.sha256(made.crop).hexdigest(), "image/jpeg"),))
 
 
-def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, sealer: Sealer) -> None:
+def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, sealer: Sealer) -> list[Entry]:
     photo, engine = result.job.photo, result.job.engine
     if not register.is_searched(db, photo.id):
-        return  # found or withdrawn while we looked: nothing of the face is kept
+        return []  # found or withdrawn while we looked: no template is made
     register.keep_crop(db, photo.id, keys.photo_crop(photo.sha256, engine))
     faces.keep_photo_template(db, photo.id, engine, made.template, sealer)
-    custody.append(db, result.actor, "derived", f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})
     work.offer(db, Queue("match_photo", engine), [photo.id])
-    work.reopen(db, Queue("match_photo", engine, (photo.id,)), [WorkState.DONE])
+    work.again(db, Queue("match_photo", engine, (photo.id,)))
+    return [Entry("derived", f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})]

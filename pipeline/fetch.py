@@ -9,7 +9,8 @@ from lastseen.records import Fetched, Source
 from lastseen.settings import Settings
 from pipeline import observing
 from pipeline.runner import Bench, Result, Step
-from storage import custody, keys, posts, sources, work
+from storage import keys, posts, sources, work
+from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE
 from storage.posts import MediaItem
@@ -28,10 +29,12 @@ class Job:
 def step(settings: Settings, recipe: str) -> Step[Job, Fetched]:
     """Fetch the bytes of a media item; `recipe` is how they will be analysed."""
 
-    def keep(db: Connection, result: Result[Job, Fetched]) -> None:
+    def keep(db: Connection, result: Result[Job, Fetched]) -> list[Entry]:
+        entries = []
         for fetched in result.made:
-            observing.keep(db, result.job.source, fetched.post, result.actor, settings.legal_basis)
-            _keep_blob(db, result, fetched, recipe)
+            entries += observing.keep(db, result.job.source, fetched.post, result.stored, settings.legal_basis)
+            entries.append(_keep_blob(db, result, fetched, recipe))
+        return entries
 
     return Step(observing.FETCH.step, "", _load, _run, keep)
 
@@ -51,10 +54,10 @@ def _run(job: Job, bench: Bench) -> Outcome[Fetched]:
     return Done((fetched,), (original, *observing.raw_record(fetched.post, job.known)), note=f"{file.size} bytes")
 
 
-def _keep_blob(db: Connection, result: Result[Job, Fetched], fetched: Fetched, recipe: str) -> None:
+def _keep_blob(db: Connection, result: Result[Job, Fetched], fetched: Fetched, recipe: str) -> Entry:
     file = fetched.file
     stored = result.stored[keys.blob(file.sha256)]
     blob, new = posts.keep_blob(db, result.job.item.id, file, stored, result.locked_until)
     detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id}
-    custody.append(db, result.actor, "stored" if new else "seen again", f"blob:{file.sha256}", detail)
     work.offer(db, Queue("analyze", recipe), [blob])
+    return Entry("stored" if new else "seen again", f"blob:{file.sha256}", detail)

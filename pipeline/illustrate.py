@@ -9,6 +9,7 @@ from lastseen.records import Moment, MomentWanted, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import candidates, faces, keys, posts
 from storage.candidates import Place
+from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import DERIVED, EVIDENCE
 from storage.posts import Blob
@@ -53,11 +54,12 @@ def _run(job: Job, bench: Bench) -> Outcome[Moment]:
     return Done((moment,), tuple(pictures))
 
 
-def _keep(db: Connection, result: Result[Job, Moment]) -> None:
+def _keep(db: Connection, result: Result[Job, Moment]) -> list[Entry]:
     job = result.job
     for moment in result.made:
         clip = _clip_key(job) if moment.clip else None
         candidates.keep_moment(db, job.place.candidate, _still_key(job), clip, moment.start_ms, moment.end_ms)
+    return []
 
 
 def _derived(key: str, content: bytes, media_type: str) -> ObjectToStore:

@@ -1,15 +1,16 @@
 """What a command or an Airflow task does: choose items by a scope, and have the runner work them off."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from pipeline import match, observing
 from pipeline.app import App
-from pipeline.runner import UNLIMITED, Limits, Tally
-from pipeline.steps import COMMANDS, AnyStep
+from pipeline.runner import Tally
+from pipeline.steps import AnyStep
 from storage import faces, posts, register, runs, sources, work
 from storage.database import Connection
 from storage.work import Queue
@@ -48,53 +49,65 @@ class Scope:
         return {**told, "since": self.since.isoformat()} if self.since else told
 
 
-def prepare(app: App, command: str, scope: Scope) -> Mapping[str, Subjects]:
-    """Queue what is due for a command, and say which subjects of each of its steps the scope means.
+def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str, Sequence[int]]:
+    """Step -> subjects that a command would work on now.  `dry`: only asked, and nothing is queued.
 
-    Raises NothingSuch; NoLegalBasis where the command collects; storage.objects.LockNotKept where it stores evidence
-    and the store would let it be deleted (asked once a day).
+    Raises NothingSuch; NoLegalBasis where the command collects.
     """
     if command in ("collect", "fetch"):
         observing.check_legal_basis(app.settings)
+    with app.stores.db.connect() as db:
+        queues = _queues(db, app, command, scope)
+        found = {queue.step: work.ready(db, queue) for queue in queues}
+        if not dry:
+            db.commit()
+    return found
+
+
+def execute(app: App, command: str, scope: Scope) -> list[Tally]:
+    """Work a command off.  One tally a step.
+
+    Raises as `due` does; storage.objects.LockNotKept where evidence is to be stored and the store would let it be
+    deleted (asked once a day).
+    """
     if command == "fetch":
         app.stores.objects.probe_lock()
-    with app.stores.db.begin() as db:
-        _check(db, scope)
-        chosen = {step.name: _subjects(db, app, step.name, scope) for step in app.steps.of(command)}
-        for step in app.steps.of(command):
-            _queue(db, app, step, chosen[step.name], scope)
-    return chosen
-
-
-def due(app: App, command: str, scope: Scope) -> dict[str, Sequence[int]]:
-    """Step -> subjects that a command would work on now, after `prepare`."""
-    chosen = prepare(app, command, scope)
-    with app.stores.db.begin() as db:
-        return {step.name: work.ready(db, _queue_of(step, chosen[step.name])) for step in app.steps.of(command)}
-
-
-def execute(app: App, command: str, scope: Scope, limits: Limits = UNLIMITED) -> list[Tally]:
-    """Work a command off.  One tally a step."""
-    chosen = prepare(app, command, scope)
-    return [app.runner.drain(step, chosen[step.name], limits) for step in app.steps.of(command)]
-
-
-def run(app: App, scope: Scope) -> Iterator[Tally]:
-    """All steps, once; each tally as its step ends."""
-    for command in COMMANDS:
-        yield from execute(app, command, scope)
+    due(app, command, scope)
+    tallies = []
+    for step in app.steps.of(command):
+        with app.stores.db.begin() as db:
+            subjects = _subjects(db, app, step.name, scope)
+        tallies.append(app.runner.drain(step, subjects))
+    return tallies
 
 
 def batch(app: App, step: str, subjects: Sequence[int]) -> Tally:
     """Work off some items of one step, as an Airflow task does: what others hold is left to them."""
-    return app.runner.drain(app.steps.by_name[step], subjects, Limits(wait_for_others=False))
+    if step == "fetch":
+        app.stores.objects.probe_lock()
+    return app.runner.drain(app.steps.by_name[step], subjects, wait=False)
 
 
-def journal(app: App, command: str, scope: Scope, tallies: Sequence[Tally]) -> None:
-    """Write one run into the journal."""
+@contextmanager
+def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
+    """Write one run into the journal: its beginning at once, its end with the tallies that the block appends."""
     with app.stores.db.begin() as db:
         run_id = runs.begin(db, command, scope.parameters(), app.actor)
-        runs.end(db, run_id, {tally.step: tally.as_dict() for tally in tallies})
+    tallies: list[Tally] = []
+    try:
+        yield tallies
+    finally:
+        with app.stores.db.begin() as db:
+            runs.end(db, run_id, {tally.step: tally.as_dict() for tally in tallies})
+
+
+def _queues(db: Connection, app: App, command: str, scope: Scope) -> list[Queue]:
+    """The queues of a command's steps, with what is due in them."""
+    _check(db, scope)
+    queues = [_queue_of(step, _subjects(db, app, step.name, scope)) for step in app.steps.of(command)]
+    for queue in queues:
+        _fill(db, app, queue, scope)
+    return queues
 
 
 def _check(db: Connection, scope: Scope) -> None:
@@ -121,18 +134,19 @@ def _sources(db: Connection, scope: Scope) -> Subjects:
     return tuple(source.id for source in sources.every(db) if scope.source in (None, source.id))
 
 
-def _queue(db: Connection, app: App, step: AnyStep, subjects: Subjects, scope: Scope) -> None:
+def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     """Offer what is due: sources are read again each time; photos and named blobs if they have no result yet."""
-    queue = _queue_of(step, subjects)
-    if step.name == "collect":
-        work.offer(db, queue, subjects or ())
+    if queue.recipe:
+        work.adopt(db, queue)
+    if queue.step == "collect":
+        work.offer(db, queue, queue.subjects or ())
         work.reopen(db, queue, ENDED)
-    if step.name == "enroll":
+    if queue.step == "enroll":
         photos = tuple(register.photos_to_enroll(db, app.steps.engine))
         work.offer(db, queue, photos)
-        work.reopen(db, Queue(step.name, step.recipe, photos), [WorkState.DONE])
-    if step.name == "analyze" and subjects:
-        work.offer(db, queue, subjects)
+        work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
+    if queue.step == "analyze" and queue.subjects:
+        work.offer(db, queue, queue.subjects)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
 

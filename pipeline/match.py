@@ -6,19 +6,23 @@ other side after that.  Whichever of the two is committed last sees the other.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from lastseen.outcomes import Done, Outcome
 from lastseen.records import Gallery, Match, Probes
 from lastseen.settings import Settings
 from matchers import gallery as matcher
 from pipeline.runner import Bench, Result, Step
-from storage import candidates, custody, faces, work
+from storage import candidates, faces, work
+from storage.custody import Entry
 from storage.database import Connection
 from storage.sealing import Sealer
 from storage.work import Claim, Queue
 
 TRACKS = "match_tracks"
 PHOTO = "match_photo"
+
+Held = TypeVar("Held")
 
 Matches = Mapping[int, Sequence[Match]]
 """track -> people near it, nearest first"""
@@ -36,7 +40,7 @@ class Job:
 
 def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
     """Compare the tracks of one analysis with the whole register."""
-    register = _Register(sealer)
+    register = _Held(faces.gallery_version, lambda db, engine: faces.gallery(db, engine, sealer))
 
     def load(db: Connection, claim: Claim) -> Job:
         probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
@@ -48,9 +52,11 @@ def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Seale
 def photo_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
     """Compare one reference photo with all kept tracks."""
 
+    tracks = _Held(faces.probes_version, lambda db, engine: faces.probes(db, engine, sealer))
+
     def load(db: Connection, claim: Claim) -> Job:
         photo = faces.gallery(db, claim.recipe, sealer, photo=claim.subject)
-        return Job(f"photo:{claim.subject}", claim.recipe, faces.probes(db, claim.recipe, sealer), photo)
+        return Job(f"photo:{claim.subject}", claim.recipe, tracks.current(db, claim.recipe), photo)
 
     return Step(PHOTO, engine, load, _search(threshold), _keeper(settings))
 
@@ -66,33 +72,36 @@ def _search(threshold: float) -> Callable[[Job, Bench], Outcome[Matches]]:
     return run
 
 
-def _keeper(settings: Settings) -> Callable[[Connection, Result[Job, Matches]], None]:
-    def keep(db: Connection, result: Result[Job, Matches]) -> None:
-        job = result.job
-        for found in result.made:
-            queued = candidates.keep(db, job.engine, found, settings.people_per_track)
-            work.offer(db, Queue("illustrate"), queued)
-            detail = {
-                "engine": job.engine,
-                "tracks": len(set(job.probes.owners)),
-                "photos": len(job.gallery.people),
-                "near": sum(len(people) for people in found.values()),
-            }
-            custody.append(db, result.actor, "searched", job.subject, detail)
+def _keeper(settings: Settings) -> Callable[[Connection, Result[Job, Matches]], list[Entry]]:
+    def keep(db: Connection, result: Result[Job, Matches]) -> list[Entry]:
+        return [_keep(db, result.job, found, settings.people_per_track) for found in result.made]
 
     return keep
 
 
-class _Register:
-    """The register's templates, kept in memory until the register changes."""
+def _keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> Entry:
+    candidates.lock(db)
+    work.offer(db, Queue("illustrate"), candidates.keep(db, job.engine, found, people_per_track))
+    detail = {
+        "engine": job.engine,
+        "tracks": len(set(job.probes.owners)),
+        "photos": len(job.gallery.people),
+        "near": sum(len(people) for people in found.values()),
+    }
+    return Entry("searched", job.subject, detail)
 
-    def __init__(self, sealer: Sealer) -> None:
-        self._sealer = sealer
-        self._held: dict[str, tuple[object, Gallery]] = {}
 
-    def current(self, db: Connection, engine: str) -> Gallery:
-        version = faces.gallery_version(db, engine)
+class _Held(Generic[Held]):
+    """Templates kept in memory until those in the database change."""
+
+    def __init__(self, version: Callable[[Connection, str], object], read: Callable[[Connection, str], Held]) -> None:
+        self._version = version
+        self._read = read
+        self._held: dict[str, tuple[object, Held]] = {}
+
+    def current(self, db: Connection, engine: str) -> Held:
+        version = self._version(db, engine)
         held = self._held.get(engine)
         if held is None or held[0] != version:
-            held = self._held[engine] = (version, faces.gallery(db, engine, self._sealer))
+            held = self._held[engine] = (version, self._read(db, engine))
         return held[1]

@@ -7,9 +7,10 @@ from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import PostSeen, Source
 from lastseen.settings import Settings
-from storage import custody, posts, work
+from storage import posts, work
+from storage.custody import Entry
 from storage.database import Connection
-from storage.objects import EVIDENCE
+from storage.objects import EVIDENCE, Stored
 from storage.work import Queue
 
 Hashes = Mapping[tuple[str, str], str]
@@ -39,19 +40,23 @@ def raw_record(seen: PostSeen, known: Hashes) -> tuple[ObjectToStore, ...]:
     return (ObjectToStore(EVIDENCE, seen.raw_key, seen.raw, _sha256(seen), "application/json"),)
 
 
-def keep(db: Connection, source: Source, seen: PostSeen, actor: str, legal_basis: str) -> None:
-    """Keep one observation and its custody event, and queue the media items that were not known."""
-    noted = posts.note(db, source, seen, _sha256(seen))
+def keep(db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, Stored], legal_basis: str) -> list[Entry]:
+    """Keep what one reading showed, and queue the media items that were not known.
+
+    An observation is kept if its raw record is in `stored`.  Returns what the custody log must say.
+    """
+    noted = posts.note(db, source, seen, _sha256(seen), changed=seen.raw_key in stored)
     work.offer(db, FETCH, noted.new_items)
-    if noted.observation is not None:
-        detail = {
-            "observation": noted.observation,
-            "method": seen.method,
-            "key": seen.raw_key,
-            "sha256": _sha256(seen),
-            "legal_basis": legal_basis,
-        }
-        custody.append(db, actor, "collected", f"post:{noted.post}", detail)
+    if noted.observation is None:
+        return []
+    detail = {
+        "observation": noted.observation,
+        "method": seen.method,
+        "key": seen.raw_key,
+        "sha256": _sha256(seen),
+        "legal_basis": legal_basis,
+    }
+    return [Entry("collected", f"post:{noted.post}", detail)]
 
 
 def _sha256(seen: PostSeen) -> str:

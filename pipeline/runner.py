@@ -1,7 +1,7 @@
 """The only place that acts on an outcome: claims an item, lets its step work, keeps what it made, settles the claim.
 
     claim (own transaction) -> load (read) -> run (nothing open) -> objects safe in the store
-        -> keep + settle (one transaction)
+        -> keep + settle + custody (one transaction, in this order: nobody who holds the chain waits for a row)
 
 A worker that is killed anywhere on this way leaves its lease to end; what it had put into the object store is found
 there, equal, by the next one.
@@ -19,11 +19,13 @@ from time import sleep
 from typing import Generic, TypeVar
 
 from lastseen.clock import utcnow
+from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.settings import Settings
-from storage import work
-from storage.database import UNAVAILABLE, Connection
+from storage import custody, work
+from storage.custody import Entry
+from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
 from storage.stores import Stores
 from storage.work import Claim, Heartbeat, LeaseLost, Queue
@@ -32,6 +34,11 @@ Job = TypeVar("Job")
 Made = TypeVar("Made")
 
 log = logging.getLogger("lastseen.runner")
+
+WAITED_LEASES = 1.5
+"""a dead worker's item is free after one lease; the rest is for slow clocks and machines"""
+SHORTEST_PAUSE = timedelta(milliseconds=50)
+LONGEST_PAUSE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class Step(Generic[Job, Made]):
     """how it works, where there are several ways; empty: there is one"""
     load: Callable[[Connection, Claim], Job]
     run: Callable[[Job, Bench], Outcome[Made]]
-    keep: Callable[[Connection, Result[Job, Made]], None]
+    keep: Callable[[Connection, Result[Job, Made]], Sequence[Entry]]
+    """inserts the rows, offers the next steps' items, and returns what the custody log must say of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,9 @@ class Ended:
 
     step: str
     subject: int
+    done: bool
     fault: Fault | None
+    """what was wrong, also with an item that is done all the same"""
     why: str
     bug: bool = False
     """it was lastseen's own fault"""
@@ -105,28 +115,16 @@ class Tally:
         """Add one item."""
         if ended is None:
             self.lost += 1
-        elif ended.fault is None:
-            self.done += 1
-        else:
+            return
+        self.done += ended.done
+        self.bugs += ended.bug
+        if ended.fault is not None:
             self.faults[ended.fault] += 1
-            self.bugs += ended.bug
 
     def as_dict(self) -> dict[str, int]:
-        """Counts by `done` and by class."""
-        return {"done": self.done, **dict(sorted(self.faults.items()))}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a drain ends although there is more to do."""
-
-    items: int | None = None
-    seconds: float | None = None
-    wait_for_others: bool = True
-    """wait for items that another worker holds: it may have been killed"""
-
-
-UNLIMITED = Limits()
+        """Counts by `done`, by class, and by `lost` to another worker if there were any."""
+        lost = {"lost": self.lost} if self.lost else {}
+        return {"done": self.done, **dict(sorted(self.faults.items())), **lost}
 
 
 class Runner:
@@ -139,20 +137,31 @@ class Runner:
         self.stores, self.settings, self.actor, self._told = stores, settings, actor, told
         self._lease = timedelta(seconds=settings.lease_seconds)
 
-    def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, limits: Limits = UNLIMITED) -> Tally:
-        """Work until nothing of `step` is ready (among `subjects`, if given), or a limit is reached."""
-        tally, began = Tally(step.name), utcnow()
+    def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, *, wait: bool = True) -> Tally:
+        """Work until nothing of `step` is ready (among `subjects`, if given).
+
+        With `wait`, items that another worker holds are waited for, for as long as a dead worker's lease can last;
+        whoever renews a lease in that time is alive, and the item is left to it.
+        """
+        tally, patience = Tally(step.name), self._lease * WAITED_LEASES
         queue = Queue(step.name, step.recipe, None if subjects is None else tuple(subjects))
-        while not _spent(limits, tally, began):
+        while True:
             held = self._claim(queue)
             if held is not None:
-                ended = self._work(step, held)
-                tally.count(ended)
-                if ended is not None:
-                    self._told(ended)
-            elif not (limits.wait_for_others and self._wait(queue)):
-                break
-        return tally
+                self._take(step, held, tally)
+            elif not wait or patience <= timedelta():
+                return tally
+            else:
+                pause = self._pause(queue)
+                if pause is None:
+                    return tally
+                patience -= pause
+
+    def _take(self, step: Step[Job, Made], held: Claim, tally: Tally) -> None:
+        ended = self._work(step, held)
+        tally.count(ended)
+        if ended is not None:
+            self._told(ended)
 
     def _claim(self, queue: Queue) -> Claim | None:
         with self.stores.db.begin() as db:
@@ -160,15 +169,16 @@ class Runner:
         with self.stores.db.begin() as db:
             return work.claim(db, queue, self._lease)
 
-    def _wait(self, queue: Queue) -> bool:
-        """Sleep until another worker's lease may have ended; False if nobody holds anything."""
+    def _pause(self, queue: Queue) -> timedelta | None:
+        """Sleep until another worker's lease may have ended.  Returns for how long; None if nobody holds anything."""
         with self.stores.db.begin() as db:
             held = work.held(db, queue)
         if held is None:
-            return False
+            return None
         log.info("%s: %d items are held by another worker", queue.step, held.items)
-        sleep(min(max(held.until.total_seconds(), 0.05), 1.0))
-        return True
+        pause = min(max(held.until, SHORTEST_PAUSE), LONGEST_PAUSE)
+        sleep(pause.total_seconds())
+        return pause
 
     def _work(self, step: Step[Job, Made], claim: Claim) -> Ended | None:
         try:
@@ -185,52 +195,65 @@ class Runner:
             raise
 
     def _work_in(self, step: Step[Job, Made], claim: Claim, scratch: Path) -> Ended:
-        with self.stores.db.begin() as db:
-            job = step.load(db, claim)
-        bench = Bench(self.settings, scratch, self.stores)
-        outcome, stored = self._attempt(step, claim, job, bench)
+        """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
+        locked_until = utcnow() + timedelta(days=self.settings.evidence_lock_days)
         try:
-            with self.stores.db.begin() as db:
-                step.keep(db, Result(claim, job, outcome.made, stored, self.actor, self._locked_until()))
-                return self._settle(db, claim, outcome)
-        except (LeaseLost, *UNAVAILABLE):
-            raise
-        except Exception as fault:  # noqa: BLE001  what came from outside does not fit into its table
-            with self.stores.db.begin() as db:
-                return self._settle(db, claim, _our_fault(claim, fault))
-
-    def _attempt(
-        self, step: Step[Job, Made], claim: Claim, job: Job, bench: Bench
-    ) -> tuple[Outcome[Made], Mapping[str, Stored]]:
-        try:
-            outcome = step.run(job, bench)
-            return outcome, self._store(outcome)
+            job, outcome = self._attempt(step, claim, Bench(self.settings, scratch, self.stores))
+            stored = self._store(outcome, locked_until)
+            result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
+            return self._keep(step, result, outcome)
         except StoreUnavailable as fault:
-            return NotDone(Fault.TRANSIENT, f"the object store did not answer: {fault}"), {}
+            return self._give_up(claim, NotDone(Fault.TRANSIENT, f"the object store did not answer: {fault}"))
         except (Corrupted, ObjectMissing) as fault:
             log.error("%s %d: %s", claim.step, claim.subject, fault)  # noqa: TRY400  the message is all there is to say
-            return _OurFault(Fault.DEFECT, f"incident, run `lastseen verify`: {fault}"), {}
-        except Exception as fault:  # noqa: BLE001  our own bug: the item is quarantined and the others go on
-            return _our_fault(claim, fault), {}
+            return self._give_up(claim, _OurFault(Fault.DEFECT, f"incident, run `lastseen verify`: {fault}"))
+        except (LeaseLost, Failure):
+            raise
+        except Exception as fault:  # our own bug, or what came from outside does not fit into its table
+            if isinstance(fault, DatabaseError) and is_away(fault):
+                raise
+            log.exception("%s %d", claim.step, claim.subject)
+            why = f"a fault of lastseen itself, see the log: {type(fault).__name__}"
+            return self._give_up(claim, _OurFault(Fault.DEFECT, why))
 
-    def _store(self, outcome: Outcome[Made]) -> dict[str, Stored]:
-        locked_until = self._locked_until()
+    def _attempt(self, step: Step[Job, Made], claim: Claim, bench: Bench) -> tuple[Job, Outcome[Made]]:
+        with self.stores.db.begin() as db:
+            job = step.load(db, claim)
+        return job, step.run(job, bench)
+
+    def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
         return {
             thing.key: self.stores.objects.put_verified(thing, locked_until if thing.bucket == EVIDENCE else None)
             for thing in outcome.objects
         }
 
-    def _locked_until(self) -> datetime:
-        return utcnow() + timedelta(days=self.settings.evidence_lock_days)
+    def _keep(self, step: Step[Job, Made], result: Result[Job, Made], outcome: Outcome[Made]) -> Ended:
+        try:
+            return self._keep_once(step, result, outcome)
+        except DatabaseError as fault:
+            if not is_conflict(fault):
+                raise
+        return self._keep_once(step, result, outcome)  # another transaction won; it is through by now
+
+    def _keep_once(self, step: Step[Job, Made], result: Result[Job, Made], outcome: Outcome[Made]) -> Ended:
+        with self.stores.db.begin() as db:
+            entries = step.keep(db, result)
+            ended = self._settle(db, result.claim, outcome)
+            custody.append_all(db, self.actor, entries)
+            return ended
 
     def _settle(self, db: Connection, claim: Claim, outcome: Outcome[Made]) -> Ended:
         match outcome:
-            case Done(note=note):
-                work.finish(db, claim, note)
-                return Ended(claim.step, claim.subject, None, note)
+            case Done(note=note, flaw=flaw):
+                work.finish(db, claim, note, flaw)
+                return Ended(claim.step, claim.subject, True, flaw, note)
             case NotDone(fault=fault, why=why, until=until):
                 work.fail(db, claim, fault, why, _rest(fault, claim.failures), until, self.settings.transient_limit)
-                return Ended(claim.step, claim.subject, fault, why, bug=isinstance(outcome, _OurFault))
+                return Ended(claim.step, claim.subject, False, fault, why, bug=isinstance(outcome, _OurFault))
+
+    def _give_up(self, claim: Claim, outcome: NotDone[Made]) -> Ended:
+        with self.stores.db.begin() as db:
+            return self._settle(db, claim, outcome)
 
     def _release(self, claim: Claim) -> None:
         with self.stores.db.begin() as db:
@@ -238,12 +261,7 @@ class Runner:
 
 
 class _OurFault(NotDone[Made]):
-    """A step raised: a bug of ours, or something from outside that does not fit where it belongs."""
-
-
-def _our_fault(claim: Claim, fault: Exception) -> _OurFault[Made]:
-    log.error("%s %d: %s", claim.step, claim.subject, type(fault).__name__, exc_info=fault)
-    return _OurFault(Fault.DEFECT, f"a fault of lastseen itself, see the log: {type(fault).__name__}")
+    """Not the item's fault, and not the world's."""
 
 
 def _rest(fault: Fault, failures: int) -> timedelta:
@@ -251,9 +269,3 @@ def _rest(fault: Fault, failures: int) -> timedelta:
     rule = RULES[fault]
     spread = random.uniform(0.5, 1.5)  # noqa: S311  jitter, not a secret
     return rule.rest * (2**failures) * spread if rule.counted else rule.rest
-
-
-def _spent(limits: Limits, tally: Tally, began: datetime) -> bool:
-    worked = tally.done + tally.faults.total() + tally.lost
-    late = limits.seconds is not None and (utcnow() - began).total_seconds() >= limits.seconds
-    return late or (limits.items is not None and worked >= limits.items)

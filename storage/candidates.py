@@ -8,7 +8,10 @@ from sqlalchemy import Connection, select, text, update
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Match
+from storage.database import any_of
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
+
+LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
 
 # A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
 INSERT = text("""
@@ -79,26 +82,33 @@ class Place:
     recipe: str
 
 
+def lock(db: Connection) -> None:
+    """Until the transaction ends, nobody else keeps or withdraws candidates.
+
+    Take it before anything else: who is queued depends on all candidates of a track, and on who is still missing.
+    """
+    db.execute(LOCK)
+
+
 def keep(db: Connection, engine: str, matches: Mapping[int, Sequence[Match]], people_per_track: int) -> Sequence[int]:
     """Insert the people near each track (row id), queue at most `people_per_track` of each.
 
-    Returns the candidates of these tracks that are queued and have no moment yet.
+    Returns the candidates of these tracks that are queued and have no moment yet.  Call `lock` before.
     """
     ids = sorted(matches)
-    db.execute(select(tracks.c.id).where(tracks.c.id.in_(ids)).order_by(tracks.c.id).with_for_update())
     for track in ids:
         for match in matches[track]:
             row = {"person": match.person, "photo": match.photo, "distance": match.distance}
             db.execute(INSERT, {"track": track, "engine": engine, **row})
     db.execute(RANK, {"tracks": ids, "limit": people_per_track})
-    waiting = select(candidates.c.id).where(
-        candidates.c.track_id.in_(ids), candidates.c.state == CandidateState.OPEN, candidates.c.still_key.is_(None)
-    )
-    return db.execute(waiting.order_by(candidates.c.id)).scalars().all()
+    return _not_shown(db, ids)
 
 
-def withdraw(db: Connection, person: int, people_per_track: int) -> None:
-    """Close what waits for a person who is no longer missing, and queue whom that had displaced."""
+def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int]:
+    """Close what waits for a person who is no longer missing, and queue whom that had displaced.
+
+    Returns the candidates that are queued by that and have no moment yet.  Call `lock` before.
+    """
     waiting = candidates.c.state.in_([CandidateState.OPEN, CandidateState.DISPLACED])
     closed = (
         update(candidates)
@@ -108,6 +118,7 @@ def withdraw(db: Connection, person: int, people_per_track: int) -> None:
     )
     ids = sorted(db.execute(closed).scalars().all())
     db.execute(RANK, {"tracks": ids, "limit": people_per_track})
+    return _not_shown(db, ids)
 
 
 def listed(db: Connection) -> list[Listed]:
@@ -143,3 +154,12 @@ def keep_moment(
     """Record where the candidate's still and clip lie in the derived bucket."""
     values = {"still_key": still_key, "clip_key": clip_key, "clip_start_ms": start_ms, "clip_end_ms": end_ms}
     db.execute(update(candidates).where(candidates.c.id == candidate).values(**values))
+
+
+def _not_shown(db: Connection, ids: Sequence[int]) -> Sequence[int]:
+    statement = select(candidates.c.id).where(
+        candidates.c.track_id == any_of(ids),
+        candidates.c.state == CandidateState.OPEN,
+        candidates.c.still_key.is_(None),
+    )
+    return db.execute(statement.order_by(candidates.c.id)).scalars().all()

@@ -6,8 +6,8 @@ changed, removed or reordered event shows.  Events are appended in the transacti
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, text
@@ -40,6 +40,15 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What an event will say, before it has its place in the chain."""
+
+    action: str
+    subject: str
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """Something that does not stand as it should, and where."""
 
@@ -57,6 +66,16 @@ def canonical(seq: int, at: datetime, actor: str, action: str, subject: str, det
 def digest(previous: bytes, body: bytes) -> bytes:
     """sha256 of domain, previous hash and canonical bytes."""
     return hashlib.sha256(DOMAIN + previous + body).digest()
+
+
+def append_all(db: Connection, actor: str, entries: Iterable[Entry]) -> None:
+    """Add events in order.
+
+    From here to the end of the transaction no other one can add any: make it the last thing that a transaction does,
+    so that nobody who holds the chain ever waits for a row.
+    """
+    for entry in entries:
+        append(db, actor, entry.action, entry.subject, entry.detail)
 
 
 def append(db: Connection, actor: str, action: str, subject: str, detail: Mapping[str, object] | None = None) -> int:

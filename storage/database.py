@@ -1,28 +1,46 @@
 """The connection to PostgreSQL, and the schema in it."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from psycopg.errors import UndefinedTable
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    func,
+    literal,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import DBAPIError as DatabaseError
+from sqlalchemy.exc import ProgrammingError
 
 from lastseen.errors import Failure, WrongUse
 
 __all__ = [
-    "UNAVAILABLE",
     "Connection",
+    "DatabaseError",
     "Engine",
     "SchemaTooNew",
+    "any_of",
     "connect",
     "ensure_database",
+    "is_away",
+    "is_conflict",
     "migrate",
     "newest_revision",
     "with_driver",
 ]
 
-UNAVAILABLE = (OperationalError, InterfaceError)
-"""what the driver raises when the server is away: the same statement may pass after a rest"""
+AWAY = ("08", "57P", "53300")
+"""SQLSTATEs (their beginnings) of a server that is away, going, or full of connections"""
+CONFLICT = "40"
+"""SQLSTATEs of transactions that lost against another one: the same one may be tried again at once"""
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +115,27 @@ def with_driver(url: str, driver: str) -> str:
 def newest_revision() -> str:
     """The head of the migrations: each file is named `<number>_<what>.py` after its revision."""
     return max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def any_of(ids: Sequence[int]) -> ColumnElement[int]:
+    """For `column == any_of(ids)`: one bound array, however many there are (PostgreSQL takes 65,535 parameters)."""
+    return func.any(literal(list(ids), ARRAY(BigInteger)))
+
+
+def is_away(error: DatabaseError) -> bool:
+    """Whether the server is away: the same statement may pass after a rest."""
+    state = _state(error)
+    never_connected = error.statement is None and not state
+    return error.connection_invalidated or never_connected or state.startswith(AWAY)
+
+
+def is_conflict(error: DatabaseError) -> bool:
+    """Whether the transaction lost against another one (deadlock, serialization)."""
+    return _state(error).startswith(CONFLICT)
+
+
+def _state(error: DatabaseError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _asked(option: str | tuple[str, ...] | None) -> tuple[str, ...]:

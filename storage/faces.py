@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
+from storage.database import any_of
 from storage.sealing import Sealer, identity
 from storage.tables import analyses, best_shots, persons, reference_photos, templates, tracks
 
@@ -90,19 +91,20 @@ def gallery(db: Connection, engine: str, seal: Sealer, photo: int | None = None)
     return Gallery(tuple(row.person_id for row in rows), tuple(row.photo_id for row in rows), vectors)
 
 
-def gallery_version(db: Connection, engine: str) -> tuple[int, int, str]:
+def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
     """Changes whenever `gallery` would: the templates' number and newest id, and when a person last changed."""
-    statement = select(func.count(templates.c.id), func.coalesce(func.max(templates.c.id), 0)).where(
-        templates.c.engine == engine, templates.c.photo_id.is_not(None)
-    )
-    count, newest = db.execute(statement).one()
     changed = db.execute(select(func.max(persons.c.changed_at))).scalar()
-    return count, newest, str(changed)
+    return (*_version(db, engine, templates.c.photo_id), changed)
+
+
+def probes_version(db: Connection, engine: str) -> tuple[object, ...]:
+    """Changes whenever `probes` would."""
+    return _version(db, engine, templates.c.track_id)
 
 
 def analyses_of(db: Connection, blobs: Sequence[int], recipe: str) -> Sequence[int]:
     """Ids of the analyses of some blobs by one recipe."""
-    statement = select(analyses.c.id).where(analyses.c.blob_id.in_(blobs), analyses.c.recipe == recipe)
+    statement = select(analyses.c.id).where(analyses.c.blob_id == any_of(blobs), analyses.c.recipe == recipe)
     return db.execute(statement.order_by(analyses.c.id)).scalars().all()
 
 
@@ -119,6 +121,15 @@ def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:
     ]
 
 
+def _version(db: Connection, engine: str, origin: ColumnElement[int | None]) -> tuple[int, int]:
+    """Number and newest id: a template that was committed late has a lower id, but it is counted."""
+    statement = select(func.count(templates.c.id), func.coalesce(func.max(templates.c.id), 0)).where(
+        templates.c.engine == engine, origin.is_not(None)
+    )
+    count, newest = db.execute(statement).one()
+    return count, newest
+
+
 def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: Sequence[str], seal: Sealer) -> None:
     row = {
         "analysis_id": analysis,
@@ -130,8 +141,8 @@ def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: 
         "gate": track.gate,
     }
     made: int = db.execute(insert(tracks).values(**row).returning(tracks.c.id)).scalar_one()
-    for shot, key in zip(track.best_shots, keys, strict=True):
-        shot_row = {
+    shots = [
+        {
             "track_id": made,
             "ordinal": shot.ordinal,
             "at_ms": shot.at_ms,
@@ -139,7 +150,10 @@ def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: 
             "quality": asdict(shot.quality),
             "crop_key": key,
         }
-        db.execute(insert(best_shots).values(**shot_row))
+        for shot, key in zip(track.best_shots, keys, strict=True)
+    ]
+    if shots:
+        db.execute(insert(best_shots), shots)
     for template in track.templates:
         _keep_template(db, made, None, engine, template, seal)
 

@@ -60,10 +60,13 @@ def latest_hashes(db: Connection, source: int, post: int | None = None) -> Mappi
     return {(row.platform_post_id, row.method): row.content_hash for row in db.execute(statement)}
 
 
-def note(db: Connection, source: Source, seen: PostSeen, raw_sha256: str) -> Noted:
-    """Keep one observation: the post and its media items if they are new, the observation if the post changed."""
+def note(db: Connection, source: Source, seen: PostSeen, raw_sha256: str, *, changed: bool) -> Noted:
+    """Keep the post and its media items if they are new, and an observation if the post was found `changed`.
+
+    Whoever read the same change a moment earlier has kept it: then there is nothing to add.
+    """
     post = _post(db, source, seen)
-    observation = _observe(db, post, seen, raw_sha256)
+    observation = _observe(db, post, seen, raw_sha256) if changed else None
     items = tuple(item for media in seen.media if (item := _item(db, post, media)) is not None)
     return Noted(post, observation, items)
 

@@ -17,6 +17,9 @@ BY_STATE = {
         SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'
                     ELSE state END AS state, count(*)
           FROM work WHERE step = 'enroll' GROUP BY 1""",
+    "steps_not_done": """
+        SELECT step || ' ' || CASE WHEN lease IS NULL THEN state ELSE 'in work' END AS state, count(*)
+          FROM work WHERE state <> 'done' GROUP BY 1""",
     "candidates_by_state": "SELECT state, count(*) FROM candidates GROUP BY state",
     "outcomes": """
         SELECT outcome AS state, count(*)
@@ -62,7 +65,7 @@ class Trouble:
 
 
 def counts(db: Connection) -> Mapping[str, object]:
-    """Totals as whole numbers; posts, media items, analyses, photos and outcomes as {state or class: count}."""
+    """Totals as whole numbers; everything that has states as {state or class: count}."""
     found: dict[str, object] = {name: db.execute(text(sql)).scalar_one() for name, sql in TOTALS.items()}
     for name, sql in BY_STATE.items():
         found[name] = {row.state: row.count for row in db.execute(text(f"{sql} ORDER BY 1"))}

@@ -297,6 +297,7 @@ work = Table(
     _moment("settled_at", nullable=True),
     UniqueConstraint("step", "subject", "recipe"),
     Index("ix_work_ready", "step", "recipe", "ready_at", "id", postgresql_where=text("state = 'open'")),
+    Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
     comment="one row for each item of each step; outcome is the class of the last fault, empty when none",
 )
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from storage import custody, posts
 from storage.custody import Incident
@@ -40,8 +40,24 @@ class _Expected:
     """the custody event that must stand beside it"""
 
 
-def verify(db: Connection, objects: ObjectStore) -> Report:
-    """Read everything again.  Raises storage.objects.StoreUnavailable when the store does not answer."""
+def verify(engine: Engine, objects: ObjectStore) -> Report:
+    """Read everything again, as it stood at one moment: others may go on storing meanwhile.
+
+    Raises storage.objects.StoreUnavailable when the store does not answer.
+    """
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as db:
+        incidents, events, told = _follow(db)
+        expected = list(_expected(db))
+    for item in expected:
+        if told.pop((item.action, item.key), None) != item.sha256:
+            incidents.append(Incident(f"the custody log does not say that it was {item.action}", item.where))
+        incidents += _damage(item, objects)
+    incidents += [Incident(f"it was {action}, but its row is gone", key) for action, key in told]
+    return Report(len(expected), events, tuple(incidents))
+
+
+def _follow(db: Connection) -> tuple[list[Incident], int, dict[tuple[str, str], str]]:
+    """The chain's incidents, its length, and (action, key) -> sha256 of every object that it speaks of."""
     incidents: list[Incident] = []
     told: dict[tuple[str, str], str] = {}
     events = 0
@@ -52,13 +68,7 @@ def verify(db: Connection, objects: ObjectStore) -> Report:
         events += 1
         if link.action in WITNESSED:
             told[link.action, str(link.detail.get("key"))] = str(link.detail.get("sha256"))
-    expected = list(_expected(db))
-    for item in expected:
-        if told.pop((item.action, item.key), None) != item.sha256:
-            incidents.append(Incident(f"the custody log does not say that it was {item.action}", item.where))
-        incidents += _damage(item, objects)
-    incidents += [Incident(f"it was {action}, but its row is gone", key) for action, key in told]
-    return Report(len(expected), events, tuple(incidents))
+    return incidents, events, told
 
 
 def _expected(db: Connection) -> Iterator[_Expected]:

@@ -57,6 +57,19 @@ OFFER = text("""
     SELECT :step, subject, :recipe, 'open' FROM unnest(CAST(:subjects AS bigint[])) AS subject
     ON CONFLICT (step, subject, recipe) DO NOTHING""")
 
+# An item that somebody works on at this moment is taken from them: what they read may be out of date.
+AGAIN = text("""
+    UPDATE work SET state = 'open', ready_at = now(), lease = NULL, failures = 0, crashes = 0, settled_at = NULL
+     WHERE step = :step AND recipe = :recipe AND (state = 'done' OR (state = 'open' AND lease IS NOT NULL))
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
+
+# Items that wait for a recipe that is no longer in use, unless the new one has them already.
+ADOPT = text("""
+    UPDATE work AS waiting SET recipe = :recipe
+     WHERE step = :step AND recipe <> :recipe AND state = 'open' AND lease IS NULL
+       AND NOT EXISTS (SELECT 1 FROM work AS known WHERE known.step = :step AND known.recipe = :recipe
+                                                     AND known.subject = waiting.subject)""")
+
 REOPEN = text("""
     UPDATE work SET state = 'open', ready_at = now(), failures = 0, crashes = 0, settled_at = NULL
      WHERE step = :step AND recipe = :recipe AND state = ANY(:states)
@@ -146,9 +159,9 @@ def release(db: Connection, held: Claim) -> None:
     db.execute(RELEASE, {"id": held.id, "token": held.lease})
 
 
-def finish(db: Connection, held: Claim, note: str = "") -> None:
+def finish(db: Connection, held: Claim, note: str = "", flaw: Fault | None = None) -> None:
     """Settle as done, in the transaction that keeps what was made.  Raises LeaseLost."""
-    _settle(db, held, WorkState.DONE, None, note, timedelta(), None, 0)
+    _settle(db, held, WorkState.DONE, flaw, note, timedelta(), None, 0)
 
 
 def fail(
@@ -172,6 +185,16 @@ def retire(db: Connection, queue: Queue, limit: int) -> int:
 def reopen(db: Connection, queue: Queue, states: Sequence[WorkState]) -> int:
     """Put ended items back into the queue: a new observation is due, or an operator asks.  Returns how many."""
     return db.execute(REOPEN, {**queue.values(), "states": list(states)}).rowcount
+
+
+def again(db: Connection, queue: Queue) -> int:
+    """What was done, or is in work, is to be done anew, since what it stands on has changed.  Returns how many."""
+    return db.execute(AGAIN, queue.values()).rowcount
+
+
+def adopt(db: Connection, queue: Queue) -> int:
+    """Have what still waits for another recipe of this step done by this one.  Returns how many."""
+    return db.execute(ADOPT, queue.values()).rowcount
 
 
 def held(db: Connection, queue: Queue) -> Held | None:

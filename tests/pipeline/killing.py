@@ -1,4 +1,4 @@
-"""Workers that are killed at random moments, for `test_kills`: `python -m tests.pipeline.killing URL ITEMS KILLS`.
+"""Workers that are killed at random moments, for `test_kills`: `python -m tests.pipeline.killing URL KILLS`.
 
 Forks its workers, so that each lives only as long as it works; prints how many it killed while work was left.
 """
@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from lastseen.outcomes import Done, Outcome
 from lastseen.settings import Settings
-from pipeline.runner import Bench, Limits, Result, Runner, Step
+from pipeline.runner import Bench, Result, Runner, Step
+from storage.custody import Entry
 from storage.database import Connection, connect
 from storage.stores import Stores
 from storage.work import Claim
@@ -33,9 +34,10 @@ def run(job: int, bench: Bench) -> Outcome[int]:
     return Done((job,))
 
 
-def keep(db: Connection, result: Result[int, int]) -> None:
+def keep(db: Connection, result: Result[int, int]) -> list[Entry]:
     for made in result.made:
         db.execute(text("INSERT INTO effects VALUES (:made)"), {"made": made})
+    return []
 
 
 STEP = Step("killed", "", load, run, keep)
@@ -43,7 +45,7 @@ STEP = Step("killed", "", load, run, keep)
 
 def work(url: str) -> None:
     settings = Settings(_env_file=None, data_dir=Path("unused"), lease_seconds=LEASE_SECONDS, crash_limit=1000)
-    Runner(Stores(connect(url)), settings, "test").drain(STEP, limits=Limits())
+    Runner(Stores(connect(url)), settings, "test").drain(STEP)
 
 
 def fork(url: str) -> int:

@@ -19,6 +19,7 @@ EXPECTED = {
     ("fetch", "gone"): ("GONE", "404"),
     ("fetch", "elsewhere"): ("SKIPPED", "not allowed"),
     ("fetch", "empty"): ("DEFECT", "0 bytes"),
+    ("analyze", "truncated"): ("DEFECT", "stretches would not decode"),
     ("analyze", "text"): ("DEFECT", "neither a video nor a picture"),
     ("analyze", "bomb"): ("SKIPPED", "LASTSEEN_MAX_MEGAPIXELS"),
 }
@@ -74,7 +75,7 @@ def test_each_piece_of_bad_input_has_its_outcome_and_the_rest_goes_through(offic
         assert found[item][0] == fault
         assert reason in found[item][1], found[item]
     counts = office.ask("status")
-    assert counts["outcomes"] == {"DEFECT": 2, "GONE": 1, "SKIPPED": 2}
+    assert counts["outcomes"] == {"DEFECT": 3, "GONE": 1, "SKIPPED": 2}
     assert counts["posts"] == {"present": 7}
     assert counts["media_items"] == {"gone": 1, "quarantined": 1, "skipped": 1, "stored": 4}
     assert counts["analyses"] == {"done": 2, "quarantined": 1, "skipped": 1}

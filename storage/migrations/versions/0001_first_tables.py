@@ -132,6 +132,13 @@ def upgrade() -> None:
         comment="one row for each item of each step; outcome is the class of the last fault, empty when none",
     )
     op.create_index(
+        "ix_work_leased",
+        "work",
+        ["step", "ready_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open' AND lease IS NOT NULL"),
+    )
+    op.create_index(
         "ix_work_ready",
         "work",
         ["step", "recipe", "ready_at", "id"],
