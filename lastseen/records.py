@@ -268,13 +268,22 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """What the office states of a person."""
+
+    names: tuple[str, ...]
+    birth_year: int | None
+    """None: unknown"""
+    status: PersonStatus
+
+
+@dataclass(frozen=True, slots=True)
 class PersonEntry:
     """One entry of the register as the office wrote it."""
 
     register_number: str
-    names: tuple[str, ...]
-    birth_year: int | None
-    status: PersonStatus
+    facts: PersonFacts | None
+    """None: not stated, as in a folder of photos; what is known of the person stays as it is"""
     photos: tuple[str, ...]
     """paths of the photos, as found on disk"""
 

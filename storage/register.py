@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.lifecycle import WorkState
-from lastseen.records import PersonEntry, PersonStatus
+from lastseen.records import PersonEntry, PersonFacts, PersonStatus
 from storage import candidates
+from storage.database import any_of
 from storage.objects import Stored
 from storage.tables import persons, reference_photos, templates, work
 
@@ -28,6 +29,8 @@ class Photo:
 class PhotoFate:
     """What became of a photo."""
 
+    photo: int
+    """row id"""
     name: str
     """register number and file name"""
     accepted: bool
@@ -39,31 +42,39 @@ class Kept:
     """What importing one entry did."""
 
     person: int
-    new: bool
-    changed: bool
+    new: bool = False
+    changed: bool = False
+    came_up: tuple[int, ...] = ()
+    """candidates of other people that are queued now, and have no moment yet"""
 
 
 def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Kept:
     """Insert an entry, or change the one with its register number; the same entry again changes nothing.
 
-    Of a person who is no longer missing the templates go and the candidates close; who was displaced by them comes up.
+    What the entry does not state stays as it is; a new person is then missing, and named by the register number.  Of
+    a person who is no longer missing the templates go and the candidates close; who was displaced by them comes up.
+    Call it before anything else in its transaction: it may take `candidates.lock`.
     """
-    row = {"names": list(entry.names), "birth_year": entry.birth_year, "status": entry.status}
-    held = db.execute(
-        select(persons).where(persons.c.register_number == entry.register_number).with_for_update()
-    ).first()
-    if held is None:
-        made: int = db.execute(
-            insert(persons).values(register_number=entry.register_number, **row).returning(persons.c.id)
-        ).scalar_one()
-        return Kept(made, new=True, changed=False)
-    if (list(held.names), held.birth_year, held.status) == tuple(row.values()):
-        return Kept(held.id, new=False, changed=False)
+    facts = entry.facts or PersonFacts((entry.register_number,), None, PersonStatus.MISSING)
+    row = {"names": list(facts.names), "birth_year": facts.birth_year, "status": facts.status}
+    if facts.status is not PersonStatus.MISSING:
+        candidates.lock(db)
+    made: int | None = db.execute(
+        upsert(persons)
+        .values(register_number=entry.register_number, **row)
+        .on_conflict_do_nothing(index_elements=[persons.c.register_number])
+        .returning(persons.c.id)
+    ).scalar()
+    if made is not None:
+        return Kept(made, new=True)
+    held = db.execute(select(persons).where(persons.c.register_number == entry.register_number).with_for_update()).one()
+    if entry.facts is None or (list(held.names), held.birth_year, held.status) == tuple(row.values()):
+        return Kept(held.id)
     db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
-    if entry.status is not PersonStatus.MISSING:
-        _forget_templates(db, held.id)
-        candidates.withdraw(db, held.id, people_per_track)
-    return Kept(held.id, new=False, changed=True)
+    if facts.status is PersonStatus.MISSING:
+        return Kept(held.id, changed=True)
+    _forget_templates(db, held.id)
+    return Kept(held.id, changed=True, came_up=tuple(candidates.withdraw(db, held.id, people_per_track)))
 
 
 def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_type: str) -> tuple[int, bool]:
@@ -91,14 +102,14 @@ def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_typ
 def fates(db: Connection, photos: Sequence[int], engine: str) -> list[PhotoFate]:
     """What became of photos at their check: accepted, or refused and why."""
     statement = (
-        select(persons.c.register_number, reference_photos.c.file_name, work.c.state, work.c.why)
+        select(reference_photos.c.id, persons.c.register_number, reference_photos.c.file_name, work.c.state, work.c.why)
         .join(reference_photos, reference_photos.c.person_id == persons.c.id)
         .join(work, (work.c.subject == reference_photos.c.id) & (work.c.step == "enroll") & (work.c.recipe == engine))
-        .where(reference_photos.c.id.in_(photos))
+        .where(reference_photos.c.id == any_of(photos))
         .order_by(reference_photos.c.id)
     )
     return [
-        PhotoFate(f"{row.register_number}: {row.file_name}", row.state == WorkState.DONE, row.why)
+        PhotoFate(row.id, f"{row.register_number}: {row.file_name}", row.state == WorkState.DONE, row.why)
         for row in db.execute(statement)
     ]
 
