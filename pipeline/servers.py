@@ -1,12 +1,18 @@
-"""Processes that serve until they are stopped: the review pages alone, or with `lastseen up` all of one machine."""
+"""Processes that serve until they are stopped: the review pages alone, or with `lastseen up` all of one machine.
 
+Each is started in a session of its own: it hears of a signal from us only, and what it leaves behind is found by
+its session.
+"""
+
+import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Event
+from time import monotonic, sleep
 
 from lastseen.errors import Failure
 from lastseen.settings import Settings
@@ -15,7 +21,16 @@ from storage.stores import open_stores
 
 STOP_SECONDS = 15
 """after which a server that was asked to stop is killed"""
+ASK_EVERY = 3.0
+"""seconds; Airflow's scheduler loses a SIGTERM that comes at the wrong moment"""
+GONE_SECONDS = 5.0
+"""how long killed processes may take to leave the process table"""
 LOOK_EVERY = 1.0
+LISTEN_EVERY = 0.1
+REST_SECONDS = 5.0
+"""between two starts of a server that keeps dying"""
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a service manager, a terminal that was closed"""
 
 AIRFLOW: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server", "--host", airflow_home.LOOPBACK),
@@ -25,80 +40,189 @@ AIRFLOW: Mapping[str, tuple[str, ...]] = {
 }
 """`airflow standalone` would listen on every interface"""
 
+Process = subprocess.Popen[bytes]
+
 
 class CannotServe(Failure):
     """A server that is needed did not start; the message names its log."""
 
 
 def serve_review(port: int | None = None, link_for: str | None = None) -> int:
-    """Serve the review pages until they end, and print a one-time link for an account.  Returns their exit status."""
-    review = subprocess.Popen(_review(port, link_for))
-    while True:
-        try:
-            return review.wait()
-        except KeyboardInterrupt:
-            continue  # the pages were told by the same key, and end by themselves
+    """Serve the review pages until they end or we are told to, and print a one-time link for an account.
+
+    Returns their exit status; 0 if they ended because we were told.
+    """
+    with _until_told() as told, _ended_at_last() as running:
+        review = _start(running, _review(port, link_for))
+        while _runs(review) and not told.within(LOOK_EVERY):
+            pass
+    return 0 if told.heard else abs(review.returncode)
 
 
 def up(settings: Settings, review_port: int | None, say: Callable[[str], None]) -> None:
     """Start everything, say where it is, and keep it running until Ctrl-C or SIGTERM.  Raises CannotServe."""
-    with open_stores(settings) as stores, _until_told() as told, ExitStack() as stack:
+    _require_free(settings.airflow_port)
+    with _until_told() as told, open_stores(settings) as stores, _ended_at_last() as running:
         environ = airflow_home.environment(settings, stores.db)
         logs = settings.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         say("preparing Airflow's database ...")
-        _prepare(environ, logs / "airflow-migrate.log")
-        fleet = {name: _Server(name, _airflow(*command), environ, logs) for name, command in AIRFLOW.items()}
-        for server in fleet.values():
-            stack.callback(server.stop)
-            server.start()
+        _prepare(running, environ, logs / "airflow-migrate.log", told)
+        if told.heard:
+            return
+        fleet = [_Server(running, name, _airflow(*command), environ, logs) for name, command in AIRFLOW.items()]
         say(f"Airflow: {environ['AIRFLOW__API__BASE_URL']} (user admin; its password is in {_password_file(environ)})")
-        review = subprocess.Popen(_review(review_port), start_new_session=True)
-        stack.callback(_end, review)
+        review = _start(running, _review(review_port))
         say(f"logs: {logs}; Ctrl-C stops everything")
-        while not told.wait(LOOK_EVERY) and review.poll() is None:
-            for server in fleet.values():
+        while _runs(review) and not told.within(LOOK_EVERY):
+            for server in fleet:
                 server.replace_if_dead(say)
         say("stopping ...")
+    if not told.heard:
+        raise CannotServe(f"the review pages ended with status {review.returncode}, and everything with them")
+
+
+def end(processes: Sequence[Process]) -> None:
+    """Ask processes to end, all at once and again and again; after STOP_SECONDS kill them.
+
+    What they had started in their sessions goes with them.
+    """
+    deadline = monotonic() + STOP_SECONDS
+    while (left := [process for process in processes if _runs(process)]) and monotonic() < deadline:
+        for process in left:
+            process.terminate()
+        _wait(left, min(deadline, monotonic() + ASK_EVERY))
+    for process in processes:
+        _kill_session(process)
+        process.wait()
 
 
 class _Server:
     """One process that is started again when it dies."""
 
-    def __init__(self, name: str, command: list[str], environ: Mapping[str, str], logs: Path) -> None:
-        self._name, self._command, self._environ = name, command, environ
+    def __init__(
+        self, running: list[Process], name: str, command: list[str], environ: Mapping[str, str], logs: Path
+    ) -> None:
+        """`running` always holds its present process."""
+        self._running, self._name, self._command, self._environ = running, name, command, environ
         self._log = logs / f"airflow-{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, env=self._environ, stdout=log, stderr=log, start_new_session=True
-            )
+        self._start()
 
     def replace_if_dead(self, say: Callable[[str], None]) -> None:
-        if self._process is not None and self._process.poll() is not None:
-            say(f"{self._name} ended with status {self._process.returncode}, see {self._log}; started again")
-            self.start()
+        if _runs(self._process) or monotonic() < self._started + REST_SECONDS:
+            return
+        end([self._process])
+        self._running.remove(self._process)
+        say(f"{self._name} ended with status {self._process.returncode}, see {self._log}; started again")
+        self._start()
 
-    def stop(self) -> None:
-        if self._process is not None:
-            _end(self._process)
+    def _start(self) -> None:
+        self._started = monotonic()
+        self._process = _start(self._running, self._command, self._environ, self._log)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
+class _Told:
+    """Whether a signal has told us to stop.  No lock in it: a handler may run while the main thread holds one."""
+
+    def __init__(self) -> None:
+        self.heard = False
+
+    def hear(self, *_: object) -> None:
+        self.heard = True
+
+    def within(self, seconds: float) -> bool:
+        """Wait for it."""
+        until = monotonic() + seconds
+        while not self.heard and monotonic() < until:
+            sleep(LISTEN_EVERY)
+        return self.heard
+
+
+@contextmanager
+def _until_told() -> Iterator[_Told]:
+    """What END_SIGNALS say is heard, and nothing else comes of it."""
+    told = _Told()
+    heeded = [number for number in END_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup
+    before = {number: signal.signal(number, told.hear) for number in heeded}
     try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield told
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _prepare(environ: Mapping[str, str], log: Path) -> None:
-    with log.open("ab") as file:
-        done = subprocess.run(_airflow("db", "migrate"), env=environ, stdout=file, stderr=file, check=False)
-    if done.returncode:
+@contextmanager
+def _ended_at_last() -> Iterator[list[Process]]:
+    """A list whose processes do not outlive the block."""
+    running: list[Process] = []
+    try:
+        yield running
+    finally:
+        end(running)
+
+
+def _start(
+    running: list[Process], command: Sequence[str], environ: Mapping[str, str] | None = None, log: Path | None = None
+) -> Process:
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("ab")) if log else None
+        process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
+    running.append(process)
+    return process
+
+
+def _runs(process: Process) -> bool:
+    """Without reaping it: its session's id must stay its own until `_kill_session`."""
+    if process.returncode is not None:
+        return False
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None
+
+
+def _wait(processes: Sequence[Process], until: float) -> None:
+    while any(map(_runs, processes)) and monotonic() < until:
+        sleep(LISTEN_EVERY)
+
+
+def _kill_session(leader: Process) -> None:
+    """Kill a process and what it started, also in process groups of their own, as Airflow's tasks are."""
+    if leader.returncode is not None:
+        return
+    until = monotonic() + GONE_SECONDS
+    while (members := _session(leader.pid)) and monotonic() < until:
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        sleep(LISTEN_EVERY)
+
+
+def _session(leader: int) -> list[int]:
+    """The living processes of a session."""
+    members = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            state, _parent, _group, session, *_ = path.read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                members.append(int(path.parent.name))
+    return members
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((airflow_home.LOOPBACK, port))
+        except OSError as fault:
+            raise CannotServe(
+                f"port {port} cannot be had for Airflow ({fault.strerror}): end what listens there"
+                " (another `lastseen up`?), or set LASTSEEN_AIRFLOW_PORT"
+            ) from fault
+
+
+def _prepare(running: list[Process], environ: Mapping[str, str], log: Path, told: _Told) -> None:
+    process = _start(running, _airflow("db", "migrate"), environ, log)
+    while _runs(process) and not told.within(LOOK_EVERY):
+        pass
+    if not told.heard and process.wait():
         raise CannotServe(f"Airflow's database could not be prepared: see {log}")
 
 
@@ -114,15 +238,3 @@ def _airflow(*arguments: str) -> list[str]:
 
 def _password_file(environ: Mapping[str, str]) -> Path:
     return Path(environ["AIRFLOW_HOME"]) / "simple_auth_manager_passwords.json.generated"
-
-
-@contextmanager
-def _until_told() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set."""
-    told = Event()
-    before = {number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
