@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
+from lastseen.records import PersonEntry
+from storage import keys, register
+from storage.objects import Stored
 from tests.office import Office
 from tests.servers.video_site import Answer, Page, VideoSite
 
@@ -137,15 +140,15 @@ def photo(folder: Path, name: str, side: int = 200) -> str:
 def test_a_register_without_a_column_is_refused_whole_and_counted_until_it_is_mended(
     office: Office, tmp_path: Path
 ) -> None:
-    register = tmp_path / "register.csv"
-    register.write_text("register_number,names,status,photos\n1,A B,missing,\n", encoding="utf-8")
-    said = office.run("register", "import", str(register), status=1).stderr
+    table = tmp_path / "register.csv"
+    table.write_text("register_number,names,status,photos\n1,A B,missing,\n", encoding="utf-8")
+    said = office.run("register", "import", str(table), status=1).stderr
     assert "lacks the column birth_year" in said
     assert "needed are register_number, names, birth_year, status, photos" in said
-    office.run("register", "import", str(register), status=1)
+    office.run("register", "import", str(table), status=1)
     assert office.ask("status")["outcomes"] == {"DEFECT": 1}
-    register.write_text("register_number,names,birth_year,status,photos\n1,A B,1990,missing,\n", encoding="utf-8")
-    office.run("register", "import", str(register))
+    table.write_text("register_number,names,birth_year,status,photos\n1,A B,1990,missing,\n", encoding="utf-8")
+    office.run("register", "import", str(table))
     assert office.ask("status")["outcomes"] == {}
 
 
@@ -153,8 +156,8 @@ def test_bad_rows_and_photos_are_refused_one_by_one_and_the_rest_goes_in(office:
     photo(tmp_path, "grey.png")
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     (tmp_path / "empty.jpg").write_bytes(b"")
-    register = tmp_path / "register.csv"
-    register.write_text(
+    table = tmp_path / "register.csv"
+    table.write_text(
         "\ufeffregister_number;names;birth_year;status;photos\r\n"
         "1;Олена Приклад|Olena Pryklad;1990;missing;grey.png|torn.jpg|empty.jpg|nowhere.jpg\r\n"
         "2;No Year;soon;missing;\r\n"
@@ -165,23 +168,67 @@ def test_bad_rows_and_photos_are_refused_one_by_one_and_the_rest_goes_in(office:
         "5;Found Already;;found;grey.png\r\n",
         encoding="utf-8",
     )
-    done = office.ask("register", "import", str(register))
+    done = office.ask("register", "import", str(table))
     assert (done["people"], done["new_people"], done["photos"]) == (2, 2, 4)
     refused = {row["what"]: row["why"] for row in done["refused"]}  # type: ignore[attr-defined]
     assert refused == {
         "1: nowhere.jpg": "the photo cannot be read: No such file or directory",
-        "row 3": "birth_year 'soon' is no year between 1900 and now",
+        "row 3": "birth_year is no year between 1900 and now",
         "row 4": "it has no register_number",
         "row 5": "it has no names",
         "row 6": "register number stands in row 2 already",
-        "row 7": "status 'asleep' is none of missing, found, withdrawn",
+        "row 7": "status is none of missing, found, withdrawn",
         "1: grey.png": "no face found",
-        "1: torn.jpg": refused["1: torn.jpg"],
-        "1: empty.jpg": refused["1: empty.jpg"],
+        "1: torn.jpg": "a damaged picture: Truncated File Read",
+        "1: empty.jpg": "the file is empty (0 bytes)",
+    }
+    assert told(office) == {
+        "1: photo 4": "the photo cannot be read: No such file or directory",
+        **{row: why for row, why in refused.items() if row.startswith("row")},
     }
     assert office.ask("status")["photos"] == {"quarantined": 2, "refused": 1}
     rows = office.rows()
-    again = office.ask("register", "import", str(register))
+    again = office.ask("register", "import", str(table))
     assert (again["new_people"], again["changed_people"], again["new_photos"]) == (0, 0, 0)
     assert again["refused"] == done["refused"]
     assert office.rows() == rows
+
+
+def told(office: Office) -> dict[str, str]:
+    """What is kept of the refusals: place -> why."""
+    with office.stores.db.begin() as db:
+        rows = db.execute(text("SELECT subject, why FROM refusals")).all()
+    return {row.subject.partition("#")[2]: row.why for row in rows}
+
+
+def test_what_is_kept_of_refusals_names_nobody(office: Office, tmp_path: Path) -> None:
+    home = tmp_path / "Ada Example"
+    (home / "26-001" / "Ada Example 1990").mkdir(parents=True)
+    photo(home, "Ada Example.png")
+    said = office.ask("register", "import", str(home))
+    assert {row["what"] for row in said["refused"]} == {"26-001: Ada Example 1990", "Ada Example.png"}  # type: ignore[attr-defined]
+    office.run("register", "import", str(home / "Ada Example.csv"), status=1)
+    assert told(office) == {
+        "26-001: photo 1": "it is a folder: photos lie directly in the folder of their person",
+        "entry 2": "it does not lie in the folder of a person",
+        "": "cannot be read: No such file or directory",
+    }
+    with office.stores.db.begin() as db:
+        assert "Ada" not in repr(db.execute(text("SELECT * FROM refusals")).all())
+    (home / "Ada Example.png").unlink()
+    office.run("register", "import", str(home))
+    assert set(told(office)) == {"26-001: photo 1", ""}
+
+
+def test_a_fault_of_our_own_fails_the_import_when_everything_is_recorded(office: Office, tmp_path: Path) -> None:
+    with office.stores.db.begin() as db:
+        person = register.keep_person(db, PersonEntry("26-001", None, ()), 5).person
+        lost = Stored(keys.photo("0" * 64), "", 1, "0" * 64, created=True)
+        register.keep_photo(db, person, "1.png", lost, "image/png")
+    (tmp_path / "people" / "26-002").mkdir(parents=True)
+    photo(tmp_path / "people" / "26-002", "grey.png")
+    failed = office.run("register", "import", str(tmp_path / "people"), "--json", status=1)
+    assert "1 photo met a fault of lastseen itself: see the log above, and `lastseen status`" in failed.stderr
+    assert failed.stdout == ""
+    counts = office.ask("status")
+    assert (counts["people"], counts["photos"]) == (2, {"quarantined": 1, "refused": 1})
