@@ -12,12 +12,21 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from lastseen.errors import Failure
 from lastseen.settings import Settings
 from storage import database
 from storage.database import Engine
+from storage.once import made_once
 
 DATABASE = "airflow"
 LOOPBACK = "127.0.0.1"
+SECRETS = ("fernet", "jwt", "api")
+OURS = ("lastseen", "pipeline", "storage", "extractors", "matchers")
+"""whose loggers speak at INFO in a task's log; Airflow's own, and everyone else's, from WARNING on"""
+
+
+class NoSecrets(Failure):
+    """The file with Airflow's secrets holds none."""
 
 
 def environment(settings: Settings, db: Engine) -> dict[str, str]:
@@ -46,6 +55,7 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database.with_driver(url, "postgresql+asyncpg"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(f"{name}=INFO" for name in OURS),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "LASTSEEN_DATA_DIR": str(settings.data_dir.resolve()),
     }
@@ -66,14 +76,21 @@ def _dags_folder() -> Path:
 
 
 def _secrets(path: Path) -> dict[str, str]:
-    """Airflow's keys, made once, readable by us alone."""
-    if not path.exists():
-        fresh = {
-            "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            "jwt": secrets.token_urlsafe(48),
-            "api": secrets.token_urlsafe(48),
-        }
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(fresh))
-    held: dict[str, str] = json.loads(path.read_text())
-    return held
+    """Airflow's keys, made once, readable by us alone.  Raises NoSecrets."""
+    try:
+        held = json.loads(made_once(path, _fresh_secrets))
+        return {name: str(held[name]) for name in SECRETS}
+    except (ValueError, KeyError, TypeError) as fault:
+        raise NoSecrets(
+            f"{path} does not hold Airflow's secrets: delete it, and new ones are made"
+            " (what Airflow keeps encrypted, its connections and variables, has to be entered again)"
+        ) from fault
+
+
+def _fresh_secrets() -> bytes:
+    fresh = {
+        "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "jwt": secrets.token_urlsafe(48),
+        "api": secrets.token_urlsafe(48),
+    }
+    return json.dumps(fresh).encode()

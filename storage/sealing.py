@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lastseen.errors import Failure, WrongUse
 from lastseen.settings import Settings
+from storage.once import made_once
 
 VERSION = b"\x01"
 NONCE_BYTES = 12
@@ -78,19 +79,8 @@ def sealer(settings: Settings) -> Sealer:
 
 
 def _key_file(path: Path) -> bytes:
-    """The key in `path`, made there once; of two makers at the same moment, one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        fresh = path.with_suffix(f".{os.urandom(8).hex()}")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(AESGCM.generate_key(KEY_BYTES * 8))
-        try:
-            path.hardlink_to(fresh)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    key = path.read_bytes()
+    """The key in `path`, made there once."""
+    key = made_once(path, lambda: AESGCM.generate_key(KEY_BYTES * 8))
     if len(key) != KEY_BYTES:
         raise NoKey(f"{path} does not hold a key of 32 bytes: restore it from your backup")
     return key
