@@ -9,7 +9,6 @@ there, equal, by the next one.
 
 import logging
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.settings import Settings
+from pipeline import scratch
 from storage import custody, work
 from storage.custody import Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
@@ -184,9 +184,9 @@ class Runner:
         try:
             with (
                 Heartbeat(self.stores.db, claim, self._lease),
-                tempfile.TemporaryDirectory(prefix="lastseen-") as folder,
+                scratch.folder(scratch.root(self.settings)) as folder,
             ):
-                return self._work_in(step, claim, Path(folder))
+                return self._work_in(step, claim, folder)
         except LeaseLost:
             log.warning("%s %d: another worker has taken it over", claim.step, claim.subject)
             return None
@@ -194,11 +194,11 @@ class Runner:
             self._release(claim)
             raise
 
-    def _work_in(self, step: Step[Job, Made], claim: Claim, scratch: Path) -> Ended:
+    def _work_in(self, step: Step[Job, Made], claim: Claim, folder: Path) -> Ended:
         """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
         locked_until = utcnow() + timedelta(days=self.settings.evidence_lock_days)
         try:
-            job, outcome = self._attempt(step, claim, Bench(self.settings, scratch, self.stores))
+            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores))
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)

@@ -21,7 +21,7 @@ log = logging.getLogger("lastseen.tasks")
 def plan(command: str, step: str, params: Mapping[str, object]) -> list[list[int]]:
     """The batches of one step that are due; none when `dry_run`, which only logs what would be done."""
     with open_app(settings(), ACTOR) as app:
-        ids = jobs.due(app, command, scope(params))[step]
+        ids = jobs.due(app, command, scope(params), dry=bool(params.get("dry_run")))[step]
     log.info("%s: %d items are due", step, len(ids))
     if params.get("dry_run"):
         log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
@@ -33,8 +33,9 @@ def plan(command: str, step: str, params: Mapping[str, object]) -> list[list[int
 def work(step: str, batch: Sequence[int]) -> dict[str, int]:
     """Work one batch off.  Returns counts by `done` and outcome class; each item's fate is in our database."""
     with open_app(settings(), ACTOR) as app:
-        tally = jobs.batch(app, step, batch)
-        jobs.journal(app, f"airflow {step}", Scope(), [tally])
+        with jobs.journal(app, f"airflow {step}", Scope()) as tallies:
+            tally = jobs.batch(app, step, batch)
+            tallies.append(tally)
     log.info("%s: %s", step, tally.as_dict())
     return tally.as_dict()
 
