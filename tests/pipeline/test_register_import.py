@@ -1,0 +1,21 @@
+"""What an import sets going: whom a found person had displaced is queued, and gets a moment to look at."""
+
+from pathlib import Path
+
+from sqlalchemy import text
+
+from tests.office import Office
+from tests.review.seeding import Story, seed
+
+
+def test_whom_a_found_person_had_displaced_gets_a_moment(office: Office, tmp_path: Path) -> None:
+    nearest = seed(office.stores, Story(number="26-001", distance=0.3))
+    other = seed(
+        office.stores, Story(number="26-002", distance=0.4, state="displaced", still=None, clip=None), at_track=nearest
+    )
+    table = tmp_path / "register.csv"
+    table.write_text("register_number,names,birth_year,status,photos\n26-001,Ada Example,,found,\n", encoding="utf-8")
+    assert office.ask("register", "import", str(table))["changed_people"] == 1
+    with office.stores.db.begin() as db:
+        queued = db.execute(text("SELECT subject, state FROM work WHERE step = 'illustrate'")).all()
+    assert [tuple(row) for row in queued] == [(other.candidate, "open")]
