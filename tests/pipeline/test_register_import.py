@@ -1,11 +1,26 @@
 """What an import sets going: whom a found person had displaced is queued, and gets a moment to look at."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
+from extractors.faces import engine_id
+from lastseen.outcomes import Fault
+from storage import work
+from storage.work import Queue
 from tests.office import Office
 from tests.review.seeding import Story, seed
+
+
+def checked(office: Office, photo: int) -> None:
+    """A seeded photo has no bytes that could be checked: it was refused before."""
+    queue = Queue("enroll", engine_id(office.settings.engine))
+    with office.stores.db.begin() as db:
+        work.offer(db, queue, [photo])
+        claim = work.claim(db, queue, timedelta(seconds=1))
+        assert claim is not None
+        work.fail(db, claim, Fault.SKIPPED, "no face found", timedelta(), None, 5)
 
 
 def test_whom_a_found_person_had_displaced_gets_a_moment(office: Office, tmp_path: Path) -> None:
@@ -13,6 +28,7 @@ def test_whom_a_found_person_had_displaced_gets_a_moment(office: Office, tmp_pat
     other = seed(
         office.stores, Story(number="26-002", distance=0.4, state="displaced", still=None, clip=None), at_track=nearest
     )
+    checked(office, other.photo)
     table = tmp_path / "register.csv"
     table.write_text("register_number,names,birth_year,status,photos\n26-001,Ada Example,,found,\n", encoding="utf-8")
     assert office.ask("register", "import", str(table))["changed_people"] == 1
