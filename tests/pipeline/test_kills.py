@@ -1,7 +1,8 @@
-"""200 SIGKILLs over 300 items: none lost, none done twice."""
+"""200 SIGKILLs over 300 items, and workers that stall beyond their lease and come back: none lost, none done twice."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 from sqlalchemy import text
 
@@ -13,18 +14,22 @@ ITEMS = 300
 KILLS = 200
 
 
-def test_killed_workers_lose_nothing_and_do_nothing_twice(db: Engine, database_url: str) -> None:
+def test_killed_and_stalled_workers_lose_nothing_and_do_nothing_twice(
+    db: Engine, database_url: str, tmp_path: Path
+) -> None:
     with db.begin() as connection:
         connection.execute(text("CREATE TABLE effects (item bigint)"))
         work.offer(connection, Queue("killed"), range(ITEMS))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.pipeline.killing", database_url, str(KILLS)],
+        [sys.executable, "-m", "tests.pipeline.killing", database_url, str(tmp_path), str(KILLS)],
         stdout=subprocess.PIPE,
         check=True,
         timeout=300,
         text=True,
     )
-    assert int(done.stdout) == KILLS, "all workers were killed while there was work left"
+    killed, stalled = map(int, done.stdout.split())
+    assert killed == KILLS, "all workers were killed while there was work left"
+    assert stalled >= 4
     with db.begin() as connection:
         effects = connection.execute(text("SELECT item FROM effects ORDER BY item")).scalars().all()
         states = connection.execute(text("SELECT DISTINCT state FROM work")).scalars().all()
