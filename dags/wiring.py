@@ -42,9 +42,12 @@ DRY_RUN = Param(False, type="boolean", title="Dry run", description_md="Log what
 
 
 def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
-    """Plan and work off one step.  Returns the mapped task, for the next step to follow."""
+    """Plan and work off one step.  Returns both tasks, for `in_order`.
 
-    @task(task_id=f"plan_{name}", trigger_rule=TriggerRule.NONE_FAILED)
+    The plan runs when the step before is over, however it ended: what got through there goes on.
+    """
+
+    @task(task_id=f"plan_{name}", trigger_rule=TriggerRule.ALL_DONE)
     def plan() -> list[list[int]]:
         """Choose what is due, in batches."""
         from pipeline import tasks
@@ -64,6 +67,16 @@ def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
 
 
 def in_order(*steps: Any) -> None:
-    """Each step's plan waits for the work of the one before."""
+    """Each step's plan waits for the work of the one before, and the end says whether all of them succeeded.
+
+    Airflow takes the state of a run from its last tasks.  A failed batch of an earlier step would not show there,
+    since the later steps run all the same: so all work leads to one last task, which fails with any of it.
+    """
     for (_, before), (after, _) in pairwise(steps):
         before >> after
+
+    @task(trigger_rule=TriggerRule.NONE_FAILED)
+    def all_went_through() -> None:
+        """Fail the run if any part of it failed; a step with nothing to do is fine."""
+
+    [work for _, work in steps] >> all_went_through()

@@ -21,8 +21,9 @@ from storage.once import made_once
 DATABASE = "airflow"
 LOOPBACK = "127.0.0.1"
 SECRETS = ("fernet", "jwt", "api")
-OURS = ("lastseen", "pipeline", "storage", "extractors", "matchers")
-"""whose loggers speak at INFO in a task's log; Airflow's own, and everyone else's, from WARNING on"""
+LOG_LEVELS = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO", "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow=WARNING"}
+"""Our loggers, which are the standard library's, are heard from the general level on; a namespace's level holds for
+Airflow's own (structlog) loggers only, which say too much."""
 
 
 class NoSecrets(Failure):
@@ -54,8 +55,7 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.with_driver(url, "postgresql+psycopg2"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database.with_driver(url, "postgresql+asyncpg"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(f"{name}=INFO" for name in OURS),
+        **LOG_LEVELS,
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "LASTSEEN_DATA_DIR": str(settings.data_dir.resolve()),
     }

@@ -4,6 +4,7 @@ Each is started in a session of its own: it hears of a signal from us only, and 
 its session.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from lastseen.errors import Failure
 from lastseen.settings import Settings
 from pipeline import airflow_home
 from storage.stores import open_stores
+
+log = logging.getLogger("lastseen.servers")
 
 STOP_SECONDS = 15
 """after which a server that was asked to stop is killed"""
@@ -93,6 +96,8 @@ def end(processes: Sequence[Process]) -> None:
             process.terminate()
         _wait(left, min(deadline, monotonic() + ASK_EVERY))
     for process in processes:
+        if _runs(process):
+            log.warning("process %d (%s) did not end when it was asked, and is killed", process.pid, process.args)
         _kill_session(process)
         process.wait()
 

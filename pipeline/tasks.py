@@ -14,20 +14,33 @@ ACTOR = "airflow"
 
 BATCHES = {"collect": 5, "fetch": 10, "analyze": 6, "match_tracks": 100, "match_photo": 20, "illustrate": 20}
 """items a task: about half a minute of work, since each task costs about a second by itself"""
+MOST_BATCHES = 1000
+"""a plan; Airflow fails one that is mapped over more than `max_map_length`, which is 1024 unless it is set"""
 
 log = logging.getLogger("lastseen.tasks")
 
 
 def plan(command: str, step: str, params: Mapping[str, object]) -> list[list[int]]:
-    """The batches of one step that are due; none when `dry_run`, which only logs what would be done."""
+    """The batches of one step that are due, at most MOST_BATCHES: the next run takes the rest.
+
+    None when `dry_run`, which only logs what would be done.
+    """
     with open_app(settings(), ACTOR) as app:
         ids = jobs.due(app, command, scope(params), dry=bool(params.get("dry_run")))[step]
     log.info("%s: %d items are due", step, len(ids))
     if params.get("dry_run"):
         log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
         return []
-    size = BATCHES[step]
-    return [list(ids[start : start + size]) for start in range(0, len(ids), size)]
+    batches, left = in_batches(ids, BATCHES[step])
+    if left:
+        log.warning("%s: %d items are more than one run takes, and are left to the next one", step, left)
+    return batches
+
+
+def in_batches(ids: Sequence[int], size: int) -> tuple[list[list[int]], int]:
+    """The first MOST_BATCHES batches of `size`, and how many items are left."""
+    taken = ids[: size * MOST_BATCHES]
+    return [list(taken[start : start + size]) for start in range(0, len(taken), size)], len(ids) - len(taken)
 
 
 def work(step: str, batch: Sequence[int]) -> dict[str, int]:
@@ -44,7 +57,9 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
     """Import the register at the path that the parameters name.  Returns counts."""
     path = Path(str(params["path"]))
     if params.get("dry_run"):
-        return register_import.preview(path)
+        found = register_import.preview(path)
+        log.info("register: dry run, nothing is done; there are %s", found)
+        return found
     with open_app(settings(), ACTOR) as app:
         done = register_import.import_register(app, path)
     return done.counts()

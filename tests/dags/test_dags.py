@@ -1,6 +1,7 @@
 """The DAGs: they parse with nothing heavy, say what they are for, and a dry run or a second run adds nothing."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,19 +9,21 @@ from pathlib import Path
 import pytest
 
 from lastseen.settings import Settings
-from pipeline import airflow_home
+from pipeline import airflow_home, tasks
 from storage.stores import Stores
-from tests.office import Office, only_airflow
+from tests.office import PROJECT, Office, only_airflow
 from tests.servers.video_site import Page, VideoSite
 
 DAGS = {"collect_video_sites", "process_media", "match_register", "register_import"}
+MAX_MAP_LENGTH = 1024
+"""Airflow's own `[core] max_map_length`, which nothing here changes"""
 HEAVY = ("numpy", "av", "cv2", "dlib", "PIL", "yt_dlp", "minio", "pipeline", "storage", "extractors", "matchers")
 
 LOOK = f"""
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
 before = set(sys.modules)
-bag = DagBag({str(Path(__file__).parents[2] / "dags")!r})
+bag = DagBag({str(PROJECT / "dags")!r})
 told = {{
     name: {{
         "doc": dag.doc_md,
@@ -39,6 +42,29 @@ told = {{
 heavy = [name for name in {HEAVY!r} if name in set(sys.modules) - before]
 json.dump({{"errors": bag.import_errors, "dags": told, "heavy": heavy}}, sys.stdout)
 """
+
+FAIL = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.db import initdb
+from pipeline import tasks
+folder, failing = sys.argv[1], int(sys.argv[2])
+initdb()
+dag = DagBag(folder).dags["process_media"]
+for task in dag.tasks:
+    task.retries = 0  # they would rest for minutes
+tasks.BATCHES["fetch"] = 1
+work = tasks.work
+def fail_with_one(step, batch):
+    if step == "fetch" and failing in batch:
+        raise RuntimeError("a batch that fails")
+    return work(step, batch)
+tasks.work = fail_with_one
+run = dag.test()
+states = sorted(f"{ti.task_id} {ti.map_index} {ti.state}" for ti in run.get_task_instances())
+print("", run.state, *states, sep="\\n")
+"""
+"""runs the DAG with one item whose batch fails"""
 
 
 @pytest.fixture
@@ -89,6 +115,10 @@ def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
             "match_register": {"dry_run": True},
         }
     )
+    said = (office.settings.data_dir / "dags.log").read_text()
+    assert "'people': 1, 'photos': 1, 'refused': 0" in said
+    assert re.search(r"collect: dry run, nothing is done; the items are \[1, 2\]", said)
+    assert re.search(r"fetch: 0 items are due", said)
     assert {**office.rows(), "work": 0} == {**rows, "work": 0}, "what is due may be queued, nothing is done"
     assert office.objects() == {**objects, "evidence": [*objects["evidence"], *probes(office)]}
     assert office.leased("collect") is False
@@ -99,6 +129,46 @@ def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
         assert db.exec_driver_sql("SELECT count(*) FROM blobs").scalar_one() == 0
     office.run_dags({"process_media": {"source": 1}})
     assert office.ask("status")["media_items"] == {"stored": 1}
+
+
+def test_a_batch_that_fails_stops_nothing_else_and_shows(office: Office, site: VideoSite) -> None:
+    for name in ("one", "two"):
+        site.add(Page(name, f"no video {name}".encode(), title=name))
+        office.run("source", "add", "video_site", site.url(f"/watch/{name}"), "--reason", "a test")
+    office.run("collect")
+    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.db))}
+    done = subprocess.run(
+        [sys.executable, "-c", FAIL, str(PROJECT / "dags"), "1"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-7:] == [
+        "failed",
+        "all_went_through -1 upstream_failed",
+        "analyze 0 success",
+        "fetch 0 failed",
+        "fetch 1 success",
+        "plan_analyze -1 success",
+        "plan_fetch -1 success",
+    ]
+    with office.stores.db.begin() as db:
+        ends = db.exec_driver_sql("SELECT step, state FROM work WHERE step <> 'collect' ORDER BY id").all()
+    assert [tuple(row) for row in ends] == [("fetch", "open"), ("fetch", "done"), ("analyze", "quarantined")]
+
+
+@pytest.mark.parametrize(
+    ("items", "batches", "left"),
+    [(0, 0, 0), (5, 1, 0), (6, 2, 0), (tasks.MOST_BATCHES * 5, tasks.MOST_BATCHES, 0), (12_345, 1000, 12_345 - 5000)],
+)
+def test_a_plan_is_never_longer_than_airflow_takes(items: int, batches: int, left: int) -> None:
+    found, over = tasks.in_batches(range(items), 5)
+    assert (len(found), over) == (batches, left)
+    assert [item for batch in found for item in batch] == list(range(items - left))
+    assert tasks.MOST_BATCHES < MAX_MAP_LENGTH
 
 
 def probes(office: Office) -> list[str]:

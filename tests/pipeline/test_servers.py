@@ -151,11 +151,13 @@ def test_up_keeps_everything_running_and_leaves_nothing(tmp_path: Path) -> None:
         told(process, SERVING)
         in_time(lambda: heartbeat(port))
         first = in_time(lambda: scheduler(process.pid))
+        workers = in_time(lambda: descendants(first))
         os.kill(first, signal.SIGKILL)
         last = in_time(lambda: heartbeat(port))
         told(process, re.compile(r"scheduler ended with status -9.*started again", re.DOTALL))
         assert in_time(lambda: scheduler(process.pid)) != first
         in_time(lambda: (heartbeat(port) or "") > last)
+        assert alive(workers) == [], "those of the killed one went with it"
 
         family = descendants(process.pid)
         family |= {server.pid: began(server.pid) or "" for server in embedded.status(data) if server.pid}
