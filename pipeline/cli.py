@@ -302,9 +302,14 @@ def version() -> None:
 
 
 @app.command()
-def review(port: Port = None) -> None:
+def review(
+    port: Port = None,
+    link: Annotated[
+        str | None, typer.Option("--link", metavar="NAME", help="Print a link that signs this account in, once.")
+    ] = None,
+) -> None:
     """Serve the analysts' pages; Ctrl-C ends it."""
-    raise typer.Exit(servers.serve_review(port))
+    raise typer.Exit(servers.serve_review(port, link))
 
 
 @app.command()
