@@ -45,10 +45,9 @@ def in_batches(ids: Sequence[int], size: int) -> tuple[list[list[int]], int]:
 
 def work(step: str, batch: Sequence[int]) -> dict[str, int]:
     """Work one batch off.  Returns counts by `done` and outcome class; each item's fate is in our database."""
-    with open_app(settings(), ACTOR) as app:
-        with jobs.journal(app, f"airflow {step}", Scope()) as tallies:
-            tally = jobs.batch(app, step, batch)
-            tallies.append(tally)
+    with open_app(settings(), ACTOR) as app, jobs.journal(app, f"airflow {step}", Scope()) as tallies:
+        tally = jobs.batch(app, step, batch)
+        tallies.append(tally)
     log.info("%s: %s", step, tally.as_dict())
     return tally.as_dict()
 

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from psycopg import Error as PsycopgError
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
 from sqlalchemy import (
     ARRAY,
@@ -17,8 +19,8 @@ from sqlalchemy import (
     make_url,
     text,
 )
+from sqlalchemy.exc import ArgumentError, ProgrammingError
 from sqlalchemy.exc import DBAPIError as DatabaseError
-from sqlalchemy.exc import ProgrammingError
 
 from lastseen.errors import Failure, WrongUse
 
@@ -48,6 +50,10 @@ DRIVER = "postgresql+psycopg"
 APPLICATION = "lastseen"
 CONNECT_SECONDS = 10
 POOL = 10
+HOW_TO_WRITE_IT = (
+    "write postgresql://user:password@host:port/database, and in user and password %40 for @, %3A for :, %2F for /,"
+    " %25 for %"
+)
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6C617374_7365656E
 """number of the advisory lock ("lastseen" in ASCII)"""
@@ -58,11 +64,23 @@ class SchemaTooNew(Failure):
 
 
 def connect(url: str) -> Engine:
-    """An engine for a PostgreSQL URL, with whatever driver it names; sessions live in UTC.  Opens no connection yet."""
-    parsed = make_url(url)
+    """An engine for a PostgreSQL URL, with whatever driver it names; sessions live in UTC.  Opens no connection yet.
+
+    Raises WrongUse, without the URL's words: its password may be among them.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise WrongUse(f"LASTSEEN_DATABASE_URL cannot be read: {HOW_TO_WRITE_IT}") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise WrongUse("LASTSEEN_DATABASE_URL must begin with postgresql://")
     options = " ".join(filter(None, (*_asked(parsed.query.get("options")), "-c timezone=UTC")))
+    try:
+        make_conninfo(**dict.fromkeys(parsed.query, ""))
+    except PsycopgError:
+        raise WrongUse(
+            f"LASTSEEN_DATABASE_URL has an option that PostgreSQL does not know: {HOW_TO_WRITE_IT}"
+        ) from None
     return create_engine(
         parsed.set(drivername=DRIVER),
         pool_pre_ping=True,

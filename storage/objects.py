@@ -6,8 +6,8 @@ What the servers do, and what this module makes of it:
   and hashed again (`ObjectStore.put_verified`).
 - Stores differ in how they keep the promise of a lock; `ObjectStore.probe_lock` asks for the proof.
 - Errors that pass by themselves (no connection, 5xx, SlowDown) become `StoreUnavailable`.  A missing object is
-  `ObjectMissing`.  Whatever else the client raises (wrong credentials, a bucket that is not there) is a fault of
-  the installation or of ours, and is not caught.
+  `ObjectMissing`.  A store that refuses us (wrong keys, a bucket that is not there) raises `StoreRefuses`: that
+  passes by nothing but a change of settings.  Whatever else the client raises is a fault of ours, and is not caught.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
 from lastseen.clock import utcnow
-from lastseen.errors import Failure
+from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import ObjectToStore
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,22 @@ EXISTS_CODES = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 REFUSED_CODES = frozenset({"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked"})
 """how stores say that a locked version is not deleted"""
 NO_LOCK_CODES = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"})
+
+
+REFUSED_STATUS = frozenset({401, 403})
+WHAT_TO_DO = {
+    "InvalidAccessKeyId": "it does not know the access key: correct LASTSEEN_S3_ACCESS_KEY",
+    "SignatureDoesNotMatch": "the secret key is not the access key's: correct LASTSEEN_S3_SECRET_KEY",
+    "AccessDenied": "the access key may not do this: allow it to list, read, write and lock objects in the buckets"
+    " that LASTSEEN_BUCKET_PREFIX names, and to make them",
+    "RequestTimeTooSkewed": "its clock and this machine's differ: set them right",
+    "NoSuchBucket": "a bucket is not there: correct LASTSEEN_BUCKET_PREFIX, or find out who deleted it",
+}
+"""by the store's code"""
+
+
+class StoreRefuses(Failure):
+    """The object store answers, and does not let us in as the settings are: no rest helps."""
 
 
 class StoreUnavailable(Failure):
@@ -104,7 +120,9 @@ class ObjectStore:
     """The four buckets of one installation."""
 
     def __init__(self, endpoint: str, access_key: str, secret_key: str, *, secure: bool, bucket_prefix: str) -> None:
-        """`endpoint` is host:port.  Connects only when first used."""
+        """`endpoint` is host:port.  Connects only when first used.  Raises WrongUse."""
+        if not endpoint:
+            raise WrongUse("LASTSEEN_S3_ENDPOINT is empty: write host:port, or leave it out for the embedded store")
         self._prefix = bucket_prefix
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
@@ -112,7 +130,13 @@ class ObjectStore:
             maxsize=POOL,
             cert_reqs="CERT_REQUIRED",
         )
-        self._client = Minio(endpoint, access_key, secret_key, secure=secure, region=REGION, http_client=self._pool)
+        try:
+            self._client = Minio(endpoint, access_key, secret_key, secure=secure, region=REGION, http_client=self._pool)
+        except ValueError as fault:
+            raise WrongUse(
+                f"LASTSEEN_S3_ENDPOINT cannot be used ({fault}): write host:port, without http:// or a path;"
+                " LASTSEEN_S3_SECURE says whether TLS is spoken"
+            ) from fault
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -347,7 +371,17 @@ def _speaking(doing: str) -> Iterator[None]:
             raise ObjectMissing(doing) from error
         if is_transient(error):
             raise StoreUnavailable(f"{doing}: {type(error).__name__}: {error}") from error
+        if isinstance(error, S3Error) and (refusal := _refusal(error)):
+            raise StoreRefuses(f"the object store refuses {doing}: {refusal}") from error
         raise
+
+
+def _refusal(error: S3Error) -> str:
+    """Why the store does not let us, and what to do; empty if it is something else."""
+    known = WHAT_TO_DO.get(error.code or "", "")
+    if not known and error.response.status in REFUSED_STATUS:
+        known = f"it says {error.code}: check the keys and what they are allowed"
+    return f"{known} (bucket {error.bucket_name})" if known and error.bucket_name else known
 
 
 def _locked_until(found: Object) -> datetime:

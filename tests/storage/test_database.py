@@ -1,8 +1,10 @@
 """The schema in the database is the one in `storage.tables`, and defends its facts."""
 
+import re
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,6 +157,24 @@ def test_any_postgresql_url_is_spoken_to_with_psycopg_in_utc(database_url: str, 
 def test_another_kind_of_database_is_refused() -> None:
     with pytest.raises(WrongUse, match="postgresql://"):
         connect("sqlite://")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "",
+        "postgresql://lastseen:secret@host:port/lastseen",
+        "postgresql://lastseen:sec:ret@host:54:32/lastseen",
+        "postgresql://lastseen:secret@host/lastseen?nonsense=secret",
+        "mysql://lastseen:secret@host/lastseen",
+    ],
+)
+def test_a_url_that_is_none_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(WrongUse, match=r"LASTSEEN_DATABASE_URL .*postgresql://") as refused:
+        connect(url)
+    shown = "".join(traceback.format_exception(refused.value))
+    assert not re.search(r"secret|sec:|54:32|nonsense", shown), "neither in the message nor in a cause"
 
 
 def test_a_connection_that_was_cut_is_replaced(db: Engine) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import secrets
 import socket
 import socketserver
@@ -15,6 +16,7 @@ import pytest
 from minio.error import S3Error
 
 from lastseen.clock import utcnow
+from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from storage import objects as objects_module
 from storage.embedded import LOOPBACK, Endpoints
@@ -27,6 +29,7 @@ from storage.objects import (
     ObjectMissing,
     ObjectStore,
     ObjectUnreadable,
+    StoreRefuses,
     StoreUnavailable,
 )
 
@@ -279,8 +282,74 @@ def test_a_store_that_is_not_there_is_worth_a_rest() -> None:
     store.close()
 
 
-def test_wrong_credentials_are_not_worth_a_rest(endpoints: Endpoints) -> None:
-    store = ObjectStore(endpoints.s3_endpoint, endpoints.s3_access_key, "wrong", secure=False, bucket_prefix="x-")
-    with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
-        store.prepare()
+def test_keys_that_the_store_does_not_accept_are_named_with_the_setting(endpoints: Endpoints) -> None:
+    known, secret = endpoints.s3_access_key, endpoints.s3_secret_key
+    for access_key, secret_key, setting in (
+        (known, "wrong-key", "S3_SECRET_KEY"),
+        ("wrong-key", secret, "S3_ACCESS_KEY"),
+    ):
+        store = ObjectStore(endpoints.s3_endpoint, access_key, secret_key, secure=False, bucket_prefix="x-")
+        with pytest.raises(StoreRefuses, match=f"preparing the buckets.*LASTSEEN_{setting}") as refused:
+            store.prepare()
+        assert not re.search(f"{known}|{secret}|wrong-key", str(refused.value))
+        assert not isinstance(refused.value, StoreUnavailable), "no rest helps"
+        store.close()
+
+
+def test_a_bucket_that_is_not_there_is_no_missing_object(endpoints: Endpoints) -> None:
+    keys = endpoints.s3_access_key, endpoints.s3_secret_key
+    store = ObjectStore(endpoints.s3_endpoint, *keys, secure=False, bucket_prefix="nonesuch-")
+    thing = wanted(DERIVED, "k", b"content")
+    for ask in (
+        lambda: store.put_verified(thing),
+        lambda: list(store.keys(EVIDENCE)),
+        lambda: store.read(EVIDENCE, "k"),
+    ):
+        with pytest.raises(StoreRefuses, match=r"LASTSEEN_BUCKET_PREFIX.*nonesuch-"):
+            ask()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        (403, "AccessDenied", "allow it to list, read, write and lock"),
+        (403, "RequestTimeTooSkewed", "clock"),
+        (401, "ExpiredToken", "it says ExpiredToken"),
+    ],
+)
+def test_what_a_store_may_refuse(status: int, code: str, advice: str) -> None:
+    body = f"<Error><Code>{code}</Code><Message>no</Message><Resource>/x</Resource></Error>".encode()
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
+    with answering(f"{head}Connection: close\r\n\r\n".encode() + body) as address:
+        store = ObjectStore(address, "a", "b", secure=False, bucket_prefix="x-")
+        with pytest.raises(StoreRefuses, match=advice):
+            store.prepare()
+        store.close()
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://host:9000", "host:9000/path", "host:port", "host:99999", "u:pw@host:1", ""]
+)
+def test_an_endpoint_that_is_none_is_wrong_use(endpoint: str) -> None:
+    with pytest.raises(WrongUse, match=r"LASTSEEN_S3_ENDPOINT.* host:port") as refused:
+        ObjectStore(endpoint, "key", "password", secure=True, bucket_prefix="x-")
+    assert not re.search("password|pw", str(refused.value))
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A server that gives every request one answer; yields its address."""
+
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.TCPServer((LOOPBACK, 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"{LOOPBACK}:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
