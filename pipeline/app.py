@@ -1,12 +1,13 @@
 """One opened installation: settings, servers, steps and a runner, for a command or an Airflow task."""
 
 import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lastseen.settings import Settings
-from pipeline import steps
+from pipeline import scratch, steps
 from pipeline.runner import Ended, Runner
 from pipeline.steps import Steps
 from storage.sealing import sealer
@@ -31,8 +32,20 @@ def nobody_listens(ended: Ended) -> None:
 
 @contextmanager
 def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] = nobody_listens) -> Iterator[App]:
-    """Open the stores (starting the embedded servers if they are wanted and not up) and wire the steps."""
-    actor = actor or f"local:{getpass.getuser()}"
+    """Open the stores (starting the embedded servers if they are wanted and not up) and wire the steps.
+
+    What killed workers left in their scratch folders is deleted.
+    """
+    actor = actor or f"local:{_account()}"
+    scratch.sweep(scratch.root(settings))
     with open_stores(settings) as stores:
         wired = steps.build(settings, sealer(settings))
         yield App(settings, stores, wired, Runner(stores, settings, actor, told), actor)
+
+
+def _account() -> str:
+    """The account's name; its number where it has none, as in a container run with `--user`."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
