@@ -5,6 +5,7 @@ Compares new tracks with the whole register and new reference photos with all ke
 five people a track), and cuts the moment that analysts will look at.
 
 - **When it fails**: nothing is queued half; run it again. A template that does not open names the key that is missing.
+  A batch that fails stops nothing else: the run is red by its last task, and the next run takes the batch up.
 - **By hand**: `source`, `since` and `blob` choose whose tracks; `retry` also what did not get through; `dry_run` only
   logs what is due.
 - **Again**: a pair is queued once, whatever the order of runs.
