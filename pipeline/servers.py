@@ -50,13 +50,15 @@ class CannotServe(Failure):
     """A server that is needed did not start; the message names its log."""
 
 
-def serve_review(port: int | None = None, link_for: str | None = None) -> int:
+def serve_review(port: int | None = None, link_for: str | None = None, *, browser: bool = False) -> int:
     """Serve the review pages until they end or we are told to, and print a one-time link for an account.
+
+    `browser` opens the link as well, where there is a display.
 
     Returns their exit status; 0 if they ended because we were told.
     """
     with _until_told() as told, _ended_at_last() as running:
-        review = _start(running, _review(port, link_for))
+        review = _start(running, [*_review(port, link_for), *(["--open"] if browser else [])])
         while _runs(review) and not told.within(LOOK_EVERY):
             pass
     return 0 if told.heard else abs(review.returncode)

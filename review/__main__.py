@@ -1,9 +1,11 @@
 """Serve the review pages: `python -m review [--port N] [--link USER]`."""
 
 import argparse
+import os
 import signal
 import socket
 import sys
+import webbrowser
 from collections.abc import Sequence
 from types import FrameType
 
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _leave)
     try:
         with open_stores(settings) as stores, _listen(settings.review_host, port) as listener:
-            return _serve(stores, settings, listener, given.link)
+            return _serve(stores, settings, listener, given)
     except KeyboardInterrupt:
         return 0
 
@@ -42,20 +44,27 @@ def server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _serve(stores: Stores, settings: Settings, listener: socket.socket, link_for: str | None) -> int:
+def _serve(stores: Stores, settings: Settings, listener: socket.socket, given: argparse.Namespace) -> int:
     address = _address(listener)
     _say(f"lastseen review: {address}/")
     try:
-        _invite(stores, address, link_for)
+        link = _invite(stores, address, given.link)
     except LookupError as unknown:
         _say(str(unknown))
         return 2
+    if given.open and link and _has_display():
+        webbrowser.open(link)
     server(create_app(stores, settings)).run(sockets=[listener])
     return 0
 
 
-def _invite(stores: Stores, address: str, link_for: str | None) -> None:
-    """Make the first account if there is none, and print one-time links.  Raises LookupError for an unknown user.
+def _has_display() -> bool:
+    """Whether somebody sits in front of this machine: a browser in a terminal would take the link and the screen."""
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _invite(stores: Stores, address: str, link_for: str | None) -> str | None:
+    """Make the first account if there is none, and print a one-time link.  Raises LookupError for an unknown user.
 
     A link is a key: the one that nobody asked for by name goes to a terminal only, not into a file of logs.
     """
@@ -65,11 +74,14 @@ def _invite(stores: Stores, address: str, link_for: str | None) -> None:
             accounts.add_user(db, FIRST_NAME, None, FIRST_ACCOUNT)
     if link_for is None and first and not sys.stderr.isatty():
         _say(f"There is a new account {FIRST_NAME!r}. Start with --link {FIRST_NAME} to get a link to sign in.")
-    elif link_for is not None or first:
-        name = link_for or FIRST_NAME
-        with stores.db.begin() as db:
-            token = accounts.make_link(db, name)
-        _say(f"Sign in as {name}, once, within {_MINUTES} minutes: {address}/enter/{token}")
+        return None
+    if link_for is None and not first:
+        return None
+    name = link_for or FIRST_NAME
+    with stores.db.begin() as db:
+        link = f"{address}/enter/{accounts.make_link(db, name)}"
+    _say(f"Sign in as {name}, once, within {_MINUTES} minutes: {link}")
+    return link
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -96,6 +108,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m review", description="Serve the review pages.")
     parser.add_argument("--port", type=int, help="instead of the one in the settings; 0: any free port")
     parser.add_argument("--link", metavar="USER", help="print a one-time link that signs this user in")
+    parser.add_argument("--open", action="store_true", help="open that link in a browser, where there is a display")
     return parser.parse_args(argv)
 
 
