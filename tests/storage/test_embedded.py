@@ -22,7 +22,7 @@ import pytest
 from lastseen.outcomes import ObjectToStore
 from storage import embedded
 from storage.embedded import EmbeddedError, Endpoints, Part, ServerStatus, running, status, stop
-from storage.objects import DERIVED, ObjectStore
+from storage.objects import DERIVED, ObjectStore, StoreRefuses
 
 ROOT = Path(__file__).parents[2]
 
