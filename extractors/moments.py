@@ -30,7 +30,7 @@ STILL_SIDE: Final = 1280
 FASTEST_MS: Final = 30
 """between two pictures of a clip: 30 a second are enough for any eye"""
 LINGERS_MS: Final = 500
-"""how long a face is hidden before and after it was seen: one step of sampling"""
+"""how long another face is hidden before and after it was seen: one step of sampling"""
 CLIP_CLOCK: Final = Fraction(1, 1000)
 CRF: Final = "23"
 """x264's constant quality: its own default"""
@@ -51,9 +51,9 @@ def cut_moment(path: Path, wanted: MomentWanted, limits: Limits, workspace: Path
         return Rejection(unfit.fault, unfit.why)
 
 
-def place_at(faces: Sequence[FaceSeen], at_ms: int) -> Box | None:
+def place_at(faces: Sequence[FaceSeen], at_ms: int, lingers_ms: int = LINGERS_MS) -> Box | None:
     """Where a tracked face is at a moment: between two sightings in proportion, a little beyond its first and last."""
-    if not faces or not faces[0].at_ms - LINGERS_MS <= at_ms <= faces[-1].at_ms + LINGERS_MS:
+    if not faces or not faces[0].at_ms - lingers_ms <= at_ms <= faces[-1].at_ms + lingers_ms:
         return None
     after = bisect_right([face.at_ms for face in faces], at_ms)
     if after == 0 or after == len(faces):
@@ -69,9 +69,12 @@ def place_at(faces: Sequence[FaceSeen], at_ms: int) -> Box | None:
 
 
 def hidden_at(wanted: MomentWanted, at_ms: int, pixels: Pixels, scale: float = 1.0) -> Pixels:
-    """The picture with the other faces hidden; boxes are multiplied by `scale` first."""
+    """The picture with the other faces hidden; boxes are multiplied by `scale` first.
+
+    Hidden faces linger, the wanted one does not: after a cut somebody else may be where it was.
+    """
     places = [place_at(faces, at_ms) for faces in wanted.others]
-    keep = place_at(wanted.faces, at_ms)
+    keep = place_at(wanted.faces, at_ms, lingers_ms=0)
     return hide(
         pixels,
         [_times(place, scale) for place in places if place is not None],

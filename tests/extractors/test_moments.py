@@ -12,7 +12,7 @@ from extractors.crops import face_crop, hide
 from extractors.faces import Engine
 from extractors.frames import upright
 from extractors.limits import Limits
-from extractors.moments import cut_moment, place_at
+from extractors.moments import cut_moment, hidden_at, place_at
 from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels
 from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene
 
@@ -88,6 +88,18 @@ def test_a_tracked_face_between_its_sightings_and_a_little_beyond(at_ms: int, x:
     faces = faces_of((1000, Box(0, 0, 10, 10)), (1500, Box(100, 0, 10, 10)))
     place = place_at(faces, at_ms)
     assert (None if place is None else place.x) == x
+
+
+@pytest.mark.parametrize(("at_ms", "kept"), [(999, False), (1000, True), (1500, True), (1501, False)])
+def test_who_comes_to_where_the_wanted_face_was_is_hidden(at_ms: int, kept: bool) -> None:
+    """Anna is seen from 1000 to 1500 ms; before and after, by a cut, somebody else is in her place."""
+    wanted = MomentWanted(
+        1000,
+        faces_of((1000, ANNA_AT), (1500, ANNA_AT)),
+        (faces_of((500, ANNA_AT), (999, ANNA_AT)), faces_of((1501, ANNA_AT), (3000, ANNA_AT))),
+    )
+    shown = hidden_at(wanted, at_ms, both())[60:160, 60:160]
+    assert np.array_equal(shown, both()[60:160, 60:160]) is kept
 
 
 def test_a_clip_of_the_seconds_around(tmp_path: Path, limits: Limits) -> None:
