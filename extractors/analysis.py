@@ -110,9 +110,11 @@ class _Watch:
     """on the monotonic clock"""
     tracks: list[Track] = field(default_factory=list)
     starts: list[Fraction] = field(default_factory=list)
+    ends: list[Fraction] = field(default_factory=list)
+    """of all shots but the last"""
     sampled: int = 0
     crop_bytes: int = 0
-    losses: list[str] = field(default_factory=list)
+    losses: list[Lost] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     end: End | None = None
     last: Fraction = Fraction(0)
@@ -125,10 +127,12 @@ class _Watch:
                 case Picture():
                     self._picture(tracker, event)
                 case Cut(at):
+                    if self.starts:
+                        self.ends.append(max(at, self.last))
                     self.starts.append(at)
                     self._keep(tracker.cut())
-                case Lost(why):
-                    self.losses.append(why)
+                case Lost():
+                    self.losses.append(event)
                 case End():
                     self.end = event
             if time.monotonic() > self.stop:
@@ -151,7 +155,7 @@ class _Watch:
 
     def _verdict(self) -> Analysis:
         if not self.starts:
-            why = f": {self.losses[0]}" if self.losses else ""
+            why = f": {self.losses[0].why}" if self.losses else ""
             raise Unfit(Fault.DEFECT, f"no picture of this video could be decoded{why}")
         first = self.starts[0]
         last = self.end.until if self.end else self.last
@@ -172,8 +176,10 @@ class _Watch:
 
     def _complete(self, seen: Fraction) -> bool:
         stated = self.video.stated
-        if self.losses:
-            self.notes.append(f"{len(self.losses)} stretches would not decode")
+        clock = list(dict.fromkeys(lost.why for lost in self.losses if lost.clock))
+        self.notes += [f"{why}: times of what follows are those of its new count" for why in clock]
+        if undecoded := sum(not lost.clock for lost in self.losses):
+            self.notes.append(f"{undecoded} stretches would not decode")
         if stated is None:
             self.notes.append("the file does not state how long it lasts")
         short = stated is not None and stated - seen > COMPLETE_WITHIN
@@ -183,10 +189,11 @@ class _Watch:
             self.notes.append(f"ends at {float(seen):.1f} s of {float(stated):.1f} s stated")
         if self.crop_bytes >= CROP_BYTES:
             self.notes.append("very many faces: later ones keep one picture each")
-        return self.end is not None and not short
+        return self.end is not None and not short and not clock
 
     def _shots(self, last: Fraction) -> tuple[Shot, ...]:
-        ends = [*self.starts[1:], last]
+        jumped = any(lost.clock for lost in self.losses)
+        ends = [*self.ends, self.last if jumped else last]
         return tuple(
             Shot(number, milliseconds(start), milliseconds(end))
             for number, (start, end) in enumerate(zip(self.starts, ends, strict=True))

@@ -32,6 +32,11 @@ CUT_LOOKS_BACK: Final = 5
 SHORTEST_SHOT: Final = Fraction(1, 5)
 """seconds: flashes are no cuts, and a film of nothing but cuts costs no more than five pictures a second"""
 
+JITTER: Final = Fraction(1, 5)
+"""seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it"""
+STANDS_STILL: Final = 25
+"""pictures in a row that bring the clock no further"""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Picture:
@@ -50,9 +55,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A stretch that would not decode."""
+    """A stretch that would not decode, or after which the times mean something else (`clock`)."""
 
     why: str
+    clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +94,52 @@ class CutFinder:
         self.jumps.append(jump)
         cut = first or (jump >= CUT_LEVELS and jump >= CUT_TIMES_BEFORE * usual and self._rested(at))
         if cut:
-            self.last_cut = at
-            self.jumps.clear()
+            self.force(at)
         return cut
+
+    def force(self, at: Fraction) -> None:
+        """A new shot begins with the picture just compared, whatever it looks like."""
+        self.last_cut = at
+        self.jumps.clear()
 
     def _rested(self, at: Fraction) -> bool:
         return self.last_cut is None or at - self.last_cut >= SHORTEST_SHOT
 
 
+@dataclass(slots=True)
+class Clock:
+    """Watches that time goes on: joined recordings begin anew, and some writers give every picture one time."""
+
+    furthest: Fraction | None = None
+    """since the last jump"""
+    passed: Fraction = Fraction(0)
+    """seconds, from all stretches before it"""
+    began: Fraction = Fraction(0)
+    still: int = 0
+
+    def fault(self, at: Fraction) -> str:
+        """What is wrong with the time of this picture, or nothing."""
+        if self.furthest is None or at < self.furthest - JITTER:
+            back = self.furthest is not None
+            self.passed += (self.furthest or self.began) - self.began if back else 0
+            self.furthest, self.began, self.still = at, at, 0
+            return "its clock runs backwards" if back else ""
+        self.still = self.still + 1 if at <= self.furthest else 0
+        self.furthest = max(self.furthest, at)
+        return "its clock stands still" if self.still and self.still % STANDS_STILL == 0 else ""
+
+    def run(self, at: Fraction) -> Fraction:
+        """Seconds of pictures so far."""
+        return self.passed + at - self.began
+
+
 def sample(video: Video, limits: Limits, every: Fraction = EVERY) -> Iterator[Event]:
     """Yield each shot's first picture and then one each `every` seconds, each cut before its picture, each gap.
 
+    Where the clock jumps back a new shot begins; where it stands still, one begins every STANDS_STILL pictures.
     `End` comes last, if any picture was decoded.  Raises media.Unfit when a limit is passed on the way.
     """
-    finder = CutFinder()
+    finder, clock = CutFinder(), Clock()
     decoded, first, last, due, until = 0, None, Fraction(0), Fraction(0), Fraction(0)
     for frame in decode(video):
         if isinstance(frame, Lost):
@@ -110,9 +148,15 @@ def sample(video: Video, limits: Limits, every: Fraction = EVERY) -> Iterator[Ev
         at = _time(frame)
         limits.check_size(frame.width, frame.height)
         first = at if first is None else first
-        limits.check_duration(at - first)
+        fault, halted = clock.fault(at), clock.still > STANDS_STILL
+        limits.check_duration(clock.run(at))
         decoded, last, until = decoded + 1, max(last, at) if decoded else at, at + _shown(frame)
         cut = finder.is_cut(frame, at)
+        if fault:
+            cut = True
+            finder.force(at)
+            if not halted:
+                yield Lost(fault, clock=True)
         if cut:
             yield Cut(at)
         if cut or at >= due:

@@ -61,6 +61,19 @@ def plain_film(path: Path, seconds: float = 2.0, size: tuple[int, int] = (160, 9
     return film(path, (ground(shade, size) for shade in shades))
 
 
+def transport_stream(path: Path, pictures: int) -> Path:
+    """Pictures that all look alike."""
+    with av.open(str(path), "w", format="mpegts") as out:
+        stream = out.add_stream("mpeg1video", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 160, 90, "yuv420p"
+        for number in range(pictures):
+            frame = VideoFrame.from_ndarray(ground(60, (160, 90)), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
 def sound(path: Path) -> Path:
     """A tenth of a second of silence, as WAV."""
     with av.open(str(path), "w", format="wav") as out:

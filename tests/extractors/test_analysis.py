@@ -11,7 +11,7 @@ from extractors.faces import Engine
 from extractors.limits import Limits
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
-from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene
+from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene, transport_stream
 
 
 def analyzed(path: Path, engine: Engine, limits: Limits) -> Analysis:
@@ -180,3 +180,12 @@ def test_blurred_faces_of_the_split_screen_are_kept_and_not_searched(
     gated = [track for track in found.tracks if track.gate]
     assert [track.gate.split()[0] for track in gated] == ["sharpness"]
     assert all(track.best_shots and not track.templates for track in gated)
+
+
+def test_a_clock_that_jumps_back_leaves_an_analysis_incomplete(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+    one = transport_stream(tmp_path / "one.ts", 2 * FPS).read_bytes()
+    (tmp_path / "a.ts").write_bytes(one + one)
+    found = analyzed(tmp_path / "a.ts", hog, limits)
+    assert (found.complete, found.gaps, len(found.shots), found.pictures_sampled) == (False, 1, 2, 8)
+    assert "its clock runs backwards" in found.note
+    assert all(shot.start_ms <= shot.end_ms for shot in found.shots)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from extractors.frames import Cut, End, Event, Lost, Picture, sample
+from extractors.frames import STANDS_STILL, Clock, Cut, End, Event, Lost, Picture, sample
 from extractors.limits import Limits, Unfit
 from extractors.media import Video, open_media
-from tests.extractors.films import FPS, film, ground, plain_film
+from tests.extractors.films import FPS, film, ground, plain_film, transport_stream
 
 
 def events(path: Path, limits: Limits) -> list[Event]:
@@ -66,6 +66,35 @@ def test_damage_in_the_middle_is_a_gap_and_the_rest_is_seen(tmp_path: Path, limi
     assert any(isinstance(event, Lost) for event in seen)
     assert isinstance(seen[-1], End)
     assert seen[-1].last >= Fraction(7, 2)
+
+
+def test_a_clock_that_jumps_back_is_a_cut_and_is_said(tmp_path: Path, limits: Limits) -> None:
+    """Two recordings of two seconds in one file, the second with the times of the first."""
+    one = transport_stream(tmp_path / "one.ts", 2 * FPS).read_bytes()
+    (tmp_path / "a.ts").write_bytes(one + one)
+    seen = events(tmp_path / "a.ts", limits)
+    assert [event for event in seen if isinstance(event, Lost) and event.clock] == [
+        Lost("its clock runs backwards", clock=True)
+    ]
+    cuts = [event.at for event in seen if isinstance(event, Cut)]
+    pictures = [event.at for event in seen if isinstance(event, Picture)]
+    assert len(cuts) == 2
+    assert cuts[1] == cuts[0]
+    assert len(pictures) == 8
+    assert pictures[:4] == pictures[4:]
+
+
+def test_a_clock_that_stands_still_is_said_once_and_pictures_are_still_taken() -> None:
+    clock = Clock()
+    faults = [clock.fault(Fraction(1)) for _ in range(4 * STANDS_STILL)]
+    assert faults.count("its clock stands still") == 3
+    assert clock.fault(Fraction(2)) == ""
+
+
+def test_jitter_is_no_jump() -> None:
+    clock = Clock()
+    assert not any(clock.fault(Fraction(at, FPS)) for at in (0, 2, 1, 3, 4, 4, 6, 5, 7))
+    assert clock.run(Fraction(7, FPS)) == Fraction(7, FPS)
 
 
 def test_a_video_that_runs_longer_than_it_says(tmp_path: Path, limits: Limits) -> None:
