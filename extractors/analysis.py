@@ -189,7 +189,9 @@ class _Watch:
             self.notes.append(f"ends at {float(seen):.1f} s of {float(stated):.1f} s stated")
         if self.crop_bytes >= CROP_BYTES:
             self.notes.append("very many faces: later ones keep one picture each")
-        return self.end is not None and not short and not clock
+        if self.video.others:
+            self.notes.append(f"only its largest video stream was looked at, {self.video.others} more were not")
+        return self.end is not None and not short and not clock and not self.video.others
 
     def _shots(self, last: Fraction) -> tuple[Shot, ...]:
         jumped = any(lost.clock for lost in self.losses)

@@ -47,12 +47,14 @@ class Still:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Video:
-    """A video whose first stream of moving pictures may be decoded."""
+    """A video whose largest stream of moving pictures may be decoded."""
 
     container: InputContainer
     stream: VideoStream
     stated: Fraction | None
     """seconds that the file says it lasts"""
+    others: int = 0
+    """further streams of moving pictures, which nobody looks at"""
 
 
 @contextmanager
@@ -123,12 +125,21 @@ def _video(opened: IO[bytes], limits: Limits, stack: ExitStack) -> Video:
         if container.streams.audio:
             raise Unfit(Fault.SKIPPED, "it has sound only, no pictures")
         raise Unfit(Fault.DEFECT, "it has no video stream")
-    stream = streams[0]
+    stream = max(streams, key=lambda one: _worth(container, one))
     _check_stream(stream, limits)
     stated = _stated(container, stream)
     if stated is not None:
         limits.check_duration(stated)
-    return Video(container, stream, stated)
+    return Video(container, stream, stated, len(streams) - 1)
+
+
+def _worth(container: InputContainer, stream: VideoStream) -> tuple[bool, Fraction]:
+    """What can be decoded goes first, then what shows most: pixels times seconds."""
+    context = cast("VideoCodecContext | None", stream.codec_context)
+    if context is None:
+        return False, Fraction(0)
+    seconds = _stated(container, stream) or Fraction(1)
+    return context.codec.canonical_name in CODECS, context.width * context.height * seconds
 
 
 def _check_stream(stream: VideoStream, limits: Limits) -> None:

@@ -74,6 +74,23 @@ def transport_stream(path: Path, pictures: int) -> Path:
     return path
 
 
+def two_streams(path: Path, small: Iterable[Pixels], large: Iterable[Pixels]) -> Path:
+    """Two video streams in one MP4, the small one first."""
+    with av.open(str(path), "w", format="mp4") as out:
+        films = [list(small), list(large)]
+        streams = [out.add_stream("libx264", rate=FPS, options={"preset": "ultrafast"}) for _ in films]
+        for stream, pictures in zip(streams, films, strict=True):
+            stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], "yuv420p"
+            stream.codec_context.thread_count = 1
+        for stream, pictures in zip(streams, films, strict=True):
+            for number, picture in enumerate(pictures):
+                frame = VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, FPS)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return path
+
+
 def sound(path: Path) -> Path:
     """A tenth of a second of silence, as WAV."""
     with av.open(str(path), "w", format="wav") as out:

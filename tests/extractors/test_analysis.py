@@ -11,7 +11,18 @@ from extractors.faces import Engine
 from extractors.limits import Limits
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
-from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene, transport_stream
+from tests.extractors.films import (
+    ANNA,
+    BOHDAN,
+    FPS,
+    film,
+    ground,
+    plain_film,
+    png,
+    scene,
+    transport_stream,
+    two_streams,
+)
 
 
 def analyzed(path: Path, engine: Engine, limits: Limits) -> Analysis:
@@ -189,3 +200,13 @@ def test_a_clock_that_jumps_back_leaves_an_analysis_incomplete(tmp_path: Path, h
     assert (found.complete, found.gaps, len(found.shots), found.pictures_sampled) == (False, 1, 2, 8)
     assert "its clock runs backwards" in found.note
     assert all(shot.start_ms <= shot.end_ms for shot in found.shots)
+
+
+def test_the_largest_of_several_streams_is_looked_at_and_the_others_are_said(
+    tmp_path: Path, hog: Engine, limits: Limits
+) -> None:
+    """A preview stands before the film."""
+    small, large = [ground(60, (160, 90))] * FPS, [scene({ANNA: (60, 60, 120)})] * FPS
+    found = analyzed(two_streams(tmp_path / "a.mp4", small, large), hog, limits)
+    assert (found.width, found.height, len(found.tracks), found.complete) == (480, 270, 1, False)
+    assert found.note == "only its largest video stream was looked at, 1 more were not"
