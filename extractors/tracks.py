@@ -229,7 +229,7 @@ class Tracker:
             end_ms=track.faces[-1].at_ms,
             faces=tuple(track.faces),
             best_shots=tuple(
-                BestShot(number, milliseconds(shot.at), shot.face.box, shot.quality, shot.crop)
+                BestShot(number, milliseconds(shot.at), shot.face.box, shot.quality, shot.crop, _worth(shot))
                 for number, shot in enumerate(best)
             ),
             templates=templates(passed, self.engine),
@@ -293,6 +293,10 @@ def _refusal(track: OpenTrack) -> str:
     if track.best:
         return max(track.best, key=_rank).gate
     return f"face {track.last.quality.width:.0f} px wide, {MIN_KEPT_WIDTH} needed to keep a picture"
+
+
+def _worth(shot: Sighting) -> float:
+    return 0.0 if shot.gate else float(shot.weight)
 
 
 def _rank(shot: Sighting) -> tuple[bool, float]:

@@ -164,6 +164,8 @@ class BestShot:
     quality: Quality
     crop: bytes
     """JPEG of the face with some surroundings, other faces blurred"""
+    weight: float
+    """0 .. 1: how good it is to look at and to search with; 0 if it passed no gate"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,6 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database.with_driver(url, "postgresql+asyncpg"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         **LOG_LEVELS,
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "LASTSEEN_DATA_DIR": str(settings.data_dir.resolve()),
     }
     return {**os.environ, **own}

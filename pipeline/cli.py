@@ -19,13 +19,14 @@ from lastseen import __version__
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import Fault
 from lastseen.records import Platform
+from lastseen.roles import Role
 from lastseen.settings import Settings, settings
 from pipeline import console, doctor, jobs, register_import, servers
 from pipeline.app import App, open_app
 from pipeline.console import Voice, plain, say
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import candidates, refusals, sources, status, verification
+from storage import accounts, candidates, refusals, sources, status, verification
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -120,15 +121,25 @@ def register_import_(
 @user_app.command("add")
 def user_add(
     name: Annotated[str, typer.Argument(help="The account's name.")],
-    role: Annotated[list[str], typer.Option("--role", help="analyst, senior, auditor ...; may be given again.")],
+    role: Annotated[list[Role], typer.Option("--role", help="May be given again.")],
 ) -> None:
     """Make an account for the review pages; the password is asked for."""
-    from storage import accounts
-
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         accounts.add_user(db, name, password, role)
     say(f"account {plain(name)} made")
+
+
+@user_app.command("link")
+def user_link(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
+    """Print a link that signs an account in once, within 15 minutes, on the pages that are being served."""
+    current = settings()
+    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
+        try:
+            token = accounts.make_link(db, name)
+        except LookupError as fault:
+            raise WrongUse(str(fault)) from fault
+    console.out.print(f"http://{current.review_host}:{current.review_port}/enter/{token}")
 
 
 # --- the steps ---------------------------------------------------------------------------------------------

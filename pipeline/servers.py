@@ -50,15 +50,18 @@ class CannotServe(Failure):
     """A server that is needed did not start; the message names its log."""
 
 
-def serve_review(port: int | None = None, link_for: str | None = None, *, browser: bool = False) -> int:
+def serve_review(
+    port: int | None = None, link_for: str | None = None, *, browser: bool = False, folder: Path | None = None
+) -> int:
     """Serve the review pages until they end or we are told to, and print a one-time link for an account.
 
-    `browser` opens the link as well, where there is a display.
+    `browser` opens the link as well, where there is a display; `folder` is where they run: settings are read from the
+    `.env` that lies there.
 
     Returns their exit status; 0 if they ended because we were told.
     """
     with _until_told() as told, _ended_at_last() as running:
-        review = _start(running, [*_review(port, link_for), *(["--open"] if browser else [])])
+        review = _start(running, [*_review(port, link_for), *(["--open"] if browser else [])], folder=folder)
         while _runs(review) and not told.within(LOOK_EVERY):
             pass
     return 0 if told.heard else abs(review.returncode)
@@ -169,11 +172,17 @@ def _ended_at_last() -> Iterator[list[Process]]:
 
 
 def _start(
-    running: list[Process], command: Sequence[str], environ: Mapping[str, str] | None = None, log: Path | None = None
+    running: list[Process],
+    command: Sequence[str],
+    environ: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    folder: Path | None = None,
 ) -> Process:
     with ExitStack() as stack:
         output = stack.enter_context(log.open("ab")) if log else None
-        process = subprocess.Popen(command, env=environ, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=environ, stdout=output, stderr=output, cwd=folder, start_new_session=True
+        )
     running.append(process)
     return process
 

@@ -12,12 +12,18 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from lastseen.errors import Failure
 from lastseen.settings import Settings
 from lastseen.settings import settings as settings_of_process
 from review.app import create_app
 from review.roles import FIRST_ACCOUNT
 from storage import accounts
 from storage.stores import Stores, open_stores
+
+
+class PortTaken(Failure):
+    """Somebody else listens where the pages should."""
+
 
 FIRST_NAME = "admin"
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the settings, not bound here
@@ -36,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _serve(stores, settings, listener, given)
     except KeyboardInterrupt:
         return 0
+    except Failure as fault:
+        _say(f"lastseen review: {fault}")
+        return 1
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
@@ -73,7 +82,7 @@ def _invite(stores: Stores, address: str, link_for: str | None) -> str | None:
         if first:
             accounts.add_user(db, FIRST_NAME, None, FIRST_ACCOUNT)
     if link_for is None and first and not sys.stderr.isatty():
-        _say(f"There is a new account {FIRST_NAME!r}. Start with --link {FIRST_NAME} to get a link to sign in.")
+        _say(f"There is a new account {FIRST_NAME!r}. `lastseen user link {FIRST_NAME}` makes a link to sign in.")
         return None
     if link_for is None and not first:
         return None
@@ -85,8 +94,15 @@ def _invite(stores: Stores, address: str, link_for: str | None) -> str | None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    """Raises PortTaken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as fault:
+        raise PortTaken(
+            f"nothing can listen on {host}:{port} ({fault.strerror}): the pages may be served already"
+            " (`lastseen user link NAME` makes a link for them), or choose another --port"
+        ) from fault
 
 
 def _address(listener: socket.socket) -> str:

@@ -34,6 +34,7 @@ _PROBLEMS: Mapping[int, tuple[str, str]] = {
         "Something broke",
         "It is our mistake, not yours. Nothing was lost; please tell the administrator when it was.",
     ),
+    503: ("Not at this moment", "A server that holds the pictures does not answer. Nothing was lost; try again soon."),
 }
 
 
@@ -91,7 +92,7 @@ class Desk:
 
     def problem(self, request: Request, status: int, title: str = "", why: str = "") -> HTMLResponse:
         """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
-        usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[400])
+        usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[500])
         return self.draw(request, "problem.html", status, title=title or usual_title, why=why or usual_why)
 
     def _static_address(self, name: str) -> str:

@@ -1,24 +1,8 @@
-"""Who the users are."""
+"""Who may use what: sets of roles for the doors."""
 
-from enum import StrEnum
+from lastseen.roles import Role
 
-
-class Role(StrEnum):
-    """What an account may do; an account may have several."""
-
-    COLLECTOR = "collector"
-    """decides what is watched"""
-    ANALYST = "analyst"
-    """looks at candidates"""
-    SENIOR = "senior"
-    """looks at candidates, settles disagreements"""
-    REGISTER_KEEPER = "register_keeper"
-    """keeps the register of missing persons"""
-    AUDITOR = "auditor"
-    """reads the log, and nothing else"""
-    ADMINISTRATOR = "administrator"
-    """keeps accounts and the machine; sees no candidates by that alone"""
-
+__all__ = ["ANY_ROLE", "FIRST_ACCOUNT", "NOBODY", "REVIEWERS", "STAFF", "Role"]
 
 NOBODY: frozenset[Role] = frozenset()
 REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})

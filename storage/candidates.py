@@ -44,7 +44,7 @@ LISTED = text("""
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
       JOIN LATERAL (SELECT at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
-                     ORDER BY ordinal LIMIT 1) AS shot ON true
+                     ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
       JOIN LATERAL (SELECT posts.permalink, posts.published_at FROM media_items
                       JOIN posts ON posts.id = media_items.post_id
                      WHERE media_items.blob_id = blobs.id
@@ -142,7 +142,7 @@ def place(db: Connection, candidate: int) -> Place:
         .join(blobs, blobs.c.id == analyses.c.blob_id)
         .join(best_shots, best_shots.c.track_id == tracks.c.id)
         .where(candidates.c.id == candidate)
-        .order_by(best_shots.c.ordinal)
+        .order_by(best_shots.c.weight.desc(), best_shots.c.ordinal)
         .limit(1)
     )
     return Place(**db.execute(statement).mappings().one())

@@ -148,6 +148,7 @@ def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: 
             "at_ms": shot.at_ms,
             "box": asdict(shot.box),
             "quality": asdict(shot.quality),
+            "weight": shot.weight,
             "crop_key": key,
         }
         for shot, key in zip(track.best_shots, keys, strict=True)

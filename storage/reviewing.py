@@ -22,7 +22,7 @@ _ROW = """
       JOIN tracks ON tracks.id = candidates.track_id
       JOIN analyses ON analyses.id = tracks.analysis_id
       LEFT JOIN LATERAL (SELECT id, crop_key, at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
-                          ORDER BY ordinal LIMIT 1) AS shot ON true
+                          ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
       LEFT JOIN LATERAL (SELECT sources.address, posts.published_at, posts.first_seen_at,
                                 count(*) OVER () AS places
                            FROM media_items
@@ -62,7 +62,7 @@ CANDIDATE = text("""
 
 SHOTS = text("""
     SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
-      FROM best_shots WHERE track_id = :track ORDER BY ordinal""")
+      FROM best_shots WHERE track_id = :track ORDER BY weight DESC, ordinal""")
 
 # The words of a post are those of the newest observation that found it there: a missing page has none.
 PLACES = text("""

@@ -204,6 +204,7 @@ best_shots = Table(
     Column("at_ms", BigInteger, nullable=False),
     Column("box", JSONB, nullable=False),
     Column("quality", JSONB, nullable=False),
+    Column("weight", Double, nullable=False),
     _text("crop_key"),
     UniqueConstraint("track_id", "ordinal"),
     comment="the pictures of a track that are worth looking at; crops are in the derived bucket",

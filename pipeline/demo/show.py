@@ -113,7 +113,7 @@ def _serve(settings: Settings) -> None:
     with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
         accounts.add_user(db, ACCOUNT, None, ["analyst"])
     say("serving the review pages; the link below signs you in once, Ctrl-C ends it")
-    servers.serve_review(link_for=ACCOUNT, browser=True)
+    servers.serve_review(link_for=ACCOUNT, browser=True, folder=settings.data_dir)
 
 
 def _fresh(folder: Path) -> Path:

@@ -25,7 +25,7 @@ QUALITY = Quality(64.0, 1.1, 50.5, 0.25)
 TEMPLATE = Template("photo", (0.5, -0.25, 1e-7), 0.5)
 FACE = FaceSeen(40, Box(1.5, 2.0, 30.0, 31.0), 0.9)
 TRACK = Track(
-    0, 0, 40, 40, (FACE,), (BestShot(0, 40, FACE.box, QUALITY, b"\xff\xd8\x00"),), (TEMPLATE,), gate="blurred"
+    0, 0, 40, 40, (FACE,), (BestShot(0, 40, FACE.box, QUALITY, b"\xff\xd8\x00", 0.5),), (TEMPLATE,), gate="blurred"
 )
 ANALYSIS = Analysis("video", 640, 360, 9175, 275, 21, 2, False, (Shot(0, 0, 9175),), (TRACK,), "2 gaps")
 

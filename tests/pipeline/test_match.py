@@ -107,7 +107,7 @@ def point(place: float) -> tuple[float, ...]:
 
 
 def tracks(places: Sequence[float], gate: str) -> list[Track]:
-    shot = BestShot(0, 500, Box(0, 0, 80, 80), QUALITY, b"")
+    shot = BestShot(0, 500, Box(0, 0, 80, 80), QUALITY, b"", 1.0)
     return [
         Track(
             number, 0, int(place * 1000), 1000, (), (shot,),

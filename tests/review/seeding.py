@@ -201,6 +201,7 @@ def _shots(stores: Stores, db: Connection, track: int, story: Story) -> tuple[in
             ordinal=ordinal,
             at_ms=at_ms,
             box={"x": 10.0, "y": 10.0, "width": 64.0, "height": 64.0},
+            weight=1.0,
             quality={"width": 64.0, "score": 1.0, "sharpness": 100.0, "pose": 0.1},
             crop_key=_put(stores, f"crop/{track}-{ordinal}.jpg", crop),
         )

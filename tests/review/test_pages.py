@@ -158,10 +158,13 @@ def test_a_moment_that_is_not_cut_yet_and_one_of_a_still_image(site: Site, analy
 
 
 @pytest.mark.parametrize("state", ["displaced", "withdrawn"])
-def test_a_closed_candidate_shows_no_pictures(site: Site, analyst: Browser, state: str) -> None:
-    seeded = seed(site.stores, Story(state=state))
+def test_a_closed_candidate_tells_nothing_but_that_it_is_closed(site: Site, analyst: Browser, state: str) -> None:
+    story = Story(state=state)
+    seeded = seed(site.stores, story)
     page = analyst.get(f"/candidates/{seeded.candidate}").text
     assert "Not open for review" in page
+    assert story.permalink not in page
+    assert not any(name in page for name in story.names)
     assert picture_addresses(page) == []
 
 

@@ -92,7 +92,7 @@ def test_it_serves_lets_in_by_link_and_ends_with_a_signal(stores: Stores, settin
 def test_a_link_that_nobody_asked_for_goes_to_no_file(stores: Stores, settings: Settings, tmp_path: Path) -> None:
     with started(settings, tmp_path) as process:
         lines = told(process, 2)
-    assert "--link admin" in lines[1]
+    assert "lastseen user link admin" in lines[1]
     assert not LINK.search("\n".join(lines))
 
 

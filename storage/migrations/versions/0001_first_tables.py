@@ -300,6 +300,7 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("box", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("quality", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("crop_key", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["track_id"], ["tracks.id"], name=op.f("fk_best_shots_track_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_best_shots")),
