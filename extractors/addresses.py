@@ -29,6 +29,9 @@ SECRET_PARAMETER = re.compile(
     r"|hmac|hash|secure|session.*|sid|password|passwd|pwd|ip|expires?|x-amz-.*|x-goog-.*)$"
 )
 
+# The few of them that can be nothing but a signature.  `key`, `hash` or `sid` may be all that tells two pages apart.
+SIGNING_PARAMETER = re.compile(r"(?i)^(?:signature|expires|x-amz-.*|x-goog-.*)$")
+
 
 class NotAllowed(WrongUse, ValueError):
     """This address may not be visited; the message says why, and what to do."""
@@ -60,10 +63,13 @@ def host_of(address: str) -> str:
 
 
 def normal(address: str) -> str:
-    """One spelling of an address, for identity: no scheme, default port, user, fragment or secret parameters."""
+    """One spelling of an address, for identity: no scheme, default port, user, fragment or signature.
+
+    It may hold secrets: hash it, never show or keep it.
+    """
     parts = urlsplit(address)
     port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
-    query = urlencode([pair for pair in _pairs(parts.query) if not SECRET_PARAMETER.match(pair[0])])
+    query = urlencode([pair for pair in _pairs(parts.query) if not SIGNING_PARAMETER.match(pair[0])])
     return f"{host_of(address)}{port}{parts.path or '/'}{'?' + query if query else ''}"
 
 

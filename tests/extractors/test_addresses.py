@@ -71,13 +71,20 @@ def test_one_host_whatever_its_case_and_www() -> None:
 
 def test_identity_does_not_hang_on_what_changes_by_itself() -> None:
     same = {
-        normal("https://www.example.org:443/watch?v=1&token=abc#t=5"),
+        normal("https://www.example.org:443/watch?v=1&Signature=abc&X-Amz-Date=3#t=5"),
         normal("http://example.org/watch?v=1&expires=17"),
         normal("http://example.org:80/watch?v=1"),
     }
     assert same == {"example.org/watch?v=1"}
     assert normal("https://example.org/a/video.mp4") != normal("https://example.org/b/video.mp4")
     assert normal("https://example.org:8443/") != normal("https://example.org/")
+
+
+@pytest.mark.parametrize("name", ["key", "hash", "sid", "ip", "policy", "secure", "token", "session_id"])
+def test_pages_that_differ_by_a_parameter_are_different_pages(name: str) -> None:
+    one, other = (f"https://example.org/show?{name}={value}" for value in (1, 2))
+    assert normal(one) != normal(other)
+    assert without_secrets(one) == without_secrets(other) == "https://example.org/show"
 
 
 def test_secrets_are_taken_out_of_addresses() -> None:

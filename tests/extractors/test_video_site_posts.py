@@ -69,6 +69,11 @@ def test_the_hash_is_frozen() -> None:
     assert seen().content_hash == "3fb6bc5e24774df0ba1e2967ac56c913d2efe35ddd4b3d690051fbf0edfd0daf"
 
 
+def test_generic_pages_that_differ_by_a_parameter_are_different_posts() -> None:
+    one, other = (seen(Page(f"https://example.org/show?key={key}", "Generic", "show")) for key in (1, 2))
+    assert one.platform_post_id != other.platform_post_id
+
+
 @pytest.mark.parametrize("own", ["../../etc", "a/b", "їжак", "x" * 65, "", "name with spaces"])
 def test_a_key_holds_no_id_that_is_not_plain(own: str) -> None:
     assert video_site_posts.KEY_SAFE.fullmatch(video_site_posts.key_safe(own))
