@@ -2,8 +2,8 @@
 
 What this proves: these weights, read and run by this machine's libraries, give the numbers that were measured
 when the engine was released, so vectors made here may be compared with vectors made elsewhere.  A likeness of a
-drawn head falls on the near side of a line and another head on the far side.  What it does not prove: that
-people are told apart.  No faces are shipped with the program; that is measured by `lastseen bench faces`.
+drawn head falls on the near side of a line and another head on the far side.  What it does not prove is that
+people are told apart: no faces are shipped with the program, so that has to be measured elsewhere.
 """
 
 import tomllib
