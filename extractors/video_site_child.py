@@ -15,7 +15,7 @@ from typing import Any, Never
 from extractors import network_guard, processes, video_site_posts, yt_dlp_faults, yt_dlp_reader
 from extractors.addresses import NotAllowed
 from extractors.video_site_messages import ANSWERS, REQUESTS, Answer, Refused, Request, Task
-from extractors.video_site_posts import LISTING, PAGE, Page
+from extractors.video_site_posts import LISTING, PAGE, PART, Page
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone
 from lastseen.records import Fetched, FetchedFile, Listing, PostSeen
@@ -128,7 +128,12 @@ def _is_video(entry: Mapping[str, Any]) -> bool:
 
 
 def _page_post(
-    reader: yt_dlp_reader.Reader, info: Mapping[str, Any], address: str, videos: int, now: datetime
+    reader: yt_dlp_reader.Reader,
+    info: Mapping[str, Any],
+    address: str,
+    videos: int,
+    now: datetime,
+    method: str = PAGE,
 ) -> PostSeen:
     key = reader.extractor_key(address)
     site_id = reader.temporary_id(address, key) or str(info.get("id") or "")
@@ -137,7 +142,7 @@ def _page_post(
     raw["_last_modified"] = reader.last_modified
     if videos > 1:
         raw["entries"] = [yt_dlp_reader.sanitize(dict(each), remove_private_keys=True) for each in info["entries"]]
-    return video_site_posts.post(raw, page, PAGE, now)
+    return video_site_posts.post(raw, page, method, now)
 
 
 def _entry_post(reader: yt_dlp_reader.Reader, entry: Mapping[str, Any], now: datetime) -> PostSeen | None:
@@ -189,7 +194,7 @@ def _fetch(reader: yt_dlp_reader.Reader, address: str, number: int, scratch: Pat
         raise Failed(NotDone(Fault.SKIPPED, "a list, not a video: add it as a source of its own"))
     file = _measured(scratch / yt_dlp_reader.FILE_NAME)
     reader.forget_validator()
-    seen = _page_post(reader, info, address, number, now)
+    seen = _page_post(reader, info or {}, address, number, now, PART if "entries" in (info or {}) else PAGE)
     return Fetched(seen, file)
 
 

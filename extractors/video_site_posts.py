@@ -22,10 +22,12 @@ LISTING = "video_site.listing"
 """method of a post that was read from a list, with what the list says of it"""
 PAGE = "video_site.page"
 """method of a post whose own page was read"""
+PART = "video_site.part"
+"""method of a post whose page was read for one of its videos: of the others nothing is known"""
 
 HASHED_FIELDS = ("id", "title", "description", "uploader", "timestamp", "upload_date", "duration", "webpage_url")
 """what an investigator cares about, frozen: another list is another HASH_VERSION"""
-HASH_VERSION = "video_site.1"
+HASH_VERSION = "video_site.2"
 
 SECRET_KEYS = frozenset({"http_headers", "cookies", "request_data", "downloader_options", "hls_aes", "_has_drm"})
 FLEETING_KEYS = frozenset({"fragments", "fragment_base_url", "manifest_url", "manifest_stream_number"})
@@ -63,7 +65,7 @@ def post(info: Info, page: Page, method: str, observed_at: datetime) -> PostSeen
         seen=Seen.PRESENT,
         raw=json.dumps(cleaned(info), ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
         raw_key=f"raw/video_site/{extractor}/{key_safe(own)}/{ULID()}.json",
-        content_hash=content_hash(info, page),
+        content_hash=content_hash(info, page, method),
         title=_text(info.get("title")),
         text=_text(info.get("description")),
         published_at=published(info),
@@ -84,10 +86,15 @@ def key_safe(own: str) -> str:
     return own if KEY_SAFE.fullmatch(own) else hashlib.sha256(own.encode(errors="replace")).hexdigest()[:32]
 
 
-def content_hash(info: Info, page: Page) -> str:
-    """sha256 over HASHED_FIELDS: not over views, formats and signed addresses."""
+def content_hash(info: Info, page: Page, method: str) -> str:
+    """sha256 over HASHED_FIELDS and, of a page with several videos, their ids and durations.
+
+    Not over views, formats and signed addresses.
+    """
     values = {name: info.get(name) for name in HASHED_FIELDS}
     values["webpage_url"] = normal(page.address)
+    if method == PAGE and page.videos > 1:
+        values["entries"] = [[each.get("id"), each.get("duration")] for each in info.get("entries") or () if each]
     spelled = json.dumps([HASH_VERSION, values], sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(spelled.encode()).hexdigest()
 

@@ -7,7 +7,7 @@ import pytest
 
 from extractors import video_site_posts
 from extractors.video_site_child import Failed, _refuse_live, media_type
-from extractors.video_site_posts import LISTING, Page
+from extractors.video_site_posts import LISTING, PAGE, PART, Page
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault
 from lastseen.records import PostSeen
@@ -65,8 +65,21 @@ def test_the_hash_is_over_what_an_investigator_cares_about() -> None:
     assert len({post.content_hash for post in same + other}) == 6
 
 
+def test_of_a_page_with_several_videos_each_is_in_the_hash() -> None:
+    page = Page("https://example.org/a", "Generic", "a", 2)
+
+    def hashed(*entries: dict[str, object], method: str = PAGE) -> str:
+        return video_site_posts.post({**INFO, "entries": list(entries)}, page, method, NOW).content_hash
+
+    one, two = {"id": "a-1", "duration": 3}, {"id": "a-2", "duration": 4}
+    different = {hashed(one, two), hashed(one, {**two, "id": "b"}), hashed(one, {**two, "duration": 9})}
+    assert len(different) == 3
+    assert hashed(one, {**two, "view_count": 7}) == hashed(one, two)
+    assert hashed(one, method=PART) == hashed(two, method=PART), "a fetch of one knows nothing of the others"
+
+
 def test_the_hash_is_frozen() -> None:
-    assert seen().content_hash == "3fb6bc5e24774df0ba1e2967ac56c913d2efe35ddd4b3d690051fbf0edfd0daf"
+    assert seen().content_hash == "abdde33cdbe96c31fbb0094c9a9af53a87c5f5c857a0d9e30608d92aec5ffa95"
 
 
 def test_generic_pages_that_differ_by_a_parameter_are_different_posts() -> None:
