@@ -24,6 +24,9 @@ CPU_OF_DEADLINE: Final = 2
 """cores times seconds: a child that spins on two cores for its whole deadline is at its end anyway"""
 
 PR_SET_NO_NEW_PRIVS: Final = 38
+CAPABILITY_VERSION_3: Final = 0x20080522
+NO_CAPABILITIES: Final = bytes(2 * 3 * 4)
+"""effective, permitted and inheritable, in two halves of 32 bits"""
 
 # Namespaces: clone flags of linux/sched.h.
 NEW_USER: Final = 0x10000000
@@ -94,10 +97,13 @@ def hold_self(file: Path | None, workspace: Path) -> tuple[str, ...]:
     The process must still have one thread only.
     """
     measures = []
-    if _libc().unshare(NEW_USER | NEW_NETWORK | NEW_IPC) == 0:
+    own = _libc().unshare(NEW_USER | NEW_NETWORK | NEW_IPC) == 0
+    if own:
         measures.append("namespaces of its own")
     if abi := _landlock(file, workspace):
         measures.append(f"Landlock {abi} (no files but the one)")
+    if own and _libc().capset(struct.pack("=Ii", CAPABILITY_VERSION_3, 0), NO_CAPABILITIES) == 0:
+        measures.append("no capabilities")  # a new user namespace had brought all of them
     return tuple(measures)
 
 

@@ -90,6 +90,26 @@ def test_it_has_no_network(held: str, opening: Settings) -> None:
     assert not probe.outward
 
 
+HELD_CAPABILITIES = """
+import ctypes, struct, sys
+from pathlib import Path
+from extractors import isolation
+isolation.limit(4096, 20)
+isolation.hold_self(None, Path(sys.argv[1]))
+held = ctypes.create_string_buffer(24)
+header = struct.pack("=Ii", isolation.CAPABILITY_VERSION_3, 0)
+print(isolation._libc().capget(header, held), held.raw.strip(bytes(1)).hex() or "none")
+"""
+
+
+def test_its_namespaces_leave_it_no_capabilities(tmp_path: Path) -> None:
+    if not _may_unshare():
+        pytest.skip("this kernel gives no namespaces to this user")
+    command = [sys.executable, "-c", HELD_CAPABILITIES, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0 none"
+
+
 def test_it_gets_none_of_our_environment(held: str, opening: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LASTSEEN_S3_SECRET_KEY", "secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
