@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from extractors.crops import hide, jpeg
-from extractors.frames import Lost, decode
+from extractors.frames import JITTER, Lost, decode
 from extractors.limits import Limits, Unfit
 from extractors.media import Still, Video, open_media
 from extractors.tracks import milliseconds
@@ -111,13 +111,15 @@ def _between(video: Video, start_ms: int, end_ms: int, limits: Limits) -> Iterat
     base = video.stream.time_base
     if base is not None and start_ms > 0:
         video.container.seek(int(Fraction(start_ms, 1000) / base), stream=video.stream, backward=True)
+    furthest = 0
     for frame in decode(video):
         if isinstance(frame, Lost):
             continue
         limits.check_size(frame.width, frame.height)
         at_ms = milliseconds(Fraction(frame.pts or 0) * Fraction(frame.time_base or 0))
-        if at_ms > end_ms:
-            return
+        if at_ms > end_ms or at_ms < furthest - milliseconds(JITTER):
+            return  # what follows a clock that runs backwards is another scene: the faces' places are not of there
+        furthest = max(furthest, at_ms)
         if at_ms >= start_ms:
             yield frame, at_ms
 

@@ -14,7 +14,7 @@ from extractors.frames import upright
 from extractors.limits import Limits
 from extractors.moments import cut_moment, hidden_at, place_at
 from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels
-from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene
+from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene, transport_stream
 
 ANNA_AT = Box(60, 60, 100, 100)
 BOHDAN_AT = Box(300, 60, 100, 100)
@@ -164,3 +164,15 @@ def test_a_crop_hides_a_neighbour_though_it_cuts_through_him() -> None:
     edge = Box(170, 60, 45, 100)
     assert steepest(crop, edge) < steepest(near, edge) / 3
     assert steepest(crop, edge) < steepest(whole, edge) * 1.5
+
+
+def test_a_clip_ends_where_the_clock_runs_backwards(tmp_path: Path, limits: Limits) -> None:
+    """Two recordings in one file: the second, with times that the first had, shows other people in these places."""
+    one, two = (transport_stream(tmp_path / f"{seconds}.ts", seconds * FPS) for seconds in (2, 4))
+    path = tmp_path / "a.ts"
+    path.write_bytes(one.read_bytes() + two.read_bytes())
+    with av.open(str(one), mode="r") as container:
+        times = [float(frame.time or 0) * 1000 for frame in container.decode(video=0)]
+    moment = cut_moment(path, MomentWanted(round(times[0]) + 1000, (), ()), limits, tmp_path)
+    assert isinstance(moment, Moment)
+    assert moment.end_ms <= round(times[-1])
