@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-UV := $(BIN)/uv
+UV := .venv/.uv/bin/uv
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes pyproject.toml
 
@@ -47,7 +47,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml $(UV)
 	$(UV) pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-# One version of uv, whatever the machine has; pip takes it from wherever pip is configured to look.
+# One version of uv, whatever the machine has, in a folder of its own: what is not locked is removed beside the rest.
 $(UV): Makefile
 	@set -e; \
 	python=; \
@@ -67,6 +67,6 @@ $(UV): Makefile
 	if [ -d .venv ] && ! $(BIN)/python -c '$(SUITABLE)' 2>/dev/null; then rm -rf .venv; fi; \
 	if [ ! -d .venv ]; then "$$python" -m venv .venv; fi; \
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .venv/.uv uv==$(UV_VERSION); \
 	$(UV) --version; \
 	touch $(UV)
