@@ -22,13 +22,7 @@ from dags import wiring
     catchup=False,
     max_active_runs=1,
     default_args=wiring.DEFAULTS,
-    params={
-        "source": wiring.SOURCE,
-        "since": wiring.SINCE,
-        "blob": wiring.BLOB,
-        "retry": wiring.RETRY,
-        "dry_run": wiring.DRY_RUN,
-    },
+    params=wiring.SCOPE,
     tags=["lastseen", "analyze"],
     doc_md=__doc__,
 )

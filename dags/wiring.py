@@ -40,6 +40,9 @@ RETRY = Param(
 )
 DRY_RUN = Param(False, type="boolean", title="Dry run", description_md="Log what would be done, and do nothing.")
 
+SCOPE = {"source": SOURCE, "since": SINCE, "blob": BLOB, "retry": RETRY, "dry_run": DRY_RUN}
+"""the parameters of a DAG that works on what posts carry"""
+
 
 def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
     """Plan and work off one step.  Returns both tasks, for `in_order`.
