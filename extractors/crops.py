@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from extractors.boxes import corners, moved, scaled
 from lastseen.records import Box, Pixels
 
 CROP_TIMES: Final = 2.2
@@ -22,9 +23,9 @@ HIDDEN_CELLS: Final = 6
 
 def face_crop(pixels: Pixels, box: Box, others: Iterable[Box] = ()) -> bytes:
     """JPEG of the face with its surroundings, the others hidden; at most 320 px a side."""
-    left, top, right, bottom = _within(scaled(box, CROP_TIMES), pixels)
+    left, top, right, bottom = corners(scaled(box, CROP_TIMES), pixels)
     around = pixels[top:bottom, left:right]
-    hidden = hide(around, [_moved(other, -left, -top) for other in others], keep=_moved(box, -left, -top))
+    hidden = hide(around, [moved(other, -left, -top) for other in others], keep=moved(box, -left, -top))
     return jpeg(hidden, CROP_SIDE)
 
 
@@ -32,11 +33,11 @@ def hide(pixels: Pixels, others: Iterable[Box], keep: Box | None = None) -> Pixe
     """A copy with the faces in `others` hidden; where a patch would cover `keep`, that face stays visible."""
     copy = pixels.copy()
     for box in others:
-        left, top, right, bottom = _within(scaled(box, HIDDEN_TIMES), pixels)
+        left, top, right, bottom = corners(scaled(box, HIDDEN_TIMES), pixels)
         if right > left and bottom > top:
             copy[top:bottom, left:right] = _averaged(copy[top:bottom, left:right], box)
     if keep is not None:
-        left, top, right, bottom = _within(keep, pixels)
+        left, top, right, bottom = corners(keep, pixels)
         copy[top:bottom, left:right] = pixels[top:bottom, left:right]
     return copy
 
@@ -48,23 +49,6 @@ def jpeg(pixels: Pixels, longest_side: int) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=JPEG_QUALITY)
     return out.getvalue()
-
-
-def scaled(box: Box, times: float) -> Box:
-    """The same middle, `times` as wide and high."""
-    width, height = box.width * times, box.height * times
-    return Box(box.x - (width - box.width) / 2, box.y - (height - box.height) / 2, width, height)
-
-
-def _moved(box: Box, right: float, down: float) -> Box:
-    return Box(box.x + right, box.y + down, box.width, box.height)
-
-
-def _within(box: Box, pixels: Pixels) -> tuple[int, int, int, int]:
-    height, width = pixels.shape[:2]
-    left, right = np.clip((round(box.x), round(box.x + box.width)), 0, width)
-    top, bottom = np.clip((round(box.y), round(box.y + box.height)), 0, height)
-    return int(left), int(top), int(right), int(bottom)
 
 
 def _averaged(patch: Pixels, box: Box) -> Pixels:

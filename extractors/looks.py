@@ -1,0 +1,112 @@
+"""How closely each picture is looked at: most pictures quickly, some thoroughly, and places where faces are again.
+
+A detector's time grows with the pixels that it is given, and what it finds with how large a face is in them.  So the
+pictures of a video are shrunk to `look_pixels`; the first of each shot and one every few seconds are looked at with
+up to `closer_pixels`, enough for small faces in wide shots; and where such a closer look met faces that a quick look
+must miss, the pictures after it are looked at closely there and only there.  A still picture gets one look, with up to
+`still_pixels`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+
+from extractors.boxes import corners, joined, moved, overlap, scaled
+from extractors.faces.protocol import Engine, Face
+from extractors.frames import Picture
+from lastseen.choices import Choices
+from lastseen.records import Box, Pixels
+
+WORTH_IT: Final = 1.2
+"""times the scale of a quick look: below it a closer look would show next to nothing more"""
+REGION_TIMES: Final = 3.0
+"""how much wider than the face the place around it is: nobody moves further between two pictures"""
+SAME_FACE: Final = 0.4
+"""overlap (intersection over union) of two detections on one picture that are one face"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Looked:
+    """What a look at one picture showed."""
+
+    faces: tuple[Face, ...]
+    everywhere: bool
+    """the whole picture was looked at; else only places where faces had been"""
+
+
+@dataclass(slots=True)
+class Looker:
+    """Looks at the pictures of one video, in their order."""
+
+    engine: Engine
+    choices: Choices
+    closer_at: Fraction | None = None
+    """when this shot was last looked at closely; None: not yet"""
+    places: tuple[Box, ...] = ()
+    """where faces were that a quick look misses"""
+
+    def cut(self) -> None:
+        """A new shot begins: what was known of places is of no use any more."""
+        self.closer_at, self.places = None, ()
+
+    def look(self, picture: Picture) -> Looked:
+        """The faces of one sampled picture."""
+        quick, closer = self._scales(picture.pixels)
+        if closer < quick * WORTH_IT:
+            return Looked(self._detect(picture.pixels, quick), everywhere=True)
+        if self._closer_is_due(picture.at):
+            self.closer_at = picture.at
+            faces = self._detect(picture.pixels, closer)
+        else:
+            faces = merged(self._detect(picture.pixels, quick), self.near(picture.pixels, self.places, closer))
+        self.places = tuple(face.box for face in faces if face.box.width * quick < self.engine.smallest)
+        return Looked(faces, everywhere=True)
+
+    def look_between(self, picture: Picture, places: Sequence[Box]) -> Looked:
+        """The faces of a picture between two sampled ones, only where a better shot is wanted."""
+        _, closer = self._scales(picture.pixels)
+        return Looked(self.near(picture.pixels, places, closer), everywhere=False)
+
+    def near(self, pixels: Pixels, places: Sequence[Box], scale: float) -> tuple[Face, ...]:
+        """The faces at and around some places, looked at with `scale`."""
+        regions = [corners(region, pixels) for region in joined(scaled(place, REGION_TIMES) for place in places)]
+        views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in regions]
+        found = self.engine.detect(views, scale) if views else []
+        return tuple(
+            _shifted(face, left, top) for (left, top, _, _), faces in zip(regions, found, strict=True) for face in faces
+        )
+
+    def _closer_is_due(self, at: Fraction) -> bool:
+        return self.closer_at is None or at - self.closer_at >= Fraction(self.choices.closer_look_every)
+
+    def _scales(self, pixels: Pixels) -> tuple[float, float]:
+        return (
+            scale_for(pixels, self.engine, self.choices.min_width, self.choices.look_pixels),
+            scale_for(pixels, self.engine, self.choices.min_width, self.choices.closer_pixels),
+        )
+
+    def _detect(self, pixels: Pixels, scale: float) -> tuple[Face, ...]:
+        return self.engine.detect([pixels], scale)[0]
+
+
+def scale_for(pixels: Pixels, engine: Engine, width: float, most: int) -> float:
+    """By how much to enlarge or shrink a picture to meet faces `width` px wide, with at most `most` pixels."""
+    height, wide = pixels.shape[:2]
+    return min(engine.smallest / width, (most / (height * wide)) ** 0.5)
+
+
+def merged(faces: Sequence[Face], more: Iterable[Face]) -> tuple[Face, ...]:
+    """All of `faces`, and of `more` those that are not there yet, the surer first."""
+    kept = list(faces)
+    for face in sorted(more, key=lambda one: -one.score):
+        if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
+            kept.append(face)
+    return tuple(kept)
+
+
+def _shifted(face: Face, right: int, down: int) -> Face:
+    landmarks = (face.landmarks + np.float32((right, down))).astype(np.float32)
+    return replace(face, box=moved(face.box, right, down), landmarks=landmarks)
