@@ -23,6 +23,11 @@ class Settings(BaseSettings):
         title="Data folder",
         description="Holds the embedded servers' data, keys, models and caches.",
     )
+    models_dir: Path = Field(
+        default_factory=lambda given: given["data_dir"] / "models",
+        title="Models folder",
+        description="Holds the engines' files and the packs of this office; unset: models/ of the data folder.",
+    )
     database_url: SecretStr | None = Field(
         None,
         title="PostgreSQL server",
@@ -91,6 +96,12 @@ class Settings(BaseSettings):
         "dlib-hog",
         title="Face engine",
         description="Detector, alignment, embedder: dlib-hog (fast), or dlib-cnn (finds more, about 40 times slower).",
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        title="Cores for one analysis",
+        description="How many threads an engine uses; 0: all cores that its process may use.",
     )
     sandbox: Literal["auto", "required"] = Field(
         "auto",
