@@ -28,7 +28,7 @@ class Choices(BaseModel):
         640 * 360,
         ge=64 * 64,
         title="Pixels of a look",
-        description="What a video's picture is shrunk to before faces are looked for: a detector's time grows with them.",
+        description="What a video's pictures are shrunk to first, since a detector's time grows with them.",
     )
     closer_pixels: int = Field(
         1280 * 720,

@@ -11,11 +11,15 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from lastseen.choices import Choices
+
 
 class Settings(BaseSettings):
     """The settings of one installation."""
 
-    model_config = SettingsConfigDict(env_prefix="LASTSEEN_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LASTSEEN_", env_file=".env", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
 
     # --- where things are ---------------------------------------------------------------------------------
     data_dir: Path = Field(
@@ -119,6 +123,12 @@ class Settings(BaseSettings):
     )
     max_duration_seconds: int = Field(
         4 * 3600, ge=1, title="Longest video", description="Seconds; a longer one is skipped."
+    )
+
+    analysis: Choices = Field(
+        Choices(),
+        title="Choices of the analysis",
+        description="Cadence, looks, gates and the rest, each a setting of its own: LASTSEEN_ANALYSIS__EVERY=0.25.",
     )
 
     # --- matching -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from extractors import sandbox, video_sites
 from lastseen import __version__
@@ -297,9 +297,16 @@ def doctor_(as_json: AsJson = False) -> None:
 @app.command("settings")
 def settings_() -> None:
     """Every setting with its meaning and its present value; secrets are not shown."""
-    current = settings()
-    for name, info in Settings.model_fields.items():
-        console.out.print(f"[bold]LASTSEEN_{name.upper()}[/] = {plain(str(getattr(current, name)))}")
+    _print_settings(settings(), "LASTSEEN")
+
+
+def _print_settings(holder: BaseModel, prefix: str, joint: str = "_") -> None:
+    for name, info in type(holder).model_fields.items():
+        value, full = getattr(holder, name), f"{prefix}{joint}{name.upper()}"
+        if isinstance(value, BaseModel):
+            _print_settings(value, full, joint="__")
+            continue
+        console.out.print(f"[bold]{full}[/] = {plain(str(value))}")
         console.out.print(f"    {plain(info.title or '')}. {plain(info.description or '')}")
 
 
@@ -355,7 +362,7 @@ def _run() -> int:
         app()
     except ValidationError as fault:
         for error in fault.errors(include_input=False):
-            name = "_".join(str(part) for part in error["loc"]).upper()
+            name = "__".join(part for part in error["loc"] if isinstance(part, str)).upper()
             say(f"[red]LASTSEEN_{name}:[/] {plain(error['msg'])}; `lastseen settings` describes it")
         return 2
     except WrongUse as fault:

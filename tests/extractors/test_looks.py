@@ -1,0 +1,92 @@
+"""How closely pictures are looked at, with an engine whose findings depend on the pixels that it is shown."""
+
+from fractions import Fraction
+
+import pytest
+
+from extractors.frames import Picture
+from extractors.looks import Looker, merged, scale_for
+from lastseen.choices import Choices
+from lastseen.records import Pixels
+from tests.extractors.squares import SMALLEST, engine, squares
+
+WIDE = (1280, 720)
+CHOICES = Choices(look_pixels=640 * 360, closer_pixels=1280 * 720, closer_look_every=3)
+QUICK_MISSES = 60
+"""px: half as wide in a quick look at WIDE, which is under SMALLEST"""
+
+
+def at(seconds: float, pixels: Pixels) -> Picture:
+    return Picture(Fraction(seconds), pixels, between=False)
+
+
+def test_a_large_face_is_met_by_quick_looks_that_see_few_pixels() -> None:
+    joined, detector = engine()
+    looker = Looker(joined, CHOICES)
+    scene = squares(WIDE, (100, 100, 200))
+    for second in (0.0, 0.5, 1.0):
+        (face,) = looker.look(at(second, scene)).faces
+        assert face.box.width == pytest.approx(200, abs=3)
+        assert face.box.x == pytest.approx(100, abs=3)
+    assert detector.shown == [1280 * 720, 640 * 360, 640 * 360], "the first picture of a shot is looked at closely"
+
+
+def test_a_small_face_is_met_by_a_closer_look_and_then_followed_where_it_is() -> None:
+    joined, detector = engine()
+    looker = Looker(joined, CHOICES)
+    for step in range(6):
+        left = 600 + 20 * step
+        (face,) = looker.look(at(step / 2, squares(WIDE, (left, 300, QUICK_MISSES)))).faces
+        assert face.box.x == pytest.approx(left, abs=2)
+        assert face.landmarks[0][0] == pytest.approx(left + 0.3 * QUICK_MISSES, abs=2)
+    assert max(detector.shown[2::2]) <= (3 * QUICK_MISSES + 1) ** 2, "and nowhere else"
+
+
+def test_a_small_face_that_comes_later_waits_for_the_next_closer_look() -> None:
+    looker = Looker(engine()[0], CHOICES)
+    looker.look(at(0, squares(WIDE)))
+    small = squares(WIDE, (600, 300, QUICK_MISSES))
+    assert looker.look(at(0.5, small)).faces == ()
+    assert len(looker.look(at(3, small)).faces) == 1
+
+
+def test_a_cut_forgets_places_and_is_followed_by_a_closer_look() -> None:
+    looker = Looker(engine()[0], CHOICES)
+    looker.look(at(0, squares(WIDE, (600, 300, QUICK_MISSES))))
+    assert looker.places
+    looker.cut()
+    assert not looker.places
+    assert len(looker.look(at(0.5, squares(WIDE, (20, 30, QUICK_MISSES)))).faces) == 1
+
+
+def test_a_face_seen_by_both_looks_counts_once() -> None:
+    looker = Looker(engine()[0], CHOICES)
+    scene = squares(WIDE, (600, 300, QUICK_MISSES), (700, 300, 100))
+    for second in (0.0, 0.5):
+        assert len(looker.look(at(second, scene)).faces) == 2
+
+
+def test_a_picture_between_is_looked_at_only_where_it_is_asked() -> None:
+    joined, detector = engine()
+    looker = Looker(joined, CHOICES)
+    scene = squares(WIDE, (600, 300, 100), (50, 50, 100))
+    places = [face.box for face in looker.look(at(0, scene)).faces if face.box.x > 500]
+    seen = looker.look_between(Picture(Fraction(1, 6), scene, between=True), places)
+    assert not seen.everywhere
+    assert [round(face.box.x) for face in seen.faces] == [600]
+    assert detector.shown[-1] < 100_000
+
+
+def test_a_small_picture_is_enlarged_until_the_least_face_can_be_found() -> None:
+    joined, _ = engine()
+    scene = squares((320, 180), (40, 40, 33))
+    assert scale_for(scene, joined, 32, CHOICES.look_pixels) == pytest.approx(SMALLEST / 32)
+    (face,) = Looker(joined, CHOICES).look(at(0, scene)).faces
+    assert face.box.width == pytest.approx(33, abs=2)
+
+
+def test_of_two_detections_of_one_face_the_first_stays() -> None:
+    joined, _ = engine()
+    (face,) = joined.detect([squares((200, 200), (50, 50, 80))])[0]
+    assert merged([face], [face]) == (face,)
+    assert merged((), [face, face]) == (face,)
