@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -362,7 +363,7 @@ def _run() -> int:
         app()
     except ValidationError as fault:
         for error in fault.errors(include_input=False):
-            name = "__".join(part for part in error["loc"] if isinstance(part, str)).upper()
+            name = "__".join(takewhile(str.isidentifier, map(str, error["loc"]))).upper()
             say(f"[red]LASTSEEN_{name}:[/] {plain(error['msg'])}; `lastseen settings` describes it")
         return 2
     except WrongUse as fault:
