@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 from extractors import faces
@@ -12,7 +11,7 @@ from extractors.crops import face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Cut, End, Lost, Picture, sample
 from extractors.limits import Limits, Unfit
-from extractors.media import Still, Video, open_media, open_still
+from extractors.media import File, Still, Video, open_media, open_still
 from extractors.tracks import (
     Gates,
     Sighting,
@@ -47,11 +46,11 @@ def recipe(engine_name: str) -> str:
     return f"{faces.engine_id(engine_name)}+analysis/{ANALYSIS_VERSION}"
 
 
-def analyze_file(path: Path, engine: Engine, limits: Limits) -> Analysis | Rejection:
+def analyze_file(file: File, engine: Engine, limits: Limits) -> Analysis | Rejection:
     """Find, follow and embed the faces of a video or still picture.  Raises OSError if it cannot be read at all."""
     stop = time.monotonic() + limits.deadline_seconds * ENOUGH_TIME
     try:
-        with open_media(path, limits) as media:
+        with open_media(file, limits) as media:
             if isinstance(media, Still):
                 return _analyze_still(media, engine)
             return _Watch(media, engine, limits, stop).run()
@@ -59,10 +58,10 @@ def analyze_file(path: Path, engine: Engine, limits: Limits) -> Analysis | Rejec
         return Rejection(unfit.fault, unfit.why)
 
 
-def enroll_file(path: Path, engine: Engine, limits: Limits) -> Enrolment | Rejection:
+def enroll_file(file: File, engine: Engine, limits: Limits) -> Enrolment | Rejection:
     """Take the one face of a reference photo.  Raises OSError if the file cannot be read at all."""
     try:
-        pixels = open_still(path, limits).pixels
+        pixels = open_still(file, limits).pixels
     except Unfit as unfit:
         return Rejection(unfit.fault, unfit.why)
     found = [face for face in engine.detect([pixels])[0] if face.score >= REFERENCE.least_score(engine)]

@@ -5,8 +5,9 @@ at all, so nothing that the file names can be opened (an `ffconcat` text saved a
 What is known from the header is held against the limits before anything is decoded.
 """
 
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +38,10 @@ MAX_STREAMS: Final = 32
 NO_PROTOCOL: Final = "none"
 
 
+File = Path | IO[bytes]
+"""a file to open, or one that is open already (the sandboxed child is handed those) and can be sought in"""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Still:
     """A still picture, decoded and turned upright."""
@@ -58,24 +63,29 @@ class Video:
 
 
 @contextmanager
-def open_media(path: Path, limits: Limits) -> Iterator[Still | Video]:
+def open_media(file: File, limits: Limits) -> Iterator[Still | Video]:
     """Open a picture or a video within the limits.  Raises Unfit; OSError if the file itself cannot be read."""
-    if path.stat().st_size == 0:
-        raise Unfit(Fault.DEFECT, "the file is empty (0 bytes)")
     with ExitStack() as stack:
-        opened = stack.enter_context(path.open("rb"))
+        opened = stack.enter_context(_opened(file))
         yield _still(opened, limits) or _video(opened, limits, stack)
 
 
-def open_still(path: Path, limits: Limits) -> Still:
+def open_still(file: File, limits: Limits) -> Still:
     """Open a still picture; the first picture of an animation.  Raises Unfit and OSError."""
-    if path.stat().st_size == 0:
-        raise Unfit(Fault.DEFECT, "the file is empty (0 bytes)")
-    with path.open("rb") as opened:
+    with _opened(file) as opened:
         still = _still(opened, limits, animations=True)
     if still is None:
         raise Unfit(Fault.DEFECT, f"not a picture in a known format ({', '.join(PICTURE_FORMATS)})")
     return still
+
+
+@contextmanager
+def _opened(file: File) -> Iterator[IO[bytes]]:
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        if opened.seek(0, os.SEEK_END) == 0:
+            raise Unfit(Fault.DEFECT, "the file is empty (0 bytes)")
+        opened.seek(0)
+        yield opened
 
 
 def _still(opened: IO[bytes], limits: Limits, *, animations: bool = False) -> Still | None:

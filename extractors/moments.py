@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from extractors.crops import hide, jpeg
 from extractors.frames import JITTER, Lost, decode
 from extractors.limits import Limits, Unfit
-from extractors.media import Still, Video, open_media
+from extractors.media import File, Still, Video, open_media
 from extractors.tracks import milliseconds
 from lastseen.outcomes import Fault
 from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels, Rejection
@@ -36,14 +36,14 @@ CRF: Final = "23"
 """x264's constant quality: its own default"""
 
 
-def cut_moment(path: Path, wanted: MomentWanted, limits: Limits, workspace: Path) -> Moment | Rejection:
+def cut_moment(file: File, wanted: MomentWanted, limits: Limits, workspace: Path) -> Moment | Rejection:
     """A clip from two seconds before to two after, and a still.  A picture gives a still only.
 
     `workspace` is a private folder: the clip's index is moved to its front there.  Raises OSError if the file
     cannot be read.
     """
     try:
-        with open_media(path, limits) as media:
+        with open_media(file, limits) as media:
             if isinstance(media, Still):
                 return Moment(b"", _still(media.pixels, wanted), 0, 0)
             return _cut(media, wanted, limits, workspace / "moment.mp4")
