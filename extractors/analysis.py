@@ -6,32 +6,24 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from extractors import faces
+from extractors import cast, faces
 from extractors.crops import face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Cut, End, Lost, Picture, sample
 from extractors.limits import Limits, Unfit
 from extractors.media import File, Still, Video, open_media, open_still
-from extractors.tracks import (
-    Gates,
-    Sighting,
-    Tracker,
-    measured,
-    milliseconds,
-    sightings,
-    weight,
-    with_best_only,
-)
+from extractors.quality import least_score, measured, refusal, weight
+from extractors.sightings import Sighting, embedded, sightings
+from extractors.templates import plain
+from extractors.tracks import Tracker, milliseconds, with_best_only
+from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Shot, Template, Track
 
 ANALYSIS_VERSION: Final = 1
 """raised whenever the same file and engine would give other tracks, shots or templates"""
 
-# A bad reference photo matches everyone, so the register asks for more than a probe has: at 64 px the eyes are
-# some 25 px apart; portraits blurred to sharpness 12-26 still lie within 0.2 of themselves, at 4 only within 0.37.
-# HOG takes folds and leaves for faces at scores below 0.2; they must not make "two faces" of a good portrait.
-REFERENCE: Final = Gates(min_width=64, min_sharpness=8, max_pose=0.7, score_part=0.2)
+CHOICES: Final = Choices()
 
 ENOUGH_TIME: Final = 0.8
 """of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with nothing"""
@@ -64,19 +56,20 @@ def enroll_file(file: File, engine: Engine, limits: Limits) -> Enrolment | Rejec
         pixels = open_still(file, limits).pixels
     except Unfit as unfit:
         return Rejection(unfit.fault, unfit.why)
-    found = [face for face in engine.detect([pixels])[0] if face.score >= REFERENCE.least_score(engine)]
+    found = [face for face in engine.detect([pixels])[0] if face.score >= least_score(CHOICES.register_gates, engine)]
     if len(found) != 1:
         return Rejection(Fault.SKIPPED, f"{len(found)} faces, one needed" if found else "no face found")
     chips = engine.align(pixels, found)
-    quality = measured(found[0], chips[0])
-    if refusal := REFERENCE.refusal(quality, engine):
-        return Rejection(Fault.SKIPPED, f"too poor for the register: {refusal}")
-    vector = tuple(float(value) for value in engine.embed(chips)[0])
-    return Enrolment(Template("photo", vector, weight(quality, engine)), quality, face_crop(pixels, found[0].box))
+    vectors, norms = embedded(chips, engine)
+    quality = measured(found[0], chips[0], norms[0])
+    if why := refusal(CHOICES.register_gates, quality, engine):
+        return Rejection(Fault.SKIPPED, f"too poor for the register: {why}")
+    template = Template("photo", plain(vectors[0]), weight(quality, engine, CHOICES))
+    return Enrolment(template, quality, face_crop(pixels, found[0].box))
 
 
 def _analyze_still(still: Still, engine: Engine) -> Analysis:
-    tracker = Tracker(engine)
+    tracker = Tracker(engine, CHOICES)
     tracker.cut()
     _look(tracker, Picture(Fraction(0), still.pixels), engine)
     height, width = still.pixels.shape[:2]
@@ -86,7 +79,7 @@ def _analyze_still(still: Still, engine: Engine) -> Analysis:
 
 def _look(tracker: Tracker, picture: Picture, engine: Engine) -> list[Track]:
     found = engine.detect([picture.pixels])[0]
-    seen = sightings(picture.at, picture.pixels, found, engine)
+    seen = sightings(picture.at, picture.pixels, found, engine, CHOICES)
     return tracker.see(picture.at, seen, _cropper(picture, seen))
 
 
@@ -120,7 +113,7 @@ class _Watch:
     notes: list[str] = field(default_factory=list)
 
     def run(self) -> Analysis:
-        tracker = Tracker(self.engine)
+        tracker = Tracker(self.engine, CHOICES)
         for event in sample(self.video, self.limits):
             match event:
                 case Picture():
@@ -159,6 +152,7 @@ class _Watch:
         first = self.starts[0]
         last = self.end.until if self.end else self.last
         complete = self._complete(last - first)
+        tracks = tuple(sorted(self.tracks, key=lambda track: track.ordinal))
         return Analysis(
             kind="video",
             width=self.size[0],
@@ -169,8 +163,9 @@ class _Watch:
             gaps=len(self.losses),
             complete=complete,
             shots=self._shots(last),
-            tracks=tuple(sorted(self.tracks, key=lambda track: track.ordinal)),
+            tracks=tracks,
             note="; ".join(self.notes),
+            cast=cast.links(tracks, self.engine, CHOICES),
         )
 
     def _complete(self, seen: Fraction) -> bool:

@@ -84,8 +84,8 @@ class Looker:
 
     def _scales(self, pixels: Pixels) -> tuple[float, float]:
         return (
-            scale_for(pixels, self.engine, self.choices.min_width, self.choices.look_pixels),
-            scale_for(pixels, self.engine, self.choices.min_width, self.choices.closer_pixels),
+            scale_for(pixels, self.engine, self.choices.gates.min_width, self.choices.look_pixels),
+            scale_for(pixels, self.engine, self.choices.gates.min_width, self.choices.closer_pixels),
         )
 
     def _detect(self, pixels: Pixels, scale: float) -> tuple[Face, ...]:

@@ -1,88 +1,26 @@
 """Follow faces through a shot, keep the best pictures of each, and make its templates.
 
 Memory is bounded by the faces that are on the screen at once: a track keeps at most eight chips until its shot
-ends.  Only those are embedded, in one batch, since embedding is the dear part.
+ends.  Embedding is the dear part.  It is asked for the best shots of a finished track, in one batch, and before that
+only where place does not tell whose face it is.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Final
+from itertools import pairwise
 
-import numpy as np
+from extractors.boxes import overlap
+from extractors.faces.protocol import Engine
+from extractors.shots import admit, rank
+from extractors.sightings import Sighting, embed
+from extractors.templates import likeness, people, templates
+from lastseen.choices import Choices
+from lastseen.records import BestShot, FaceSeen, Track
 
-from extractors.faces.protocol import Engine, Face
-from lastseen.records import BestShot, Box, FaceSeen, Pixels, Quality, Template, Track, Vectors
-
-SAME_PLACE: Final = 0.2
-"""overlap (intersection over union) of one face on two pictures half a second apart"""
-CONTINUES: Final = 1.2
-"""times the engine's threshold: within a shot and a second, a likeness too weak for a search is enough"""
-LONGEST_GAP: Final = Fraction(1)
-"""seconds that a face may be unseen (turned away, behind a hand) and go on"""
-BEST_SHOTS: Final = 8
-APART: Final = Fraction(1, 2)
-"""seconds: neighbouring pictures show the same blur and the same look, and add nothing to a template"""
-
-MIN_KEPT_WIDTH: Final = 24
-"""pixels: below it a crop shows nothing that a person could compare; such a face is counted, no more"""
-
-# Where a term of the quality reaches its best.
-FULL_WIDTH: Final = 100.0
-"""pixels: the face's width in a 150 px chip"""
-HALF_SHARPNESS: Final = 40.0
-"""variance of the Laplacian at which a shot counts half"""
-POSE_COST: Final = 0.7
-"""what a profile loses"""
-
-
-@dataclass(frozen=True, slots=True)
-class Gates:
-    """What a picture of a face must have; each refusal names its value and the need."""
-
-    min_width: float
-    min_sharpness: float
-    max_pose: float
-    score_part: float = 0.0
-    """of the score at which the engine is sure; its own least score holds anyway"""
-
-    def least_score(self, engine: Engine) -> float:
-        """Below it a detection of this engine is not taken for a face worth having."""
-        return max(engine.min_score, engine.sure_score * self.score_part)
-
-    def refusal(self, quality: Quality, engine: Engine) -> str:
-        """Why this picture is not good enough, or nothing."""
-        least = self.least_score(engine)
-        if quality.width < self.min_width:
-            return f"face {quality.width:.0f} px wide, {self.min_width:.0f} needed"
-        if quality.score < least:
-            return f"detector score {quality.score:.2f}, {least:.2f} needed"
-        if quality.sharpness < self.min_sharpness:
-            return f"sharpness {quality.sharpness:.1f}, {self.min_sharpness:.1f} needed"
-        if quality.pose > self.max_pose:
-            return f"turned away {quality.pose:.2f}, at most {self.max_pose:.2f} allowed"
-        return ""
-
-
-# A poor probe against a good reference only misses, poor against poor matches falsely: so the gate for searching is
-# wide, and the one for the register (extractors.analysis) is narrow.  Sharpness: five portraits blurred step by step
-# lay 0.33-0.37 from themselves at 2.5-4.4, but 0.49-0.65 at 1.1-1.6, where blurred strangers fall below 0.5.
-SEARCHED: Final = Gates(min_width=32, min_sharpness=2.2, max_pose=0.95)
-
-
-@dataclass(eq=False, slots=True)
-class Sighting:
-    """One face on one sampled picture, with what is needed to embed it."""
-
-    at: Fraction
-    face: Face
-    chip: Pixels
-    quality: Quality
-    weight: float
-    """0 .. 1: what it counts for in a template"""
-    gate: str
-    crop: bytes = b""
-    vector: Vectors | None = None
+Crop = Callable[[Sighting], bytes]
+"""makes the picture of a face that people will see, while the whole picture is at hand"""
+Pair = tuple["OpenTrack", Sighting]
 
 
 @dataclass(eq=False, slots=True)
@@ -90,190 +28,209 @@ class OpenTrack:
     """A face that may still be on the screen."""
 
     ordinal: int
-    shot: int
     faces: list[FaceSeen]
     last: Sighting
+    seen_at: Fraction
+    """when it was last on the screen"""
+    checked_at: Fraction
+    """when a vector last said whose face it is, or it began"""
     best: list[Sighting] = field(default_factory=list)
+    """the best first"""
 
+    def searched(self) -> list[Sighting]:
+        """Its best shots that passed the gates, in order of time."""
+        return sorted((shot for shot in self.best if not shot.gate), key=lambda shot: shot.at)
 
-def sightings(at: Fraction, pixels: Pixels, faces: Sequence[Face], engine: Engine) -> list[Sighting]:
-    """The faces of one picture, aligned, measured and held against the gates."""
-    chips = engine.align(pixels, faces)
-    seen = []
-    for face, chip in zip(faces, chips, strict=True):
-        quality = measured(face, chip)
-        gate = SEARCHED.refusal(quality, engine)
-        seen.append(Sighting(at, face, chip, quality, weight(quality, engine), gate))
-    return seen
+    def reference(self) -> list[Sighting]:
+        """What another face is compared with: the shots that were embedded already, else the best one, if it passed."""
+        passed = self.searched()
+        return [shot for shot in passed if shot.vector is not None] or sorted(passed, key=rank)[-1:]
 
-
-def measured(face: Face, chip: Pixels) -> Quality:
-    """What the gates look at."""
-    return Quality(float(face.box.width), float(face.score), sharpness(chip), float(face.pose))
-
-
-def sharpness(chip: Pixels) -> float:
-    """Variance of the Laplacian of the grey chip (Pech-Pacheco et al. 2000), comparable since chips are of one size."""
-    grey = chip @ np.array([0.299, 0.587, 0.114])
-    middle = grey[1:-1, 1:-1]
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
-    return float(laplacian.var())
-
-
-def weight(quality: Quality, engine: Engine) -> float:
-    """One number of 0 .. 1 for choosing shots and weighing them."""
-    wide = min(1.0, quality.width / FULL_WIDTH)
-    sharp = quality.sharpness / (quality.sharpness + HALF_SHARPNESS)
-    sure = min(1.0, max(0.1, quality.score / engine.sure_score))
-    return wide * sharp * sure * (1 - POSE_COST * quality.pose)
+    def divided(self, change: Fraction, ordinal: int) -> "tuple[OpenTrack, OpenTrack]":
+        """What it was until another face took its place, and what it has been since, which is numbered anew."""
+        until = milliseconds(change)
+        before = replace(
+            self,
+            faces=[face for face in self.faces if face.at_ms <= until],
+            best=[shot for shot in self.best if shot.at <= change],
+        )
+        after = replace(
+            self,
+            ordinal=ordinal,
+            faces=[face for face in self.faces if face.at_ms > until],
+            best=[shot for shot in self.best if shot.at > change],
+        )
+        return before, after
 
 
 class Tracker:
-    """Sightings in, picture by picture; finished tracks out.
+    """Sightings in, picture by picture; finished tracks out, numbered in the order in which they began."""
 
-    `crop` is called for a sighting when it becomes a best shot, while its picture is still at hand.
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, choices: Choices) -> None:
+        self.engine, self.choices = engine, choices
         self.shot = -1
         self.started = 0
         self.open: list[OpenTrack] = []
+        self.looked_at: Fraction | None = None
+        """when the whole picture was last looked at"""
 
     def cut(self) -> list[Track]:
         """A new shot begins: everything on the screen ends.  Call it before the first picture, too."""
-        done = [self._finish(track) for track in self.open]
-        self.open = []
+        done = self._finish(self.open)
+        self.open, self.looked_at = [], None
         self.shot += 1
         return done
 
-    def see(self, at: Fraction, seen: Sequence[Sighting], crop: Callable[[Sighting], bytes]) -> list[Track]:
-        """Take one picture's faces in.  Returns the tracks that have ended."""
+    def see(self, at: Fraction, seen: Sequence[Sighting], crop: Crop, *, whole: bool = True) -> list[Track]:
+        """Take one picture's faces in.  Returns the tracks that have ended.
+
+        Pictures may be any time apart, none before the one before it.  `whole`: the whole picture was looked at, so
+        that a face which is not among these is missing; otherwise only some places were, and it may well be there.
+        `crop` is called for each sighting that becomes a best shot.
+        """
         done = self._expire(at)
-        left = self._by_place(seen, crop)
-        for sighting in self._by_likeness(left, crop):
-            track = OpenTrack(self.started, self.shot, [], sighting)
-            self.started += 1
-            self.open.append(track)
-            self._extend(track, sighting, crop)
+        left = [one for one in seen if not self._is_known(one)]
+        joins = self._by_place(at, left)
+        left = _without(left, joins)
+        missing = at if whole else self.looked_at
+        joins += self._by_likeness(self._unseen_since(missing, joins), left)
+        for track, one in joins:
+            done += self._extend(track, one, crop)
+        for one in _without(left, joins):
+            self._begin(one, crop)
+        self.looked_at = missing
         return done
 
+    def same(self, at: Fraction) -> list[Track]:
+        """The picture has not changed since the last one: whoever was on the screen still is, where they were."""
+        for track in self._on_screen():
+            track.faces.append(replace(track.faces[-1], at_ms=milliseconds(at)))
+            track.seen_at = at
+        self.looked_at = at
+        return self._expire(at)
+
+    def _on_screen(self) -> list[OpenTrack]:
+        return [track for track in self.open if self.looked_at is None or track.seen_at >= self.looked_at]
+
     def _expire(self, at: Fraction) -> list[Track]:
-        over = [track for track in self.open if at - track.last.at > LONGEST_GAP]
+        over = [track for track in self.open if at - track.seen_at > self.choices.longest_gap]
         self.open = [track for track in self.open if track not in over]
-        return [self._finish(track) for track in over]
+        return self._finish(over)
 
-    def _by_place(self, seen: Sequence[Sighting], crop: Callable[[Sighting], bytes]) -> list[Sighting]:
-        """Join each face to the track it overlaps most; returns the others."""
-        pairs = sorted(
-            ((overlap(track.last.face.box, one.face.box), track, one) for track in self.open for one in seen),
-            key=lambda pair: -pair[0],
+    def _is_known(self, one: Sighting) -> bool:
+        """Whether another look at the same picture has shown this face already."""
+        here = (track.last.face.box for track in self.open if track.last.at == one.at)
+        return any(overlap(box, one.face.box) >= self.choices.sure_place for box in here)
+
+    def _by_place(self, at: Fraction, seen: Sequence[Sighting]) -> list[Pair]:
+        """The faces that are where a track was; where that is doubtful, only those that are like it, too."""
+        waiting = [track for track in self.open if track.seen_at < at]
+        pairs = [(-overlap(track.last.face.box, one.face.box), (track, one)) for track in waiting for one in seen]
+        near = _greedily(pair for pair in pairs if -pair[0] >= self.choices.same_place)
+        strangers = self._strangers([pair for pair in near if self._is_doubtful(*pair)])
+        return [pair for pair in near if pair not in strangers]
+
+    def _is_doubtful(self, track: OpenTrack, one: Sighting) -> bool:
+        before, now = track.last.face.box, one.face.box
+        return (
+            overlap(before, now) < self.choices.sure_place
+            or one.at - track.seen_at > self.choices.sure_gap
+            or max(before.width, now.width) > self.choices.sure_growth * min(before.width, now.width)
         )
-        return self._join([pair for pair in pairs if pair[0] >= SAME_PLACE], seen, crop)
 
-    def _by_likeness(self, left: Sequence[Sighting], crop: Callable[[Sighting], bytes]) -> list[Sighting]:
-        """Where faces and tracks remain, the face moved far: compare their vectors; returns the others."""
+    def _strangers(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Those whose face is not the track's; where a vector would tell nothing, place is believed."""
+        asked = [(track, one) for track, one in pairs if not one.gate and track.reference()]
+        embed([shot for track, one in asked for shot in (*track.reference(), one)], self.engine, self.choices)
+        return [pair for pair in asked if not self._is_like(*pair)]
+
+    def _is_like(self, track: OpenTrack, one: Sighting) -> bool:
+        track.checked_at = one.at
+        return self._distances(track, [one])[0] <= self.engine.published_threshold * self.choices.continues
+
+    def _distances(self, track: OpenTrack, seen: Sequence[Sighting]) -> list[float]:
+        return [float(value) for value in likeness(track.reference(), seen, self.engine, self.choices)]
+
+    def _unseen_since(self, at: Fraction | None, joins: Sequence[Pair]) -> list[OpenTrack]:
+        joined = [track for track, _ in joins]
+        return [track for track in self.open if at is not None and track.seen_at < at and track not in joined]
+
+    def _by_likeness(self, waiting: Sequence[OpenTrack], left: Sequence[Sighting]) -> list[Pair]:
+        """Where faces and tracks remain, a face moved far: the pairs whose vectors are near, the nearest first."""
         searched = [one for one in left if not one.gate]
-        waiting = [track for track in self.open if not track.last.gate and track.last.at < left[0].at] if left else []
-        if not waiting or not searched:
-            return list(left)
-        self._embed([track.last for track in waiting] + searched)
-        distances = self.engine.distance(_vectors([track.last for track in waiting]), _vectors(searched))
-        pairs = sorted(
-            (
-                (float(distances[row, column]), track, one)
-                for row, track in enumerate(waiting)
-                for column, one in enumerate(searched)
-            ),
-            key=lambda pair: pair[0],
-        )
-        near = [pair for pair in pairs if pair[0] <= self.engine.published_threshold * CONTINUES]
-        return self._join(near, left, crop)
+        known = [track for track in waiting if track.reference()]
+        if not known or not searched:
+            return []
+        embed([shot for track in known for shot in track.reference()] + searched, self.engine, self.choices)
+        pairs = [
+            (distance, (track, one))
+            for track in known
+            for one, distance in zip(searched, self._distances(track, searched), strict=True)
+        ]
+        within = self.engine.published_threshold * self.choices.continues
+        return _greedily(pair for pair in pairs if pair[0] <= within)
 
-    def _join(
-        self,
-        pairs: Iterable[tuple[float, OpenTrack, Sighting]],
-        seen: Sequence[Sighting],
-        crop: Callable[[Sighting], bytes],
-    ) -> list[Sighting]:
-        taken: set[int] = set()
-        for _, track, one in pairs:
-            if id(one) not in taken and track.last.at < one.at:
-                self._extend(track, one, crop)
-                taken.add(id(one))
-        return [one for one in seen if id(one) not in taken]
+    def _begin(self, one: Sighting, crop: Crop) -> None:
+        track = OpenTrack(self._next(), [], one, one.at, one.at)
+        self.open.append(track)
+        self._extend(track, one, crop)
 
-    def _extend(self, track: OpenTrack, one: Sighting, crop: Callable[[Sighting], bytes]) -> None:
+    def _next(self) -> int:
+        self.started += 1
+        return self.started - 1
+
+    def _extend(self, track: OpenTrack, one: Sighting, crop: Crop) -> list[Track]:
+        """Returns what ended, if another face turns out to have taken the place of the track's."""
+        due = one.at - track.checked_at >= self.choices.check_every
+        stranger = due and bool(self._strangers([(track, one)]))
         track.faces.append(FaceSeen(milliseconds(one.at), one.face.box, float(one.face.score)))
-        track.last = one
-        if one.quality.width >= MIN_KEPT_WIDTH:
-            track.best = admit(track.best, one)
+        track.last, track.seen_at = one, one.at
+        if one.quality.width >= self.choices.kept_width:
+            track.best = admit(track.best, one, self.choices)
             if one in track.best:
                 one.crop = crop(one)
+        return self._divide(track) if stranger else []
 
-    def _embed(self, shots: Sequence[Sighting]) -> None:
-        """Give each of them its vector, in one batch, unless it has one."""
-        bare = [shot for shot in shots if shot.vector is None]
-        if bare:
-            for shot, vector in zip(bare, self.engine.embed(np.stack([one.chip for one in bare])), strict=True):
-                shot.vector = vector
+    def _divide(self, track: OpenTrack) -> list[Track]:
+        """End what of an open track shows other people than its last shots."""
+        *over, last = self._people(track)
+        self.open[self.open.index(track)] = last
+        return [self._track(part) for part in over]
 
-    def _finish(self, track: OpenTrack) -> Track:
-        passed = [shot for shot in track.best if not shot.gate]
-        self._embed(passed)
-        best = sorted(track.best, key=lambda shot: shot.at)
+    def _finish(self, over: Iterable[OpenTrack]) -> list[Track]:
+        return [self._track(part) for track in over for part in self._people(track)]
+
+    def _people(self, track: OpenTrack) -> list[OpenTrack]:
+        """One track for each person that it shows, in order of time: usually itself."""
+        runs = people(track.searched(), self.engine, self.choices)
+        changes = [(before[-1].at + after[0].at) / 2 for before, after in pairwise(runs)]
+        rest, parts = track, []
+        for change in changes:
+            before, rest = rest.divided(change, self._next())
+            parts.append(before)
+        return [*parts, rest]
+
+    def _track(self, track: OpenTrack) -> Track:
+        passed = track.searched()
+        made = templates(passed, self.engine, self.choices)
         return Track(
             ordinal=track.ordinal,
-            shot=track.shot,
+            shot=self.shot,
             start_ms=track.faces[0].at_ms,
             end_ms=track.faces[-1].at_ms,
             faces=tuple(track.faces),
             best_shots=tuple(
                 BestShot(number, milliseconds(shot.at), shot.face.box, shot.quality, shot.crop, _worth(shot))
-                for number, shot in enumerate(best)
+                for number, shot in enumerate(sorted(track.best, key=lambda shot: shot.at))
             ),
-            templates=templates(passed, self.engine),
-            gate="" if passed else _refusal(track),
+            templates=made,
+            gate="" if passed else self._refusal(track),
         )
 
-
-def admit(best: list[Sighting], one: Sighting) -> list[Sighting]:
-    """The best shots with this one considered: apart in time, those that pass the gates first, then by weight."""
-    close = [other for other in best if abs(other.at - one.at) < APART]
-    if any(_rank(other) >= _rank(one) for other in close):
-        return best
-    rest = [other for other in best if other not in close]
-    return sorted([*rest, one], key=_rank, reverse=True)[:BEST_SHOTS]
-
-
-def templates(shots: Sequence[Sighting], engine: Engine) -> tuple[Template, ...]:
-    """`pooled` and `best`, or nothing if no shot passed its gates.
-
-    Pooled: the mean of the vectors, weighted by quality, without those that lie further from the medoid than two
-    pictures of one person should.  It is not brought back to unit length: dlib's vectors never had it, and the
-    middle of a person's pictures is the point from which their distances are smallest.
-    """
-    if not shots:
-        return ()
-    best = max(shots, key=_rank)
-    vectors, weights = _vectors(shots), np.array([shot.weight for shot in shots]) + 1e-6
-    distances = engine.distance(vectors, vectors)
-    medoid = int((distances @ weights).argmin()) if len(shots) > 2 else shots.index(best)
-    agree = distances[medoid] <= engine.published_threshold
-    pooled = np.average(vectors[agree], axis=0, weights=weights[agree])
-    return (
-        Template("pooled", _plain(pooled), float(np.average(weights[agree], weights=weights[agree]))),
-        Template("best", _plain(_vectors([best])[0]), float(best.weight)),
-    )
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Intersection over union, 0 .. 1."""
-    width = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    height = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    common = max(width, 0.0) * max(height, 0.0)
-    union = one.width * one.height + other.width * other.height - common
-    return common / union if union > 0 else 0.0
+    def _refusal(self, track: OpenTrack) -> str:
+        if track.best:
+            return max(track.best, key=rank).gate
+        return f"face {track.last.quality.width:.0f} px wide, {self.choices.kept_width:.0f} needed to keep a picture"
 
 
 def milliseconds(at: Fraction) -> int:
@@ -289,23 +246,21 @@ def with_best_only(track: Track) -> Track:
     return replace(track, best_shots=(replace(best, ordinal=0),))
 
 
-def _refusal(track: OpenTrack) -> str:
-    if track.best:
-        return max(track.best, key=_rank).gate
-    return f"face {track.last.quality.width:.0f} px wide, {MIN_KEPT_WIDTH} needed to keep a picture"
+def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:
+    """Each track and each sighting once, the lowest numbers first."""
+    taken: set[int] = set()
+    chosen = []
+    for _, (track, one) in sorted(pairs, key=lambda pair: pair[0]):
+        if not taken & {id(track), id(one)}:
+            taken |= {id(track), id(one)}
+            chosen.append((track, one))
+    return chosen
+
+
+def _without(seen: Sequence[Sighting], joins: Sequence[Pair]) -> list[Sighting]:
+    joined = {id(one) for _, one in joins}
+    return [one for one in seen if id(one) not in joined]
 
 
 def _worth(shot: Sighting) -> float:
     return 0.0 if shot.gate else float(shot.weight)
-
-
-def _rank(shot: Sighting) -> tuple[bool, float]:
-    return (not shot.gate, shot.weight)
-
-
-def _vectors(shots: Sequence[Sighting]) -> Vectors:
-    return np.stack([shot.vector for shot in shots if shot.vector is not None])
-
-
-def _plain(vector: Vectors) -> tuple[float, ...]:
-    return tuple(float(value) for value in vector.astype(np.float32))

@@ -10,6 +10,67 @@ import hashlib
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class Gates(BaseModel):
+    """What a picture of a face must have to be searched with; a refusal names its value and the need.
+
+    A poor probe against a good reference only misses; poor against poor matches falsely.  So these are wide.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_width: float = Field(
+        32,
+        ge=0,
+        title="Least width",
+        description="Pixels of the face. When both pictures shrink to 25, 16 and 12 px the worst stranger's cosine rises"
+        " from 0.35 to 0.46, 0.72 and 0.85.",
+    )
+    min_score_part: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Least score",
+        description="Part of the score at which the detector is sure; its own least score holds in any case.",
+    )
+    min_sharpness: float = Field(
+        2.2,
+        ge=0,
+        title="Least sharpness",
+        description="Variance of the aligned chip's Laplacian. Five portraits blurred step by step lay 0.33-0.37 from"
+        " themselves at 2.5-4.4, but 0.49-0.65 at 1.1-1.6, where blurred strangers fall below 0.5.",
+    )
+    max_pose: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        title="Most turned away",
+        description="0 frontal to 1 profile; at 1 the nose stands under one of the eyes.",
+    )
+
+
+class RegisterGates(Gates):
+    """What a reference photo must have: more than a probe, since a bad one matches everyone."""
+
+    min_width: float = Field(
+        64, ge=0, title="Least width", description="Pixels of the face: its eyes are then some 25 px apart."
+    )
+    min_score_part: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        title="Least score",
+        description="Part of the sure score. Folds and leaves that a detector takes for faces below it must not make"
+        " two faces of a good portrait.",
+    )
+    min_sharpness: float = Field(
+        8,
+        ge=0,
+        title="Least sharpness",
+        description="Portraits blurred to 12-26 still lie within 0.2 of themselves, at 4 only within 0.37.",
+    )
+    max_pose: float = Field(0.7, ge=0, le=1, title="Most turned away", description="0 frontal to 1 profile.")
+
+
 class Choices(BaseModel):
     """How a file is looked at."""
 
@@ -21,6 +82,54 @@ class Choices(BaseModel):
         gt=0,
         title="Cadence",
         description="Seconds between sampled pictures: a face that passes for one second is met twice.",
+    )
+    closer_every: float = Field(
+        0.25,
+        gt=0,
+        title="Cadence around hits",
+        description="Seconds between pictures while a face is followed: heads turn within half a second.",
+    )
+    cut_levels: float = Field(
+        18.0,
+        gt=0,
+        title="Jump of a cut",
+        description="Mean difference in levels of two frames shrunk to 32 x 18. On an edited music clip frames within "
+        "a shot differ by up to 12, across its cuts by 27 and more.",
+    )
+    cut_times_before: float = Field(
+        3.0,
+        ge=1,
+        title="Jump of a cut against those before it",
+        description="How many times more than in the frames before: fast pans differ as much, but keep on differing.",
+    )
+    cut_looks_back: int = Field(
+        5, ge=1, title="Frames a cut is held against", description="A fifth of a second: enough to know a pan by."
+    )
+    shortest_shot: float = Field(
+        0.2,
+        gt=0,
+        title="Shortest shot",
+        description="Seconds: flashes are no cuts, and a film of nothing but cuts costs five pictures a second.",
+    )
+    same_cell: int = Field(
+        8,
+        ge=2,
+        title="Cells for near-identical pictures",
+        description="Pixels a side of the cells whose light is compared; a face of 32 px covers 16 of them.",
+    )
+    same_levels: float = Field(
+        6.0,
+        ge=0,
+        title="Nearly identical",
+        description="Levels by which a cell of light may change and the picture is still left out. A real face of 32 px "
+        "blended into a plain picture is no longer found by YuNet where its strongest cell is at 5, and found at 8; "
+        "still scenes with grain differ by 2 to 5 at usual compression.",
+    )
+    same_at_most: float = Field(
+        10.0,
+        gt=0,
+        title="Longest stretch left out",
+        description="Seconds after which a nearly identical picture is looked at all the same.",
     )
 
     # --- looks --------------------------------------------------------------------------------------------
@@ -47,6 +156,132 @@ class Choices(BaseModel):
         ge=64 * 64,
         title="Pixels of a look at a still picture",
         description="A photo is looked at once only, so more closely than any picture of a video.",
+    )
+
+    # --- tracks, gates, templates, cast -------------------------------------------------------------------
+    same_place: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        title="Same place",
+        description="Overlap (intersection over union) from which a face may be the one of the picture before.",
+    )
+    sure_place: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        title="Surely the same place",
+        description="Overlap from which place alone tells; below it vectors are compared as well.",
+    )
+    sure_gap: float = Field(
+        0.6,
+        ge=0,
+        title="Surely still there",
+        description="Seconds unseen after which place alone no longer tells: a little more than the cadence.",
+    )
+    sure_growth: float = Field(
+        1.5,
+        ge=1,
+        title="Surely the same size",
+        description="How many times as wide a face may have become before place alone no longer tells.",
+    )
+    longest_gap: float = Field(
+        1.0,
+        ge=0,
+        title="Longest gap",
+        description="Seconds that a face may be unseen (turned away, behind a hand) and go on. Not below the cadence.",
+    )
+    continues: float = Field(
+        1.2,
+        gt=0,
+        title="Goes on",
+        description="Times the engine's threshold: within a shot and a second a likeness too weak for a search will do,"
+        " and a face less like its track than that is somebody else.",
+    )
+    check_every: float = Field(
+        4.0,
+        gt=0,
+        title="Identity checks",
+        description="Seconds between comparisons of a face with its own track: a dissolve puts another face in its"
+        " place. At 2 pictures a second each track's first 4 s are among its best shots, and compared anyway.",
+    )
+    best_shots: int = Field(
+        8, ge=2, title="Best shots", description="How many pictures of a track are kept and embedded at most."
+    )
+    apart: float = Field(
+        0.5,
+        ge=0,
+        title="Shots apart",
+        description="Seconds between best shots: neighbours show the same blur and look and add nothing to a template.",
+    )
+    pose_apart: float = Field(
+        0.1,
+        gt=0,
+        title="Poses apart",
+        description="Difference of the landmarks' shapes (0 .. 1) from which two shots show different poses.",
+    )
+    alike_costs: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="What a pose seen already costs",
+        description="Part of its weight that a shot loses in the choice of the best when a better one has its pose.",
+    )
+    gates: Gates = Field(Gates(), title="Gates of a search", description="What a best shot must have to be searched.")
+    register_gates: RegisterGates = Field(
+        RegisterGates(), title="Gates of the register", description="What a reference photo must have to be accepted."
+    )
+    kept_width: float = Field(
+        24,
+        ge=0,
+        title="Least width of a crop",
+        description="Pixels. A smaller face shows nothing that a person could compare: it is counted, no more. Between"
+        " this and the gate it is kept and not searched.",
+    )
+    full_width: float = Field(
+        100.0, gt=0, title="Width that is enough", description="Pixels of a face from which more add nothing."
+    )
+    half_sharpness: float = Field(
+        40.0, gt=0, title="Half sharp", description="Variance of the Laplacian at which a shot counts half."
+    )
+    pose_costs: float = Field(0.7, ge=0, le=1, title="What a profile costs", description="Part of a shot's weight.")
+    agrees: float = Field(
+        1.0,
+        gt=0,
+        title="Agrees",
+        description="Times the engine's threshold: a shot further from the middle one is left out of the template.",
+    )
+    divides: float = Field(
+        1.2,
+        gt=0,
+        title="Divides a track",
+        description="Times the engine's threshold: two runs of shots further apart than this, on average, are two"
+        " people.",
+    )
+    divides_one: float = Field(
+        1.5,
+        gt=0,
+        title="Divides a track at one shot",
+        description="The same for a single first or last shot, which may just be a bad one.",
+    )
+    cast_quality: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        title="Good enough for the cast",
+        description="Least quality of both templates: poor against poor matches falsely.",
+    )
+    cast_distance: float = Field(
+        0.8,
+        gt=0,
+        title="Same face across cuts",
+        description="Times the engine's threshold: a false link is worse than a missing one.",
+    )
+    cast_tracks: int = Field(
+        2000,
+        ge=2,
+        title="Tracks of a cast",
+        description="Only the best of a video with more of them are linked: the comparisons grow with their square.",
     )
 
     def digest(self) -> str:

@@ -152,6 +152,8 @@ class Quality:
     """variance of the Laplacian of the aligned chip"""
     pose: float
     """0 frontal .. 1 profile, from the landmarks' symmetry"""
+    norm: float | None = None
+    """0 .. 1: how good the network itself takes the picture to be; None: it does not say, or was not asked"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,17 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class CastLink:
+    """Two tracks of one video that show one face: a finding that can be withdrawn; tracks are never merged."""
+
+    one: int
+    """ordinal of a track; the lower of the two"""
+    other: int
+    distance: float
+    """of their pooled templates"""
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything that the sandboxed child found in one blob."""
 
@@ -222,6 +235,8 @@ class Analysis:
     shots: tuple[Shot, ...]
     tracks: tuple[Track, ...]
     note: str = ""
+    cast: tuple[CastLink, ...] = ()
+    """tracks joined by links are one face; no two links say the same, so withdrawing one divides a face in two"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,33 +6,31 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from extractors.faces import Chips, Engine, Face
-from extractors.tracks import (
-    APART,
-    BEST_SHOTS,
-    SEARCHED,
-    Gates,
-    Sighting,
-    Tracker,
-    admit,
-    overlap,
-    sharpness,
-    templates,
-)
+from extractors.boxes import overlap
+from extractors.faces.protocol import Chips, Engine, Face
+from extractors.quality import refusal, sharpness
+from extractors.shots import admit
+from extractors.sightings import Sighting
+from extractors.templates import templates
+from extractors.tracks import Tracker
+from lastseen.choices import Choices, Gates
 from lastseen.records import Box, Pixels, Quality, Track, Vectors
+
+CHOICES = Choices()
 
 
 class Numbers:
     """An engine whose chips carry their vector: the first two values of each chip, as tenths."""
 
     name, version, weights, licence = "numbers", 1, (("none", "0" * 64),), "CC0-1.0"
-    dimension, published_threshold, min_score, sure_score = 2, 0.5, 0.1, 1.0
+    dimension, published_threshold, smallest, min_score, sure_score = 2, 0.5, 24.0, 0.1, 1.0
 
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def detect(self, images: Sequence[Pixels]) -> list[tuple[Face, ...]]:
+    def detect(self, images: Sequence[Pixels], scale: float = 1.0) -> list[tuple[Face, ...]]:
         return [() for _ in images]
 
     def align(self, image: Pixels, faces: Sequence[Face]) -> Chips:
@@ -41,6 +39,9 @@ class Numbers:
     def embed(self, chips: Chips) -> Vectors:
         self.batches.append(len(chips))
         return np.asarray(chips[:, 0, 0, :2] / 10, np.float32)
+
+    def norms(self, vectors: Vectors) -> NDArray[np.float32] | None:
+        return None
 
     def distance(self, left: Vectors, right: Vectors) -> Vectors:
         return np.asarray(np.linalg.norm(left[:, None] - right[None], axis=2), np.float32)
@@ -63,7 +64,7 @@ def sighting(
 
 def follow(engine: Engine, *pictures: Sequence[Sighting] | str) -> list[Track]:
     """All tracks of a run of pictures; a string is a cut."""
-    tracker, done = Tracker(engine), []
+    tracker, done = Tracker(engine, CHOICES), []
     done += tracker.cut()
     for seen in pictures:
         if isinstance(seen, str):
@@ -130,15 +131,15 @@ def test_one_good_shot_makes_a_track_searchable(numbers: Numbers) -> None:
 def test_best_shots_are_few_and_apart() -> None:
     best: list[Sighting] = []
     for n in range(100):
-        best = admit(best, sighting(n * 0.2, weight=((n * 37) % 100) / 100))
+        best = admit(best, sighting(n * 0.2, weight=((n * 37) % 100) / 100), CHOICES)
     times = sorted(shot.at for shot in best)
-    assert len(best) == BEST_SHOTS
-    assert all(later - earlier >= APART for earlier, later in pairwise(times))
+    assert len(best) == CHOICES.best_shots
+    assert all(later - earlier >= CHOICES.apart for earlier, later in pairwise(times))
     assert min(shot.weight for shot in best) > 0.8
 
 
 def test_a_shot_that_passes_its_gates_beats_any_that_does_not() -> None:
-    best = admit([sighting(0, weight=0.9, gate="turned away")], sighting(0.1, weight=0.1))
+    best = admit([sighting(0, weight=0.9, gate="turned away")], sighting(0.1, weight=0.1), CHOICES)
     assert [shot.weight for shot in best] == [0.1]
 
 
@@ -146,7 +147,7 @@ def test_a_stranger_among_the_shots_is_left_out_of_the_mean(numbers: Numbers) ->
     shots = [sighting(n, who=(10, n)) for n in range(3)] + [sighting(3, who=(90, 90))]
     for shot, vector in zip(shots, numbers.embed(np.stack([shot.chip for shot in shots])), strict=True):
         shot.vector = vector
-    pooled, best = templates(shots, numbers)
+    pooled, best = templates(shots, numbers, CHOICES)
     assert pooled.vector == pytest.approx((1.0, 0.1))
     assert best.kind == "best"
     assert 0 < pooled.quality <= 1
@@ -156,7 +157,7 @@ def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
     shots = [sighting(0, who=(10, 0), weight=0.75), sighting(1, who=(14, 0), weight=0.25)]
     for shot, vector in zip(shots, numbers.embed(np.stack([shot.chip for shot in shots])), strict=True):
         shot.vector = vector
-    assert templates(shots, numbers)[0].vector == pytest.approx((1.1, 0.0), abs=1e-4)
+    assert templates(shots, numbers, CHOICES)[0].vector == pytest.approx((1.1, 0.0), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +171,13 @@ def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
     ],
 )
 def test_each_gate_names_its_value_and_its_need(numbers: Numbers, quality: Quality, reason: str) -> None:
-    assert SEARCHED.refusal(quality, numbers) == reason
+    assert refusal(CHOICES.gates, quality, numbers) == reason
 
 
 def test_a_gate_may_ask_for_a_surer_detection(numbers: Numbers) -> None:
-    strict = Gates(min_width=32, min_sharpness=0, max_pose=1, score_part=0.2)
-    assert strict.refusal(Quality(40, 0.15, 50, 0), numbers) == "detector score 0.15, 0.20 needed"
-    assert strict.refusal(Quality(40, 0.25, 50, 0), numbers) == ""
+    strict = Gates(min_sharpness=0, max_pose=1, min_score_part=0.2)
+    assert refusal(strict, Quality(40, 0.15, 50, 0), numbers) == "detector score 0.15, 0.20 needed"
+    assert refusal(strict, Quality(40, 0.25, 50, 0), numbers) == ""
 
 
 def test_overlap() -> None:
