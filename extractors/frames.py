@@ -1,36 +1,26 @@
 """Sample still pictures from an opened video.  Knows nothing of faces; keeps no picture, so memory stays the same.
 
-Two pictures a second and the first of each shot.  Times are exact (`Fraction` seconds on the stream's own clock),
-so a person can seek to them.  A gap is a finding: it is yielded and counted, never skipped.
+Two pictures a second and the first of each shot, more while the consumer asks for them (`Pace`); what is nearly
+identical to the picture before it is left out, and said.  Times are exact (`Fraction` seconds on the stream's own
+clock), so a person can seek to them.  A gap is a finding: it is yielded and counted, never skipped.
 """
 
-from collections import deque
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
+from extractors.differences import CutFinder, Sameness, planes_of
+from extractors.hdr import TRANSFERS
 from extractors.limits import Limits
 from extractors.media import Video
+from extractors.shown import shown, squared_size
+from lastseen.choices import Choices
 from lastseen.records import Pixels
-
-EVERY: Final = Fraction(1, 2)
-"""seconds between pictures: a face that passes for one second is met twice"""
-
-# A cut is a jump between two decoded pictures shrunk to 32 x 18 (motion and grain vanish, light stays): on edited
-# music and news clips pictures within a shot differ by up to 12 grey levels, across a hard cut by 20 and more.
-# Fast pans differ as much but keep on differing, so the jump must also stand out from the pictures just before.
-CUT_SIZE: Final = (32, 18)
-CUT_LEVELS: Final = 18.0
-CUT_TIMES_BEFORE: Final = 3.0
-CUT_LOOKS_BACK: Final = 5
-SHORTEST_SHOT: Final = Fraction(1, 5)
-"""seconds: flashes are no cuts, and a film of nothing but cuts costs no more than five pictures a second"""
 
 JITTER: Final = Fraction(1, 5)
 """seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it"""
@@ -44,11 +34,20 @@ class Picture:
 
     at: Fraction
     pixels: Pixels
+    between: bool = False
+    """it came because of `Pace`, between two that would have come anyway"""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A new shot begins with the picture at this moment (the first picture of all is one)."""
+
+    at: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """The picture due at this moment is nearly identical to the last `Picture`, and was left out."""
 
     at: Fraction
 
@@ -62,6 +61,13 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What whoever reads the analysis should know of the video; each is said once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last word of every video that gave at least one picture."""
 
@@ -71,39 +77,23 @@ class End:
     """when the last decoded picture is shown"""
     until: Fraction
     """when it is no longer shown"""
+    broke_off: str = ""
+    """why the rest was not looked at, if it was not"""
 
 
-Event = Picture | Cut | Lost | End
+Event = Picture | Cut | Same | Lost | Remark | End
 
 
 @dataclass(slots=True)
-class CutFinder:
-    """Compares each picture with the one before it."""
+class Pace:
+    """What the consumer of `sample` sets between two events."""
 
-    before: NDArray[np.int16] | None = None
-    jumps: deque[float] = field(default_factory=lambda: deque(maxlen=CUT_LOOKS_BACK))
-    last_cut: Fraction | None = None
+    closer_until: Fraction | None = None
+    """up to here pictures come every `closer_every` seconds as well, on the clock of the last event"""
 
-    def is_cut(self, frame: VideoFrame, at: Fraction) -> bool:
-        """Whether a new shot begins with this picture."""
-        small = frame.reformat(*CUT_SIZE, format="rgb24").to_ndarray().astype(np.int16)
-        jump = 0.0 if self.before is None else float(np.abs(small - self.before).mean())
-        usual = sum(self.jumps) / len(self.jumps) if self.jumps else 0.0
-        first = self.before is None
-        self.before = small
-        self.jumps.append(jump)
-        cut = first or (jump >= CUT_LEVELS and jump >= CUT_TIMES_BEFORE * usual and self._rested(at))
-        if cut:
-            self.force(at)
-        return cut
 
-    def force(self, at: Fraction) -> None:
-        """A new shot begins with the picture just compared, whatever it looks like."""
-        self.last_cut = at
-        self.jumps.clear()
-
-    def _rested(self, at: Fraction) -> bool:
-        return self.last_cut is None or at - self.last_cut >= SHORTEST_SHOT
+class TookTooLong(Exception):
+    """Decoding took more than LASTSEEN_MAX_DECODE_SECONDS; its message says so."""
 
 
 @dataclass(slots=True)
@@ -133,45 +123,156 @@ class Clock:
         return self.passed + at - self.began
 
 
-def sample(video: Video, limits: Limits, every: Fraction = EVERY) -> Iterator[Event]:
-    """Yield each shot's first picture and then one each `every` seconds, each cut before its picture, each gap.
+@dataclass(slots=True)
+class Schedule:
+    """When the next picture is due: at multiples of the cadence from where the shot began."""
 
-    Where the clock jumps back a new shot begins; where it stands still, one begins every STANDS_STILL pictures.
-    `End` comes last, if any picture was decoded.  Raises media.Unfit when a limit is passed on the way.
+    every: Fraction
+    closer_every: Fraction
+    pace: Pace
+    due: Fraction = Fraction(0)
+    between_due: Fraction = Fraction(0)
+
+    def is_due(self, at: Fraction) -> bool:
+        """By the usual cadence."""
+        return at >= self.due
+
+    def is_due_between(self, at: Fraction) -> bool:
+        """By the closer one, where the consumer asked for it."""
+        until = self.pace.closer_until
+        return until is not None and self.between_due <= at <= until
+
+    def took(self, at: Fraction, start: Fraction) -> None:
+        """The picture at this moment was taken, or left out, in the shot that began at `start`."""
+        passed = at - start
+        self.due = start + (passed // self.every + 1) * self.every
+        self.between_due = start + (passed // self.closer_every + 1) * self.closer_every
+
+
+def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: Pace | None = None) -> Iterator[Event]:
+    """Yield each cut, its first picture, then one each `choices.every` seconds, or `Same` in its place; each gap.
+
+    While `pace.closer_until` lies ahead, one each `choices.closer_every` seconds as well.  Where the clock jumps back
+    a new shot begins; where it stands still, one begins every STANDS_STILL pictures.  `End` comes last, if any picture
+    was decoded.  Raises limits.Unfit when a limit is passed on the way.
     """
-    finder, clock = CutFinder(), Clock()
-    decoded, first, last, due, until = 0, None, Fraction(0), Fraction(0), Fraction(0)
-    for frame in decode(video):
-        if isinstance(frame, Lost):
-            yield frame
-            continue
-        at = _time(frame)
-        limits.check_size(frame.width, frame.height)
-        first = at if first is None else first
-        fault, halted = clock.fault(at), clock.still > STANDS_STILL
-        limits.check_duration(clock.run(at))
-        decoded, last, until = decoded + 1, max(last, at) if decoded else at, at + _shown(frame)
-        cut = finder.is_cut(frame, at)
+    sampler = _Sampler(video, limits, choices or Choices(), pace or Pace())
+    yield from map(Remark, video.remarks)
+    try:
+        for frame in decode(video, limits):
+            if isinstance(frame, Lost):
+                yield frame
+            else:
+                yield from sampler.see(frame)
+    except TookTooLong as late:
+        yield Lost(str(late))
+        sampler.broke_off = str(late)
+    yield from sampler.end()
+
+
+@dataclass(slots=True)
+class _Sampler:
+    """One pass through a video."""
+
+    video: Video
+    limits: Limits
+    choices: Choices
+    pace: Pace
+    finder: CutFinder = field(init=False)
+    sameness: Sameness = field(init=False)
+    schedule: Schedule = field(init=False)
+    clock: Clock = field(default_factory=Clock)
+    decoded: int = 0
+    first: Fraction = Fraction(0)
+    last: Fraction = Fraction(0)
+    until: Fraction = Fraction(0)
+    size: tuple[int, int] = (0, 0)
+    said: set[str] = field(default_factory=set)
+    broke_off: str = ""
+
+    def __post_init__(self) -> None:
+        every, closer = (Fraction(str(seconds)) for seconds in (self.choices.every, self.choices.closer_every))
+        self.finder, self.sameness = CutFinder(self.choices), Sameness(self.choices)
+        self.schedule = Schedule(every, closer, self.pace)
+
+    def see(self, frame: VideoFrame) -> Iterator[Event]:
+        """What one decoded frame gives rise to."""
+        at = time_of(frame)
+        self._check(frame)
+        fault, halted = self.clock.fault(at), self.clock.still > STANDS_STILL
+        self.limits.check_duration(self.clock.run(at))
+        self._count(frame, at)
+        yield from self._remarks(frame)
+        picture = planes_of(frame)
+        cut = self.finder.is_cut(picture, at)
         if fault:
-            cut = True
-            finder.force(at)
+            cut, self.pace.closer_until = True, None
+            self.finder.force(at)
             if not halted:
                 yield Lost(fault, clock=True)
         if cut:
+            self.sameness.forget()
             yield Cut(at)
-        if cut or at >= due:
-            yield Picture(at, upright(frame))
-            start = finder.last_cut or first
-            due = start + ((at - start) // every + 1) * every
-    if first is not None:
-        yield End(decoded, first, last, max(until, last))
+        usual = cut or self.schedule.is_due(at)
+        if usual or self.schedule.is_due_between(at):
+            same = self.sameness.same(picture, at)
+            start = self.finder.last_cut
+            self.schedule.took(at, at if start is None else start)
+            yield Same(at) if same else Picture(at, shown(frame, self.video.aspect), between=not usual)
+
+    def end(self) -> Iterator[End]:
+        """The last word."""
+        if self.decoded:
+            yield End(self.decoded, self.first, self.last, max(self.until, self.last), self.broke_off)
+
+    def _check(self, frame: VideoFrame) -> None:
+        size = (frame.width, frame.height)
+        if size != self.size:
+            self.limits.check_size(*squared_size(*size, self.video.aspect))
+
+    def _count(self, frame: VideoFrame, at: Fraction) -> None:
+        self.last = max(self.last, at) if self.decoded else at
+        self.first = self.first if self.decoded else at
+        self.decoded, self.until = self.decoded + 1, at + _shown_for(frame)
+
+    def _remarks(self, frame: VideoFrame) -> Iterator[Remark]:
+        size = (frame.width, frame.height)
+        found = {
+            "its pictures change their size": self.size not in ((0, 0), size),
+            "its pictures are interlaced: what moves is combed": frame.interlaced_frame,
+            "its high dynamic range was pressed into that of a screen": frame.color_trc in TRANSFERS,
+        }
+        self.size = size
+        for text, holds in found.items():
+            if holds and text not in self.said:
+                self.said.add(text)
+                yield Remark(text)
 
 
-def decode(video: Video) -> Iterator[VideoFrame | Lost]:
-    """Every picture with a time on it, and one Lost for each stretch that would not decode."""
+@dataclass(slots=True)
+class _Stopwatch:
+    """Runs while this side decodes, and stands while the consumer looks at what came out."""
+
+    seconds: float
+    spent: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def pause(self) -> None:
+        self.spent += time.monotonic() - self.since
+
+    def go_on(self) -> None:
+        self.since = time.monotonic()
+
+    def check(self) -> None:
+        if self.spent + time.monotonic() - self.since > self.seconds:
+            raise TookTooLong(f"decoding took more than {self.seconds:g} s (LASTSEEN_MAX_DECODE_SECONDS)")
+
+
+def decode(video: Video, limits: Limits) -> Iterator[VideoFrame | Lost]:
+    """Every picture with a time on it, and one Lost for each stretch that would not decode.  Raises TookTooLong."""
     losing = False
-    for frame in _frames(video):
-        lost = frame if isinstance(frame, Lost) else _damage(frame)
+    for frame in _frames(video, limits):
+        lost = Lost(frame) if isinstance(frame, str) else _damage(frame)
         if lost is not None and not losing:
             yield lost
         losing = lost is not None
@@ -179,16 +280,18 @@ def decode(video: Video) -> Iterator[VideoFrame | Lost]:
             yield frame
 
 
-def _frames(video: Video) -> Iterator[VideoFrame | Lost]:
-    """Every picture, and a Lost for each packet that would not decode or if the container breaks off."""
+def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
+    """Every picture, and why for each packet that would not decode or if the container breaks off."""
+    watch = _Stopwatch(limits.max_decode_seconds)
     try:
-        for packet in video.container.demux(video.stream):
-            try:
-                yield from packet.decode()
-            except av.error.FFmpegError as fault:
-                yield Lost(fault.strerror or "a packet that would not decode")
+        for decoded in video.source.packets():
+            watch.check()
+            for frame in decoded:
+                watch.pause()
+                yield frame
+                watch.go_on()
     except (av.error.FFmpegError, IndexError) as fault:  # IndexError: of a stream that the header did not name
-        yield Lost(f"the container breaks off: {fault}")
+        yield f"the container breaks off: {fault}"
 
 
 def _damage(frame: VideoFrame) -> Lost | None:
@@ -197,15 +300,10 @@ def _damage(frame: VideoFrame) -> Lost | None:
     return Lost("a picture without a time") if frame.pts is None or frame.time_base is None else None
 
 
-def upright(frame: VideoFrame) -> Pixels:
-    """The picture as shown: RGB, turned by the container's rotation (quarter turns)."""
-    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
-
-
-def _time(frame: VideoFrame) -> Fraction:
+def time_of(frame: VideoFrame) -> Fraction:
+    """Seconds on the stream's own clock."""
     return Fraction(frame.pts or 0) * Fraction(frame.time_base or 0)
 
 
-def _shown(frame: VideoFrame) -> Fraction:
+def _shown_for(frame: VideoFrame) -> Fraction:
     return Fraction(frame.duration or 0) * Fraction(frame.time_base or 0)

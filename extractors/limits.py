@@ -18,6 +18,7 @@ class Limits:
     max_duration_seconds: int
     deadline_seconds: float
     memory_mib: int
+    max_decode_seconds: float = 600.0
 
     @classmethod
     def of(cls, settings: "Settings") -> "Limits":
@@ -27,6 +28,7 @@ class Limits:
             settings.max_duration_seconds,
             float(settings.analyze_deadline_seconds),
             settings.analyze_memory_mib,
+            float(settings.max_decode_seconds),
         )
 
     def check_size(self, width: int, height: int) -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import av
+import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from extractors.crops import hide, jpeg
-from extractors.frames import JITTER, Lost, decode
+from extractors.frames import JITTER, Lost, TookTooLong, decode, time_of
 from extractors.limits import Limits, Unfit
 from extractors.media import File, Still, Video, open_media
+from extractors.shown import shown, shown_size
 from extractors.tracks import milliseconds
 from lastseen.outcomes import Fault
 from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels, Rejection
@@ -93,12 +95,12 @@ def _cut(video: Video, wanted: MomentWanted, limits: Limits, target: Path) -> Mo
         stream: VideoStream | None = None
         for frame, at_ms in _between(video, start, end, limits):
             if not still and at_ms >= wanted.at_ms:
-                still = _still(_shown(frame, None), wanted)
+                still = _still(shown(frame, video.aspect), wanted)
             first = at_ms if first is None else first
             if at_ms - first - wrote < FASTEST_MS:
                 continue
             wrote, last = at_ms - first, at_ms
-            stream = _write(out, stream, frame, at_ms - first, wanted, at_ms)
+            stream = _write(out, stream, _shrunk(frame, video.aspect), at_ms - first, wanted, at_ms)
         if stream is None or first is None:
             raise Unfit(Fault.DEFECT, f"no picture could be decoded around {wanted.at_ms} ms")
         out.mux(stream.encode(None))
@@ -108,35 +110,35 @@ def _cut(video: Video, wanted: MomentWanted, limits: Limits, target: Path) -> Mo
 
 
 def _between(video: Video, start_ms: int, end_ms: int, limits: Limits) -> Iterator[tuple[VideoFrame, int]]:
-    base = video.stream.time_base
-    if base is not None and start_ms > 0:
-        video.container.seek(int(Fraction(start_ms, 1000) / base), stream=video.stream, backward=True)
+    video.source.seek(Fraction(start_ms, 1000))
     furthest = 0
-    for frame in decode(video):
-        if isinstance(frame, Lost):
-            continue
-        limits.check_size(frame.width, frame.height)
-        at_ms = milliseconds(Fraction(frame.pts or 0) * Fraction(frame.time_base or 0))
-        if at_ms > end_ms or at_ms < furthest - milliseconds(JITTER):
-            return  # what follows a clock that runs backwards is another scene: the faces' places are not of there
-        furthest = max(furthest, at_ms)
-        if at_ms >= start_ms:
-            yield frame, at_ms
+    try:
+        for frame in decode(video, limits):
+            if isinstance(frame, Lost):
+                continue
+            limits.check_size(*shown_size(frame, video.aspect))
+            at_ms = milliseconds(time_of(frame))
+            if at_ms > end_ms or at_ms < furthest - milliseconds(JITTER):
+                return  # what follows a clock that runs backwards is another scene: the faces' places are not of there
+            furthest = max(furthest, at_ms)
+            if at_ms >= start_ms:
+                yield frame, at_ms
+    except TookTooLong as late:
+        raise Unfit(Fault.DEFECT, str(late)) from late
 
 
 def _write(
     out: OutputContainer,
     stream: VideoStream | None,
-    frame: VideoFrame,
+    shrunk: tuple[Pixels, float],
     pts: int,
     wanted: MomentWanted,
     at_ms: int,
 ) -> VideoStream:
-    pixels = _shown(frame, CLIP_WIDTH)
+    pixels, scale = shrunk
     if stream is None:
         stream = _stream(out, pixels)
-    full_width = frame.height if round(frame.rotation / 90) % 2 else frame.width
-    hidden = hidden_at(wanted, at_ms, pixels, pixels.shape[1] / full_width)
+    hidden = hidden_at(wanted, at_ms, pixels, scale)
     picture = VideoFrame.from_ndarray(np.ascontiguousarray(hidden[: stream.height, : stream.width]), format="rgb24")
     picture.pts, picture.time_base = pts, CLIP_CLOCK
     out.mux(stream.encode(picture))
@@ -152,15 +154,13 @@ def _stream(out: OutputContainer, pixels: Pixels) -> VideoStream:
     return stream
 
 
-def _shown(frame: VideoFrame, widest: int | None) -> Pixels:
-    """RGB as shown; shrunk to `widest`, with even sides as yuv420p needs them."""
-    turned = bool(round(frame.rotation / 90) % 2)
-    width, height = frame.width, frame.height
-    if widest is not None:
-        scale = min(1.0, widest / (height if turned else width))
-        width, height = max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
-    pixels = np.asarray(frame.reformat(width, height, format="rgb24").to_ndarray(), np.uint8)
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+def _shrunk(frame: VideoFrame, aspect: Fraction) -> tuple[Pixels, float]:
+    """As shown, at most CLIP_WIDTH wide and with even sides as yuv420p needs them; by how much it was shrunk."""
+    pixels = shown(frame, aspect)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, CLIP_WIDTH / width)
+    wide, high = (max(2, int(side * scale) // 2 * 2) for side in (width, height))
+    return np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), np.uint8), wide / width
 
 
 def _times(box: Box, scale: float) -> Box:

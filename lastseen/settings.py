@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     max_duration_seconds: int = Field(
         4 * 3600, ge=1, title="Longest video", description="Seconds; a longer one is skipped."
     )
+    max_decode_seconds: int = Field(
+        600,
+        ge=1,
+        title="Time for decoding one video",
+        description="Seconds of decoding alone, without the faces; what was found until then is kept, and said.",
+    )
 
     analysis: Choices = Field(
         Choices(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from extractors.frames import STANDS_STILL, Clock, Cut, End, Event, Lost, Picture, sample
+from extractors.frames import STANDS_STILL, Clock, Cut, End, Event, Lost, Picture, Same, sample
 from extractors.limits import Limits, Unfit
 from extractors.media import Video, open_media
 from tests.extractors.films import FPS, film, ground, plain_film, transport_stream
@@ -23,9 +23,10 @@ def test_two_a_second_and_the_first_of_each_shot(tmp_path: Path, limits: Limits)
     shades = [60] * 30 + [200] * 22 + [120] * 32
     seen = events(film(tmp_path / "a.mp4", (ground(shade, (160, 90)) for shade in shades)), limits)
     cuts = [event.at for event in seen if isinstance(event, Cut)]
-    pictures = [event.at for event in seen if isinstance(event, Picture)]
+    due = [event.at for event in seen if isinstance(event, Picture | Same)]
     assert cuts == [Fraction(0), Fraction(30, FPS), Fraction(52, FPS)]
-    assert pictures == [Fraction(n, FPS) for n in (0, 12, 24, 30, 42, 52, 64, 76)]
+    assert [event.at for event in seen if isinstance(event, Picture)] == cuts, "within a shot nothing changes"
+    assert due == [Fraction(n, FPS) for n in (0, 12, 24, 30, 42, 52, 64, 76)]
     end = seen[-1]
     assert end == End(84, Fraction(0), Fraction(83, FPS), Fraction(84, FPS))
 
@@ -77,11 +78,11 @@ def test_a_clock_that_jumps_back_is_a_cut_and_is_said(tmp_path: Path, limits: Li
         Lost("its clock runs backwards", clock=True)
     ]
     cuts = [event.at for event in seen if isinstance(event, Cut)]
-    pictures = [event.at for event in seen if isinstance(event, Picture)]
+    due = [event.at for event in seen if isinstance(event, Picture | Same)]
     assert len(cuts) == 2
     assert cuts[1] == cuts[0]
-    assert len(pictures) == 8
-    assert pictures[:4] == pictures[4:]
+    assert len(due) == 8
+    assert due[:4] == due[4:]
 
 
 def test_a_clock_that_stands_still_is_said_once_and_pictures_are_still_taken() -> None:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from extractors.crops import face_crop, hide
 from extractors.faces import Engine
-from extractors.frames import upright
 from extractors.limits import Limits
 from extractors.moments import cut_moment, hidden_at, place_at
+from extractors.shown import shown
 from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels
 from tests.extractors.films import ANNA, BOHDAN, FPS, film, ground, plain_film, png, scene, transport_stream
 
@@ -115,7 +115,7 @@ def test_a_clip_of_the_seconds_around(tmp_path: Path, limits: Limits) -> None:
         assert stream.codec_context.codec.canonical_name == "h264"
         assert (stream.width, stream.height, stream.pix_fmt) == (480, 270, "yuv420p")
         assert not clip.streams.audio
-        pictures = [upright(frame) for frame in clip.decode(stream)]
+        pictures = [shown(frame) for frame in clip.decode(stream)]
     assert len(pictures) >= 4 * FPS - 2
     for picture in (pictures[0], pictures[-1], pixels_of(moment.still)):
         assert roughness(picture, BOHDAN_AT) < roughness(both(), BOHDAN_AT) / 2
@@ -129,7 +129,7 @@ def test_a_wide_video_is_shrunk_with_its_boxes(tmp_path: Path, limits: Limits) -
     moment = cut_moment(path, MomentWanted(0, (), (faces_of((0, there), (900, there)),)), limits, tmp_path)
     assert isinstance(moment, Moment)
     with av.open(io.BytesIO(moment.clip), mode="r") as clip:
-        picture = upright(next(clip.decode(video=0)))
+        picture = shown(next(clip.decode(video=0)))
     assert picture.shape == (270, 640, 3)
     assert roughness(picture, Box(355, 30, 110, 110)) < 2
     assert roughness(picture, Box(30, 30, 110, 110)) > 2
