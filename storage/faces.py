@@ -1,16 +1,17 @@
-"""What was found in the media: analyses, tracks, best shots, and the sealed templates of tracks and photos."""
+"""What was found in the media: analyses, tracks, best shots, casts, and the sealed templates of tracks and photos."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.records import Analysis, Box, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
+from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
+from storage import custody
 from storage.database import any_of
 from storage.sealing import Sealer, identity
-from storage.tables import analyses, best_shots, persons, reference_photos, templates, tracks
+from storage.tables import analyses, best_shots, cast_links, persons, reference_photos, templates, tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,17 @@ class FacesOfTrack:
     track: int
     ordinal: int
     faces: tuple[FaceSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKept:
+    """A link of a video's cast that stands."""
+
+    id: int
+    one: int
+    """row id of a track"""
+    other: int
+    distance: float
 
 
 def keep_analysis(
@@ -48,8 +60,11 @@ def keep_analysis(
         "note": found.note,
     }
     analysis: int = db.execute(insert(analyses).values(**row).returning(analyses.c.id)).scalar_one()
-    for track, keys in zip(found.tracks, crop_keys, strict=True):
-        _keep_track(db, analysis, engine, track, keys, seal)
+    made = {
+        track.ordinal: _keep_track(db, analysis, engine, track, keys, seal)
+        for track, keys in zip(found.tracks, crop_keys, strict=True)
+    }
+    _keep_cast(db, found.cast, made)
     return analysis
 
 
@@ -121,6 +136,64 @@ def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:
     ]
 
 
+def members(db: Connection, analysis: int) -> list[tuple[int, ...]]:
+    """The cast of one analysis: its tracks (row ids), each with those that links which stand join it to.
+
+    Every track is in exactly one of them, most of them alone.
+    """
+    alone = select(tracks.c.id).where(tracks.c.analysis_id == analysis).order_by(tracks.c.ordinal)
+    groups = {track: [track] for track in db.execute(alone).scalars()}
+    for link in _standing(db, analysis):
+        one, other = groups[link.one_track_id], groups[link.other_track_id]
+        if one is not other:
+            one += other
+            groups.update(dict.fromkeys(other, one))
+    return list(dict.fromkeys(tuple(sorted(group)) for group in groups.values()))
+
+
+def links_of(db: Connection, analysis: int) -> list[LinkKept]:
+    """The links of one analysis that stand, the surest first."""
+    return [LinkKept(row.id, row.one_track_id, row.other_track_id, row.distance) for row in _standing(db, analysis)]
+
+
+def withdraw_link(db: Connection, link: int, actor: str) -> bool:
+    """Part two tracks that somebody found to be two people; returns whether the link stood until now.
+
+    Nothing else changes, and the row stays.  It writes to the custody log: make it the last thing in its transaction.
+    """
+    statement = (
+        update(cast_links)
+        .where(cast_links.c.id == link, cast_links.c.withdrawn_at.is_(None))
+        .values(withdrawn_at=func.now(), withdrawn_by=actor)
+        .returning(cast_links.c.one_track_id, cast_links.c.other_track_id)
+    )
+    parted = db.execute(statement).one_or_none()
+    if parted is None:
+        return False
+    custody.append(db, actor, "parted", f"cast_link:{link}", {"tracks": list(parted)})
+    return True
+
+
+def _standing(db: Connection, analysis: int) -> Sequence[Row[int, int, int, float]]:
+    statement = (
+        select(cast_links.c.id, cast_links.c.one_track_id, cast_links.c.other_track_id, cast_links.c.distance)
+        .join(tracks, tracks.c.id == cast_links.c.one_track_id)
+        .where(tracks.c.analysis_id == analysis, cast_links.c.withdrawn_at.is_(None))
+        .order_by(cast_links.c.distance, cast_links.c.id)
+    )
+    return db.execute(statement).all()
+
+
+def _keep_cast(db: Connection, cast: Sequence[CastLink], made: Mapping[int, int]) -> None:
+    """`made`: the row id of each track's ordinal."""
+    rows = []
+    for link in cast:
+        one, other = sorted((made[link.one], made[link.other]))
+        rows.append({"one_track_id": one, "other_track_id": other, "distance": link.distance})
+    if rows:
+        db.execute(insert(cast_links), rows)
+
+
 def _version(db: Connection, engine: str, origin: ColumnElement[int | None]) -> tuple[int, int]:
     """Number and newest id: a template that was committed late has a lower id, but it is counted."""
     statement = select(func.count(templates.c.id), func.coalesce(func.max(templates.c.id), 0)).where(
@@ -130,7 +203,7 @@ def _version(db: Connection, engine: str, origin: ColumnElement[int | None]) -> 
     return count, newest
 
 
-def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: Sequence[str], seal: Sealer) -> None:
+def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: Sequence[str], seal: Sealer) -> int:
     row = {
         "analysis_id": analysis,
         "ordinal": track.ordinal,
@@ -157,6 +230,7 @@ def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: 
         db.execute(insert(best_shots), shots)
     for template in track.templates:
         _keep_template(db, made, None, engine, template, seal)
+    return made
 
 
 def _keep_template(

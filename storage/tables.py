@@ -210,6 +210,21 @@ best_shots = Table(
     comment="the pictures of a track that are worth looking at; crops are in the derived bucket",
 )
 
+cast_links = Table(
+    "cast_links",
+    metadata,
+    _id(),
+    _ref("one_track_id", "tracks"),
+    _ref("other_track_id", "tracks"),
+    Column("distance", Double, nullable=False),
+    _moment("withdrawn_at", nullable=True),
+    Column("withdrawn_by", Text),
+    CheckConstraint("one_track_id < other_track_id", name="in_order"),
+    CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn_by_somebody"),
+    UniqueConstraint("one_track_id", "other_track_id"),
+    comment="two tracks of one analysis that show one face; a link may be withdrawn, tracks are never merged",
+)
+
 # --- register ----------------------------------------------------------------------------------------------
 
 persons = Table(

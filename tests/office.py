@@ -34,6 +34,10 @@ HELD = {
                         (SELECT count(*) FROM templates WHERE track_id = tracks.id) AS templates
                    FROM tracks JOIN analyses ON analyses.id = analysis_id JOIN blobs ON blobs.id = blob_id""",
     "best_shots": "SELECT crop_key, best_shots.ordinal, at_ms, box::text, quality::text FROM best_shots",
+    "cast": """SELECT sha256, one.ordinal AS one, other.ordinal AS other, distance, withdrawn_by
+                 FROM cast_links JOIN tracks AS one ON one.id = one_track_id
+                 JOIN tracks AS other ON other.id = other_track_id
+                 JOIN analyses ON analyses.id = one.analysis_id JOIN blobs ON blobs.id = blob_id""",
     "persons": "SELECT register_number, names::text, birth_year, status FROM persons",
     "photos": """SELECT register_number, sha256, crop_key,
                         (SELECT count(*) FROM templates WHERE photo_id = reference_photos.id) AS templates

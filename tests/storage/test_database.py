@@ -54,7 +54,12 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
             str(check["name"]) for name in metadata.tables for check in inspect(connection).get_check_constraints(name)
         }
     assert comments == {name: table.comment for name, table in metadata.tables.items()}
-    assert checks == {"ck_blobs_sha256", "ck_templates_one_origin"}
+    assert checks == {
+        "ck_blobs_sha256",
+        "ck_cast_links_in_order",
+        "ck_cast_links_withdrawn_by_somebody",
+        "ck_templates_one_origin",
+    }
 
 
 def test_up_and_down_and_up(empty: Engine) -> None:
@@ -67,6 +72,17 @@ def test_up_and_down_and_up(empty: Engine) -> None:
         assert db.execute(text("SELECT count(*) FROM pg_proc WHERE proname = 'refuse_change'")).scalar() == 0
     assert migrate(empty)
     assert set(inspect(empty).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+def test_what_an_older_version_kept_stays(empty: Engine) -> None:
+    with empty.begin() as db:
+        command.upgrade(migrations(db), "0001")
+        for table in FACTS:
+            db.execute(text(FACTS[table]))
+    assert migrate(empty)
+    with empty.connect() as db:
+        counts = [db.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in FACTS]  # noqa: S608  ours
+    assert counts == [1, 1]
 
 
 def test_there_is_one_line_of_migrations_and_its_head_is_known() -> None:
