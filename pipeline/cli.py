@@ -22,8 +22,9 @@ from lastseen.outcomes import Fault
 from lastseen.records import Platform
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
-from pipeline import console, doctor, jobs, register_import, servers
+from pipeline import console, doctor, jobs, models, register_import, servers
 from pipeline.app import App, open_app
+from pipeline.bench.commands import app as bench_app
 from pipeline.console import Voice, plain, say
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
@@ -44,6 +45,8 @@ user_app = typer.Typer(help="Accounts of the review pages.", no_args_is_help=Tru
 app.add_typer(source_app, name="source")
 app.add_typer(register_app, name="register")
 app.add_typer(user_app, name="user")
+app.add_typer(models.app, name="models")
+app.add_typer(bench_app, name="bench")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]

@@ -1,0 +1,103 @@
+"""The commands `lastseen bench ...`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lastseen.settings import settings
+from pipeline import console
+from pipeline.console import Voice
+
+app = typer.Typer(
+    help="Measure on this machine, side by side with the face_recognition package in one run.", no_args_is_help=True
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
+
+
+def _threads() -> int:
+    from extractors.faces.sessions import available_cores
+
+    return settings().threads or available_cores()
+
+
+@app.command("faces")
+def faces_(
+    pictures: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of photos of people, or of PERSON/photo.jpg; else the demo's portraits."),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="How often each side is timed.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Detection and embedding a face, how far they differ, and how near the arithmetic comes to its best; 2 minutes."""
+    from pipeline.bench import faces  # what it measures with takes a second to import
+
+    report = faces.run(pictures, settings().models_dir, _threads(), pairs)
+    voice = Voice(as_json)
+    columns = ("", "ours", "face_recognition", "compared")
+    voice.show(console.table(_title(f"{report.pictures} pictures"), columns, report.rows()))
+    voice.result(report.fields())
+
+
+@app.command("video")
+def video_(
+    clip: Annotated[Path, typer.Argument(help="A video of some seconds: the peer takes several times as long.")],
+    register: Annotated[Path, typer.Option("--register", help="A folder of photos, or of PERSON/photo.jpg.")],
+    engine: Annotated[
+        list[str] | None, typer.Option("--engine", help="May be given again; else dlib, and yunet+dlib if installed.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side is timed.")] = 3,
+    peer: Annotated[bool, typer.Option(help="Run face_recognition, too.")] = True,
+    long: Annotated[
+        list[int] | None, typer.Option("--long", min=1, help="Minutes of a film composed from the clip, at 720 lines.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Also what the sandbox costs on a minute.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """From a file to tracks with templates: time, memory, and who was found."""
+    from pipeline.bench import video
+
+    wish = video.Wish(
+        clip=clip,
+        register=register,
+        engines=tuple(engine or ()),
+        models=settings().models_dir,
+        threads=_threads(),
+        rounds=rounds,
+        with_peer=peer,
+        minutes=tuple(long or ()),
+        boxed=sandbox,
+    )
+    report = video.run(wish)
+    voice = Voice(as_json)
+    title = _title(f"{report.clip_seconds:.1f} s, {report.pictures} pictures")
+    voice.show(console.table(title, video.COLUMNS, report.rows()))
+    if wish.minutes or wish.boxed:
+        voice.show(console.table("longer films", ("", "film", "came to"), report.more_rows()))
+    voice.result(report.fields())
+
+
+@app.command("pooling")
+def pooling_(
+    pictures: Annotated[Path, typer.Argument(help="A folder of photos of people, or of PERSON/photo.jpg.")],
+    clip: Annotated[
+        Path | None, typer.Option("--clip", help="Also the faces of this video, one picture a second.")
+    ] = None,
+    engine: Annotated[str, typer.Option("--engine", help="Which engine.")] = "dlib",
+    as_json: AsJson = False,
+) -> None:
+    """What the pooled template of a track finds that its best single picture does not, on degraded views."""
+    from pipeline.bench import pooling
+    from pipeline.bench.ours import Chosen
+
+    report = pooling.run(pictures, clip, Chosen(engine, settings().models_dir, _threads()))
+    voice = Voice(as_json)
+    title = f"{report.engine}: TAR at FMR {pooling.FMR:.0%} (mean genuine distance), {report.people} people"
+    voice.show(console.table(title, ("views", *pooling.METHODS), report.lines()))
+    voice.result(report.fields())
+
+
+def _title(what: str) -> str:
+    return f"{what}, {_threads()} threads: median (least - most)"

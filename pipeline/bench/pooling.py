@@ -1,0 +1,242 @@
+"""`lastseen bench pooling`: what a track's pooled template finds that its best single picture does not.
+
+Clean faces of real people are degraded into many views.  Some of them, drawn at random, are taken for the shots of a
+track; their template is compared with the clean photos of the same person (genuine) and of everybody else (impostors).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.faces.engine import Joined
+from extractors.faces.protocol import Detection
+from extractors.sightings import Sighting, embed, sightings
+from extractors.templates import templates
+from lastseen.choices import Choices
+from lastseen.errors import Failure
+from lastseen.records import Pixels, Vectors
+from pipeline.bench import ours
+from pipeline.bench.children import child
+from pipeline.bench.ours import Chosen
+from pipeline.bench.pictures import people
+from pipeline.bench.views import degraded
+from pipeline.console import say
+
+METHODS: Final = ("one frame", "best frame", "plain mean", "pooled")
+"""any of the views, the one that the tracker finds best, the mean of all, the tracker's template"""
+COUNTS: Final = (1, 3, 5, 8)
+"""views a track; 8 is the most that a track keeps"""
+VIEWS: Final = 48
+"""of each face, from which tracks are drawn"""
+TRACKS: Final = 80
+"""drawn for each face and count"""
+FMR: Final = 0.01
+CLEAN_WIDTH: Final = 64.0
+"""pixels of a face that is taken for clean: what the register asks of a photo"""
+MOST_FACES: Final = 60
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Clean:
+    """One face on a good picture."""
+
+    person: int
+    picture: Pixels
+    found: Detection
+    vector: Vectors
+    """1 x d"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method on tracks of so many views."""
+
+    views: int
+    method: str
+    tar: float
+    """true accept rate at FMR"""
+    genuine: float
+    """mean distance to the person's own photos"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of it."""
+
+    engine: str
+    people: int
+    faces: int
+    own_photo_only: int
+    """faces whose person has no other photo: compared with the clean photo that they were made from"""
+    refused: float
+    """share of the views that the tracker's gates refused; others took their place"""
+    rows: tuple[Row, ...]
+
+    def of(self, views: int, method: str) -> Row:
+        """That row."""
+        return next(row for row in self.rows if (row.views, row.method) == (views, method))
+
+    def fields(self) -> dict[str, object]:
+        """For scripts."""
+        most = COUNTS[-1]
+        return {
+            "engine": self.engine,
+            "people": self.people,
+            "faces": self.faces,
+            "faces_with_their_own_photo_only": self.own_photo_only,
+            "fmr": FMR,
+            "refused_views": round(self.refused, 4),
+            "gain": round(self.of(most, "pooled").tar - self.of(most, "best frame").tar, 4),
+            "table": [
+                {"views": row.views, "method": row.method, "tar": round(row.tar, 4), "genuine": round(row.genuine, 4)}
+                for row in self.rows
+            ],
+        }
+
+    def lines(self) -> Iterator[tuple[str, ...]]:
+        """For people: a line for each number of views, a column for each method."""
+        for count in COUNTS:
+            found = [self.of(count, method) for method in METHODS]
+            yield (str(count), *(f"{row.tar:.3f} ({row.genuine:.3f})" for row in found))
+
+
+def run(folder: Path, clip: Path | None, chosen: Chosen) -> Report:
+    """Measure, in a child process.  Raises WrongUse and Failure."""
+    photos = people(folder)
+    with child(chosen.threads) as us:
+        us.ask(ours.ready, chosen)
+        return us.ask(measured, chosen, photos, any(entry.is_dir() for entry in folder.iterdir()), clip)
+
+
+# --- in the child ------------------------------------------------------------------------------------------
+
+
+def measured(chosen: Chosen, photos: Mapping[str, Sequence[Path]], named: bool, clip: Path | None) -> Report:
+    """All of it.  `named`: the photos of a person are known to be; else faces that are alike are one person's."""
+    engine = ours.joined(chosen)
+    faces = list(_clean(chosen, engine, photos, clip))[:MOST_FACES]
+    faces = faces if named and clip is None else _grouped(faces, engine)
+    whose = np.array([one.person for one in faces])
+    if len(set(whose)) < 2:
+        raise Failure(f"{len(faces)} faces of {len(set(whose))} people are too few: strangers must be told apart")
+    random = np.random.default_rng(0)
+    gallery = np.concatenate([one.vector for one in faces])
+    refused = 0
+    tally = _Tally(engine, whose, gallery)
+    for place, face in enumerate(faces):
+        say(f"views of face {place + 1} of {len(faces)}")
+        shots, lost = _views(face, engine, random)
+        refused += lost
+        tally.add(place, shots, random)
+    alone = sum(int((whose == one.person).sum() == 1) for one in faces)
+    share = refused / (refused + VIEWS * len(faces))
+    return Report(chosen.name, len(set(whose)), len(faces), alone, share, tuple(tally.rows()))
+
+
+class _Tally:
+    """Distances of genuine and impostor pairs, by number of views and method."""
+
+    def __init__(self, engine: Joined, whose: NDArray[np.int_], gallery: Vectors) -> None:
+        self._engine, self._whose, self._gallery = engine, whose, gallery
+        self._genuine: dict[tuple[int, str], list[float]] = {}
+        self._impostor: dict[tuple[int, str], list[float]] = {}
+
+    def add(self, place: int, shots: Sequence[Sighting], random: np.random.Generator) -> None:
+        """Tracks drawn from the views of the face at this place of the gallery."""
+        for count in COUNTS:
+            for _ in range(TRACKS):
+                drawn = [shots[number] for number in random.choice(len(shots), count, replace=False)]
+                for method, vector in zip(METHODS, _templates(drawn, self._engine), strict=True):
+                    self._compare(place, (count, method), vector)
+
+    def rows(self) -> Iterator[Row]:
+        """What came of it."""
+        for (count, method), genuine in self._genuine.items():
+            tar = tar_at(genuine, self._impostor[count, method], FMR)
+            yield Row(count, method, tar, float(np.mean(genuine)))
+
+    def _compare(self, place: int, key: tuple[int, str], vector: Vectors) -> None:
+        """With each person's nearest photo; the one that the views were made from counts only if there is no other."""
+        distances = self._engine.distance(vector, self._gallery)[0]
+        for person in np.unique(self._whose):
+            theirs = self._whose == person
+            if person == self._whose[place]:
+                theirs[place] = theirs.sum() == 1
+                self._genuine.setdefault(key, []).append(float(distances[theirs].min()))
+            else:
+                self._impostor.setdefault(key, []).append(float(distances[theirs].min()))
+
+
+def tar_at(genuine: Sequence[float], impostor: Sequence[float], fmr: float) -> float:
+    """True accept rate at the largest threshold that accepts no more than this share of the impostors."""
+    allowed = int(fmr * len(impostor))
+    nearest = np.partition(np.asarray(impostor, np.float64), allowed)[allowed]
+    return float((np.asarray(genuine) < nearest).mean())
+
+
+def _templates(shots: Sequence[Sighting], engine: Joined) -> tuple[Vectors, ...]:
+    """In the order of METHODS, each 1 x d."""
+    made = {one.kind: np.array([one.vector], np.float32) for one in templates(shots, engine, Choices())}
+    vectors = embed(shots, engine, Choices())
+    return vectors[:1], made["best"], vectors.mean(axis=0, keepdims=True), made["pooled"]
+
+
+def _views(face: Clean, engine: Joined, random: np.random.Generator) -> tuple[list[Sighting], int]:
+    """VIEWS of them that pass the tracker's gates, embedded, and how many more did not pass."""
+    kept: list[Sighting] = []
+    refused = 0
+    while len(kept) < VIEWS:
+        view = degraded(face.picture, face.found, random)
+        shown = engine.embedder.face(view.pixels, view.found)
+        [shot] = sightings(Fraction(len(kept)), view.pixels, [shown], engine, Choices())
+        if shot.gate and refused < 4 * VIEWS:
+            refused += 1
+        else:
+            kept.append(replace(shot, gate=""))
+    embed(kept, engine, Choices())
+    return kept, refused
+
+
+def _clean(chosen: Chosen, engine: Joined, photos: Mapping[str, Sequence[Path]], clip: Path | None) -> Iterator[Clean]:
+    for person, paths in enumerate(photos.values()):
+        for path in paths:
+            pixels = ours.picture(path)
+            if pixels is not None:
+                yield from _faces(chosen, engine, pixels, person)
+    for pixels in _frames(clip) if clip else ():
+        yield from _faces(chosen, engine, pixels, -1)
+
+
+def _faces(chosen: Chosen, engine: Joined, pixels: Pixels, person: int) -> Iterator[Clean]:
+    for found in ours.find(chosen, pixels):
+        if found.box.width >= CLEAN_WIDTH:
+            chips = engine.align(pixels, [engine.embedder.face(pixels, found)])
+            yield Clean(person, pixels, found, engine.embed(chips))
+
+
+def _frames(clip: Path) -> Iterator[Pixels]:
+    """A picture each second."""
+    due = -1.0
+    with av.open(str(clip)) as container:
+        for frame in container.decode(video=0):
+            if frame.time >= due:
+                due = frame.time + 1
+                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def _grouped(faces: Sequence[Clean], engine: Joined) -> list[Clean]:
+    """Nobody says who they are: faces that lie within the engine's threshold of each other are one person's."""
+    if not faces:
+        return []
+    vectors = np.concatenate([one.vector for one in faces])
+    near = engine.distance(vectors, vectors) <= engine.published_threshold
+    whose = np.arange(len(faces))
+    for row, column in np.argwhere(near):
+        whose[whose == whose[column]] = whose[row]
+    return [replace(face, person=int(person)) for face, person in zip(faces, whose, strict=True)]
