@@ -57,6 +57,18 @@ def check_ip(ip: str | Address, private: Sequence[Network] = ()) -> None:
             )
 
 
+def is_shielded(address: str) -> bool:
+    """Whether what is read there cannot be seen or changed on its way: encrypted, or from this machine itself."""
+    parts = urlsplit(address)
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_here(address)))
+
+
+def is_here(address: str) -> bool:
+    """Whether an address is of this machine, written so that nobody needs to be asked."""
+    literal = _as_ip(urlsplit(address).hostname or "")
+    return literal is not None and literal.is_loopback
+
+
 def host_of(address: str) -> str:
     """The host of an address in lower case, without a leading `www.`."""
     return (urlsplit(address).hostname or "").rstrip(".").removeprefix("www.")
