@@ -81,6 +81,8 @@ class End:
     """why the rest was not looked at, if it was not"""
 
 
+Kind = tuple[int, int, bool, int]
+"""of a frame: width, height, interlaced, transfer characteristics"""
 Event = Picture | Cut | Same | Lost | Remark | End
 
 
@@ -109,14 +111,16 @@ class Clock:
 
     def fault(self, at: Fraction) -> str:
         """What is wrong with the time of this picture, or nothing."""
+        if self.furthest is not None and at > self.furthest:
+            self.furthest, self.still = at, 0
+            return ""
         if self.furthest is None or at < self.furthest - JITTER:
             back = self.furthest is not None
             self.passed += (self.furthest or self.began) - self.began if back else 0
             self.furthest, self.began, self.still = at, at, 0
             return "its clock runs backwards" if back else ""
-        self.still = self.still + 1 if at <= self.furthest else 0
-        self.furthest = max(self.furthest, at)
-        return "its clock stands still" if self.still and self.still % STANDS_STILL == 0 else ""
+        self.still += 1
+        return "its clock stands still" if self.still % STANDS_STILL == 0 else ""
 
     def run(self, at: Fraction) -> Fraction:
         """Seconds of pictures so far."""
@@ -186,7 +190,7 @@ class _Sampler:
     first: Fraction = Fraction(0)
     last: Fraction = Fraction(0)
     until: Fraction = Fraction(0)
-    size: tuple[int, int] = (0, 0)
+    kind: Kind = (0, 0, False, 0)
     said: set[str] = field(default_factory=set)
     broke_off: str = ""
 
@@ -198,11 +202,11 @@ class _Sampler:
     def see(self, frame: VideoFrame) -> Iterator[Event]:
         """What one decoded frame gives rise to."""
         at = time_of(frame)
-        self._check(frame)
         fault, halted = self.clock.fault(at), self.clock.still > STANDS_STILL
-        self.limits.check_duration(self.clock.run(at))
         self._count(frame, at)
-        yield from self._remarks(frame)
+        kind = (frame.width, frame.height, frame.interlaced_frame, frame.color_trc)
+        if kind != self.kind:
+            yield from self._changed(kind)
         picture = planes_of(frame)
         cut = self.finder.is_cut(picture, at)
         if fault:
@@ -215,6 +219,7 @@ class _Sampler:
             yield Cut(at)
         usual = cut or self.schedule.is_due(at)
         if usual or self.schedule.is_due_between(at):
+            self.limits.check_duration(self.clock.run(at))
             same = self.sameness.same(picture, at)
             start = self.finder.last_cut
             self.schedule.took(at, at if start is None else start)
@@ -225,24 +230,21 @@ class _Sampler:
         if self.decoded:
             yield End(self.decoded, self.first, self.last, max(self.until, self.last), self.broke_off)
 
-    def _check(self, frame: VideoFrame) -> None:
-        size = (frame.width, frame.height)
-        if size != self.size:
-            self.limits.check_size(*squared_size(*size, self.video.aspect))
-
     def _count(self, frame: VideoFrame, at: Fraction) -> None:
         self.last = max(self.last, at) if self.decoded else at
         self.first = self.first if self.decoded else at
         self.decoded, self.until = self.decoded + 1, at + _shown_for(frame)
 
-    def _remarks(self, frame: VideoFrame) -> Iterator[Remark]:
-        size = (frame.width, frame.height)
+    def _changed(self, kind: Kind) -> Iterator[Remark]:
+        """Hold pictures of another kind against the limits, and say what is to be said of them, once."""
+        width, height, interlaced, transfer = kind
+        self.limits.check_size(*squared_size(width, height, self.video.aspect))
         found = {
-            "its pictures change their size": self.size not in ((0, 0), size),
-            "its pictures are interlaced: what moves is combed": frame.interlaced_frame,
-            "its high dynamic range was pressed into that of a screen": frame.color_trc in TRANSFERS,
+            "its pictures change their size": self.kind[:2] not in ((0, 0), (width, height)),
+            "its pictures are interlaced: what moves is combed": interlaced,
+            "its high dynamic range was pressed into that of a screen": transfer in TRANSFERS,
         }
-        self.size = size
+        self.kind = kind
         for text, holds in found.items():
             if holds and text not in self.said:
                 self.said.add(text)
