@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from extractors import faces
 from lastseen.settings import Settings
 from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
@@ -20,6 +21,7 @@ from tests.servers.video_site import VideoSite
 
 TEMPLATE = "template_lastseen"
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
+SHARED_MODELS = SHARED_MEDIA.with_name("models")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -69,11 +71,12 @@ def fresh_database(endpoints: Endpoints) -> Iterator[str]:
     run_sql(endpoints.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def settings_on(endpoints: Endpoints, database_url: str, objects: ObjectStore, folder: Path) -> Settings:
+def settings_on(endpoints: Endpoints, database_url: str, objects: ObjectStore, folder: Path, models: Path) -> Settings:
     """Settings that point at one database and one set of buckets, as if they were an office's own servers."""
     return Settings(
         _env_file=None,
         data_dir=folder,
+        models_dir=models,
         database_url=SecretStr(database_url),
         s3_endpoint=endpoints.s3_endpoint,
         s3_access_key=SecretStr(endpoints.s3_access_key),
@@ -127,9 +130,11 @@ def objects(make_store: Callable[[str], ObjectStore]) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture
-def settings(database_url: str, objects: ObjectStore, endpoints: Endpoints, tmp_path: Path) -> Settings:
+def settings(
+    database_url: str, objects: ObjectStore, endpoints: Endpoints, tmp_path: Path, models_dir: Path
+) -> Settings:
     """Settings that point at this test's own database and buckets."""
-    return settings_on(endpoints, database_url, objects, tmp_path)
+    return settings_on(endpoints, database_url, objects, tmp_path, models_dir)
 
 
 @pytest.fixture
@@ -144,6 +149,23 @@ def shared_media() -> Path:
     if not SHARED_MEDIA.is_dir():
         pytest.skip("the shared media are not beside the project on this machine")
     return SHARED_MEDIA
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder of models that is shared beside the project, where there is one."""
+    if not SHARED_MODELS.is_dir():
+        pytest.skip("the shared models are not beside the project on this machine")
+    return SHARED_MODELS
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one folder of models of this run, for all workers, with dlib's networks converted."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "models"
+    faces.prepare("dlib", folder)
+    return folder
 
 
 @pytest.fixture

@@ -23,11 +23,14 @@ FOLDER: Final = "packs"
 """of an office's own descriptions, in its folder of models"""
 BUILT_IN: Final = ("dlib", "mmod")
 """names of what is no pack"""
+TAKEN: Final = ("converted", "packs")
+"""folders of other things beside those of the packs"""
 LARGEST: Final = 2 << 30
 """bytes of a file: what one ONNX file can hold"""
 
 # Where eyes, nose tip and corners of the mouth lie in a 112 x 112 chip: the template of ArcFace (Deng et al., CVPR
 # 2019) and of what was trained after it, the left of the picture first.
+SIDE: Final = 112
 ARCFACE_112: Final = (
     (38.2946, 51.6963),
     (73.5318, 51.5014),
@@ -187,7 +190,7 @@ class EmbedderPack(_Pack):
         description="what its publishers take for the same person: the smallest cosine, or the largest distance"
     )
     threshold_source: str = Field(min_length=1, description="where that is said, and what error rate it has there")
-    side: int = Field(112, ge=32, le=512, description="width and height of a chip in pixels")
+    side: int = Field(SIDE, ge=32, le=512, description="width and height of a chip in pixels")
     template: tuple[tuple[float, float], ...] = Field(
         ARCFACE_112,
         min_length=5,
@@ -203,8 +206,10 @@ class EmbedderPack(_Pack):
         low, high = (-1.0, 1.0) if self.distance == "cosine" else (0.0, float("inf"))
         if not low < self.threshold < high:
             raise ValueError(f"`threshold` of distance {self.distance} lies between {low:g} and {high:g}")
+        if self.side != SIDE and "template" not in self.model_fields_set:
+            raise ValueError(f"`template` is needed with a `side` other than {SIDE}")
         if any(not 0 <= place < self.side for point in self.template for place in point):
-            raise ValueError("a point of `template` lies outside of the chip: give `template` with your own `side`")
+            raise ValueError("a point of `template` lies outside of the chip")
         if self.quality is not None and self.distance != "cosine":
             raise ValueError("`quality` needs distance cosine: otherwise a vector's length says who it is")
         return self
@@ -239,8 +244,8 @@ def every(models: Path) -> Iterator[Pack | PackWrong]:
 
 
 def _own(path: Path) -> Pack:
-    if path.stem in (*_shipped(), *BUILT_IN):
-        raise PackWrong(f"{path}: {path.stem} is the name of what comes with the program: choose another")
+    if path.stem in (*_shipped(), *BUILT_IN, *TAKEN):
+        raise PackWrong(f"{path}: {path.stem} is the name of something that comes with the program: choose another")
     return read(path)
 
 
@@ -289,8 +294,10 @@ def _mistakes(fault: ValidationError, given: Mapping[str, Any]) -> Iterator[str]
 
 def _hint(given: Mapping[str, Any], where: list[Any]) -> str:
     """What the field's own description says."""
+    if where == ["kind"]:
+        return '"detector" or "embedder"'
     model: Any = EmbedderPack if given.get("kind") == "embedder" else DetectorPack
-    hint = '"detector" or "embedder"' if where == ["kind"] else ""
+    hint = ""
     for part in where:
         if isinstance(part, int):
             continue

@@ -34,14 +34,16 @@ def office(settings: Settings, stores: Stores) -> Office:
 
 
 @pytest.fixture
-def another_office(endpoints: Endpoints, make_store: Callable[[str], ObjectStore], tmp_path: Path) -> Iterator[Office]:
+def another_office(
+    endpoints: Endpoints, make_store: Callable[[str], ObjectStore], tmp_path: Path, models_dir: Path
+) -> Iterator[Office]:
     """A second one, as empty, on the same servers."""
     folder = tmp_path / "another"
     folder.mkdir()
     objects = make_store(f"t-{secrets.token_hex(6)}-")
     with fresh_database(endpoints) as url:
         db = connect(url)
-        yield Office(settings_on(endpoints, url, objects, folder), Stores(db, objects))
+        yield Office(settings_on(endpoints, url, objects, folder, models_dir), Stores(db, objects))
         db.dispose()
     objects.close()
 
