@@ -1,78 +1,126 @@
-"""The program that opens hostile bytes: `python -m extractors.child HOLD MEMORY_MIB SECONDS FILE WORKSPACE`.
+"""What opens hostile bytes: a process that lives for one file.
 
-It holds itself first, then reads one request (JSON, one line), does it, and writes one verdict.  Whatever the file
-makes it raise becomes a verdict; only our own missing parts end it with a status.
+It is forked by `extractors.forker` inside the sandbox, holds itself once more, loads the engine and says `ready`: so
+far it has seen nothing of any file.  Then it gets a request and the file, an open descriptor, does what is asked,
+writes one verdict into a channel that only it and whoever asked have, and ends.  Whatever the file makes it raise is
+a verdict.
 """
 
 import os
 import socket
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from extractors.isolation import hold_self, limit
-from extractors.processes import hold_lifeline
+from extractors.isolation import hold_child
 
 if TYPE_CHECKING:
-    from extractors.wire import Probe, ProbeRequest, Request, Verdict
+    from extractors.faces.protocol import Engine
+    from extractors.wire import Probe, ProbeRequest, Request, Setup, Verdict
 
-ENGINE_UNAVAILABLE: Final = 3
-"""exit status: the fault is this installation's, not the file's"""
-BUBBLEWRAP: Final = "bubblewrap"
-SELF: Final = "self"
+READY: Final = b"ready"
+LENGTH_BYTES: Final = 8
+"""before a request: how long it is"""
+CPU_SPARE: Final = 10
+"""seconds for loading an engine"""
+ORPHANED: Final = 4
+"""exit status of a child whose forker was gone before it could tie itself to it"""
 TRY_SECONDS: Final = 1.0
 ELSEWHERE: Final = ("192.0.2.1", 9)
 """for documentation (RFC 5737): connecting a UDP socket sends nothing, and fails where there is no way out"""
 
 
-def main(arguments: list[str]) -> int:
-    """Hold, answer, end."""
-    hold, memory_mib, seconds, file, workspace = arguments
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not look like a verdict
-    limit(int(memory_mib), float(seconds))
-    measures = hold_self(Path(file) if file else None, Path(workspace)) if hold == SELF else ()
-    line = hold_lifeline()
-    from extractors.wire import pack_verdict, unpack_request
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a child knows before it has its file."""
 
-    verdict = _answer(unpack_request(line), measures)
-    if verdict is None:
-        return ENGINE_UNAVAILABLE
-    with answer:
-        answer.write(pack_verdict(verdict))
+    setup: "Setup"
+    measures: tuple[str, ...]
+    workspace: Path
+    engine: bool
+    """it will need the engine"""
+
+
+def serve(job: Job, channel: socket.socket) -> int:
+    """Hold, load, say so; then one request.  Returns the exit status."""
+    from extractors.faces.protocol import EngineUnavailable
+
+    measures = _hold(job)
+    try:
+        engine = _load(job.setup) if job.engine else None
+    except EngineUnavailable as missing:
+        channel.sendall(f"{missing}\n".encode())
+        return 0
+    channel.sendall(READY + b"\n")
+    said, handed, _, _ = socket.recv_fds(channel, LENGTH_BYTES, 1)
+    if said:
+        request = _receive(channel, int.from_bytes(said, "big"))
+        _say(channel, _answer(request, job, handed[0], engine, measures))
     return 0
 
 
-def _answer(request: "Request", measures: tuple[str, ...]) -> "Verdict | None":
-    from extractors.faces.protocol import EngineUnavailable
+def _hold(job: Job) -> tuple[str, ...]:
+    forker, limits = os.getppid(), job.setup.limits
+    cores = job.setup.threads or len(os.sched_getaffinity(0))
+    # A child that spins on all its cores for its whole deadline is at its end anyway.
+    cpu = int(limits.deadline_seconds * cores) + CPU_SPARE
+    apart = not job.setup.alone or "namespaces of its own" in job.measures
+    filtered = hold_child(Path(job.setup.models), job.workspace, limits.memory_mib, cpu, namespaces=apart)
+    if os.getppid() != forker:
+        os._exit(ORPHANED)
+    return (*job.measures, *(["system calls filtered"] if filtered else []))
+
+
+def _load(setup: "Setup") -> "Engine":
+    from extractors import faces
+
+    return faces.load(setup.engine, Path(setup.models), setup.threads)
+
+
+def _receive(channel: socket.socket, length: int) -> "Request":
+    from extractors.wire import unpack_request
+
+    said = bytearray()
+    while len(said) < length and (part := channel.recv(length - len(said))):
+        said += part
+    return unpack_request(bytes(said))
+
+
+def _say(channel: socket.socket, verdict: "Verdict") -> None:
+    from extractors.wire import pack_verdict
+
+    channel.sendall(pack_verdict(verdict))
+
+
+def _answer(
+    request: "Request", job: Job, descriptor: int, engine: "Engine | None", measures: tuple[str, ...]
+) -> "Verdict":
     from lastseen.outcomes import Fault
     from lastseen.records import Rejection
 
+    if request.probe is not None:
+        return _probe(request.probe, measures)
     try:
-        return _do(request, measures)
-    except EngineUnavailable as missing:
-        sys.stderr.write(f"{missing}\n")
-        return None
+        return open_file(request, job, descriptor, engine)
     except MemoryError:
-        why = f"it needs more than {request.limits.memory_mib} MiB of memory (LASTSEEN_ANALYZE_MEMORY_MIB)"
+        why = f"it needs more than {job.setup.limits.memory_mib} MiB of memory (LASTSEEN_ANALYZE_MEMORY_MIB)"
         return Rejection(Fault.DEFECT, why)
     except Exception as fault:  # noqa: BLE001  # mutated files raised UnicodeDecodeError, IndexError and others
         return Rejection(Fault.DEFECT, f"{type(fault).__name__} while it was read: {str(fault)[:200]}")
 
 
-def _do(request: "Request", measures: tuple[str, ...]) -> "Verdict":
-    if request.probe is not None:
-        return _probe(request.probe, measures)
-    path = Path(request.path)
-    if request.moment is not None:
-        from extractors.moments import cut_moment
-
-        return cut_moment(path, request.moment, request.limits, Path(request.workspace))
-    from extractors import faces
+def open_file(request: "Request", job: Job, descriptor: int, engine: "Engine | None") -> "Verdict":
+    """Do what is asked.  Raises whatever the file makes the libraries raise."""
     from extractors.analysis import analyze_file, enroll_file
+    from extractors.moments import cut_moment
 
-    engine = faces.load(request.engine)
-    return (enroll_file if request.task == "enroll" else analyze_file)(path, engine, request.limits)
+    limits = job.setup.limits
+    with os.fdopen(descriptor, "rb") as file:
+        if request.moment is not None:
+            return cut_moment(file, request.moment, limits, job.workspace)
+        if engine is None:
+            raise RuntimeError("no engine was loaded")
+        return (enroll_file if request.task == "enroll" else analyze_file)(file, engine, limits)
 
 
 def _probe(wanted: "ProbeRequest", measures: tuple[str, ...]) -> "Probe":
@@ -104,7 +152,3 @@ def _connects(address: tuple[str, int], kind: socket.SocketKind) -> bool:
     except OSError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,27 +1,34 @@
-"""Open hostile files: one child process a file, held as tightly as this machine allows, one verdict back.
+"""Open hostile files: a sandbox as tight as this machine allows, in it a fresh process for each file, one verdict back.
 
-The calling process never opens the bytes itself.  A child that dies, hangs or talks nonsense gives a `Rejection`
-like any damaged file; what is missing on our own side (weights, bubblewrap when it is required) is raised.  The
-child writes only into a folder beside the file, or (under bubblewrap) into memory.
+    with sandbox.opened(settings) as box:
+        found = box.analyze(path)
+
+The calling process never opens the bytes itself, and no file meets a process that another file has met.  A child that
+dies, hangs or talks nonsense gives a `Rejection` like any damaged file; what is missing on our own side (weights,
+bubblewrap when it is required) is raised.  Starting the sandbox takes a second, so it is kept for many files; the next
+file's child gets ready while this one's still works.
 """
 
+import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Final, Self, TypeVar
 
-from extractors import child, processes
+from extractors import faces, forker, processes
 from extractors.faces import EngineUnavailable
-from extractors.isolation import FILE_INSIDE, WORKSPACE_INSIDE, bubblewrap
+from extractors.isolation import WORKSPACE_INSIDE, bubblewrap
+from extractors.keeper import Child, Keeper
 from extractors.limits import Limits
-from extractors.wire import Probe, ProbeRequest, Request, Task, Verdict, pack_request, unpack_verdict
+from extractors.wire import Probe, ProbeRequest, Request, Setup, Verdict, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
@@ -31,12 +38,13 @@ VERDICT_BYTES: Final = 256 * 1024 * 1024
 """twice what the crops of one file may take (extractors.analysis.CROP_BYTES) as base64"""
 PROBE_SECONDS: Final = 20.0
 WHY_LENGTH: Final = 200
-NOWHERE: Final = Path("/nonexistent")
-"""the workspace of a child that writes nothing; by Debian's policy there is no such folder"""
-KILLED_BY: Final = 128
-"""bubblewrap's status for a child that a signal ended, less the signal"""
+FILES: Final = 500
+"""that one sandbox opens: forked children have the forker's layout of memory, which must not be there to be learnt"""
+PROGRAM: Final = ("-m", forker.__name__)
+ARENAS: Final = "2"
+"""of the C library's allocator: by itself it reserves 64 MiB of address space for each of eight a core"""
 
-
+Workspace = Callable[[], AbstractContextManager[Path | str]]
 Wanted = TypeVar("Wanted", Analysis, Enrolment, Moment, Probe)
 
 
@@ -44,24 +52,152 @@ class SandboxUnavailable(Failure):
     """Files from outside may not be opened on this machine as it is; the message says what to do."""
 
 
-def analyze(path: Path, settings: Settings) -> Analysis | Rejection:
-    """Find the faces of one video or picture.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
-    return _only(Analysis, _ask("analyze", path, settings))
+class Sandbox:
+    """Opens files, one at a time, for the thread that made it.  Starts when it is first needed."""
+
+    def __init__(self, settings: Settings, workspace: Workspace = tempfile.TemporaryDirectory) -> None:
+        """`workspace` gives an empty folder of our own, to be written in where there is no bubblewrap."""
+        self._settings, self._limits, self._workspace = settings, Limits.of(settings), workspace
+        self._open = ExitStack()
+        self._keeper: Keeper | None = None
+        self._waiting: tuple[Child, bool] | None = None
+        """a child that gets ready for the next file, and whether it has an engine"""
+        self._files = 0
+        self._prepared = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def analyze(self, path: Path) -> Analysis | Rejection:
+        """Find the faces of one video or picture.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
+        return _only(Analysis, self._ask(Request("analyze"), path))
+
+    def enroll(self, path: Path) -> Enrolment | Rejection:
+        """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
+        return _only(Enrolment, self._ask(Request("enroll"), path))
+
+    def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
+        """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
+        return _only(Moment, self._ask(Request("moment", moment=wanted), path))
+
+    def probe(self, wanted: ProbeRequest) -> Probe | Rejection:
+        """Let a child try what it should not be able to do.  Raises SandboxUnavailable."""
+        return _only(Probe, self._ask(Request("probe", probe=wanted), Path(os.devnull)))
+
+    def warm(self) -> None:
+        """Start, and have a child with an engine ready.  Raises SandboxUnavailable and EngineUnavailable."""
+        self._waiting = (self._child(engine=True), True)
+
+    def close(self) -> None:
+        """End it; it may be used again."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting[0].close()
+        self._keeper, self._files = None, 0
+        self._open.close()
+
+    def _ask(self, request: Request, path: Path) -> Verdict:
+        engine = request.task in ("analyze", "enroll")
+        with path.open("rb") as file:
+            child = self._child(engine=engine)
+            try:
+                verdict = self._hear(child, request, file.fileno(), engine=engine)
+            except BaseException:
+                self.close()  # whatever it was, what is left of it belongs to this file
+                raise
+            finally:
+                child.close()
+        self._files += 1
+        if self._files >= FILES:
+            self.close()
+        return verdict
+
+    def _hear(self, child: Child, request: Request, file: int, *, engine: bool) -> Verdict:
+        deadline = self._limits.deadline_seconds
+        end = time.monotonic() + deadline
+        try:
+            child.give(pack_request(request), file, deadline)
+            if self._keeper is not None and self._files:
+                self._waiting = (self._keeper.fork(engine=engine), engine)
+            answer = child.answer(end, VERDICT_BYTES)
+        except processes.ChildFault as fault:
+            self.close()
+            return _fault(fault, deadline)
+        try:
+            return unpack_verdict(answer)
+        except ValueError:
+            return Rejection(Fault.DEFECT, "the child process gave no verdict that makes sense")
+
+    def _child(self, *, engine: bool) -> Child:
+        """One that is ready for a file."""
+        if self._keeper is not None and not self._keeper.lives():
+            self.close()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            child, has_engine = waiting
+            try:
+                if has_engine >= engine and not child.ready():
+                    return child
+            except processes.ChildDied:
+                self.close()  # whatever killed it, there was no file in it: a new one is as good
+            child.close()
+        return self._fresh(engine=engine)
+
+    def _fresh(self, *, engine: bool) -> Child:
+        if engine and not self._prepared:
+            self.close()  # started before, it might not see what is made now
+            faces.prepare(self._settings.engine, self._settings.models_dir.resolve())
+            self._prepared = True
+        try:
+            child = self._kept().fork(engine=engine)
+            missing = child.ready()
+        except processes.ChildDied as died:
+            self.close()
+            raise SandboxUnavailable(f"a child process ended before it had its file: {_told(died)}") from died
+        if missing:
+            child.close()
+            raise EngineUnavailable(missing)
+        return child
+
+    def _kept(self) -> Keeper:
+        if self._keeper is None:
+            self._keeper = self._start()
+        return self._keeper
+
+    def _start(self) -> Keeper:
+        program = _program(self._settings.sandbox == "required")
+        models = self._settings.models_dir.resolve()
+        workspace = WORKSPACE_INSIDE if program else str(self._open.enter_context(self._workspace()))
+        start = [sys.executable, "-s", "-P", "-B", *PROGRAM]
+        setup = Setup(
+            alone=program is None,
+            workspace=workspace,
+            models=str(models),
+            engine=self._settings.engine,
+            threads=self._settings.threads,
+            limits=self._limits,
+            choices=self._settings.analysis,
+        )
+        keeper = Keeper([*(bubblewrap(program, models) if program else ()), *start], pack_setup(setup), _environment())
+        self._open.callback(keeper.close)
+        try:
+            keeper.greeted()
+        except processes.ChildDied as died:
+            self._open.close()
+            raise SandboxUnavailable(f"the sandbox did not start: {_told(died)}") from died
+        return keeper
 
 
-def enroll(path: Path, settings: Settings) -> Enrolment | Rejection:
-    """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
-    return _only(Enrolment, _ask("enroll", path, settings))
-
-
-def moment(path: Path, wanted: MomentWanted, settings: Settings) -> Moment | Rejection:
-    """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
-    return _only(Moment, _ask("moment", path, settings, wanted=wanted))
-
-
-def probe(wanted: ProbeRequest, settings: Settings) -> Probe | Rejection:
-    """Let a child try what it should not be able to do.  Raises SandboxUnavailable."""
-    return _only(Probe, _ask("probe", None, settings, tried=wanted))
+@contextmanager
+def opened(settings: Settings, workspace: Workspace = tempfile.TemporaryDirectory) -> Iterator[Sandbox]:
+    """A sandbox, closed when the block ends."""
+    with Sandbox(settings, workspace) as box:
+        yield box
 
 
 def describe(settings: Settings) -> str:
@@ -72,12 +208,13 @@ def describe(settings: Settings) -> str:
 @cache
 def _description(required: bool) -> str:
     chosen = Settings.model_construct(sandbox="required" if required else "auto")
-    found = probe(ProbeRequest(), chosen)
+    with opened(chosen) as box:
+        found = box.probe(ProbeRequest())
     if isinstance(found, Rejection):
         raise SandboxUnavailable(f"the child that opens files does not run here: {found.why}")
     network = "network reachable" if found.outward else "no network"
     if _bubblewrap().program is not None:
-        return f"bubblewrap ({network}, no files but the one), limits"
+        return ", ".join((f"bubblewrap ({network}, no files but the one)", *found.measures, "limits"))
     return f"{', '.join((network, *found.measures, 'limits'))}; {_bubblewrap().why}: install bubblewrap 0.8 or newer"
 
 
@@ -118,67 +255,25 @@ def _program(required: bool) -> str | None:
     return found.program
 
 
-def _ask(
-    task: Task,
-    path: Path | None,
-    settings: Settings,
-    *,
-    wanted: MomentWanted | None = None,
-    tried: ProbeRequest | None = None,
-) -> Verdict:
-    program = _program(settings.sandbox == "required")
-    file = path.resolve(strict=True) if path is not None else None
-    limits = Limits.of(settings)
-    with ExitStack() as stack:
-        workspace = Path(WORKSPACE_INSIDE) if program else _workspace(stack, file)
-        seen = FILE_INSIDE if program else str(file or "")
-        request = Request(task, seen, str(workspace), settings.engine, limits, moment=wanted, probe=tried)
-        command = _command(program, file, workspace, limits)
-        return _run(command, request, limits.deadline_seconds)
-
-
-def _workspace(stack: ExitStack, file: Path | None) -> Path:
-    """Beside the file: whoever deletes what a killed worker left of it deletes this too."""
-    if file is None:
-        return NOWHERE
-    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=file.parent)))
-
-
-def _command(program: str | None, file: Path | None, workspace: Path, limits: Limits) -> list[str]:
-    start = [sys.executable, "-s", "-P", "-B", "-m", child.__name__]
-    numbers = [str(limits.memory_mib), str(limits.deadline_seconds)]
-    if program is not None:
-        return [*bubblewrap(program, file), *start, child.BUBBLEWRAP, *numbers, FILE_INSIDE, WORKSPACE_INSIDE]
-    return [*start, child.SELF, *numbers, str(file or ""), str(workspace)]
-
-
-def _run(command: Sequence[str], request: Request, deadline: float) -> Verdict:
-    try:
-        answer = processes.run(command, pack_request(request), deadline, VERDICT_BYTES, _environment())
-    except processes.ChildDied as died:
-        return _death(died)
-    except processes.DeadlinePassed:
-        why = f"the child process ran past its deadline of {deadline:.0f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)"
-        return Rejection(Fault.DEFECT, why)
-    except processes.TooMuchSaid:
-        return Rejection(Fault.DEFECT, f"the child process said more than {VERDICT_BYTES >> 20} MiB")
-    try:
-        return unpack_verdict(answer)
-    except ValueError:
-        return Rejection(Fault.DEFECT, "the child process gave no verdict that makes sense")
-
-
-def _death(died: processes.ChildDied) -> Rejection:
+def _fault(fault: processes.ChildFault, deadline: float) -> Rejection:
     """A verdict on a child that gave none.  Raises what is not the file's fault."""
+    match fault:
+        case processes.DeadlinePassed():
+            why = f"ran past its deadline of {deadline:.0f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)"
+        case processes.TooMuchSaid():
+            why = f"said more than {VERDICT_BYTES >> 20} MiB"
+        case processes.ChildDied():
+            why = _told(fault)
+        case _:
+            raise fault
+    return Rejection(Fault.DEFECT, f"the child process {why}")
+
+
+def _told(died: processes.ChildDied) -> str:
+    """How a process died, with its last words."""
     errors = _line(str(died).partition(": ")[2])
-    if died.status == child.ENGINE_UNAVAILABLE:
-        raise EngineUnavailable(errors)
-    if errors.startswith("bwrap: "):
-        raise SandboxUnavailable(f"bubblewrap failed: {errors}")
-    number = -died.status if died.status < 0 else died.status - KILLED_BY
-    if number in signal.valid_signals() and number > 0:
-        return Rejection(Fault.DEFECT, f"the child process was killed by signal {number}{_aside(errors)}")
-    return Rejection(Fault.DEFECT, f"the child process ended with status {died.status}{_aside(errors)}")
+    how = f"was killed by signal {-died.status}" if died.status < 0 else f"ended with status {died.status}"
+    return f"{how}{_aside(errors)}"
 
 
 def _only(kind: type[Wanted], verdict: Verdict) -> Wanted | Rejection:
@@ -188,10 +283,15 @@ def _only(kind: type[Wanted], verdict: Verdict) -> Wanted | Rejection:
 
 
 def _environment() -> Mapping[str, str]:
-    """Nothing of ours: no passwords, no keys, no proxy.  One thread a library, as several children run at once."""
-    ours = Path(child.__file__).resolve().parent.parent
+    """Nothing of ours: no passwords, no keys, no proxy.
+
+    One thread for what libraries would start when they are imported: a forker must have one only, and engines are
+    told how many to use.
+    """
+    ours = Path(forker.__file__).resolve().parent.parent
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {"PYTHONPATH": str(ours), "LANG": "C.UTF-8", "HOME": WORKSPACE_INSIDE, **threads}
+    quiet = {"ORT_DISABLE_TELEMETRY": "1", "MALLOC_ARENA_MAX": ARENAS}
+    return {"PYTHONPATH": str(ours), "LANG": "C.UTF-8", "HOME": WORKSPACE_INSIDE, **threads, **quiet}
 
 
 def _line(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from extractors.limits import Limits
+from lastseen.choices import Choices
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
 
 Task = Literal["analyze", "enroll", "moment", "probe"]
@@ -41,16 +42,26 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """What holds for every file that one sandbox opens; told once, to the process that forks the children."""
+
+    alone: bool
+    """there is no bubblewrap around it: it has to hold itself"""
+    workspace: str
+    """a private folder, as the sandbox sees it"""
+    models: str
+    engine: str
+    threads: int
+    """that an engine may use; 0: all cores"""
+    limits: Limits
+    choices: Choices
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One task on one file."""
+    """One task on one file, which comes with it as an open descriptor."""
 
     task: Task
-    path: str
-    """of the file, as the child sees it"""
-    workspace: str
-    """a private folder, as the child sees it"""
-    engine: str
-    limits: Limits
     moment: MomentWanted | None = None
     probe: ProbeRequest | None = None
 
@@ -60,18 +71,32 @@ Verdict = Analysis | Enrolment | Moment | Rejection | Probe
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
 # Unions, since pydantic takes a configuration for a plain dataclass only as a member of something else.
+_SETUP: Final[TypeAdapter[Setup | None]] = TypeAdapter(Setup | None, config=_STRICT)
 _REQUEST: Final[TypeAdapter[Request | None]] = TypeAdapter(Request | None, config=_STRICT)
 _VERDICT: Final[TypeAdapter[Verdict]] = TypeAdapter(Verdict, config=_STRICT)
 
 
+def pack_setup(setup: Setup) -> bytes:
+    """JSON."""
+    return _SETUP.dump_json(setup)
+
+
+def unpack_setup(said: bytes) -> Setup:
+    """The other way.  Raises ValueError."""
+    setup = _SETUP.validate_json(said)
+    if setup is None:
+        raise ValueError("no setup")
+    return setup
+
+
 def pack_request(request: Request) -> bytes:
-    """One line of JSON."""
+    """JSON."""
     return _REQUEST.dump_json(request)
 
 
-def unpack_request(line: bytes) -> Request:
+def unpack_request(said: bytes) -> Request:
     """The other way.  Raises ValueError."""
-    request = _REQUEST.validate_json(line)
+    request = _REQUEST.validate_json(said)
     if request is None:
         raise ValueError("no request")
     return request

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-from extractors import sandbox
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Analysis, Rejection
 from pipeline.runner import Bench, Result, Step
@@ -41,7 +40,7 @@ def _load(db: Connection, claim: Claim) -> Job:
 
 def _run(job: Job, bench: Bench) -> Outcome[Analysis]:
     path = bench.download(EVIDENCE, job.blob.key, job.blob.sha256, job.blob.version_id)
-    found = sandbox.analyze(path, bench.settings)
+    found = bench.box.analyze(path)
     if isinstance(found, Rejection):
         return NotDone(Fault(found.fault), found.why)
     crops = tuple(

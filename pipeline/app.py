@@ -38,9 +38,8 @@ def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] 
     """
     actor = actor or f"local:{_account()}"
     scratch.sweep(scratch.root(settings))
-    with open_stores(settings) as stores:
-        wired = steps.build(settings, sealer(settings))
-        yield App(settings, stores, wired, Runner(stores, settings, actor, told), actor)
+    with open_stores(settings) as stores, Runner(stores, settings, actor, told) as runner:
+        yield App(settings, stores, steps.build(settings, sealer(settings)), runner, actor)
 
 
 def _account() -> str:

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-from extractors import sandbox
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Enrolment, Rejection
 from pipeline.runner import Bench, Result, Step
@@ -41,7 +40,7 @@ def _load(db: Connection, claim: Claim) -> Job:
 
 def _run(job: Job, bench: Bench) -> Outcome[Enrolment]:
     path = bench.download(REGISTER, job.photo.key, job.photo.sha256)
-    made = sandbox.enroll(path, bench.settings)
+    made = bench.box.enroll(path)
     if isinstance(made, Rejection):
         return NotDone(Fault(made.fault), made.why)
     key = keys.photo_crop(job.photo.sha256, job.engine)

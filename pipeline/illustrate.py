@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-from extractors import sandbox
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Moment, MomentWanted, Rejection
 from pipeline.runner import Bench, Result, Step
@@ -45,7 +44,7 @@ def _load(db: Connection, claim: Claim) -> Job:
 
 def _run(job: Job, bench: Bench) -> Outcome[Moment]:
     path = bench.download(EVIDENCE, job.blob.key, job.blob.sha256, job.blob.version_id)
-    moment = sandbox.moment(path, job.wanted, bench.settings)
+    moment = bench.box.moment(path, job.wanted)
     if isinstance(moment, Rejection):
         return NotDone(Fault(moment.fault), moment.why)
     pictures = [_derived(_still_key(job), moment.still, "image/jpeg")]

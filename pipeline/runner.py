@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import sleep
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
+from extractors.sandbox import Sandbox
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
@@ -43,12 +45,14 @@ LONGEST_PAUSE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a step may use while it works: settings, a folder of its own, and reading from the object store."""
+    """What a step may use while it works: settings, a folder of its own, reading from the object store, a sandbox."""
 
     settings: Settings
     scratch: Path
     """empty, and deleted afterwards"""
     stores: Stores
+    box: Sandbox
+    """for whatever came from outside; it starts with the first file"""
 
     def download(self, bucket: str, key: str, sha256: str, version_id: str | None = None) -> Path:
         """The object as a file, hashed again on its way.  Raises storage.objects.Corrupted."""
@@ -128,7 +132,10 @@ class Tally:
 
 
 class Runner:
-    """Works items off, one at a time; any number of runners may work side by side."""
+    """Works items off, one at a time; any number of runners may work side by side.
+
+    A context manager: at its end, the sandbox that its steps opened files in is closed.
+    """
 
     def __init__(
         self, stores: Stores, settings: Settings, actor: str, told: Callable[[Ended], None] = lambda ended: None
@@ -136,6 +143,15 @@ class Runner:
         """`told` hears of every item that ended, e.g. to show progress."""
         self.stores, self.settings, self.actor, self._told = stores, settings, actor, told
         self._lease = timedelta(seconds=settings.lease_seconds)
+        self._box = Sandbox(settings, lambda: scratch.folder(scratch.root(settings)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._box.close()
 
     def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, *, wait: bool = True) -> Tally:
         """Work until nothing of `step` is ready (among `subjects`, if given).
@@ -198,7 +214,7 @@ class Runner:
         """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
         locked_until = utcnow() + timedelta(days=self.settings.evidence_lock_days)
         try:
-            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores))
+            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores, self._box))
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)

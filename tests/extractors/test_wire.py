@@ -5,7 +5,17 @@ import json
 import pytest
 
 from extractors.limits import Limits
-from extractors.wire import Request, pack_request, pack_verdict, unpack_request, unpack_verdict
+from extractors.wire import (
+    Request,
+    Setup,
+    pack_request,
+    pack_setup,
+    pack_verdict,
+    unpack_request,
+    unpack_setup,
+    unpack_verdict,
+)
+from lastseen.choices import Choices
 from lastseen.records import (
     Analysis,
     BestShot,
@@ -38,12 +48,11 @@ def test_every_verdict_comes_out_as_it_went_in(verdict: Analysis | Enrolment | M
     assert unpack_verdict(pack_verdict(verdict)) == verdict
 
 
-def test_a_request_is_one_line() -> None:
-    wanted = MomentWanted(40, (FACE,), ((FACE, FACE), ()))
-    request = Request("moment", "/in/a\nb", "/tmp", "dlib-hog", Limits(1, 2, 3.5, 4), moment=wanted)  # noqa: S108
-    line = pack_request(request)
-    assert b"\n" not in line
-    assert unpack_request(line) == request
+def test_what_goes_in_comes_out_as_well() -> None:
+    request = Request("moment", moment=MomentWanted(40, (FACE,), ((FACE, FACE), ())))
+    assert unpack_request(pack_request(request)) == request
+    setup = Setup(True, "/w", "/m", "dlib", 2, Limits(1, 2, 3.5, 4), Choices(every=0.25))
+    assert unpack_setup(pack_setup(setup)) == setup
 
 
 @pytest.mark.parametrize(
