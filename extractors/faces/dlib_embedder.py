@@ -71,9 +71,9 @@ class DlibEmbedder:
         """n x 150 x 150 x 3."""
         if not faces:
             return np.empty((0, CHIP_SIDE, CHIP_SIDE, 3), np.uint8)
-        shapes = dlib.full_object_detections([_shape(face.landmarks) for face in faces])
-        chips = dlib.get_face_chips(np.ascontiguousarray(image), shapes, size=CHIP_SIDE, padding=CHIP_PADDING)
-        return np.stack(chips)
+        # One by one: cut at once they come from one pyramid over all of them, and are not the chips of face_encodings.
+        whole = np.ascontiguousarray(image)
+        return np.stack([dlib.get_face_chip(whole, _shape(face.landmarks), CHIP_SIDE, CHIP_PADDING) for face in faces])
 
     def embed(self, chips: Chips) -> Vectors:
         """n x 128, not of unit length: the network was trained on raw Euclidean distance."""
