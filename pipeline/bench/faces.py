@@ -1,7 +1,7 @@
 """`lastseen bench faces`: the engine `dlib` against `face_recognition`, which runs the same two networks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -53,6 +53,9 @@ class Embedding:
     ours_a_face: Spread
     """seconds, whole"""
     peer_a_face: Spread
+    ours_a_chip: Spread
+    """seconds, the embedder alone"""
+    peer_a_chip: Spread
     whole_difference: float
     """largest, between vectors of the same faces"""
     difference: float
@@ -60,13 +63,23 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Sized:
+    """Detection on pictures of one size."""
+
+    side: int
+    """the longer one, in pixels, before it is doubled"""
+    ours: tuple[float, ...]
+    """seconds, a picture each"""
+    theirs: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """Pictures to faces."""
 
+    timed: tuple[Sized, ...]
     ratio: Spread
-    ours_seconds: dict[int, Spread]
-    """by the picture's longer side before it is doubled"""
-    peer_seconds: dict[int, Spread]
+    """of all of them"""
     doubled: Agreement
     """on the pictures doubled by each side's own resampling"""
     same_pixels: Agreement
@@ -112,10 +125,14 @@ class Report:
             "encodings_max_abs_diff": embedding.whole_difference,
             "embedder_ratio": round(embedding.alone.middle, 2),
             "embedder_ratio_spread": embedding.alone.rounded(2),
+            "embedder_ms_a_chip": round(embedding.ours_a_chip.middle * 1000, 2),
             "ours_ms_a_face": round(embedding.ours_a_face.middle * 1000, 2),
             "peer_ms_a_face": round(embedding.peer_a_face.middle * 1000, 2),
             "detect_ratio": round(detection.ratio.middle, 2),
             "detect_ratio_spread": detection.ratio.rounded(2),
+            "detect_by_side": {
+                str(one.side): round(Spread.of_ratios(one.theirs, one.ours).middle, 2) for one in detection.timed
+            },
             "detect_min_iou": round(detection.same_pixels.min_iou, 4),
             "detect_faces": detection.same_pixels.faces,
             "detect_faces_of_one_only": detection.same_pixels.alone,
@@ -141,22 +158,20 @@ class Report:
             ),
             (
                 "the embedder alone, same chips",
-                "",
-                "",
+                embedding.ours_a_chip.told(" ms", 1000),
+                embedding.peer_a_chip.told(" ms", 1000),
                 f"{embedding.alone.told('x')}; {embedding.difference:.1e} apart at most",
             ),
             *(
                 (
-                    f'face_locations(model="cnn"), {side} px, doubled',
-                    detection.ours_seconds[side].told(" s", digits=3),
-                    detection.peer_seconds[side].told(" s"),
-                    Spread.of_ratios([detection.peer_seconds[side].middle], [detection.ours_seconds[side].middle]).told(
-                        "x"
-                    ),
+                    f'face_locations(model="cnn"), {one.side} px, doubled',
+                    Spread.of(one.ours).told(" s", digits=3),
+                    Spread.of(one.theirs).told(" s"),
+                    Spread.of_ratios(one.theirs, one.ours).told("x"),
                 )
-                for side in detection.ours_seconds
+                for one in detection.timed
             ),
-            ("all of these", "", "", detection.ratio.told("x")),
+            ("both sizes", "", "", detection.ratio.told("x")),
             ("faces, same pixels", "", "", _agreed(detection.same_pixels)),
             ("faces, doubled by each", "", "", _agreed(detection.doubled)),
             (
@@ -210,8 +225,10 @@ def _embedding(us: Child, them: Child, chosen: Chosen, jobs: Jobs, pairs: int) -
         chips=each * pairs,
         whole=_ratio(whole),
         alone=_ratio(alone),
-        ours_a_face=Spread.of(one.seconds / len(one.made) for one, _ in whole),
-        peer_a_face=Spread.of(other.seconds / len(other.made) for _, other in whole),
+        ours_a_face=_each(one for one, _ in whole),
+        peer_a_face=_each(other for _, other in whole),
+        ours_a_chip=_each(one for one, _ in alone),
+        peer_a_chip=_each(other for _, other in alone),
         whole_difference=_difference(whole),
         difference=_difference(alone),
     )
@@ -245,6 +262,10 @@ def _chips(real: Chips, each: int, random: np.random.Generator) -> Chips:
     return np.concatenate([chosen, random.integers(0, 256, (each, *real.shape[1:]), np.uint8)])
 
 
+def _each(calls: Iterable[Timed[Vectors]]) -> Spread:
+    return Spread.of(call.seconds / len(call.made) for call in calls)
+
+
 def _ratio(pairs: Sequence[tuple[Timed[Vectors], Timed[Vectors]]]) -> Spread:
     return Spread.of_ratios([other.seconds for _, other in pairs], [one.seconds for one, _ in pairs])
 
@@ -257,22 +278,20 @@ def _difference(pairs: Sequence[tuple[Timed[Vectors], Timed[Vectors]]]) -> float
 
 
 def _detection(us: Child, them: Child, chosen: Chosen, pictures: Sequence[Pixels]) -> Detection:
-    mine: dict[int, list[float]] = {}
-    theirs: dict[int, list[float]] = {}
+    timed = []
     agreements = []
     for side, count in TIMED_SIDES.items():
+        pairs = []
         for number, pixels in enumerate(sized(one, side) for one in pictures[:count]):
             say(f"detection at {side} px, doubled: picture {number + 1} of {min(count, len(pictures))}")
             us.ask(ours.locate, chosen, pixels)
-            one = us.timed(OURS_AT_ONCE, ours.locate, chosen, pixels)
-            other = them.timed(1, peer.locate, pixels)
-            mine.setdefault(side, []).append(one.seconds)
-            theirs.setdefault(side, []).append(other.seconds)
+            one, other = us.timed(OURS_AT_ONCE, ours.locate, chosen, pixels), them.timed(1, peer.locate, pixels)
+            pairs.append((one.seconds, other.seconds))
             agreements.append(Agreement.of(_unscored(one.made, pixels), _unscored(other.made, pixels)))
+        timed.append(Sized(side, tuple(mine for mine, _ in pairs), tuple(theirs for _, theirs in pairs)))
     return Detection(
-        ratio=Spread.of_ratios([*chain(*theirs.values())], [*chain(*mine.values())]),
-        ours_seconds={side: Spread.of(seconds) for side, seconds in mine.items()},
-        peer_seconds={side: Spread.of(seconds) for side, seconds in theirs.items()},
+        timed=tuple(timed),
+        ratio=Spread.of_ratios([*chain(*(one.theirs for one in timed))], [*chain(*(one.ours for one in timed))]),
         doubled=Agreement.of_all(agreements),
         same_pixels=_compared(us, them, chosen, pictures),
     )

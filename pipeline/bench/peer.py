@@ -6,6 +6,7 @@ is measured here uses it, and the program itself never imports the package.
 
 import contextlib
 import importlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -130,7 +131,8 @@ def _nearest(seen: Sequence[NDArray[np.float64]], known: Mapping[str, Vectors]) 
 def package() -> ModuleType:
     """face_recognition, imported.  Raises PeerMissing."""
     try:
-        return importlib.import_module("face_recognition")
+        with warnings.catch_warnings(action="ignore"):  # of pkg_resources, that it will go
+            return importlib.import_module("face_recognition")
     except (ImportError, SystemExit) as fault:  # without its models it prints a hint and quits
         raise PeerMissing(
             f"the peer face_recognition cannot be imported ({type(fault).__name__}: {fault}): "

@@ -77,7 +77,7 @@ class Boxed:
     """The same minute of film with and without the sandbox, in a child process that is ready."""
 
     start_seconds: float
-    """once for all files: the child, its libraries and the engine"""
+    """once for many files: the sandbox, the libraries and the engine"""
     inside: Spread
     """seconds in the sandbox"""
     over: Spread
@@ -347,14 +347,13 @@ def _boxed(wish: Wish, chosen: Chosen, us: Child) -> Boxed:
         once = films.encoded(wish.clip, Path(made, "once.mp4"))
         film = films.looped(once, Path(made, "minute.mp4"), BOXED_SECONDS)
         with sandbox.opened(current) as box:
-            first = timed(lambda: _verdict(box.analyze(film)))
+            start = timed(box.warm).seconds
             inside, outside = [], []
             for number in range(wish.rounds):
                 say(f"{chosen.name}: one minute without and in the sandbox, pair {number + 1} of {wish.rounds}")
                 outside.append(us.timed(1, ours.analyze, chosen, film).seconds)
                 inside.append(timed(lambda: _verdict(box.analyze(film))).seconds)
-    taken = Spread.of(inside)
-    return Boxed(max(0.0, first.seconds - taken.middle), taken, Spread.of_ratios(inside, outside))
+    return Boxed(start, Spread.of(inside), Spread.of_ratios(inside, outside))
 
 
 def _verdict(found: Analysis | Rejection) -> Analysis:
