@@ -1,5 +1,6 @@
 """What every test may ask for: real servers, one pair for the whole run, and a fresh database of its own."""
 
+import fcntl
 import logging
 import os
 import secrets
@@ -12,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from extractors import faces
+from extractors.faces import fetching, packs
 from lastseen.settings import Settings
 from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
@@ -21,7 +23,7 @@ from tests.servers.video_site import VideoSite
 
 TEMPLATE = "template_lastseen"
 SHARED_MEDIA = Path(__file__).parents[2] / "shared" / "media"
-SHARED_MODELS = SHARED_MEDIA.with_name("models")
+SHARED_YUNET = SHARED_MEDIA.with_name("models") / "yunet_n_dynamic.onnx"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -152,20 +154,26 @@ def shared_media() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_models() -> Path:
-    """The folder of models that is shared beside the project, where there is one."""
-    if not SHARED_MODELS.is_dir():
-        pytest.skip("the shared models are not beside the project on this machine")
-    return SHARED_MODELS
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one folder of models of this run, for all workers: dlib's networks, and YuNet where it is shared."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "models"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        faces.prepare("dlib", folder)
+        yunet = packs.named("yunet", folder)
+        if yunet is not None and SHARED_YUNET.is_file() and fetching.held(yunet, folder) is None:
+            fetching.take(yunet, SHARED_YUNET, folder, accepted=False)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The one folder of models of this run, for all workers, with dlib's networks converted."""
-    own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "models"
-    faces.prepare("dlib", folder)
-    return folder
+def with_yunet(models_dir: Path) -> Path:
+    """The same folder, where YuNet is shared beside the project."""
+    if not SHARED_YUNET.is_file():
+        pytest.skip("the shared models are not beside the project on this machine")
+    return models_dir
 
 
 @pytest.fixture

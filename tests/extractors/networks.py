@@ -30,7 +30,10 @@ def embedder(path: Path, batch: int | None = None, constant: bool = False) -> Pa
         helper.make_node("Mul", ["flat", "times"], ["some"]),
         helper.make_node("Add", ["some", "plus"], ["out"]),
     ]
-    weights = {"times": np.float32([0 if constant else 1]), "plus": np.float32([1 if constant else 0])}
+    weights = {
+        "times": np.array([0 if constant else 1], np.float32),
+        "plus": np.array([1 if constant else 0], np.float32),
+    }
     return _saved(path, nodes, weights, ["batch" if batch is None else batch, 3, SIDE, SIDE], ["out"])
 
 
@@ -59,8 +62,8 @@ def _heads() -> Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
     score[0, :], score[1, :] = WEAKER / 3, 1 / 3
     return {
         "score": (score, np.zeros(2, np.float32)),
-        "box": (np.zeros((8, 3, 1, 1), np.float32), np.float32([*BOX, *BOX])),
-        "points": (np.zeros((20, 3, 1, 1), np.float32), np.float32([*np.ravel(POINTS), *np.ravel(POINTS)])),
+        "box": (np.zeros((8, 3, 1, 1), np.float32), np.array([*BOX, *BOX], np.float32)),
+        "points": (np.zeros((20, 3, 1, 1), np.float32), np.array([*np.ravel(POINTS), *np.ravel(POINTS)], np.float32)),
     }
 
 
