@@ -70,7 +70,7 @@ def load(models: Path, weights: WeightFile, threads: int) -> onnxruntime.Inferen
 
 def _kept(models: Path, weights: WeightFile) -> _Files:
     """The files of a network, found to be whole."""
-    folder, name = models / FOLDER, _name(weights)
+    folder, name = models / FOLDER, key(weights)
     try:
         said = json.loads((folder / f"{name}.json").read_bytes())
         files = _Files(folder / Path(said["graph"]["name"]).name, folder / Path(said["weights"]["name"]).name)
@@ -100,7 +100,7 @@ def _convert(models: Path, weights: WeightFile) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".") as room:
-            _keep(folder, _name(weights), _optimised(model, Path(room)))
+            _keep(folder, key(weights), _optimised(model, Path(room)))
     except OSError as fault:
         raise EngineUnavailable(f"the models cannot be kept in {folder}: {fault.strerror or fault}") from fault
 
@@ -170,7 +170,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @cache
-def _name(weights: WeightFile) -> str:
+def key(weights: WeightFile) -> str:
     """What a network is kept under: differs wherever the optimised graph might."""
     parts = (weights.sha256, str(VERSION), onnxruntime.__version__, cv2.getCPUFeaturesLine())
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ Both are written so that ONNX Runtime keeps all of it in blocks of channels, the
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -126,11 +126,27 @@ class _Walk:
         self.at += 1
         return found
 
+    def convolution(self, channels: int) -> Convolution:
+        """One that does the same down and across, of so many channels."""
+        one = self.take(Convolution)
+        if one.weights.shape[1] != channels:
+            raise _Unexpected(f"layer {self.at - 1} does not fit the one before it")
+        if any(down != across for down, across in (one.weights.shape[2:], one.stride, one.padding)):
+            raise _Unexpected(f"layer {self.at - 1} is not square")
+        return one
+
+    def pool(self, kind: str) -> Pool:
+        """One that does the same down and across, without margins."""
+        one = self.take(Pool)
+        if one.kind != kind or one.padding != (0, 0) or any(len(set(pair)) > 1 for pair in (one.size, one.stride)):
+            raise _Unexpected(f"another pool as layer {self.at - 1}")
+        return one
+
     def folded(self, channels: int) -> Convolution:
         """A convolution of so many channels and the scale behind it, as one convolution."""
-        one, scale = self.take(Convolution), self.take(Scale)
-        if one.weights.shape[1] != channels or scale.gamma.size != one.bias.size:
-            raise _Unexpected(f"layer {self.at - 2} does not fit the one before it")
+        one, scale = self.convolution(channels), self.take(Scale)
+        if scale.gamma.size != one.bias.size:
+            raise _Unexpected(f"layer {self.at - 1} does not fit the one before it")
         weights = one.weights * scale.gamma[:, None, None, None]
         return Convolution(weights, one.bias * scale.gamma + scale.beta, one.stride, one.padding)
 
@@ -147,9 +163,9 @@ def _parts(network: Network) -> tuple[_Stem, list[_Block], Dense]:
     while walk.next_is(Convolution):
         blocks.append(_block(walk, channels, side))
         side, channels = blocks[-1].side, blocks[-1].second.bias.size
-    whole, dense = walk.take(Pool), walk.take(Dense)
+    whole, dense = walk.pool("avg"), walk.take(Dense)
     walk.end()
-    if whole.kind != "avg" or whole.size != (0, 0) or dense.weights.shape[0] != channels:
+    if whole.size != (0, 0) or dense.weights.shape[0] != channels:
         raise _Unexpected("it does not end in an average and a matrix")
     return stem, blocks, dense
 
@@ -157,9 +173,7 @@ def _parts(network: Network) -> tuple[_Stem, list[_Block], Dense]:
 def _stem(walk: _Walk, mean: tuple[float, float, float]) -> _Stem:
     first = _on_pixels(walk.folded(3), mean)
     walk.take(Relu)
-    pool = walk.take(Pool)
-    if pool.kind != "max" or pool.padding != (0, 0) or 0 in pool.size:
-        raise _Unexpected("another first pool")
+    pool = walk.pool("max")
     return _Stem(first, _after(CHIP_SIDE, first.weights.shape[2], first.stride[0]), pool)
 
 
@@ -167,12 +181,10 @@ def _block(walk: _Walk, channels: int, side: int) -> _Block:
     first = walk.folded(channels)
     walk.take(Relu)
     second = walk.folded(first.bias.size)
-    pool = walk.take(Pool) if walk.next_is(Pool) else None
+    pool = walk.pool("avg") if walk.next_is(Pool) else None
     walk.take(Add), walk.take(Relu)
     middle = _convolved(_convolved(side, first), second)
     out = _after(side, pool.size[0], pool.stride[0]) if pool else side
-    if pool and (pool.kind != "avg" or pool.padding != (0, 0) or 0 in pool.size):
-        raise _Unexpected("another pool in a block")
     if not 1 <= middle <= out or second.bias.size < channels:
         raise _Unexpected("a block that puts out less than went in")
     return _Block(first, second, pool, middle, out)
@@ -285,9 +297,9 @@ def _detector(network: Network) -> ModelProto:
         channels = one.bias.size
         layers.append(one)
         at = graph.node("Relu", graph.layer(at, _in_blocks(one if at != TILE else _on_pixels(one, network.mean))))
-    last = walk.take(Convolution)
+    last = walk.convolution(channels)
     walk.end()
-    if last.weights.shape[:2] != (1, channels) or last.weights.shape[2] > BLOCK or last.stride != (1, 1):
+    if last.weights.shape[0] != 1 or last.weights.shape[2] > BLOCK or last.stride != (1, 1):
         raise _Unexpected("another last layer")
     at = _add_last(graph, at, last)
     tile: list[int | str] = [1, 3, "rows", "columns"]
@@ -334,14 +346,6 @@ def _about(network: Network, layers: Sequence[Convolution]) -> dict[str, object]
 def _cells(layers: Sequence[Convolution]) -> tuple[int, int]:
     """Pixels from one cell of the last layer to the next, and the middle of the first: the same down and across."""
     step, start = 1, 0
-    for rows, stride, margin in reversed(list(_squares(layers))):
-        step, start = step * stride, start * stride - margin + rows // 2
+    for one in reversed(layers):
+        step, start = step * one.stride[0], start * one.stride[0] - one.padding[0] + one.weights.shape[2] // 2
     return step, start
-
-
-def _squares(layers: Sequence[Convolution]) -> Iterator[tuple[int, int, int]]:
-    for one in layers:
-        rows, columns = one.weights.shape[2:]
-        if rows != columns or one.stride[0] != one.stride[1] or one.padding[0] != one.padding[1]:
-            raise _Unexpected("a convolution that is not square")
-        yield rows, one.stride[0], one.padding[0]
