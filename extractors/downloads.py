@@ -161,7 +161,7 @@ def _attempt(url: str, opened: BufferedRandom, size: int, told: Told, timeouts: 
             if not _goes_on(response, there, size):
                 opened.truncate(0)
                 there = 0
-            for block in response.iter_raw(BLOCK):
+            for block in response.iter_raw():  # as it comes: a chunk that is waited for would be lost at a break
                 there += len(block)
                 if there > size:
                     raise _Other(f"it is larger than {size} bytes")
