@@ -82,9 +82,6 @@ def video_(
 @app.command("pooling")
 def pooling_(
     pictures: Annotated[Path, typer.Argument(help="A folder of photos of people, or of PERSON/photo.jpg.")],
-    clip: Annotated[
-        Path | None, typer.Option("--clip", help="Also the faces of this video, one picture a second.")
-    ] = None,
     engine: Annotated[str, typer.Option("--engine", help="Which engine.")] = "dlib",
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +89,7 @@ def pooling_(
     from pipeline.bench import pooling
     from pipeline.bench.ours import Chosen
 
-    report = pooling.run(pictures, clip, Chosen(engine, settings().models_dir, _threads()))
+    report = pooling.run(pictures, Chosen(engine, settings().models_dir, _threads()))
     voice = Voice(as_json)
     title = f"{report.engine}: TAR at FMR {pooling.FMR:.0%} (mean genuine distance), {report.people} people"
     voice.show(console.table(title, ("views", *pooling.METHODS), report.lines()))

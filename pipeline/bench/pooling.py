@@ -10,7 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +17,9 @@ from extractors.faces.engine import Joined
 from extractors.faces.protocol import Detection
 from extractors.sightings import Sighting, embed, sightings
 from extractors.templates import templates
-from lastseen.choices import Choices
 from lastseen.errors import Failure
 from lastseen.records import Pixels, Vectors
+from lastseen.settings import settings
 from pipeline.bench import ours
 from pipeline.bench.children import child
 from pipeline.bench.ours import Chosen
@@ -106,22 +105,23 @@ class Report:
             yield (str(count), *(f"{row.tar:.3f} ({row.genuine:.3f})" for row in found))
 
 
-def run(folder: Path, clip: Path | None, chosen: Chosen) -> Report:
+def run(folder: Path, chosen: Chosen) -> Report:
     """Measure, in a child process.  Raises WrongUse and Failure."""
     photos = people(folder)
     with child(chosen.threads) as us:
         us.ask(ours.ready, chosen)
-        return us.ask(measured, chosen, photos, any(entry.is_dir() for entry in folder.iterdir()), clip)
+        named = all(path.parent != folder for paths in photos.values() for path in paths)
+        return us.ask(measured, chosen, photos, named)
 
 
 # --- in the child ------------------------------------------------------------------------------------------
 
 
-def measured(chosen: Chosen, photos: Mapping[str, Sequence[Path]], named: bool, clip: Path | None) -> Report:
+def measured(chosen: Chosen, photos: Mapping[str, Sequence[Path]], named: bool) -> Report:
     """All of it.  `named`: the photos of a person are known to be; else faces that are alike are one person's."""
     engine = ours.joined(chosen)
-    faces = list(_clean(chosen, engine, photos, clip))[:MOST_FACES]
-    faces = faces if named and clip is None else _grouped(faces, engine)
+    faces = list(_clean(chosen, engine, photos, named))[:MOST_FACES]
+    faces = faces if named else _grouped(faces, engine)
     whose = np.array([one.person for one in faces])
     if len(set(whose)) < 2:
         raise Failure(f"{len(faces)} faces of {len(set(whose))} people are too few: strangers must be told apart")
@@ -182,52 +182,38 @@ def tar_at(genuine: Sequence[float], impostor: Sequence[float], fmr: float) -> f
 
 def _templates(shots: Sequence[Sighting], engine: Joined) -> tuple[Vectors, ...]:
     """In the order of METHODS, each 1 x d."""
-    made = {one.kind: np.array([one.vector], np.float32) for one in templates(shots, engine, Choices())}
-    vectors = embed(shots, engine, Choices())
+    choices = settings().analysis
+    made = {one.kind: np.array([one.vector], np.float32) for one in templates(shots, engine, choices)}
+    vectors = embed(shots, engine, choices)
     return vectors[:1], made["best"], vectors.mean(axis=0, keepdims=True), made["pooled"]
 
 
 def _views(face: Clean, engine: Joined, random: np.random.Generator) -> tuple[list[Sighting], int]:
     """VIEWS of them that pass the tracker's gates, embedded, and how many more did not pass."""
+    choices = settings().analysis
     kept: list[Sighting] = []
     refused = 0
     while len(kept) < VIEWS:
         view = degraded(face.picture, face.found, random)
         shown = engine.embedder.face(view.pixels, view.found)
-        [shot] = sightings(Fraction(len(kept)), view.pixels, [shown], engine, Choices())
+        [shot] = sightings(Fraction(len(kept)), view.pixels, [shown], engine, choices)
         if shot.gate and refused < 4 * VIEWS:
             refused += 1
         else:
             kept.append(replace(shot, gate=""))
-    embed(kept, engine, Choices())
+    embed(kept, engine, choices)
     return kept, refused
 
 
-def _clean(chosen: Chosen, engine: Joined, photos: Mapping[str, Sequence[Path]], clip: Path | None) -> Iterator[Clean]:
+def _clean(chosen: Chosen, engine: Joined, photos: Mapping[str, Sequence[Path]], named: bool) -> Iterator[Clean]:
+    """Faces like those of a register; of photos that are said to show one person, those with one face."""
     for person, paths in enumerate(photos.values()):
-        for path in paths:
-            pixels = ours.picture(path)
-            if pixels is not None:
-                yield from _faces(chosen, engine, pixels, person)
-    for pixels in _frames(clip) if clip else ():
-        yield from _faces(chosen, engine, pixels, -1)
-
-
-def _faces(chosen: Chosen, engine: Joined, pixels: Pixels, person: int) -> Iterator[Clean]:
-    for found in ours.find(chosen, pixels):
-        if found.box.width >= CLEAN_WIDTH:
-            chips = engine.align(pixels, [engine.embedder.face(pixels, found)])
-            yield Clean(person, pixels, found, engine.embed(chips))
-
-
-def _frames(clip: Path) -> Iterator[Pixels]:
-    """A picture each second."""
-    due = -1.0
-    with av.open(str(clip)) as container:
-        for frame in container.decode(video=0):
-            if frame.time >= due:
-                due = frame.time + 1
-                yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        for pixels in [read for path in paths if (read := ours.picture(path)) is not None]:
+            found = ours.find(chosen, pixels)
+            for one in found if len(found) == 1 or not named else ():
+                if one.box.width >= CLEAN_WIDTH:
+                    chips = engine.align(pixels, [engine.embedder.face(pixels, one)])
+                    yield Clean(person, pixels, one, engine.embed(chips))
 
 
 def _grouped(faces: Sequence[Clean], engine: Joined) -> list[Clean]:
