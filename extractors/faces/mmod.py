@@ -37,14 +37,13 @@ OUTER_GAP: Final = 11
 DRIFT: Final = 0.3
 """by how many pixels dlib moves a box for each copy that it stands below the picture"""
 
-# Of 18 faces of public figures, each at three sizes, it found with a score of 0.5 or more 19 % that were 48 px wide, 69 %
-# at 56, 89 % at 64, 94 % at 72, and no more of larger ones.
-SMALLEST: Final = 72.0
-"""pixels from cheek to cheek; the boxes are a tenth wider"""
+# Of 18 faces of public figures, each at three sizes, it found with a score of 0.5 or more: 19 % of those 48 px wide from
+# cheek to cheek, 69 % at 56, 89 % at 64, 94 % at 72 and above.  Its boxes are a tenth wider than that.
+SMALLEST: Final = 80.0
 SMALLEST_PICTURE: Final = 8
 """pixels; below it the network's layers have nothing left to put out"""
-# A picture's tile has 4 times its pixels, and with the network on it takes 270 bytes for each pixel of the picture: 1 GiB
-# here.  Larger pictures are shrunk; faces of 80 px in these 4 megapixels are 140 px in the 12 of a photo from a phone.
+# A picture's tile has 4 times its pixels, and with the network on it takes 270 bytes for each pixel of the picture:
+# 1 GiB here.  Larger ones are shrunk; faces of 80 px in these 4 megapixels are 140 px in the 12 of a telephone's photo.
 MOST_PIXELS: Final = 2560 * 1600
 LONGEST_SIDE: Final = 16384
 """OpenCV's transformations end at 32767"""
