@@ -10,6 +10,7 @@ from extractors.faces.packs import DetectorPack, EmbedderPack, PackWrong
 from tests.extractors.networks import add_detector, add_embedder
 
 NOWHERE = Path("/nonexistent")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
 SFACE = (packs.SHIPPED / "sface.toml").read_text()
 YUNET = (packs.SHIPPED / "yunet.toml").read_text()
 
@@ -118,3 +119,20 @@ def _refused(path: Path, text: str, was: str, now: str, said: str) -> None:
     path.write_text(text.replace(was, now, 1))
     with pytest.raises(PackWrong, match=re.escape(str(path)) + ": .*" + said):
         packs.read(path)
+
+
+def test_the_documents_examples_can_be_used(tmp_path: Path) -> None:
+    text = DOCUMENT.read_text()
+    examples = re.findall(r"```toml\n# \S+/packs/(\S+)\n(.*?)```", text, re.DOTALL)
+    assert len(examples) == 2
+    for name, example in examples:
+        (tmp_path / name).write_text(example)
+        packs.read(tmp_path / name)
+
+
+def test_the_document_tells_of_every_field() -> None:
+    text = DOCUMENT.read_text()
+    models = (DetectorPack, EmbedderPack, packs.File, packs.Licence, packs.Picture, packs.Outputs, packs.Quality)
+    fields = {field for model in models for field in model.model_fields}
+    said = r"^(# )?{0} = |`{0}`|^\[+(files\.)?{0}\]"
+    assert [field for field in fields if not re.search(said.format(field), text, re.MULTILINE)] == []
