@@ -17,7 +17,7 @@ from pipeline.bench import ours, peer, products
 from pipeline.bench.children import Child, child
 from pipeline.bench.matching import Agreement, Scored
 from pipeline.bench.ours import Chosen
-from pipeline.bench.pictures import gathered, sized
+from pipeline.bench.pictures import gathered, people, sized
 from pipeline.bench.timing import Spread, Timed
 from pipeline.console import say
 
@@ -186,14 +186,16 @@ class Report:
 def run(folder: Path | None, models: Path, threads: int, pairs: int) -> Report:
     """Measure.  Raises WrongUse and Failure (PeerMissing among them)."""
     chosen = Chosen(ENGINE, models, threads)
+    if folder is not None:
+        people(folder)  # raises what is wrong with it before anything is started
     with child(threads) as us, child(threads) as them:
-        them.ask(peer.ready)
         us.ask(ours.ready, chosen)
         pictures = gathered(folder, us)
         jobs = [(pixels, [found.box for found in us.ask(ours.find, chosen, pixels)]) for pixels in pictures]
         jobs = [(pixels, boxes) for pixels, boxes in jobs if boxes]
         if not jobs:
             raise Failure(f"no face was found in {len(pictures)} pictures: give a folder of photos of people")
+        say(f"against face_recognition on dlib {them.ask(peer.ready)}")
         return Report(
             pictures=len(pictures),
             threads=threads,
