@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
-import onnxruntime
 
 from extractors.faces.protocol import EngineUnavailable
-from extractors.faces.sessions import session
+from extractors.faces.sessions import RUNTIME_VERSION, Session, session
 from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, WeightFile, sha256_of, verified
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def prepare(models: Path) -> None:
             _convert(models, weights)
 
 
-def load(models: Path, weights: WeightFile, threads: int) -> onnxruntime.InferenceSession:
+def load(models: Path, weights: WeightFile, threads: int) -> Session:
     """A session of the network that was converted from these weights; writes nothing.
 
     Raises EngineUnavailable if it was not converted here, or was damaged since.
@@ -172,6 +171,6 @@ def _write(path: Path, content: bytes) -> None:
 @cache
 def key(weights: WeightFile) -> str:
     """What a network is kept under: differs wherever the optimised graph might."""
-    parts = (weights.sha256, str(VERSION), onnxruntime.__version__, cv2.getCPUFeaturesLine())
+    parts = (weights.sha256, str(VERSION), RUNTIME_VERSION, cv2.getCPUFeaturesLine())
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return f"{weights.name.removesuffix('.dat')}-{key}"

@@ -12,13 +12,12 @@ from typing import Final
 
 import dlib
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from extractors.faces import converted
 from extractors.faces.pose import turned
 from extractors.faces.protocol import Chips, Detection, EngineUnavailable, Face, Points, Weights
-from extractors.faces.sessions import use_threads
+from extractors.faces.sessions import Session, use_threads
 from extractors.faces.weights import EMBEDDER, FIVE_POINTS, verified
 from lastseen.records import Box, Pixels, Vectors
 
@@ -42,7 +41,7 @@ LEAST, MOST = 0.5, 1.5
 class DlibEmbedder:
     """Implements `Embedder`."""
 
-    session: onnxruntime.InferenceSession
+    session: Session
     name: str = "dlib"
     version: int = 1
     weights: Weights = ((FIVE_POINTS.name, FIVE_POINTS.sha256), (EMBEDDER.name, EMBEDDER.sha256))

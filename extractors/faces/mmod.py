@@ -17,12 +17,11 @@ from typing import Final
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from extractors.faces import converted
 from extractors.faces.protocol import Detection, EngineUnavailable, Weights
-from extractors.faces.sessions import use_threads
+from extractors.faces.sessions import Session, use_threads
 from extractors.faces.weights import CNN_DETECTOR
 from lastseen.records import Box, Pixels
 
@@ -114,7 +113,7 @@ class _Canvas:
 class Mmod:
     """Implements `Detector`."""
 
-    session: onnxruntime.InferenceSession
+    session: Session
     about: About
     canvas: _Canvas = field(default_factory=_Canvas)
     name: str = "mmod"
@@ -280,7 +279,7 @@ def _grown(found: Detection, across: float, down: float) -> Detection:
     return Detection(Box(box.x * across, box.y * down, box.width * across, box.height * down), found.score, None)
 
 
-def _about(opened: onnxruntime.InferenceSession) -> About:
+def _about(opened: Session) -> About:
     try:
         said = json.loads(opened.get_modelmeta().custom_metadata_map["lastseen"])
         return About(**{**said, "mean": tuple(said["mean"])})

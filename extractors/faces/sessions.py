@@ -20,6 +20,9 @@ FATAL_ONLY: Final = 4
 """what goes wrong is raised; the runtime's own lines on standard error would only stand beside it"""
 GROUP_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
+Session = onnxruntime.InferenceSession
+RUNTIME_VERSION: Final[str] = onnxruntime.__version__
+
 onnxruntime.set_default_logger_severity(FATAL_ONLY)
 
 
@@ -35,7 +38,7 @@ def use_threads(threads: int) -> int:
     return count
 
 
-def session(model: Path | bytes, threads: int, *, keep_optimised: Path | None = None) -> onnxruntime.InferenceSession:
+def session(model: Path | bytes, threads: int, *, keep_optimised: Path | None = None) -> Session:
     """A session on the CPU with so many threads, the caller's own among them (0: one for every available core).
 
     `keep_optimised` is where to write the graph as it was made ready for this very processor.
@@ -43,7 +46,7 @@ def session(model: Path | bytes, threads: int, *, keep_optimised: Path | None = 
     """
     source = str(model) if isinstance(model, Path) else model
     try:
-        return onnxruntime.InferenceSession(source, _options(threads, keep_optimised), providers=CPU)
+        return Session(source, _options(threads, keep_optimised), providers=CPU)
     except Exception as fault:  # a C++ library: its errors have no base class of their own
         what = model.name if isinstance(model, Path) else "a model in memory"
         raise EngineUnavailable(f"ONNX Runtime cannot load {what}: {_first_line(fault)}") from fault
