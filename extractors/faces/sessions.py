@@ -12,15 +12,17 @@ from typing import Final
 
 import cv2
 import onnxruntime
+from onnxruntime import InferenceSession as Session
 
 from extractors.faces.protocol import EngineUnavailable
+
+__all__ = ["RUNTIME_VERSION", "Session", "available_cores", "session", "use_threads"]
 
 CPU: Final = ["CPUExecutionProvider"]
 FATAL_ONLY: Final = 4
 """what goes wrong is raised; the runtime's own lines on standard error would only stand beside it"""
 GROUP_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
-Session = onnxruntime.InferenceSession
 RUNTIME_VERSION: Final[str] = onnxruntime.__version__
 
 onnxruntime.set_default_logger_severity(FATAL_ONLY)
