@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from extractors.differences import CutFinder, Sameness, planes_of
 from extractors.hdr import TRANSFERS
 from extractors.limits import Limits
-from extractors.media import Video
+from extractors.media import Video, points_outside
 from extractors.shown import shown, squared_size
 from lastseen.choices import Choices
 from lastseen.records import Pixels
@@ -293,6 +293,10 @@ def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
                 yield frame
                 watch.go_on()
     except (av.error.FFmpegError, IndexError) as fault:  # IndexError: of a stream that the header did not name
+        yield f"the container breaks off: {fault}"
+    except OSError as fault:
+        if not points_outside(fault):
+            raise
         yield f"the container breaks off: {fault}"
 
 

@@ -5,6 +5,7 @@ at all, so nothing that the file names can be opened (an `ffconcat` text saved a
 What is known from the header is held against the limits before anything is decoded.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -210,7 +211,9 @@ def _video(opened: IO[bytes], limits: Limits, threads: int, stack: ExitStack) ->
     }
     try:
         container = av.open(opened, mode="r", options=options, metadata_errors="ignore")
-    except av.error.FFmpegError as fault:
+    except (av.error.FFmpegError, OSError) as fault:
+        if not (isinstance(fault, av.error.FFmpegError) or points_outside(fault)):
+            raise
         raise Unfit(Fault.DEFECT, f"neither a video nor a picture in a known format ({fault.strerror})") from fault
     stack.callback(container.close)
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
@@ -227,6 +230,11 @@ def _video(opened: IO[bytes], limits: Limits, threads: int, stack: ExitStack) ->
     limits.check_size(*squared_size(context.width, context.height, aspect))
     film = Film(container, stream, _decoder(stream, context, limits, threads))
     return Video(film, stated, len(streams) - 1, aspect, remarks)
+
+
+def points_outside(fault: OSError) -> bool:
+    """Whether a container sent its reader to a place before the file's beginning, so that it is at fault itself."""
+    return fault.errno == errno.EINVAL
 
 
 def _worth(container: InputContainer, stream: VideoStream) -> tuple[bool, Fraction]:

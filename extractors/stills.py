@@ -11,8 +11,8 @@ from extractors.shown import on_white
 from lastseen.outcomes import Fault
 from lastseen.records import Pixels
 
-DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError)
-"""what Pillow's decoders raise on damage"""
+DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError)
+"""what Pillow's decoders raise on damage; the last two of AVIF that will not decode and TIFF without a size"""
 DEEP: Final = ("I", "F")
 """modes whose numbers have no stated range"""
 CONVERTIBLE: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr", "HSV")

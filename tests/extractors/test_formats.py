@@ -263,6 +263,18 @@ def test_a_damaged_animation_is_seen_as_far_as_it_goes(tmp_path: Path, limits: L
     assert any("picture 3 of 3" in getattr(event, "why", "") for event in events)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.avif", "a.tiff"])
+def test_a_damaged_still_is_a_defect(tmp_path: Path, limits: Limits, name: str) -> None:
+    """Pillow's decoders raise many things; none of them may be taken for a fault of ours."""
+    Image.fromarray(drawn()).save(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    harm = content[:200] if name != "a.avif" else content[:-2000] + bytes(2000)
+    (tmp_path / name).write_bytes(harm)
+    with pytest.raises(Unfit, match=r"damaged picture|neither") as raised, open_media(tmp_path / name, limits):
+        pass
+    assert raised.value.fault == Fault.DEFECT
+
+
 ORIENTATIONS: dict[int, Callable[[Pixels], NDArray[Any]]] = {
     1: lambda shown: shown,
     2: lambda shown: shown[:, ::-1],

@@ -1,5 +1,7 @@
 """Sampling: which pictures, when, and what is said about those that would not decode."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -237,6 +239,29 @@ def test_what_was_seen_before_time_ran_out_is_closed_by_an_end(tmp_path: Path, l
     assert isinstance(end, End)
     assert "LASTSEEN_MAX_DECODE_SECONDS" in end.broke_off
     assert seen[-2] == Lost(end.broke_off)
+
+
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_container_that_sends_its_reader_astray_and_a_disk_that_fails(
+    limits: Limits, number: int, raised: bool
+) -> None:
+    """Mutated Windows Media films asked for places before their beginning: that is their fault, unlike a bad disk."""
+
+    class Failing:
+        """A film whose file cannot be read on."""
+
+        def packets(self) -> Iterator[Sequence[VideoFrame | str]]:
+            raise OSError(number, os.strerror(number))
+
+        def seek(self, at: Fraction) -> None:
+            raise NotImplementedError
+
+    reading = sample(Video(Failing(), None), limits)
+    if raised:
+        with pytest.raises(OSError, match=os.strerror(number)):
+            list(reading)
+    else:
+        assert [type(event) for event in reading] == [Lost]
 
 
 @pytest.mark.parametrize("harm", [b"", b"\xff" * 600])
