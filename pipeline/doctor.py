@@ -63,8 +63,9 @@ def _sandbox(settings: Settings) -> str:
 
 
 def _engine(settings: Settings) -> str:
-    faces.load(settings.engine)
-    return f"{faces.engine_id(settings.engine)} passed its self-check"
+    faces.prepare(settings.engine, settings.models_dir)
+    faces.load(settings.engine, settings.models_dir, settings.threads)
+    return f"{faces.engine_id(settings.engine, settings.models_dir)} passed its self-check"
 
 
 def _key(settings: Settings) -> str:

@@ -38,8 +38,9 @@ class Steps:
 
 def build(settings: Settings, sealer: Sealer) -> Steps:
     """Wire the steps.  Raises what `extractors.faces` raises when the engine's weights are missing."""
-    engine, recipe = faces.engine_id(settings.engine), analysis.recipe(settings.engine)
-    threshold = settings.review_threshold or faces.published_threshold(settings.engine)
+    engine = faces.engine_id(settings.engine, settings.models_dir)
+    recipe = analysis.recipe(settings.engine)
+    threshold = settings.review_threshold or faces.published_threshold(settings.engine, settings.models_dir)
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
         fetch.step(settings, recipe),

@@ -92,7 +92,7 @@ class ArcFace:
         return chips
 
     def embed(self, chips: Chips) -> Vectors:
-        """n x dimension, of length 1; where length says how good a picture is, good portraits have about 1."""
+        """n x dimension; of length 1 where only direction counts, unless `norms` needs the length as it is."""
         vectors = [self._embed(chips[start : start + self.at_once]) for start in range(0, len(chips), self.at_once)]
         return np.concatenate(vectors) if vectors else np.empty((0, self.dimension), np.float32)
 
@@ -101,7 +101,7 @@ class ArcFace:
         quality = self.pack.quality
         if quality is None:
             return None
-        lengths = np.linalg.norm(vectors, axis=1) * quality.high
+        lengths = np.linalg.norm(vectors, axis=1)
         return np.asarray(np.clip((lengths - quality.low) / (quality.high - quality.low), 0, 1), np.float32)
 
     def distance(self, left: Vectors, right: Vectors) -> NDArray[np.float32]:
@@ -115,9 +115,7 @@ class ArcFace:
         full = [*chips, *[chips[-1]] * (self.at_once - len(chips) if self._takes_only_that else 0)]
         given = {self.network.get_inputs()[0].name: blob(full, self.pack.input)}
         raw = np.asarray(self.network.run(None, given)[0], np.float32).reshape(len(full), -1)[: len(chips)]
-        if self.pack.quality is not None:
-            return np.asarray(raw / np.float32(self.pack.quality.high), np.float32)
-        return unit(raw) if self.pack.distance == "cosine" else raw
+        return unit(raw) if self.pack.distance == "cosine" and self.pack.quality is None else raw
 
     @property
     def _takes_only_that(self) -> bool:
