@@ -8,12 +8,12 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from extractors.faces import installed, packs
 from extractors.faces.packs import DetectorPack, EmbedderPack, Pack
 from extractors.faces.protocol import Chips, Detector, Embedder, Engine, EngineUnavailable, Face
-from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, WeightFile, located, sha256_of
+from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, WeightFile, located, sha256_of, verified
 
 # The customary 0.6 has a false match rate of 3.4e-3 on web photos of 24 people: some 300 false candidates a face at
 # 100,000 photos.  Among the pictures that this was first tried on, strangers' templates lay 0.59 apart or more and
@@ -63,9 +63,9 @@ def names(models: Path) -> tuple[str, ...]:
 
 
 def engine_id(name: str, models: Path = NOWHERE) -> str:
-    """`NAME/VERSION/8 hex` for detector, alignment, embedder and weights as they are on this machine.
+    """`NAME/VERSION/8 hex` for detector, alignment, embedder and weights.
 
-    Reads dlib's files once a process and no pack's: `prepare` and `load` hold those against their descriptions.
+    Reads dlib's files once a process; packs' files must be there, and are read by `prepare` and `load`.
     Raises EngineUnavailable.
     """
     if name in OLD:
@@ -116,8 +116,8 @@ def load(name: str, models: Path = NOWHERE, threads: int = 0) -> Engine:
         from extractors.faces.dlib_reference import DlibReference
 
         reference = DlibReference.load(name, 1, OLD[name], DLIB_THRESHOLD)
-        check(reference, None)
-        return reference
+        check(cast("Engine", reference), None)
+        return cast("Engine", reference)
     from extractors.faces.engine import Joined
     from extractors.faces.sessions import use_threads
 
@@ -179,5 +179,5 @@ def _version(parts: Parts) -> int:
 def _said(pack: Pack | None, models: Path, *own: WeightFile) -> str:
     """What half an engine is made of, a line for each file."""
     if pack is None:
-        return "".join(f"{file.name} {sha256_of(located(file))}\n" for file in own)
+        return "".join(f"{verified(file).name} {file.sha256}\n" for file in own)
     return f"{installed.usable(pack, models).file.sha256} {packs.digest(pack)}\n"

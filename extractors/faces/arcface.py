@@ -17,7 +17,7 @@ from extractors.faces.sessions import session
 from lastseen.records import Pixels, Vectors
 
 BATCH: Final = 32
-"""chips that go in at once: more make nothing faster and need more memory"""
+"""chips that go in at once, which bounds the memory"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

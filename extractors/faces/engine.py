@@ -102,5 +102,5 @@ def _grown(found: Detection, times: Times) -> Detection:
         return found
     across, down = times
     box = Box(found.box.x / across, found.box.y / down, found.box.width / across, found.box.height / down)
-    points: Points | None = None if found.points is None else (found.points / np.float32(times)).astype(np.float32)
+    points: Points | None = None if found.points is None else np.asarray(found.points / times, np.float32)
     return Detection(box, found.score, points)

@@ -1,5 +1,6 @@
 """One contract for every engine, the registry over them, and the check that each of them passes."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -203,11 +204,11 @@ def test_the_id_names_the_weights_and_whatever_else_decides_over_numbers(tmp_pat
     assert faces.engine_id("bright+colours", tmp_path) != before
 
 
-def test_dlibs_id_names_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = faces.engine_id("dlib", NOWHERE)
-    assert len(before.rsplit("/", 1)[1]) == 8
+def test_there_is_no_id_of_damaged_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert re.fullmatch(r"dlib/101/[0-9a-f]{8}", faces.engine_id("dlib", NOWHERE))
     _package(tmp_path, monkeypatch, b"other weights")
-    assert faces.engine_id("dlib", NOWHERE) != before
+    with pytest.raises(EngineUnavailable, match="is damaged or another version"):
+        faces.engine_id("dlib", NOWHERE)
 
 
 def test_a_damaged_file_is_refused_before_it_is_run(tmp_path: Path) -> None:

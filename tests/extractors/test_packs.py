@@ -91,7 +91,7 @@ def test_each_mistake_in_an_embedder_is_named(tmp_path: Path, was: str, now: str
     [
         ('reads = "yunet"', 'reads = "scrfd"', "`outputs` describes what scrfd says, and is needed for it"),
         ('reads = "yunet"', 'reads = "yolo"', "reads: .*write how its outputs are read"),
-        ("min_score = 0.6", "min_score = 0.4", "must not fall in this order"),
+        ("min_score = 0.7", "min_score = 0.4", "must not fall in this order"),
         ("overlap = 0.3", "overlap = nan", "overlap: .*write intersection over union"),
         ("yunet_n_dynamic.onnx", "face_detection_yunet_2023mar.onnx", "two `files` have one name"),
         ("yunet_n_dynamic.onnx", "../x.onnx", "files.1.name: .*write a file name that ends in .onnx"),
