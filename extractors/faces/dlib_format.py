@@ -125,7 +125,8 @@ def parse(content: bytes, name: str) -> Network:
     """As `read`; `name` is what messages call the file."""
     reader = _Reader(content)
     try:
-        return _network(reader)
+        with np.errstate(all="ignore"):  # what overflows is refused below
+            return _network(reader)
     except _Malformed as fault:
         raise _refused(name, f"{fault}, at byte {reader.at}") from fault
 
@@ -314,10 +315,13 @@ def _normalised(reader: _Reader) -> Scale:
     reader.integer(), reader.integer()
     reader.reals(4)
     spread = variances + np.float32(reader.real())
-    if means.size != gamma.size or variances.size != gamma.size or not (spread > 0).all():
+    if means.size != gamma.size or variances.size != gamma.size:
         raise _Malformed("a normalisation contradicts itself")
     scale = gamma / np.sqrt(spread)
-    return Scale(scale, beta - scale * means)
+    shift = beta - scale * means
+    if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
+        raise _Malformed("a normalisation divides by nothing")
+    return Scale(scale, shift)
 
 
 def _halves(reader: _Reader, params: Floats) -> tuple[Floats, Floats]:

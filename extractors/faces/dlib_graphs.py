@@ -51,7 +51,8 @@ class _Unexpected(Exception):
 def embedder(network: Network) -> ModelProto:
     """`CHIPS` in, n x 128 out.  Raises EngineUnavailable if this is another network."""
     try:
-        return _embedder(network)
+        with np.errstate(all="ignore"):  # what overflows is refused where it becomes a weight
+            return _embedder(network)
     except _Unexpected as fault:
         raise _other("face embedder", fault) from fault
 
@@ -59,7 +60,8 @@ def embedder(network: Network) -> ModelProto:
 def detector(network: Network) -> ModelProto:
     """`TILE` in, 1 x 1 x rows x columns of scores out.  Raises EngineUnavailable if this is another network."""
     try:
-        return _detector(network)
+        with np.errstate(all="ignore"):
+            return _detector(network)
     except _Unexpected as fault:
         raise _other("face detector", fault) from fault
 
@@ -67,7 +69,8 @@ def detector(network: Network) -> ModelProto:
 def operations(network: Network) -> int:
     """Multiplications and additions that dlib's embedder takes for one chip.  Raises EngineUnavailable."""
     try:
-        stem, blocks, dense = _parts(network)
+        with np.errstate(all="ignore"):
+            stem, blocks, dense = _parts(network)
     except _Unexpected as fault:
         raise _other("face embedder", fault) from fault
     once = [(stem.convolution, stem.side)]
@@ -226,6 +229,8 @@ class _Graph:
 
     def weight(self, values: Floats) -> str:
         name = f"weight_{len(self.weights)}"
+        if not np.isfinite(values).all():
+            raise _Unexpected("a weight that is not a number")
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), name))
         return name
 

@@ -80,16 +80,16 @@ def test_a_file_that_goes_on_is_refused() -> None:
 
 def test_flipped_bytes_are_refused_or_change_a_weight() -> None:
     """Whatever passes is a network that a graph can be made of, or that is refused there: never another error."""
-    chance, refused = random.Random(2), 0
-    telling = [at for at, _ in _places()]
-    for at in chance.choices(telling, k=TIMES):
+    chance, refused, telling = random.Random(2), 0, _places()
+    for _ in range(4 * TIMES):
         damaged = bytearray(_content())
-        damaged[at] ^= 1 << chance.randrange(8)
+        for at in chance.choices(telling, k=chance.choice((1, 1, 2, 5))):
+            damaged[at] = chance.randrange(256)
         try:
             dlib_graphs.detector(parse(bytes(damaged), "m.dat"))
         except EngineUnavailable:
             refused += 1
-    assert refused > TIMES / 2
+    assert refused > 2 * TIMES
 
 
 def test_sizes_are_not_believed() -> None:
@@ -146,12 +146,12 @@ def _detector() -> Network:
     return network
 
 
-def _places() -> list[tuple[int, str]]:
+def _places() -> list[int]:
     """Bytes that are no weights: the head, and what stands around each layer's name."""
-    whole, places = _content(), [(at, "head") for at in range(220)]
+    whole, places = _content(), list(range(220))
     for name in (b"con_4", b"bn_con2", b"relu_"):
         at = whole.find(name)
         while at >= 0:
-            places += [(near, name.decode()) for near in range(max(0, at - 40), at + 24)]
+            places += range(max(0, at - 40), at + 24)
             at = whole.find(name, at + 1)
     return places
