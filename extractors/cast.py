@@ -26,6 +26,8 @@ def links(tracks: Sequence[Track], engine: Engine, choices: Choices) -> tuple[Ca
     withdrawing one divides them.
     """
     able = _able(tracks, choices)
+    if len(able) < 2:
+        return ()
     distances = _distances(able, engine)
     may = (distances <= engine.published_threshold * choices.cast_distance) & ~_together(able)
     root = np.arange(len(able))
@@ -58,14 +60,14 @@ def _pooled(track: Track) -> Template:
 
 def _distances(tracks: Sequence[Track], engine: Engine) -> NDArray[np.float32]:
     """n x n"""
-    vectors = np.array([_pooled(track).vector for track in tracks], np.float32).reshape(len(tracks), -1)
+    vectors = np.array([_pooled(track).vector for track in tracks], np.float32)
     rows = [engine.distance(vectors[start : start + BLOCK], vectors) for start in range(0, len(tracks), BLOCK)]
-    return np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
+    return np.concatenate(rows)
 
 
 def _together(tracks: Sequence[Track]) -> NDArray[np.bool_]:
     """n x n: which two were on the screen at one time, in one shot."""
-    shot, start, end = np.array([(track.shot, track.start_ms, track.end_ms) for track in tracks]).reshape(-1, 3).T
+    shot, start, end = np.array([(track.shot, track.start_ms, track.end_ms) for track in tracks]).T
     within = (start[:, None] <= end[None]) & (start[None] <= end[:, None])
     return np.asarray((shot[:, None] == shot[None]) & within)
 

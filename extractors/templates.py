@@ -3,6 +3,7 @@ and another begins."""
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,17 @@ from lastseen.records import Template, Vectors
 
 Distances = NDArray[np.float32]
 
+OF_LENGTH_ONE: Final = 1e-3
+"""by how much a length of 1 may be wrong"""
+
 
 def templates(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> tuple[Template, ...]:
     """`pooled` and `best` of the shots that passed their gates, or nothing if none did.
 
     Pooled: the mean of the vectors, weighted by quality, without outliers: those further than `agrees` times the
-    engine's threshold from the medoid (the shot nearest to all others by weight; of two shots the better).  It is not
-    brought back to unit length: dlib's vectors never had it, and the middle of a person's pictures is the point from
-    which their distances are smallest.
+    engine's threshold from the medoid (the shot nearest to all others by weight; of two shots the better).  Where all
+    vectors have length 1 the mean is brought back to it, since directions are compared; dlib's never had it, and the
+    middle of a person's pictures is the point from which their distances are smallest.
     """
     if not shots:
         return ()
@@ -30,7 +34,7 @@ def templates(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> tu
     best = max(range(len(shots)), key=lambda number: rank(shots[number]))
     weights = np.array([shot.weight for shot in shots]) + 1e-6
     agree = _agreeing(engine.distance(vectors, vectors), weights, best, engine.published_threshold * choices.agrees)
-    pooled = np.average(vectors[agree], axis=0, weights=weights[agree])
+    pooled = _middle(vectors[agree], weights[agree])
     return (
         Template("pooled", plain(pooled), float(np.average(weights[agree], weights=weights[agree]))),
         Template("best", plain(vectors[best]), float(shots[best].weight)),
@@ -55,7 +59,7 @@ def likeness(track: Sequence[Sighting], others: Sequence[Sighting], engine: Engi
     """Distance of each of `others` from the middle of a track's shots: n numbers."""
     vectors = embed([*track, *others], engine, choices)
     weights = np.array([shot.weight for shot in track]) + 1e-6
-    middle = np.average(vectors[: len(track)], axis=0, weights=weights).astype(np.float32)
+    middle = _middle(vectors[: len(track)], weights)
     distances: Distances = engine.distance(middle[None], vectors[len(track) :])[0]
     return distances
 
@@ -63,6 +67,14 @@ def likeness(track: Sequence[Sighting], others: Sequence[Sighting], engine: Engi
 def plain(vector: Vectors) -> tuple[float, ...]:
     """A vector as records hold it: d numbers, each of them a float32."""
     return tuple(float(value) for value in vector.astype(np.float32))
+
+
+def _middle(vectors: Vectors, weights: NDArray[np.float64]) -> Vectors:
+    """n x d in, d out."""
+    mean = np.average(vectors, axis=0, weights=weights)
+    if np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < OF_LENGTH_ONE:
+        mean /= max(float(np.linalg.norm(mean)), OF_LENGTH_ONE)
+    return np.asarray(mean, np.float32)
 
 
 def _agreeing(distances: Distances, weights: NDArray[np.float64], best: int, within: float) -> NDArray[np.bool_]:

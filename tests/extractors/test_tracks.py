@@ -2,64 +2,23 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from extractors.boxes import overlap
-from extractors.faces.protocol import Chips, Engine, Face
-from extractors.quality import refusal, sharpness
-from extractors.shots import admit
+from extractors.faces.protocol import Engine
 from extractors.sightings import Sighting
-from extractors.templates import templates
 from extractors.tracks import Tracker
-from lastseen.choices import Choices, Gates
-from lastseen.records import Box, Pixels, Quality, Track, Vectors
+from lastseen.choices import Choices
+from lastseen.records import Box, Track
+from tests.extractors.numbers import Numbers, sighting
 
 CHOICES = Choices()
-
-
-class Numbers:
-    """An engine whose chips carry their vector: the first two values of each chip, as tenths."""
-
-    name, version, weights, licence = "numbers", 1, (("none", "0" * 64),), "CC0-1.0"
-    dimension, published_threshold, smallest, min_score, sure_score = 2, 0.5, 24.0, 0.1, 1.0
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-
-    def detect(self, images: Sequence[Pixels], scale: float = 1.0) -> list[tuple[Face, ...]]:
-        return [() for _ in images]
-
-    def align(self, image: Pixels, faces: Sequence[Face]) -> Chips:
-        return np.zeros((len(faces), 4, 4, 3), np.uint8)
-
-    def embed(self, chips: Chips) -> Vectors:
-        self.batches.append(len(chips))
-        return np.asarray(chips[:, 0, 0, :2] / 10, np.float32)
-
-    def norms(self, vectors: Vectors) -> NDArray[np.float32] | None:
-        return None
-
-    def distance(self, left: Vectors, right: Vectors) -> Vectors:
-        return np.asarray(np.linalg.norm(left[:, None] - right[None], axis=2), np.float32)
 
 
 @pytest.fixture
 def numbers() -> Numbers:
     return Numbers()
-
-
-def sighting(
-    at: float, x: float = 100, who: tuple[int, int] = (0, 0), weight: float = 0.5, width: float = 60, gate: str = ""
-) -> Sighting:
-    """A face at a time and place, of somebody."""
-    chip = np.zeros((4, 4, 3), np.uint8)
-    chip[0, 0, :2] = who
-    face = Face(Box(x, 50, width, width), np.zeros((5, 2), np.float32), 1.0, 0.0)
-    return Sighting(Fraction(at).limit_denominator(1000), face, chip, Quality(width, 1.0, 50.0, 0.0), weight, gate)
 
 
 def follow(engine: Engine, *pictures: Sequence[Sighting] | str) -> list[Track]:
@@ -128,58 +87,6 @@ def test_one_good_shot_makes_a_track_searchable(numbers: Numbers) -> None:
     assert [template.vector for template in track.templates] == [pytest.approx((0.1, 0.1))] * 2
 
 
-def test_best_shots_are_few_and_apart() -> None:
-    best: list[Sighting] = []
-    for n in range(100):
-        best = admit(best, sighting(n * 0.2, weight=((n * 37) % 100) / 100), CHOICES)
-    times = sorted(shot.at for shot in best)
-    assert len(best) == CHOICES.best_shots
-    assert all(later - earlier >= CHOICES.apart for earlier, later in pairwise(times))
-    assert min(shot.weight for shot in best) > 0.8
-
-
-def test_a_shot_that_passes_its_gates_beats_any_that_does_not() -> None:
-    best = admit([sighting(0, weight=0.9, gate="turned away")], sighting(0.1, weight=0.1), CHOICES)
-    assert [shot.weight for shot in best] == [0.1]
-
-
-def test_a_stranger_among_the_shots_is_left_out_of_the_mean(numbers: Numbers) -> None:
-    shots = [sighting(n, who=(10, n)) for n in range(3)] + [sighting(3, who=(90, 90))]
-    for shot, vector in zip(shots, numbers.embed(np.stack([shot.chip for shot in shots])), strict=True):
-        shot.vector = vector
-    pooled, best = templates(shots, numbers, CHOICES)
-    assert pooled.vector == pytest.approx((1.0, 0.1))
-    assert best.kind == "best"
-    assert 0 < pooled.quality <= 1
-
-
-def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
-    shots = [sighting(0, who=(10, 0), weight=0.75), sighting(1, who=(14, 0), weight=0.25)]
-    for shot, vector in zip(shots, numbers.embed(np.stack([shot.chip for shot in shots])), strict=True):
-        shot.vector = vector
-    assert templates(shots, numbers, CHOICES)[0].vector == pytest.approx((1.1, 0.0), abs=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("quality", "reason"),
-    [
-        (Quality(40, 1, 50, 0), ""),
-        (Quality(31, 1, 50, 0), "face 31 px wide, 32 needed"),
-        (Quality(40, 0.05, 50, 0), "detector score 0.05, 0.10 needed"),
-        (Quality(40, 1, 1.7, 0), "sharpness 1.7, 2.2 needed"),
-        (Quality(40, 1, 50, 1), "turned away 1.00, at most 0.95 allowed"),
-    ],
-)
-def test_each_gate_names_its_value_and_its_need(numbers: Numbers, quality: Quality, reason: str) -> None:
-    assert refusal(CHOICES.gates, quality, numbers) == reason
-
-
-def test_a_gate_may_ask_for_a_surer_detection(numbers: Numbers) -> None:
-    strict = Gates(min_sharpness=0, max_pose=1, min_score_part=0.2)
-    assert refusal(strict, Quality(40, 0.15, 50, 0), numbers) == "detector score 0.15, 0.20 needed"
-    assert refusal(strict, Quality(40, 0.25, 50, 0), numbers) == ""
-
-
 def test_overlap() -> None:
     assert overlap(Box(0, 0, 10, 10), Box(0, 0, 10, 10)) == 1
     assert overlap(Box(0, 0, 10, 10), Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
@@ -187,8 +94,79 @@ def test_overlap() -> None:
     assert overlap(Box(0, 0, 0, 0), Box(0, 0, 0, 0)) == 0
 
 
-def test_sharpness_falls_with_blur() -> None:
-    rough = np.random.default_rng(1).integers(0, 255, (32, 32, 3)).astype(np.uint8)
-    smooth = (rough // 4 + np.roll(rough, 1, 0) // 4 + np.roll(rough, 1, 1) // 4 + 60).astype(np.uint8)
-    assert sharpness(rough) > 2 * sharpness(smooth) > 0
-    assert sharpness(np.full((32, 32, 3), 7, np.uint8)) == 0
+ANNA, BOHDAN = (1, 1), (9, 9)
+
+
+def test_a_doubtful_place_is_checked_by_likeness(numbers: Numbers) -> None:
+    assert len(follow(numbers, [sighting(0, 100, ANNA)], [sighting(0.5, 130, ANNA)])) == 1
+    assert len(follow(numbers, [sighting(0, 100, ANNA)], [sighting(0.5, 130, BOHDAN)])) == 2, "little overlap"
+    assert len(follow(numbers, [sighting(0, 100, ANNA)], [sighting(0.9, 100, BOHDAN)])) == 2, "a gap"
+    assert len(follow(numbers, [sighting(0, 100, ANNA, width=50)], [sighting(0.5, 100, BOHDAN, width=85)])) == 2, "size"
+
+
+def test_where_a_vector_would_tell_nothing_place_is_believed(numbers: Numbers) -> None:
+    assert len(follow(numbers, [sighting(0, 100, ANNA, gate="blurred")], [sighting(0.5, 130, BOHDAN)])) == 1
+    assert numbers.batches == [1], "the one that passed, at the end"
+
+
+def test_a_dissolve_divides_a_track_and_each_part_keeps_its_own(numbers: Numbers) -> None:
+    pictures = [[sighting(n / 2, who=ANNA if n < 3 else BOHDAN)] for n in range(6)]
+    one, other = follow(numbers, *pictures)
+    assert [(part.start_ms, part.end_ms, len(part.faces)) for part in (one, other)] == [(0, 1000, 3), (1500, 2500, 3)]
+    assert [len(part.best_shots) for part in (one, other)] == [3, 3]
+    assert [part.templates[0].vector for part in (one, other)] == [pytest.approx((0.1, 0.1)), pytest.approx((0.9, 0.9))]
+    assert numbers.batches == [6]
+
+
+def test_whoever_takes_the_place_in_a_long_track_is_noticed(numbers: Numbers) -> None:
+    """Twenty seconds of good pictures, then ten of worse ones of somebody else, in the same place."""
+    first = [[sighting(n / 2, who=ANNA, weight=0.9)] for n in range(40)]
+    then = [[sighting(20 + n / 2, who=BOHDAN, weight=0.3)] for n in range(20)]
+    one, other = follow(numbers, *first, *then)
+    assert 20_000 <= other.start_ms <= 24_000
+    assert (one.end_ms < other.start_ms, other.end_ms) == (True, 29_500)
+    assert other.templates[0].vector == pytest.approx((0.9, 0.9))
+    assert sum(numbers.batches) < 30
+
+
+def test_who_comes_last_and_briefly_is_not_lost(numbers: Numbers) -> None:
+    first = [[sighting(n / 2, who=ANNA, weight=0.9)] for n in range(40)]
+    *_, last = follow(numbers, *first, [sighting(20, who=BOHDAN, weight=0.3)])
+    assert last.templates[0].vector == pytest.approx((0.9, 0.9))
+
+
+def test_a_picture_that_is_the_same_extends_what_was_on_the_screen(numbers: Numbers) -> None:
+    tracker = Tracker(numbers, CHOICES)
+    tracker.cut()
+    tracker.see(Fraction(0), [sighting(0, 0), sighting(0, 300)], lambda _: b"")
+    tracker.see(Fraction(1, 2), [sighting(0.5, 0)], lambda _: b"")
+    ended = [track for n in (2, 3, 4) for track in tracker.same(Fraction(n, 2))]
+    assert [(track.faces[0].box.x, track.end_ms) for track in ended] == [(300, 0)], "it was not on the screen any more"
+    (track,) = tracker.cut()
+    assert [face.at_ms for face in track.faces] == [0, 500, 1000, 1500, 2000]
+    assert len(track.best_shots) == 2
+
+
+def test_who_is_outside_of_a_partial_look_is_not_missing(numbers: Numbers) -> None:
+    """A new face in the place that is looked at is not taken for the one who is elsewhere."""
+    tracker = Tracker(numbers, CHOICES)
+    tracker.cut()
+    tracker.see(Fraction(0), [sighting(0, 0, ANNA)], lambda _: b"")
+    tracker.see(Fraction(1, 5), [sighting(0.2, 400, ANNA)], lambda _: b"", whole=False)
+    assert len(tracker.open) == 2
+    tracker.same(Fraction(1, 2))
+    assert [len(track.faces) for track in tracker.cut()] == [2, 2], "both go on"
+
+
+def test_another_look_at_the_same_picture_adds_nobody_twice(numbers: Numbers) -> None:
+    tracker = Tracker(numbers, CHOICES)
+    tracker.cut()
+    tracker.see(Fraction(0), [sighting(0, 0)], lambda _: b"")
+    tracker.see(Fraction(0), [sighting(0, 2), sighting(0, 300)], lambda _: b"", whole=False)
+    assert [len(track.faces) for track in tracker.cut()] == [1, 1]
+
+
+@pytest.mark.parametrize("every", [0.04, 0.2, 1.0])
+def test_pictures_may_be_any_time_apart(numbers: Numbers, every: float) -> None:
+    (track,) = follow(numbers, *([sighting(n * every, 100 + n)] for n in range(20)))
+    assert len(track.faces) == 20
