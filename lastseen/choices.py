@@ -291,7 +291,8 @@ class Choices(BaseModel):
         2000,
         ge=2,
         title="Tracks of a cast",
-        description="Only the best of a video with more of them are linked: the comparisons grow with their square.",
+        description="Only the best of a video with more of them are linked: the comparisons grow with their square, and"
+        " take 2 s for so many of one face.",
     )
 
     def digest(self) -> str:

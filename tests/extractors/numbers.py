@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.faces.protocol import Chips, Engine, Face, Points, Weights
+from extractors.faces.protocol import Chips, Face, Points, Weights
 from extractors.sightings import Sighting
 from lastseen.records import Box, Pixels, Quality, Vectors
 
@@ -69,8 +69,3 @@ def yawed(degrees: float) -> Points:
     middle = FRONTAL.mean(axis=0)
     x = (FRONTAL[:, 0] - middle[0]) * np.cos(turn) + depth * np.sin(turn)
     return np.stack([x + middle[0], FRONTAL[:, 1]], axis=1).astype(np.float32)
-
-
-def is_engine(engine: Engine) -> Engine:
-    """Only for mypy: that it implements the protocol."""
-    return engine

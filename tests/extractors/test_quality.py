@@ -42,7 +42,7 @@ def test_a_gate_may_ask_for_a_surer_detection() -> None:
 
 @pytest.mark.parametrize(("field", "worse"), [("width", 40), ("score", 0.5), ("sharpness", 20), ("pose", 0.9)])
 def test_a_worse_picture_weighs_less(field: str, worse: float) -> None:
-    poor = replace(GOOD, **{field: worse})  # type: ignore[arg-type]  # the field's name is known at run time only
+    poor = replace(GOOD, **{field: worse})
     assert 0 < weight(poor, ENGINE, CHOICES) < weight(GOOD, ENGINE, CHOICES) < 1
 
 

@@ -20,6 +20,7 @@ from lastseen.records import (
     Analysis,
     BestShot,
     Box,
+    CastLink,
     Enrolment,
     FaceSeen,
     Moment,
@@ -37,7 +38,9 @@ FACE = FaceSeen(40, Box(1.5, 2.0, 30.0, 31.0), 0.9)
 TRACK = Track(
     0, 0, 40, 40, (FACE,), (BestShot(0, 40, FACE.box, QUALITY, b"\xff\xd8\x00", 0.5),), (TEMPLATE,), gate="blurred"
 )
-ANALYSIS = Analysis("video", 640, 360, 9175, 275, 21, 2, False, (Shot(0, 0, 9175),), (TRACK,), "2 gaps")
+ANALYSIS = Analysis(
+    "video", 640, 360, 9175, 275, 21, 2, False, (Shot(0, 0, 9175),), (TRACK,), "2 gaps", (CastLink(0, 1, 0.25),)
+)
 
 
 @pytest.mark.parametrize(
