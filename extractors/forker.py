@@ -9,6 +9,7 @@ It never sees a byte of any file or of any answer, and it stays alone in its pro
 and whatever the others held would stay held.
 """
 
+import contextlib
 import fcntl
 import gc
 import importlib
@@ -125,11 +126,25 @@ def main() -> int:
     measures = hold_forker(Path(setup.models), Path(setup.workspace), alone=setup.alone)
     for name in IMPORTED:
         importlib.import_module(name)
+    _warm(setup)
     gc.collect()
     gc.freeze()  # a collection in a child would touch, and so copy, all that it shares with the others
     control.send(b"\n".join(measure.encode() for measure in measures) or b"\n")
     Forker(control, setup, measures).run()
     return 0
+
+
+def _warm(setup: "Setup") -> None:
+    """Load the engine once for what its children inherit: modules, hashes of files, dlib's predictor, drawn heads.
+
+    Told to use one thread, ONNX Runtime and OpenCV start none.  The sessions are thrown away: a child opens its own,
+    in 5 ms each.  An engine that cannot be loaded is a child's to tell, if it needs one at all.
+    """
+    from extractors import faces
+
+    with contextlib.suppress(faces.EngineUnavailable):
+        faces.load(setup.engine, Path(setup.models), 1)
+    faces.load.cache_clear()
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def bubblewrap(program: str, models: Path | None) -> list[str]:
         program,
         *("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"),
         *("--cap-drop", "ALL", "--hostname", "sandbox"),
-        *("--dev", "/dev", "--size", str(WORKSPACE_BYTES), "--tmpfs", WORKSPACE_INSIDE),
+        *("--dev", "/dev", "--proc", "/proc", "--size", str(WORKSPACE_BYTES), "--tmpfs", WORKSPACE_INSIDE),
         *binds,
         *("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
         *("--remount-ro", "/", "--chdir", WORKSPACE_INSIDE, "--"),
