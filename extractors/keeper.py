@@ -128,12 +128,18 @@ class Child:
 
     def __init__(self, keeper: Keeper, number: int, channel: socket.socket, words: "LastWords") -> None:
         self._keeper, self._number, self._channel, self._words = keeper, number, channel, words
+        self._said: str | None = None
 
     def ready(self) -> str:
         """Wait until it can take a file.  Returns why it cannot, else nothing.  Raises ChildDied.
 
         What it says here is to be believed: it has not seen a byte from outside.
         """
+        if self._said is None:
+            self._said = self._first_line()
+        return "" if self._said == READY.decode() else self._said
+
+    def _first_line(self) -> str:
         said = bytearray()
         self._channel.settimeout(START_SECONDS)
         try:
@@ -143,8 +149,7 @@ class Child:
             said.clear()
         if not said:
             raise ChildDied(self._status(), self._words.read())
-        line = bytes(said).strip()
-        return "" if line == READY else line.decode(errors="replace")
+        return bytes(said).decode(errors="replace").strip()
 
     def give(self, request: bytes, file: int, seconds: float) -> None:
         """Hand it its task and its file.  Raises DeadlinePassed."""
