@@ -116,7 +116,10 @@ class Settings(BaseSettings):
         900, ge=1, title="Time for one analysis", description="After it the file is quarantined."
     )
     analyze_memory_mib: int = Field(
-        4096, ge=512, title="Memory for one analysis", description="Address space of the child process, MiB."
+        4096,
+        ge=512,
+        title="Memory for one analysis",
+        description="MiB that the child process may allocate; libraries and weights are not counted.",
     )
     max_megapixels: int = Field(
         64, ge=1, title="Largest picture", description="Millions of pixels; a larger picture or video frame is skipped."
