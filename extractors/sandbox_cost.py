@@ -44,7 +44,7 @@ def measure(path: Path, settings: Settings, rounds: int = 3) -> Cost:
             began = time.perf_counter()
             box.analyze(path)
             between = time.perf_counter()
-            analyze_file(path, engine, limits)
+            analyze_file(path, engine, limits, settings.analysis, settings.threads)
             pairs.append((between - began, time.perf_counter() - between))
         each = min(_empty(box) for _ in range(5))
     inside, here = min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
