@@ -61,9 +61,8 @@ def serve(job: Job, channel: socket.socket) -> int:
 
 def _hold(job: Job) -> tuple[str, ...]:
     forker, limits = os.getppid(), job.setup.limits
-    cores = job.setup.threads or len(os.sched_getaffinity(0))
     # A child that spins on all its cores for its whole deadline is at its end anyway.
-    cpu = int(limits.deadline_seconds * cores) + CPU_SPARE
+    cpu = int(limits.deadline_seconds * job.setup.threads) + CPU_SPARE
     apart = not job.setup.alone or "namespaces of its own" in job.measures
     filtered = hold_child(Path(job.setup.models), job.workspace, limits.memory_mib, cpu, namespaces=apart)
     if os.getppid() != forker:
@@ -114,13 +113,15 @@ def open_file(request: "Request", job: Job, descriptor: int, engine: "Engine | N
     from extractors.analysis import analyze_file, enroll_file
     from extractors.moments import cut_moment
 
-    limits = job.setup.limits
+    setup, limits = job.setup, job.setup.limits
     with os.fdopen(descriptor, "rb") as file:
         if request.moment is not None:
             return cut_moment(file, request.moment, limits, job.workspace)
         if engine is None:
             raise RuntimeError("no engine was loaded")
-        return (enroll_file if request.task == "enroll" else analyze_file)(file, engine, limits)
+        if request.task == "enroll":
+            return enroll_file(file, engine, limits, setup.choices)
+        return analyze_file(file, engine, limits, setup.choices, setup.threads)
 
 
 def _probe(wanted: "ProbeRequest", measures: tuple[str, ...]) -> "Probe":

@@ -7,6 +7,7 @@ must miss, the pictures after it are looked at closely there and only there.  A 
 `still_pixels`.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -95,7 +96,7 @@ class Looker:
 def scale_for(pixels: Pixels, engine: Engine, width: float, most: int) -> float:
     """By how much to enlarge or shrink a picture to meet faces `width` px wide, with at most `most` pixels."""
     height, wide = pixels.shape[:2]
-    return min(engine.smallest / width, (most / (height * wide)) ** 0.5)
+    return min(engine.smallest / width, math.sqrt(most / (height * wide)))
 
 
 def merged(faces: Sequence[Face], more: Iterable[Face]) -> tuple[Face, ...]:
@@ -108,5 +109,5 @@ def merged(faces: Sequence[Face], more: Iterable[Face]) -> tuple[Face, ...]:
 
 
 def _shifted(face: Face, right: int, down: int) -> Face:
-    landmarks = (face.landmarks + np.float32((right, down))).astype(np.float32)
+    landmarks = face.landmarks + np.array((right, down), np.float32)
     return replace(face, box=moved(face.box, right, down), landmarks=landmarks)

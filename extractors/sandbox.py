@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from extractors import faces, forker, processes
+from extractors.cores import available_cores
 from extractors.faces import EngineUnavailable
 from extractors.isolation import WORKSPACE_INSIDE, bubblewrap
 from extractors.keeper import Child, Keeper
@@ -35,7 +36,7 @@ from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejectio
 from lastseen.settings import Settings
 
 VERDICT_BYTES: Final = 256 * 1024 * 1024
-"""twice what the crops of one file may take (extractors.analysis.CROP_BYTES) as base64"""
+"""twice what the crops of one file may take (extractors.watch.CROP_BYTES) as base64"""
 PROBE_SECONDS: Final = 20.0
 WHY_LENGTH: Final = 200
 FILES: Final = 500
@@ -179,7 +180,7 @@ class Sandbox:
             workspace=workspace,
             models=str(models),
             engine=self._settings.engine,
-            threads=self._settings.threads,
+            threads=self._settings.threads or available_cores(),
             limits=self._limits,
             choices=self._settings.analysis,
         )

@@ -16,7 +16,7 @@ from extractors.shots import admit, rank
 from extractors.sightings import Sighting, embed
 from extractors.templates import likeness, people, templates
 from lastseen.choices import Choices
-from lastseen.records import BestShot, FaceSeen, Track
+from lastseen.records import BestShot, Box, FaceSeen, Track
 
 Crop = Callable[[Sighting], bytes]
 """makes the picture of a face that people will see, while the whole picture is at hand"""
@@ -108,6 +108,15 @@ class Tracker:
             track.seen_at = at
         self.looked_at = at
         return self._expire(at)
+
+    def weak(self, at: Fraction) -> tuple[Box, ...]:
+        """Where those faces were last that came a short while ago and of which there is no good shot yet."""
+        new = milliseconds(at - Fraction(self.choices.closer_for))
+        return tuple(
+            track.last.face.box
+            for track in self._on_screen()
+            if track.faces[0].at_ms > new and all(shot.weight < self.choices.good_shot for shot in track.best)
+        )
 
     def _on_screen(self) -> list[OpenTrack]:
         return [track for track in self.open if self.looked_at is None or track.seen_at >= self.looked_at]

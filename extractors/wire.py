@@ -52,7 +52,7 @@ class Setup:
     models: str
     engine: str
     threads: int
-    """that an engine may use; 0: all cores"""
+    """that the engine and the decoder may use"""
     limits: Limits
     choices: Choices
 

@@ -121,8 +121,8 @@ class Choices(BaseModel):
         6.0,
         ge=0,
         title="Nearly identical",
-        description="Levels by which a cell of light may change and the picture is still left out. A real face of 32 px "
-        "blended into a plain picture is no longer found by YuNet where its strongest cell is at 5, and found at 8; "
+        description="Levels by which a cell of light may change and the picture is still left out. A real face of 32 "
+        "px blended into a plain picture is no longer found by YuNet where its strongest cell is at 5, and found at 8; "
         "still scenes with grain differ by 2 to 5 at usual compression.",
     )
     same_at_most: float = Field(
@@ -150,6 +150,20 @@ class Choices(BaseModel):
         gt=0,
         title="Closer looks",
         description="Seconds between closer looks at whole pictures of one shot, besides its first picture.",
+    )
+    closer_for: float = Field(
+        2.0,
+        ge=0,
+        title="How long pictures come closer together",
+        description="Seconds from when a face appears, while there is no good shot of it: who passes for a second is"
+        " met four times instead of twice. Whoever stays gives enough shots at the usual cadence.",
+    )
+    good_shot: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        title="A good shot",
+        description="Weight of a shot from which none in between is looked for.",
     )
     still_pixels: int = Field(
         2560 * 1440,

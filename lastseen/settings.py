@@ -97,9 +97,9 @@ class Settings(BaseSettings):
 
     # --- analysing ----------------------------------------------------------------------------------------
     engine: str = Field(
-        "dlib-hog",
+        "dlib",
         title="Face engine",
-        description="Detector, alignment, embedder: dlib-hog (fast), or dlib-cnn (finds more, about 40 times slower).",
+        description="`dlib`, or DETECTOR+EMBEDDER of the packs: yunet+dlib, yunet+sface, ... (`lastseen models list`).",
     )
     threads: int = Field(
         0,
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     analysis: Choices = Field(
         Choices(),
         title="Choices of the analysis",
-        description="Cadence, looks, gates and the rest, each a setting of its own: LASTSEEN_ANALYSIS__EVERY=0.25.",
+        description="How files are looked at: LASTSEEN_ANALYSIS__EVERY=0.25 sets one, LASTSEEN_ANALYSIS={...} several.",
     )
 
     # --- matching -----------------------------------------------------------------------------------------

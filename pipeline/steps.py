@@ -39,7 +39,7 @@ class Steps:
 def build(settings: Settings, sealer: Sealer) -> Steps:
     """Wire the steps.  Raises what `extractors.faces` raises when the engine's weights are missing."""
     engine = faces.engine_id(settings.engine, settings.models_dir)
-    recipe = analysis.recipe(settings.engine)
+    recipe = analysis.recipe(settings.engine, settings.models_dir, settings.analysis)
     threshold = settings.review_threshold or faces.published_threshold(settings.engine, settings.models_dir)
     every: tuple[AnyStep, ...] = (
         collect.step(settings),

@@ -8,12 +8,12 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from extractors.faces import installed, packs
 from extractors.faces.packs import DetectorPack, EmbedderPack, Pack
 from extractors.faces.protocol import Chips, Detector, Embedder, Engine, EngineUnavailable, Face
-from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, WeightFile, located, sha256_of, verified
+from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, WeightFile, verified
 
 # The customary 0.6 has a false match rate of 3.4e-3 on web photos of 24 people: some 300 false candidates a face at
 # 100,000 photos.  Among the pictures that this was first tried on, strangers' templates lay 0.59 apart or more and
@@ -40,11 +40,6 @@ __all__ = [
 ]
 
 
-NOWHERE: Final = Path("/nonexistent")
-OLD: Final = {"dlib-hog": (FIVE_POINTS, EMBEDDER), "dlib-cnn": (CNN_DETECTOR, FIVE_POINTS, EMBEDDER)}
-"""engines of dlib_reference.py; they go with it"""
-
-
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What an engine's name stands for: packs, or None for dlib's own."""
@@ -62,29 +57,26 @@ def names(models: Path) -> tuple[str, ...]:
     return (DLIB, *(f"{detector}+{embedder}" for detector in detectors for embedder in embedders))
 
 
-def engine_id(name: str, models: Path = NOWHERE) -> str:
+def engine_id(name: str, models: Path) -> str:
     """`NAME/VERSION/8 hex` for detector, alignment, embedder and weights.
 
     Reads dlib's files once a process; packs' files must be there, and are read by `prepare` and `load`.
     Raises EngineUnavailable.
     """
-    if name in OLD:
-        weights = "".join(f"{file.name} {sha256_of(located(file))}\n" for file in OLD[name])
-        return f"{name}/1/{hashlib.sha256(weights.encode()).hexdigest()[:8]}"
     parts = _parts(name, models)
     halves = (_said(parts.detector, models, CNN_DETECTOR), _said(parts.embedder, models, FIVE_POINTS, EMBEDDER))
     return f"{name}/{_version(parts)}/{hashlib.sha256(''.join(halves).encode()).hexdigest()[:8]}"
 
 
-def published_threshold(name: str, models: Path = NOWHERE) -> float:
+def published_threshold(name: str, models: Path) -> float:
     """Largest distance worth a person's look when an office has no calibration; loads nothing."""
-    embedder = None if name in OLD else _parts(name, models).embedder
+    embedder = _parts(name, models).embedder
     return DLIB_THRESHOLD if embedder is None else embedder.published_threshold
 
 
 def embedder_pack(name: str, models: Path) -> EmbedderPack | None:
     """The pack behind the second half of an engine; None: dlib's own.  Raises EngineUnavailable."""
-    return None if name in OLD else _parts(name, models).embedder
+    return _parts(name, models).embedder
 
 
 def prepare(name: str, models: Path) -> None:
@@ -92,8 +84,6 @@ def prepare(name: str, models: Path) -> None:
 
     Packs are checked, dlib's weights converted.  Raises EngineUnavailable.
     """
-    if name in OLD:
-        return
     parts = _parts(name, models)
     for pack in (parts.detector, parts.embedder):
         if pack is not None:
@@ -105,19 +95,12 @@ def prepare(name: str, models: Path) -> None:
 
 
 @cache
-def load(name: str, models: Path = NOWHERE, threads: int = 0) -> Engine:
+def load(name: str, models: Path, threads: int = 0) -> Engine:
     """The engine, its weights verified and itself checked; once a process.  Raises EngineUnavailable.
 
     `threads`: how many it may use; 0 for all cores of this process.
     """
     from extractors.faces.check import check
-
-    if name in OLD:
-        from extractors.faces.dlib_reference import DlibReference
-
-        reference = DlibReference.load(name, 1, OLD[name], DLIB_THRESHOLD)
-        check(cast("Engine", reference), None)
-        return cast("Engine", reference)
     from extractors.faces.engine import Joined
     from extractors.faces.sessions import use_threads
 

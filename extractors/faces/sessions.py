@@ -6,7 +6,6 @@ while a run lasts (15 % faster for one face than threads that sleep between two 
 they took 20 % off the decoding and detecting in between).
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -14,23 +13,18 @@ import cv2
 import onnxruntime
 from onnxruntime import InferenceSession as Session
 
+from extractors.cores import available_cores
 from extractors.faces.protocol import EngineUnavailable
 
-__all__ = ["RUNTIME_VERSION", "Session", "available_cores", "session", "use_threads"]
+__all__ = ["RUNTIME_VERSION", "Session", "session", "use_threads"]
 
 CPU: Final = ["CPUExecutionProvider"]
 FATAL_ONLY: Final = 4
 """what goes wrong is raised; the runtime's own lines on standard error would only stand beside it"""
-GROUP_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 RUNTIME_VERSION: Final[str] = onnxruntime.__version__
 
 onnxruntime.set_default_logger_severity(FATAL_ONLY)
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity, or less where its control group has a quota; at least 1."""
-    return max(1, min(len(os.sched_getaffinity(0)), _quota()))
 
 
 def use_threads(threads: int) -> int:
@@ -67,15 +61,6 @@ def _options(threads: int, keep_optimised: Path | None) -> onnxruntime.SessionOp
     if keep_optimised is not None:
         options.optimized_model_filepath = str(keep_optimised)
     return options
-
-
-def _quota() -> int:
-    """Cores of the control group (`MICROSECONDS PERIOD`, or `max PERIOD`), rounded up; no limit if it says none."""
-    try:
-        granted, period = GROUP_QUOTA.read_text().split()
-        return max(1, -(-int(granted) // int(period)))
-    except (OSError, ValueError):
-        return os.cpu_count() or 1
 
 
 def _first_line(fault: Exception) -> str:

@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the las
 
 
 def _threads() -> int:
-    from extractors.faces.sessions import available_cores
+    from extractors.cores import available_cores
 
     return settings().threads or available_cores()
 

@@ -110,7 +110,7 @@ def embedder_flop() -> int:
 
 def analyze(chosen: Chosen, path: Path) -> Analysis:
     """From the file to tracks with templates, as the sandboxed child does it.  Raises Failure."""
-    found = analyze_file(path, _engine(chosen), _limits())
+    found = analyze_file(path, _engine(chosen), _limits(), settings().analysis, chosen.threads)
     if isinstance(found, Rejection):
         raise Failure(f"{path}: {found.why}")
     return found
@@ -120,7 +120,7 @@ def register(chosen: Chosen, photos: Mapping[str, Sequence[Path]]) -> dict[str, 
     """The templates of each person's accepted photos; people without one are left out."""
     made: dict[str, Vectors] = {}
     for person, paths in photos.items():
-        kept = [enroll_file(path, _engine(chosen), _limits()) for path in paths]
+        kept = [enroll_file(path, _engine(chosen), _limits(), settings().analysis) for path in paths]
         vectors = [one.template.vector for one in kept if not isinstance(one, Rejection)]
         if vectors:
             made[person] = np.array(vectors, np.float32)

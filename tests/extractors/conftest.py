@@ -11,9 +11,9 @@ from lastseen.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def hog() -> Engine:
-    """The engine that the other tests stand on."""
-    return faces.load("dlib-hog")
+def engine(models_dir: Path) -> Engine:
+    """The engine that the other tests stand on: the default."""
+    return faces.load("dlib", models_dir, 2)
 
 
 @pytest.fixture

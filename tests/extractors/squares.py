@@ -1,4 +1,4 @@
-"""An engine for tests that takes white squares for faces: what it finds depends on pixels and scale, as with real ones."""
+"""An engine that takes white squares for faces: what it finds depends on pixels and scale, as with real ones."""
 
 from collections.abc import Sequence
 

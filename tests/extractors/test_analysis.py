@@ -1,14 +1,16 @@
 """Whole files in: drawn ones, damaged ones, and the real clip with the register that belongs to it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from extractors import faces
-from extractors.analysis import analyze_file, enroll_file, recipe
+from extractors.analysis import ANALYSIS_VERSION, analyze_file, enroll_file, recipe
 from extractors.faces import Engine
 from extractors.limits import Limits
+from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
 from tests.extractors.films import (
@@ -24,10 +26,12 @@ from tests.extractors.films import (
     two_streams,
 )
 
+CHOICES = Choices()
+
 
 def analyzed(path: Path, engine: Engine, limits: Limits) -> Analysis:
     """An analysis, not a rejection."""
-    found = analyze_file(path, engine, limits)
+    found = analyze_file(path, engine, limits, CHOICES)
     assert isinstance(found, Analysis), found
     return found
 
@@ -38,16 +42,18 @@ def apart(engine: Engine, one: Template, other: Template) -> float:
     return float(engine.distance(left, right)[0, 0])
 
 
-def test_the_recipe_names_the_engine_and_the_analysis() -> None:
-    assert recipe("dlib-hog") == f"{faces.engine_id('dlib-hog')}+analysis/1"
+def test_the_recipe_names_the_engine_the_analysis_and_unusual_choices(models_dir: Path) -> None:
+    usual = recipe("dlib", models_dir, CHOICES)
+    assert usual == f"{faces.engine_id('dlib', models_dir)}+analysis/{ANALYSIS_VERSION}"
+    assert re.fullmatch(f"{re.escape(usual)}-[0-9a-f]{{8}}", recipe("dlib", models_dir, Choices(every=0.25)))
 
 
-def test_a_film_with_a_cut(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_film_with_a_cut(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     """One head slides, then after a cut two heads stand; then nobody."""
     first = [scene({ANNA: (40 + 2 * n, 60, 120)}) for n in range(FPS)]
     second = [scene({ANNA: (60, 60, 120), BOHDAN: (300, 60, 120)}, shade=200)] * FPS
     third = [ground(60)] * FPS
-    found = analyzed(film(tmp_path / "a.mp4", [*first, *second, *third]), hog, limits)
+    found = analyzed(film(tmp_path / "a.mp4", [*first, *second, *third]), engine, limits)
     assert (found.kind, found.width, found.height, found.duration_ms) == ("video", 480, 270, 3000)
     assert (found.pictures_decoded, found.pictures_sampled, found.gaps, found.complete) == (72, 6, 0, True)
     assert [(shot.start_ms, shot.end_ms) for shot in found.shots] == [(0, 1000), (1000, 2000), (2000, 3000)]
@@ -60,60 +66,60 @@ def test_a_film_with_a_cut(tmp_path: Path, hog: Engine, limits: Limits) -> None:
     assert all(shot.crop.startswith(b"\xff\xd8") for track in found.tracks for shot in track.best_shots)
     pooled = [track.templates[0] for track in found.tracks]
     left = min((1, 2), key=lambda n: found.tracks[n].faces[0].box.x)
-    assert apart(hog, pooled[0], pooled[left]) < 0.2 < apart(hog, pooled[0], pooled[3 - left])
+    assert apart(engine, pooled[0], pooled[left]) < 0.2 < apart(engine, pooled[0], pooled[3 - left])
 
 
-def test_the_same_file_gives_the_same_analysis(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_the_same_file_gives_the_same_analysis(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     path = film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS)
-    assert analyze_file(path, hog, limits) == analyze_file(path, hog, limits)
+    assert analyze_file(path, engine, limits, CHOICES) == analyze_file(path, engine, limits, CHOICES)
 
 
-def test_a_picture_is_one_shot(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_picture_is_one_shot(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     (tmp_path / "a.png").write_bytes(png(scene({ANNA: (60, 60, 120)})))
-    found = analyzed(tmp_path / "a.png", hog, limits)
+    found = analyzed(tmp_path / "a.png", engine, limits)
     assert (found.kind, found.duration_ms, found.pictures_sampled, len(found.shots)) == ("image", 0, 1, 1)
     (track,) = found.tracks
     assert (track.start_ms, track.end_ms, len(track.best_shots)) == (0, 0, 1)
 
 
-def test_a_film_without_faces_is_done(tmp_path: Path, hog: Engine, limits: Limits) -> None:
-    found = analyzed(plain_film(tmp_path / "a.mp4"), hog, limits)
+def test_a_film_without_faces_is_done(tmp_path: Path, engine: Engine, limits: Limits) -> None:
+    found = analyzed(plain_film(tmp_path / "a.mp4"), engine, limits)
     assert (found.tracks, found.complete, found.note) == ((), True, "")
 
 
-def test_a_truncated_film_is_read_as_far_as_it_goes(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_truncated_film_is_read_as_far_as_it_goes(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     path = plain_film(tmp_path / "a.mp4", 6, (320, 180))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    found = analyzed(path, hog, limits)
+    found = analyzed(path, engine, limits)
     assert not found.complete
     assert found.gaps >= 1
     assert 0 < found.duration_ms < 5000
     assert "of 6.0 s stated" in found.note
 
 
-def test_a_film_whose_index_is_cut_off_is_a_defect(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_film_whose_index_is_cut_off_is_a_defect(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     path = plain_film(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:300])
-    found = analyze_file(path, hog, limits)
+    found = analyze_file(path, engine, limits, CHOICES)
     assert isinstance(found, Rejection)
     assert found.fault == Fault.DEFECT
 
 
-def test_a_film_of_nothing_but_damage(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_film_of_nothing_but_damage(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     path = plain_film(tmp_path / "a.mp4")
     content = bytearray(path.read_bytes())
     start = content.index(b"mdat") + 4
     content[start:] = b"\xff" * (len(content) - start)
     path.write_bytes(content)
-    found = analyze_file(path, hog, limits)
+    found = analyze_file(path, engine, limits, CHOICES)
     assert isinstance(found, Rejection)
     assert found.fault == Fault.DEFECT
     assert "no picture of this video could be decoded" in found.why
 
 
-def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, hog: Engine) -> None:
+def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, engine: Engine) -> None:
     hurried = Limits(8, 60, 0.0, 4096)
-    found = analyzed(film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS), hog, hurried)
+    found = analyzed(film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS), engine, hurried)
     assert not found.complete
     assert "time ran out" in found.note
 
@@ -127,29 +133,29 @@ def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, hog: Engine) -
     ],
 )
 def test_a_photo_that_the_register_refuses(
-    tmp_path: Path, hog: Engine, limits: Limits, heads: dict[object, tuple[int, int, int]], why: str
+    tmp_path: Path, engine: Engine, limits: Limits, heads: dict[object, tuple[int, int, int]], why: str
 ) -> None:
     (tmp_path / "a.png").write_bytes(png(scene(heads)))  # type: ignore[arg-type]  # pytest erases the key's type
-    refused = enroll_file(tmp_path / "a.png", hog, limits)
+    refused = enroll_file(tmp_path / "a.png", engine, limits, CHOICES)
     assert isinstance(refused, Rejection)
     assert refused.fault == Fault.SKIPPED
     assert refused.why.startswith(why)
 
 
-def test_a_photo_that_is_no_picture(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_photo_that_is_no_picture(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     (tmp_path / "a.jpg").write_bytes(b"not a picture")
-    refused = enroll_file(tmp_path / "a.jpg", hog, limits)
+    refused = enroll_file(tmp_path / "a.jpg", engine, limits, CHOICES)
     assert isinstance(refused, Rejection)
     assert refused.fault == Fault.DEFECT
 
 
 @pytest.fixture(scope="module")
-def real(shared_media: Path) -> tuple[Analysis, dict[str, Template]]:
+def real(shared_media: Path, engine: Engine) -> tuple[Analysis, dict[str, Template]]:
     """The clip and its register, analysed once."""
-    engine, limits = faces.load("dlib-hog"), Limits(64, 3600, 900, 4096)
+    limits = Limits(64, 3600, 900, 4096)
     register = {}
     for name in ("lin-manuel-miranda.png", "alex-lacamoire.png", "obama.jpg", "biden.jpg"):
-        enrolled = enroll_file(shared_media / name, engine, limits)
+        enrolled = enroll_file(shared_media / name, engine, limits, CHOICES)
         assert isinstance(enrolled, Enrolment), enrolled
         register[name.partition(".")[0]] = enrolled.template
     return analyzed(shared_media / "short_hamilton_clip.mp4", engine, limits), register
@@ -163,17 +169,17 @@ def test_the_real_clip(real: tuple[Analysis, dict[str, Template]]) -> None:
 
 
 def test_the_right_person_at_the_right_moments_and_nobody_else(
-    hog: Engine, real: tuple[Analysis, dict[str, Template]]
+    engine: Engine, real: tuple[Analysis, dict[str, Template]]
 ) -> None:
     """He is in the picture from 3.9 to 7.9 s; below the threshold there is nobody else at any time."""
     found, register = real
     distances = {
-        (name, track.ordinal): min(apart(hog, photo, template) for template in track.templates)
+        (name, track.ordinal): min(apart(engine, photo, template) for template in track.templates)
         for track in found.tracks
         for name, photo in register.items()
         if track.templates
     }
-    near = {pair for pair, distance in distances.items() if distance <= hog.published_threshold}
+    near = {pair for pair, distance in distances.items() if distance <= engine.published_threshold}
     assert {name for name, _ in near} == {"lin-manuel-miranda"}
     spans = [(found.tracks[number].start_ms, found.tracks[number].end_ms) for _, number in near]
     assert min(start for start, _ in spans) < 4500
@@ -181,7 +187,7 @@ def test_the_right_person_at_the_right_moments_and_nobody_else(
     assert all(start >= 3500 and end <= 7900 for start, end in spans)
     assert min(distances.values()) < 0.45
     strangers = [distance for (name, _), distance in distances.items() if name != "lin-manuel-miranda"]
-    assert min(strangers) > hog.published_threshold + 0.05
+    assert min(strangers) > engine.published_threshold + 0.05
 
 
 def test_blurred_faces_of_the_split_screen_are_kept_and_not_searched(
@@ -193,20 +199,20 @@ def test_blurred_faces_of_the_split_screen_are_kept_and_not_searched(
     assert all(track.best_shots and not track.templates for track in gated)
 
 
-def test_a_clock_that_jumps_back_leaves_an_analysis_incomplete(tmp_path: Path, hog: Engine, limits: Limits) -> None:
+def test_a_clock_that_jumps_back_leaves_an_analysis_incomplete(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     one = transport_stream(tmp_path / "one.ts", 2 * FPS).read_bytes()
     (tmp_path / "a.ts").write_bytes(one + one)
-    found = analyzed(tmp_path / "a.ts", hog, limits)
+    found = analyzed(tmp_path / "a.ts", engine, limits)
     assert (found.complete, found.gaps, len(found.shots), found.pictures_sampled) == (False, 1, 2, 8)
     assert "its clock runs backwards" in found.note
     assert all(shot.start_ms <= shot.end_ms for shot in found.shots)
 
 
 def test_the_largest_of_several_streams_is_looked_at_and_the_others_are_said(
-    tmp_path: Path, hog: Engine, limits: Limits
+    tmp_path: Path, engine: Engine, limits: Limits
 ) -> None:
     """A preview stands before the film."""
     small, large = [ground(60, (160, 90))] * FPS, [scene({ANNA: (60, 60, 120)})] * FPS
-    found = analyzed(two_streams(tmp_path / "a.mp4", small, large), hog, limits)
+    found = analyzed(two_streams(tmp_path / "a.mp4", small, large), engine, limits)
     assert (found.width, found.height, len(found.tracks), found.complete) == (480, 270, 1, False)
     assert found.note == "only its largest video stream was looked at, 1 more were not"

@@ -57,9 +57,9 @@ def test_other_faces_are_hidden_and_the_one_is_untouched() -> None:
     assert np.array_equal(before, both()), "the picture itself is left as it was"
 
 
-def test_nobody_is_found_in_a_hidden_patch(hog: Engine) -> None:
-    assert len(hog.detect([both()])[0]) == 2
-    assert len(hog.detect([hide(both(), [ANNA_AT, BOHDAN_AT])])[0]) == 0
+def test_nobody_is_found_in_a_hidden_patch(engine: Engine) -> None:
+    assert len(engine.detect([both()])[0]) == 2
+    assert len(engine.detect([hide(both(), [ANNA_AT, BOHDAN_AT])])[0]) == 0
 
 
 def test_a_face_under_another_one_s_patch_stays_visible() -> None:

@@ -15,7 +15,7 @@ from tests.review.seeding import Story, seed
 
 def checked(office: Office, photo: int) -> None:
     """A seeded photo has no bytes that could be checked: it was refused before."""
-    queue = Queue("enroll", engine_id(office.settings.engine))
+    queue = Queue("enroll", engine_id(office.settings.engine, office.settings.models_dir))
     with office.stores.db.begin() as db:
         work.offer(db, queue, [photo])
         claim = work.claim(db, queue, timedelta(seconds=1))

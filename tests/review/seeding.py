@@ -88,7 +88,7 @@ def seed(stores: Stores, story: Story | None = None, *, at_track: Seeded | None 
             track_id=track,
             person_id=person,
             photo_id=photo,
-            engine="dlib-hog",
+            engine="dlib",
             distance=story.distance,
             state=story.state,
             still_key=_put(stores, f"still/{photo}.jpg", story.still or jpeg(size=(320, 180)))
@@ -167,7 +167,7 @@ def _face(stores: Stores, db: Connection, story: Story) -> tuple[int, int, tuple
         tables.analyses,
         blob_id=blob,
         recipe="test",
-        engine="dlib-hog",
+        engine="dlib",
         kind=story.kind,
         width=640,
         height=360,

@@ -108,7 +108,7 @@ def test_a_candidate_page_tells_everything_and_is_recorded(site: Site, analyst: 
         "1 Nov 2036, 06:30 UTC",
         "starts at <b>0:02.3</b>",
         "1 other entry of the register is open",
-        "dlib-hog",
+        "dlib",
     ):
         assert told in page, told
     assert 'href="https://videos.example/watch/1" rel="noopener noreferrer"' in page

@@ -19,7 +19,7 @@ LIMIT = 1
 """people per track"""
 STATED = PersonFacts(("Ada Example", "Ада Приклад"), 1815, PersonStatus.FOUND)
 MISSING = PersonFacts(("Ada Example",), None, PersonStatus.MISSING)
-ENGINE = "dlib-hog"
+ENGINE = "dlib"
 MORE_THAN_PARAMETERS = 70_000
 PHOTO = Stored("photo/1", "", 1, "0" * 64, created=True)
 

@@ -1,0 +1,174 @@
+"""One pass through a video: what is looked at, followed and kept, and what is said of it at the end."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Final
+
+from extractors import cast
+from extractors.crops import face_crop
+from extractors.faces.protocol import Engine
+from extractors.frames import Cut, End, Event, Lost, Pace, Picture, Remark, Same, sample
+from extractors.limits import Limits, Unfit
+from extractors.looks import Looker
+from extractors.media import Video
+from extractors.sightings import Sighting, sightings
+from extractors.tracks import Tracker, milliseconds, with_best_only
+from lastseen.choices import Choices
+from lastseen.outcomes import Fault
+from lastseen.records import Analysis, Box, Shot, Track
+
+CROP_BYTES: Final = 96 * 1024 * 1024
+"""of one verdict; tracks found after that keep the crop of their best shot only"""
+COMPLETE_WITHIN: Final = Fraction(1)
+"""seconds by which containers misstate how long a video lasts"""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One pass through one video."""
+
+    video: Video
+    engine: Engine
+    limits: Limits
+    choices: Choices
+    stop: float
+    """on the monotonic clock"""
+    looker: Looker = field(init=False)
+    tracker: Tracker = field(init=False)
+    pace: Pace = field(default_factory=Pace)
+    weak: tuple[Box, ...] = ()
+    """where faces are of which a better shot is wanted"""
+    tracks: list[Track] = field(default_factory=list)
+    starts: list[Fraction] = field(default_factory=list)
+    ends: list[Fraction] = field(default_factory=list)
+    """of all shots but the last"""
+    looked_at: int = 0
+    crop_bytes: int = 0
+    losses: list[Lost] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+    end: End | None = None
+    last: Fraction = Fraction(0)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.looker = Looker(self.engine, self.choices)
+        self.tracker = Tracker(self.engine, self.choices)
+
+    def run(self) -> Analysis:
+        """Look at all of it, or as much as there is time for.  Raises limits.Unfit if it gives nothing."""
+        for event in sample(self.video, self.limits, self.choices, self.pace):
+            self._take(event)
+            if time.monotonic() > self.stop:
+                break
+        self._keep(self.tracker.cut())
+        return self._verdict()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Picture():
+                self._picture(event)
+            case Same(at):
+                self.last = at
+                self._keep(self.tracker.same(at))
+            case Cut(at):
+                self._cut(at)
+            case Lost():
+                self.losses.append(event)
+            case Remark(text):
+                self.notes.append(text)
+            case End():
+                self.end = event
+
+    def _cut(self, at: Fraction) -> None:
+        if self.starts:
+            self.ends.append(max(at, self.last))
+        self.starts.append(at)
+        self.looker.cut()
+        self.weak, self.pace.closer_until = (), None
+        self._keep(self.tracker.cut())
+
+    def _picture(self, picture: Picture) -> None:
+        self.looked_at += 1
+        self.last = picture.at
+        height, width = picture.pixels.shape[:2]
+        self.size = self.size if self.size != (0, 0) else (width, height)
+        looked = self.looker.look_between(picture, self.weak) if picture.between else self.looker.look(picture)
+        seen = sightings(picture.at, picture.pixels, looked.faces, self.engine, self.choices)
+        self._keep(self.tracker.see(picture.at, seen, cropper(picture, seen), whole=looked.everywhere))
+        self._ask_for_more(picture.at)
+
+    def _ask_for_more(self, at: Fraction) -> None:
+        """Have pictures come closer together for as long as a face that has just come has no good shot yet."""
+        self.weak = self.tracker.weak(at)
+        self.pace.closer_until = at + Fraction(self.choices.every) if self.weak else None
+
+    def _keep(self, tracks: Sequence[Track]) -> None:
+        for track in tracks:
+            kept = track if self.crop_bytes < CROP_BYTES else with_best_only(track)
+            self.crop_bytes += sum(len(shot.crop) for shot in kept.best_shots)
+            self.tracks.append(kept)
+
+    def _verdict(self) -> Analysis:
+        if not self.starts:
+            why = f": {self.losses[0].why}" if self.losses else ""
+            raise Unfit(Fault.DEFECT, f"no picture of this video could be decoded{why}")
+        first = self.starts[0]
+        last = self.end.until if self.end else self.last
+        complete = self._complete(last - first)
+        tracks = tuple(sorted(self.tracks, key=lambda track: track.ordinal))
+        return Analysis(
+            kind="video",
+            width=self.size[0],
+            height=self.size[1],
+            duration_ms=milliseconds(last - first),
+            pictures_decoded=self.end.decoded if self.end else self.looked_at,
+            pictures_sampled=self.looked_at,
+            gaps=len(self.losses),
+            complete=complete,
+            shots=self._shots(last),
+            tracks=tracks,
+            note="; ".join(self.notes),
+            cast=cast.links(tracks, self.engine, self.choices),
+        )
+
+    def _complete(self, seen: Fraction) -> bool:
+        stated = self.video.stated
+        clock = list(dict.fromkeys(lost.why for lost in self.losses if lost.clock))
+        self.notes += [f"{why}: times of what follows are those of its new count" for why in clock]
+        if undecoded := sum(not lost.clock for lost in self.losses):
+            self.notes.append(f"{undecoded} stretches would not decode")
+        if stated is None:
+            self.notes.append("the file does not state how long it lasts")
+        short = stated is not None and stated - seen > COMPLETE_WITHIN
+        if self.end is None:
+            self.notes.append(f"time ran out at {float(seen):.1f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)")
+        elif self.end.broke_off:
+            self.notes.append(f"left at {float(seen):.1f} s: {self.end.broke_off}")
+        elif short and stated is not None:
+            self.notes.append(f"ends at {float(seen):.1f} s of {float(stated):.1f} s stated")
+        if self.crop_bytes >= CROP_BYTES:
+            self.notes.append("very many faces: later ones keep one picture each")
+        if self.video.others:
+            self.notes.append(f"only its largest video stream was looked at, {self.video.others} more were not")
+        whole = self.end is not None and not self.end.broke_off
+        return whole and not short and not clock and not self.video.others
+
+    def _shots(self, last: Fraction) -> tuple[Shot, ...]:
+        jumped = any(lost.clock for lost in self.losses)
+        ends = [*self.ends, self.last if jumped else last]
+        return tuple(
+            Shot(number, milliseconds(start), milliseconds(end))
+            for number, (start, end) in enumerate(zip(self.starts, ends, strict=True))
+        )
+
+
+def cropper(picture: Picture, seen: Sequence[Sighting]) -> Callable[[Sighting], bytes]:
+    """Cuts out a face of this picture, the others hidden."""
+
+    def crop(one: Sighting) -> bytes:
+        others = [other.face.box for other in seen if other is not one]
+        return face_crop(picture.pixels, one.face.box, others)
+
+    return crop
