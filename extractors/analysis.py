@@ -64,7 +64,8 @@ def enroll_file(file: File, engine: Engine, limits: Limits, choices: Choices) ->
     scale = scale_for(pixels, engine, gates.min_width, choices.still_pixels)
     found = [face for face in engine.detect([pixels], scale)[0] if face.score >= least_score(gates, engine)]
     if len(found) != 1:
-        return Rejection(Fault.SKIPPED, f"{len(found)} faces, one needed" if found else "no face found")
+        none = f"no face found that is {gates.min_width:.0f} px wide or more"
+        return Rejection(Fault.SKIPPED, f"{len(found)} faces, one needed" if found else none)
     chips = engine.align(pixels, found)
     vectors, norms = embedded(chips, engine)
     quality = measured(found[0], chips[0], norms[0])

@@ -1,7 +1,7 @@
 """How closely each picture is looked at: most pictures quickly, some thoroughly, and places where faces are again.
 
 A detector's time grows with the pixels that it is given, and what it finds with how large a face is in them.  So the
-pictures of a video are shrunk to `look_pixels`; the first of each shot and one every few seconds are looked at with
+pictures of a video are shrunk to `look_pixels`; the first ones of shots and one every few seconds are looked at with
 up to `closer_pixels`, enough for small faces in wide shots; and where such a closer look met faces that a quick look
 must miss, the pictures after it are looked at closely there and only there.  A still picture gets one look, with up to
 `still_pixels`.
@@ -25,6 +25,10 @@ WORTH_IT: Final = 1.2
 """times the scale of a quick look: below it a closer look would show next to nothing more"""
 REGION_TIMES: Final = 3.0
 """how much wider than the face the place around it is: nobody moves further between two pictures"""
+NEW_SHOT: Final = 2
+"""how many times sooner a closer look comes in a shot that had none"""
+SURELY: Final = 1.3
+"""how much larger than the least it finds a face is shown to the detector where one is expected"""
 SAME_FACE: Final = 0.4
 """overlap (intersection over union) of two detections on one picture that are one face"""
 
@@ -45,13 +49,15 @@ class Looker:
     engine: Engine
     choices: Choices
     closer_at: Fraction | None = None
-    """when this shot was last looked at closely; None: not yet"""
+    """when a picture was last looked at closely"""
+    is_new: bool = True
+    """no picture of this shot was looked at closely yet"""
     places: tuple[Box, ...] = ()
     """where faces were that a quick look misses"""
 
     def cut(self) -> None:
         """A new shot begins: what was known of places is of no use any more."""
-        self.closer_at, self.places = None, ()
+        self.is_new, self.places = True, ()
 
     def look(self, picture: Picture) -> Looked:
         """The faces of one sampled picture."""
@@ -59,10 +65,11 @@ class Looker:
         if closer < quick * WORTH_IT:
             return Looked(self._detect(picture.pixels, quick), everywhere=True)
         if self._closer_is_due(picture.at):
-            self.closer_at = picture.at
+            self.closer_at, self.is_new = picture.at, False
             faces = self._detect(picture.pixels, closer)
         else:
-            faces = merged(self._detect(picture.pixels, quick), self.near(picture.pixels, self.places, closer))
+            places = self._affordable(closer)
+            faces = merged(self._detect(picture.pixels, quick), self.near(picture.pixels, places, closer))
         self.places = tuple(face.box for face in faces if face.box.width * quick < self.engine.smallest)
         return Looked(faces, everywhere=True)
 
@@ -71,8 +78,10 @@ class Looker:
         _, closer = self._scales(picture.pixels)
         return Looked(self.near(picture.pixels, places, closer), everywhere=False)
 
-    def near(self, pixels: Pixels, places: Sequence[Box], scale: float) -> tuple[Face, ...]:
-        """The faces at and around some places, looked at with `scale`."""
+    def near(self, pixels: Pixels, places: Sequence[Box], most: float) -> tuple[Face, ...]:
+        """The faces at and around some places, enlarged as far as the least of them needs, by `most` at most."""
+        least = min((place.width for place in places), default=1.0)
+        scale = min(most, SURELY * self.engine.smallest / max(least, 1.0))
         regions = [corners(region, pixels) for region in joined(scaled(place, REGION_TIMES) for place in places)]
         views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in regions]
         found = self.engine.detect(views, scale) if views else []
@@ -81,7 +90,21 @@ class Looker:
         )
 
     def _closer_is_due(self, at: Fraction) -> bool:
-        return self.closer_at is None or at - self.closer_at >= Fraction(self.choices.closer_look_every)
+        """Seldom; sooner in a new shot, but not in each of a film of nothing but cuts."""
+        if self.closer_at is None or at < self.closer_at:
+            return True
+        wait = Fraction(self.choices.closer_look_every) / (NEW_SHOT if self.is_new else 1)
+        return at - self.closer_at >= wait
+
+    def _affordable(self, scale: float) -> list[Box]:
+        """The largest of the known places, as many as cost no more than half another quick look."""
+        chosen, left = [], self.choices.look_pixels / 2
+        for place in sorted(self.places, key=lambda box: -box.width):
+            left -= place.width * place.height * (REGION_TIMES * scale) ** 2
+            if left < 0:
+                break
+            chosen.append(place)
+        return chosen
 
     def _scales(self, pixels: Pixels) -> tuple[float, float]:
         return (

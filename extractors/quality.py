@@ -32,13 +32,20 @@ def least_score(gates: Gates, engine: Engine) -> float:
     return max(engine.min_score, engine.sure_score * gates.min_score_part)
 
 
+def refusal_at_sight(gates: Gates, width: float, score: float, engine: Engine) -> str:
+    """What the detector alone says against a face, with its value and the need; or nothing."""
+    least = least_score(gates, engine)
+    if width < gates.min_width:
+        return f"face {width:.0f} px wide, {gates.min_width:.0f} needed"
+    if score < least:
+        return f"detector score {score:.2f}, {least:.2f} needed"
+    return ""
+
+
 def refusal(gates: Gates, quality: Quality, engine: Engine) -> str:
     """Why this picture is not good enough, with its value and the need; or nothing."""
-    least = least_score(gates, engine)
-    if quality.width < gates.min_width:
-        return f"face {quality.width:.0f} px wide, {gates.min_width:.0f} needed"
-    if quality.score < least:
-        return f"detector score {quality.score:.2f}, {least:.2f} needed"
+    if why := refusal_at_sight(gates, quality.width, quality.score, engine):
+        return why
     if quality.sharpness < gates.min_sharpness:
         return f"sharpness {quality.sharpness:.1f}, {gates.min_sharpness:.1f} needed"
     if quality.pose > gates.max_pose:

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Final
 
 import numpy as np
 
 from extractors.faces.protocol import Engine, Face
-from extractors.quality import measured, refusal, weight
+from extractors.quality import measured, refusal, refusal_at_sight, weight
 from lastseen.choices import Choices
 from lastseen.records import Pixels, Quality, Vectors
+
+NO_CHIP: Final = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(eq=False, slots=True)
@@ -30,14 +33,23 @@ class Sighting:
 
 
 def sightings(at: Fraction, pixels: Pixels, faces: Sequence[Face], engine: Engine, choices: Choices) -> list[Sighting]:
-    """The faces of one picture, aligned, measured and held against the gates."""
-    chips = engine.align(pixels, faces)
-    seen = []
-    for face, chip in zip(faces, chips, strict=True):
-        quality = measured(face, chip)
-        gate = refusal(choices.gates, quality, engine)
-        seen.append(Sighting(at, face, chip, quality, weight(quality, engine, choices), gate))
-    return seen
+    """The faces of one picture, held against the gates; those that the detector alone does not rule out are aligned."""
+    at_sight = [refusal_at_sight(choices.gates, face.box.width, face.score, engine) for face in faces]
+    chips = iter(engine.align(pixels, [face for face, why in zip(faces, at_sight, strict=True) if not why]))
+    return [
+        _unaligned(at, face, why) if why else _aligned(at, face, next(chips), engine, choices)
+        for face, why in zip(faces, at_sight, strict=True)
+    ]
+
+
+def _aligned(at: Fraction, face: Face, chip: Pixels, engine: Engine, choices: Choices) -> Sighting:
+    quality = measured(face, chip)
+    return Sighting(at, face, chip, quality, weight(quality, engine, choices), refusal(choices.gates, quality, engine))
+
+
+def _unaligned(at: Fraction, face: Face, why: str) -> Sighting:
+    """A face that is too small or too doubtful to be cut out: it is followed and counted, never embedded."""
+    return Sighting(at, face, NO_CHIP, Quality(face.box.width, face.score, 0.0, face.pose), 0.0, why)
 
 
 def embed(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> Vectors:

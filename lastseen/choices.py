@@ -143,13 +143,13 @@ class Choices(BaseModel):
         1280 * 720,
         ge=64 * 64,
         title="Pixels of a closer look",
-        description="Enough to meet faces of the least searched width in a wide shot of 720 lines.",
+        description="In 360 lines dlib's detector is sure of a face of 43 px with these (0.15 s), not with 960 x 540.",
     )
     closer_look_every: float = Field(
-        3.0,
+        6.0,
         gt=0,
         title="Closer looks",
-        description="Seconds between closer looks at whole pictures of one shot, besides its first picture.",
+        description="Seconds between closer looks at whole pictures; half as many where a new shot begins.",
     )
     closer_for: float = Field(
         2.0,
@@ -266,11 +266,12 @@ class Choices(BaseModel):
     )
     pose_costs: float = Field(0.7, ge=0, le=1, title="What a profile costs", description="Part of a shot's weight.")
     agrees: float = Field(
-        1.2,
+        1.5,
         gt=0,
         title="Agrees",
-        description="Times the engine's threshold: a shot further from the middle one is left out of the template. A"
-        " rapper who moves and hides behind a microphone lay 0.390 from his portrait at 1.0, 0.373 at 1.2.",
+        description="Times the engine's threshold: a shot further from the middle one is left out of the template. Of"
+        " templates of three degraded views 90.5 %, 92.3 %, 95.3 %, 95.3 % and 95.5 % find their person (at one false"
+        " match in a hundred) with 1.0, 1.2, 1.4, 1.5 and 1.6: a bad picture of the right person still helps.",
     )
     divides: float = Field(
         1.2,
