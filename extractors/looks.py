@@ -23,12 +23,6 @@ from lastseen.records import Box, Pixels
 
 WORTH_IT: Final = 1.2
 """times the scale of a quick look: below it a closer look would show next to nothing more"""
-REGION_TIMES: Final = 3.0
-"""how much wider than the face the place around it is: nobody moves further between two pictures"""
-NEW_SHOT: Final = 2
-"""how many times sooner a closer look comes in a shot that had none"""
-SURELY: Final = 1.3
-"""how much larger than the least it finds a face is shown to the detector where one is expected"""
 SAME_FACE: Final = 0.4
 """overlap (intersection over union) of two detections on one picture that are one face"""
 
@@ -81,8 +75,9 @@ class Looker:
     def near(self, pixels: Pixels, places: Sequence[Box], most: float) -> tuple[Face, ...]:
         """The faces at and around some places, enlarged as far as the least of them needs, by `most` at most."""
         least = min((place.width for place in places), default=1.0)
-        scale = min(most, SURELY * self.engine.smallest / max(least, 1.0))
-        regions = [corners(region, pixels) for region in joined(scaled(place, REGION_TIMES) for place in places)]
+        scale = min(most, self.choices.place_larger * self.engine.smallest / max(least, 1.0))
+        around = joined(scaled(place, self.choices.place_times) for place in places)
+        regions = [region for region in (corners(box, pixels) for box in around) if _has_pixels(*region)]
         views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in regions]
         found = self.engine.detect(views, scale) if views else []
         return tuple(
@@ -93,14 +88,14 @@ class Looker:
         """Seldom; sooner in a new shot, but not in each of a film of nothing but cuts."""
         if self.closer_at is None or at < self.closer_at:
             return True
-        wait = Fraction(self.choices.closer_look_every) / (NEW_SHOT if self.is_new else 1)
-        return at - self.closer_at >= wait
+        wait = self.choices.closer_look_in_shot if self.is_new else self.choices.closer_look_every
+        return at - self.closer_at >= Fraction(wait)
 
     def _affordable(self, scale: float) -> list[Box]:
         """The largest of the known places, as many as cost no more than half another quick look."""
         chosen, left = [], self.choices.look_pixels / 2
         for place in sorted(self.places, key=lambda box: -box.width):
-            left -= place.width * place.height * (REGION_TIMES * scale) ** 2
+            left -= place.width * place.height * (self.choices.place_times * scale) ** 2
             if left < 0:
                 break
             chosen.append(place)
@@ -129,6 +124,11 @@ def merged(faces: Sequence[Face], more: Iterable[Face]) -> tuple[Face, ...]:
         if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
             kept.append(face)
     return tuple(kept)
+
+
+def _has_pixels(left: int, top: int, right: int, bottom: int) -> bool:
+    """A place may lie outside where the picture's size has changed."""
+    return right > left and bottom > top
 
 
 def _shifted(face: Face, right: int, down: int) -> Face:

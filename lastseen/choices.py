@@ -149,7 +149,26 @@ class Choices(BaseModel):
         6.0,
         gt=0,
         title="Closer looks",
-        description="Seconds between closer looks at whole pictures; half as many where a new shot begins.",
+        description="Seconds between closer looks at whole pictures; with dlib's detector each costs four quick ones.",
+    )
+    closer_look_in_shot: float = Field(
+        3.0,
+        ge=0,
+        title="Closer looks at new shots",
+        description="The same for a shot that had none yet: shots shorter than this are not all looked at closely.",
+    )
+    place_times: float = Field(
+        3.0,
+        ge=1,
+        title="Places around faces",
+        description="How much wider than a face the place is where it is looked for again: nobody moves further in half"
+        " a second. With 2.2 the second shot of a man who passes a camera was missed.",
+    )
+    place_larger: float = Field(
+        1.3,
+        ge=1,
+        title="Enlargement of places",
+        description="How much larger than the least that the detector finds reliably an expected face is shown to it.",
     )
     closer_for: float = Field(
         2.0,

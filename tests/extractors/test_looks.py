@@ -11,7 +11,7 @@ from lastseen.records import Pixels
 from tests.extractors.squares import SMALLEST, engine, squares
 
 WIDE = (1280, 720)
-CHOICES = Choices(look_pixels=640 * 360, closer_pixels=1280 * 720, closer_look_every=3)
+CHOICES = Choices(look_pixels=640 * 360, closer_pixels=1280 * 720, closer_look_every=3, closer_look_in_shot=1.5)
 QUICK_MISSES = 60
 """px: half as wide in a quick look at WIDE, which is under SMALLEST"""
 
@@ -92,3 +92,11 @@ def test_of_two_detections_of_one_face_the_first_stays() -> None:
     (face,) = joined.detect([squares((200, 200), (50, 50, 80))])[0]
     assert merged([face], [face]) == (face,)
     assert merged((), [face, face]) == (face,)
+
+
+def test_places_outside_a_picture_that_has_become_smaller_are_passed_over() -> None:
+    joined, _ = engine()
+    looker = Looker(joined, CHOICES)
+    place = joined.detect([squares(WIDE, (1100, 600, 100))])[0][0].box
+    seen = looker.look_between(Picture(Fraction(1, 6), squares((320, 180)), between=True), [place])
+    assert seen.faces == ()

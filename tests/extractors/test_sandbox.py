@@ -226,7 +226,7 @@ def test_it_writes_only_where_it_is_told_and_leaves_nothing(held: str, tmp_path:
         assert isinstance(moment, Moment)
         assert moment.clip
         assert isinstance(box.probe(ProbeRequest()), Probe)
-    assert list(workspace.iterdir()) == []
+    assert [left for left in workspace.rglob("*") if not left.is_dir()] == [], "but the folder of a child that waited"
     assert sorted(tmp_path.iterdir()) == [path, workspace]
 
 

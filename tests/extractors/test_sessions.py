@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from extractors import cores
+from extractors import cores as extractors_cores
 from extractors.cores import available_cores
 from extractors.faces.protocol import EngineUnavailable
 from extractors.faces.sessions import session, use_threads
@@ -14,7 +14,7 @@ from extractors.faces.weights import CNN_DETECTOR
 
 
 def test_cores_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(cores, "GROUP_QUOTA", tmp_path / "none")
+    monkeypatch.setattr(extractors_cores, "GROUP_QUOTA", tmp_path / "none")
     before = os.sched_getaffinity(0)
     assert available_cores() == len(before)
     try:
@@ -31,7 +31,7 @@ def test_cores_are_limited_by_the_control_group(
     said: str, cores: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "cpu.max").write_text(said)
-    monkeypatch.setattr(cores, "GROUP_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(extractors_cores, "GROUP_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert available_cores() == cores
