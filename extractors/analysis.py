@@ -64,7 +64,7 @@ def enroll_file(file: File, engine: Engine, limits: Limits, choices: Choices) ->
     scale = scale_for(pixels, engine, gates.min_width, choices.still_pixels)
     found = [face for face in engine.detect([pixels], scale)[0] if face.score >= least_score(gates, engine)]
     if len(found) != 1:
-        none = f"no face found that is {gates.min_width:.0f} px wide or more"
+        none = f"no face found that is {engine.smallest / scale:.0f} px wide or more: cut the photo to the face"
         return Rejection(Fault.SKIPPED, f"{len(found)} faces, one needed" if found else none)
     chips = engine.align(pixels, found)
     vectors, norms = embedded(chips, engine)

@@ -147,12 +147,13 @@ class Sameness:
     looked_at: NDArray[np.float32] | None = None
     when: Fraction = Fraction(0)
 
-    def same(self, picture: Planes, at: Fraction) -> bool:
-        """Whether it can be left out; else it is from now on the one last looked at."""
+    def same(self, picture: Planes, at: Fraction, *, whole: bool = True) -> bool:
+        """Whether it can be left out; else it is from now on the one last looked at, if all of it will be (`whole`)."""
         cells = self._cells(picture)
         if at - self.when <= self.choices.same_at_most and self._alike(cells):
             return True
-        self.looked_at, self.when = cells, at
+        if whole:
+            self.looked_at, self.when = cells, at
         return False
 
     def forget(self) -> None:

@@ -92,6 +92,12 @@ class Pace:
 
     closer_until: Fraction | None = None
     """up to here pictures come every `closer_every` seconds as well, on the clock of the last event"""
+    look_from: Fraction | None = None
+    """from here on a picture is given even if it is nearly identical to the last one"""
+
+    def wants(self, at: Fraction) -> bool:
+        """Whether the picture due now is to be given in any case."""
+        return self.look_from is not None and at >= self.look_from
 
 
 class TookTooLong(Exception):
@@ -116,7 +122,7 @@ class Clock:
             return ""
         if self.furthest is None or at < self.furthest - JITTER:
             back = self.furthest is not None
-            self.passed += (self.furthest or self.began) - self.began if back else 0
+            self.passed += 0 if self.furthest is None else self.furthest - self.began
             self.furthest, self.began, self.still = at, at, 0
             return "its clock runs backwards" if back else ""
         self.still += 1
@@ -220,7 +226,7 @@ class _Sampler:
         usual = cut or self.schedule.is_due(at)
         if usual or self.schedule.is_due_between(at):
             self.limits.check_duration(self.clock.run(at))
-            same = self.sameness.same(picture, at)
+            same = self.sameness.same(picture, at, whole=usual) and not self.pace.wants(at)
             start = self.finder.last_cut
             self.schedule.took(at, at if start is None else start)
             yield Same(at) if same else Picture(at, shown(frame, self.video.aspect), between=not usual)

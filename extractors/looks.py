@@ -45,7 +45,7 @@ class Looker:
     closer_at: Fraction | None = None
     """when a picture was last looked at closely"""
     is_new: bool = True
-    """no picture of this shot was looked at closely yet"""
+    """no picture of this shot was looked at closely yet, and one should be"""
     places: tuple[Box, ...] = ()
     """where faces were that a quick look misses"""
 
@@ -57,6 +57,7 @@ class Looker:
         """The faces of one sampled picture."""
         quick, closer = self._scales(picture.pixels)
         if closer < quick * WORTH_IT:
+            self.is_new = False
             return Looked(self._detect(picture.pixels, quick), everywhere=True)
         if self._closer_is_due(picture.at):
             self.closer_at, self.is_new = picture.at, False
@@ -67,22 +68,33 @@ class Looker:
         self.places = tuple(face.box for face in faces if face.box.width * quick < self.engine.smallest)
         return Looked(faces, everywhere=True)
 
+    def closer_due(self) -> Fraction | None:
+        """When this shot must be looked at closely, even if nothing moves in it; None: it was, or need not be."""
+        if not self.is_new or self.closer_at is None:
+            return None
+        return self.closer_at + Fraction(self.choices.closer_look_in_shot)
+
     def look_between(self, picture: Picture, places: Sequence[Box]) -> Looked:
         """The faces of a picture between two sampled ones, only where a better shot is wanted."""
         _, closer = self._scales(picture.pixels)
         return Looked(self.near(picture.pixels, places, closer), everywhere=False)
 
     def near(self, pixels: Pixels, places: Sequence[Box], most: float) -> tuple[Face, ...]:
-        """The faces at and around some places, enlarged as far as the least of them needs, by `most` at most."""
-        least = min((place.width for place in places), default=1.0)
-        scale = min(most, self.choices.place_larger * self.engine.smallest / max(least, 1.0))
+        """The faces at and around some places, enlarged as far as each needs, by `most` at most."""
         around = joined(scaled(place, self.choices.place_times) for place in places)
-        regions = [region for region in (corners(box, pixels) for box in around) if _has_pixels(*region)]
-        views = [np.ascontiguousarray(pixels[top:bottom, left:right]) for left, top, right, bottom in regions]
-        found = self.engine.detect(views, scale) if views else []
-        return tuple(
-            _shifted(face, left, top) for (left, top, _, _), faces in zip(regions, found, strict=True) for face in faces
-        )
+        return tuple(face for region in around for face in self._within(pixels, region, places, most))
+
+    def _within(self, pixels: Pixels, region: Box, places: Sequence[Box], most: float) -> list[Face]:
+        left, top, right, bottom = corners(region, pixels)
+        if right <= left or bottom <= top:  # the picture has become smaller
+            return []
+        least = min(place.width for place in places if overlap(place, region) > 0)
+        view = np.ascontiguousarray(pixels[top:bottom, left:right])
+        return [_shifted(face, left, top) for face in self.engine.detect([view], self._enlarged(least, most))[0]]
+
+    def _enlarged(self, width: float, most: float) -> float:
+        """The scale at which a face of this width is found surely."""
+        return min(most, self.choices.place_larger * self.engine.smallest / max(width, 1.0))
 
     def _closer_is_due(self, at: Fraction) -> bool:
         """Seldom; sooner in a new shot, but not in each of a film of nothing but cuts."""
@@ -95,10 +107,11 @@ class Looker:
         """The largest of the known places, as many as cost no more than half another quick look."""
         chosen, left = [], self.choices.look_pixels / 2
         for place in sorted(self.places, key=lambda box: -box.width):
-            left -= place.width * place.height * (self.choices.place_times * scale) ** 2
-            if left < 0:
-                break
-            chosen.append(place)
+            enlarged = self._enlarged(place.width, scale)
+            cost = place.width * place.height * (self.choices.place_times * enlarged) ** 2
+            if cost <= left:
+                chosen.append(place)
+                left -= cost
         return chosen
 
     def _scales(self, pixels: Pixels) -> tuple[float, float]:
@@ -124,11 +137,6 @@ def merged(faces: Sequence[Face], more: Iterable[Face]) -> tuple[Face, ...]:
         if all(overlap(face.box, other.box) < SAME_FACE for other in kept):
             kept.append(face)
     return tuple(kept)
-
-
-def _has_pixels(left: int, top: int, right: int, bottom: int) -> bool:
-    """A place may lie outside where the picture's size has changed."""
-    return right > left and bottom > top
 
 
 def _shifted(face: Face, right: int, down: int) -> Face:

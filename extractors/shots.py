@@ -10,6 +10,8 @@ from extractors.faces.protocol import Points
 from extractors.sightings import Sighting
 from lastseen.choices import Choices
 
+LATE: Final = 0.07
+"""seconds: pictures are due each half second and come with the next frame, so some follow each other a little sooner"""
 NEARLY_NOTHING: Final = 1e-12
 """of a length: points that all lie in one place have no shape"""
 
@@ -22,7 +24,7 @@ def admit(best: list[Sighting], one: Sighting, choices: Choices) -> list[Sightin
     newest that passed stays as long as it is the newest: who appears at the end of a track must leave a picture, even
     if a stranger before had eight better ones.
     """
-    close = [other for other in best if abs(other.at - one.at) < choices.apart]
+    close = [other for other in best if abs(other.at - one.at) < choices.apart - LATE]
     if any(rank(other) >= rank(one) for other in close):
         return best
     kept = sorted([*(other for other in best if other not in close), one], key=rank, reverse=True)

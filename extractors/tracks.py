@@ -251,7 +251,7 @@ def with_best_only(track: Track) -> Track:
     """The same track with the crop of its best shot only."""
     if not track.best_shots:
         return track
-    best = max(track.best_shots, key=lambda shot: shot.quality.sharpness * shot.quality.width)
+    best = max(track.best_shots, key=lambda shot: (shot.weight, shot.quality.sharpness * shot.quality.width))
     return replace(track, best_shots=(replace(best, ordinal=0),))
 
 

@@ -86,7 +86,7 @@ class Watch:
             self.ends.append(max(at, self.last))
         self.starts.append(at)
         self.looker.cut()
-        self.weak, self.pace.closer_until = (), None
+        self.weak, self.pace.closer_until, self.pace.look_from = (), None, None
         self._keep(self.tracker.cut())
 
     def _picture(self, picture: Picture) -> None:
@@ -103,6 +103,7 @@ class Watch:
         """Have pictures come closer together for as long as a face that has just come has no good shot yet."""
         self.weak = self.tracker.weak(at)
         self.pace.closer_until = at + Fraction(self.choices.every) if self.weak else None
+        self.pace.look_from = self.looker.closer_due()
 
     def _keep(self, tracks: Sequence[Track]) -> None:
         for track in tracks:

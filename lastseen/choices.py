@@ -1,13 +1,15 @@
 """Every number that the analysis of a video or photo chose, with its reason.
 
 They are settings like the others (`LASTSEEN_ANALYSIS__EVERY=0.25`), in a file of their own since the sandboxed child
-needs these and nothing else.  Whoever changes one changes the recipe (`Choices.digest`): results of different choices
-are kept apart.
+needs these and nothing else.  Whoever changes one changes the recipe of analyses (`Choices.digest`); blobs that were
+analysed by another recipe stay as they are until they are asked for again.
 """
 
 import hashlib
+from operator import attrgetter
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Gates(BaseModel):
@@ -264,7 +266,9 @@ class Choices(BaseModel):
     )
     gates: Gates = Field(Gates(), title="Gates of a search", description="What a best shot must have to be searched.")
     register_gates: RegisterGates = Field(
-        RegisterGates(), title="Gates of the register", description="What a reference photo must have to be accepted."
+        RegisterGates(),
+        title="Gates of the register",
+        description="What a reference photo must have to be accepted, from now on.",
     )
     kept_width: float = Field(
         24,
@@ -329,7 +333,20 @@ class Choices(BaseModel):
         " take 2 s for so many of one face.",
     )
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        """Refuse choices that would lose faces silently."""
+        for least, most in (
+            ("every", "longest_gap"),
+            ("kept_width", "gates.min_width"),
+            ("look_pixels", "closer_pixels"),
+        ):
+            small, large = attrgetter(least)(self), attrgetter(most)(self)
+            if small > large:
+                raise ValueError(f"{least} ({small}) must not be above {most} ({large})")
+        return self
+
     def digest(self) -> str:
         """Empty for the defaults; else 8 hex digits that differ whenever a choice does."""
-        chosen = self.model_dump_json(exclude_defaults=True)
+        chosen = self.model_dump_json(exclude_defaults=True, exclude={"register_gates"})
         return "" if chosen == "{}" else hashlib.sha256(chosen.encode()).hexdigest()[:8]

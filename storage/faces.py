@@ -74,16 +74,16 @@ def keep_photo_template(db: Connection, photo: int, engine: str, template: Templ
 
 
 def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = None) -> Probes:
-    """Templates of all tracks that are searched (of one analysis, if given)."""
+    """Templates of all tracks that are searched: of the newest analysis of each blob, or of the one given."""
     statement = (
         select(templates.c.track_id, templates.c.kind, templates.c.sealed)
         .join(tracks, tracks.c.id == templates.c.track_id)
         .where(templates.c.engine == engine, tracks.c.gate == "")
         .order_by(templates.c.id)
     )
-    if analysis is not None:
-        statement = statement.where(tracks.c.analysis_id == analysis)
-    rows = db.execute(statement).all()
+    newest = select(func.max(analyses.c.id)).where(analyses.c.engine == engine).group_by(analyses.c.blob_id)
+    wanted = tracks.c.analysis_id.in_(newest) if analysis is None else tracks.c.analysis_id == analysis
+    rows = db.execute(statement.where(wanted)).all()
     names = [identity(track=row.track_id, photo=None, kind=row.kind, engine=engine) for row in rows]
     vectors = _stack(seal.open(row.sealed, name) for row, name in zip(rows, names, strict=True))
     return Probes(tuple(row.track_id for row in rows), vectors)
@@ -114,7 +114,8 @@ def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
 
 def probes_version(db: Connection, engine: str) -> tuple[object, ...]:
     """Changes whenever `probes` would."""
-    return _version(db, engine, templates.c.track_id)
+    newest = db.execute(select(func.max(analyses.c.id)).where(analyses.c.engine == engine)).scalar()
+    return (*_version(db, engine, templates.c.track_id), newest)
 
 
 def analyses_of(db: Connection, blobs: Sequence[int], recipe: str) -> Sequence[int]:

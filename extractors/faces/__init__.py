@@ -27,6 +27,9 @@ DLIB_VERSION: Final = 1
 """of the embedder behind `dlib`"""
 
 __all__ = [
+    "DLIB_THRESHOLD",
+    "DLIB_VERSION",
+    "MMOD_VERSION",
     "Chips",
     "Engine",
     "EngineUnavailable",

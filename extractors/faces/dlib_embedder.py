@@ -14,7 +14,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.faces import converted
+from extractors.faces import DLIB_THRESHOLD, DLIB_VERSION, converted
 from extractors.faces.pose import turned
 from extractors.faces.protocol import Chips, Detection, EngineUnavailable, Face, Points, Weights
 from extractors.faces.sessions import Session, use_threads
@@ -43,12 +43,12 @@ class DlibEmbedder:
 
     session: Session
     name: str = "dlib"
-    version: int = 1
+    version: int = DLIB_VERSION
     weights: Weights = ((FIVE_POINTS.name, FIVE_POINTS.sha256), (EMBEDDER.name, EMBEDDER.sha256))
     licence: str = "CC0-1.0"
     needs_points: bool = False
     dimension: int = DIMENSION
-    published_threshold: float = 0.5
+    published_threshold: float = DLIB_THRESHOLD
 
     @classmethod
     def load(cls, models: Path, threads: int) -> "DlibEmbedder":

@@ -67,7 +67,7 @@ def keep_record(pack: Pack, file: File, models: Path, source: str, accepted: boo
         sha256=file.sha256,
         source=source,
         at=utcnow(),
-        by=getpass.getuser(),
+        by=_user(),
         licence=licence.spdx,
         licence_url=licence.url,
         accepted=licence.text if accepted and not licence.free else None,
@@ -78,6 +78,13 @@ def keep_record(pack: Pack, file: File, models: Path, source: str, accepted: boo
     part.write_text(kept.model_dump_json(indent=2) + "\n", encoding="utf-8")
     part.replace(target)
     return kept
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in containers a user may have a number only
+        return f"uid {os.getuid()}"
 
 
 def _first_that_answers(

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.faces import converted
+from extractors.faces import MMOD_VERSION, converted
 from extractors.faces.protocol import Detection, EngineUnavailable, Weights
 from extractors.faces.sessions import Session, use_threads
 from extractors.faces.weights import CNN_DETECTOR
@@ -117,7 +117,7 @@ class Mmod:
     about: About
     canvas: _Canvas = field(default_factory=_Canvas)
     name: str = "mmod"
-    version: int = 1
+    version: int = MMOD_VERSION
     weights: Weights = ((CNN_DETECTOR.name, CNN_DETECTOR.sha256),)
     licence: str = "CC0-1.0"
     gives_points: bool = False

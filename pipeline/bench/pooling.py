@@ -32,6 +32,7 @@ METHODS: Final = ("one frame", "best frame", "plain mean", "pooled")
 COUNTS: Final = (1, 3, 5, 8)
 """views a track; 8 is the most that a track keeps"""
 VIEWS: Final = 48
+MOST_REFUSED: Final = 4 * VIEWS
 """of each face, from which tracks are drawn"""
 TRACKS: Final = 80
 """drawn for each face and count"""
@@ -197,10 +198,12 @@ def _views(face: Clean, engine: Joined, random: np.random.Generator) -> tuple[li
         view = degraded(face.picture, face.found, random)
         shown = engine.embedder.face(view.pixels, view.found)
         [shot] = sightings(Fraction(len(kept)), view.pixels, [shown], engine, choices)
-        if shot.gate and refused < 4 * VIEWS:
-            refused += 1
-        else:
-            kept.append(replace(shot, gate=""))
+        if not shot.gate:
+            kept.append(shot)
+            continue
+        refused += 1
+        if refused > MOST_REFUSED:
+            raise Failure(f"degraded views of a face do not pass the gates of this installation: {shot.gate}")
     embed(kept, engine, choices)
     return kept, refused
 

@@ -131,7 +131,7 @@ def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, engine: Engine
     [
         ({}, "no face found"),
         ({ANNA: (60, 60, 120), BOHDAN: (300, 60, 120)}, "2 faces, one needed"),
-        ({ANNA: (200, 100, 50)}, "no face found that is 64 px wide or more"),
+        ({ANNA: (200, 100, 50)}, "no face found that is 64 px wide or more: cut"),
     ],
 )
 def test_a_photo_that_the_register_refuses(

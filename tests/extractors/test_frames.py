@@ -312,3 +312,26 @@ def test_the_real_clip_s_cuts(shared_media: Path) -> None:
         [0.85, 1.52, 3.59, 7.89], abs=0.02
     )
     assert len(pictures(seen)) == 21
+
+
+def test_who_comes_in_on_a_picture_between_is_seen_on_the_next_usual_one(tmp_path: Path, limits: Limits) -> None:
+    """Pictures between are looked at in places only, so they are not what others are held against."""
+    empty, with_head = ground(110), scene({ANNA: (60, 60, 120)})
+    path = film(tmp_path / "a.mp4", [empty] * 6 + [with_head] * 30)
+    pace = Pace()
+    usual = []
+    with open_media(path, limits) as media:
+        assert isinstance(media, Video)
+        for event in sample(media, limits, Choices(), pace):
+            pace.closer_until = Fraction(2)
+            if isinstance(event, Picture) and not event.between:
+                usual.append(event.at)
+    assert usual == [Fraction(0), Fraction(1, 2)]
+
+
+def test_a_picture_that_is_wanted_is_given_though_nothing_moved(tmp_path: Path, limits: Limits) -> None:
+    pace = Pace(look_from=Fraction(1))
+    with open_media(film(tmp_path / "a.mp4", [ground()] * 2 * FPS), limits) as media:
+        assert isinstance(media, Video)
+        given = pictures(sample(media, limits, Choices(), pace))
+    assert given == [Fraction(0), Fraction(1), Fraction(3, 2)]

@@ -100,3 +100,20 @@ def test_places_outside_a_picture_that_has_become_smaller_are_passed_over() -> N
     place = joined.detect([squares(WIDE, (1100, 600, 100))])[0][0].box
     seen = looker.look_between(Picture(Fraction(1, 6), squares((320, 180)), between=True), [place])
     assert seen.faces == ()
+
+
+def test_a_face_that_is_too_dear_to_follow_does_not_hide_a_smaller_one() -> None:
+    looker = Looker(engine()[0], Choices(look_pixels=200 * 200, closer_pixels=1280 * 720))
+    scene = squares(WIDE, (100, 100, 120), (700, 300, 45))
+    for second in (0.0, 0.5):
+        looked = looker.look(at(second, scene))
+    assert 45 in [round(face.box.width) for face in looked.faces]
+
+
+def test_a_still_shot_says_when_it_must_be_looked_at_closely() -> None:
+    looker = Looker(engine()[0], CHOICES)
+    looker.look(at(0, squares(WIDE)))
+    assert looker.closer_due() is None
+    looker.cut()
+    looker.look(at(0.5, squares(WIDE)))
+    assert looker.closer_due() == Fraction(3, 2)
