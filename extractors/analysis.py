@@ -2,10 +2,8 @@
 
 import time
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
-from extractors import faces
 from extractors.crops import face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Picture
@@ -21,20 +19,8 @@ from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Shot, Template
 
-ANALYSIS_VERSION: Final = 2
-"""raised whenever the same file, engine and choices would give other tracks, shots or templates"""
-
 ENOUGH_TIME: Final = 0.8
 """of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with nothing"""
-
-
-def recipe(engine_name: str, models: Path, choices: Choices) -> str:
-    """What an analysis depends on besides the file: engine id, analysis version, and choices that are not the usual.
-
-    Raises EngineUnavailable.
-    """
-    chosen = choices.digest()
-    return f"{faces.engine_id(engine_name, models)}+analysis/{ANALYSIS_VERSION}{chosen and f'-{chosen}'}"
 
 
 def analyze_file(

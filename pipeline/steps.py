@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from extractors import analysis, faces
+from extractors import faces
+from extractors.recipe import recipe
 from lastseen.settings import Settings
 from pipeline import analyze, collect, enroll, fetch, illustrate, match
 from pipeline.runner import Step
@@ -39,15 +40,15 @@ class Steps:
 def build(settings: Settings, sealer: Sealer) -> Steps:
     """Wire the steps.  Raises what `extractors.faces` raises when the engine's weights are missing."""
     engine = faces.engine_id(settings.engine, settings.models_dir)
-    recipe = analysis.recipe(settings.engine, settings.models_dir, settings.analysis)
+    analysis = recipe(settings.engine, settings.models_dir, settings.analysis)
     threshold = settings.review_threshold or faces.published_threshold(settings.engine, settings.models_dir)
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
-        fetch.step(settings, recipe),
-        analyze.step(recipe, engine, sealer),
+        fetch.step(settings, analysis),
+        analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
         match.tracks_step(settings, engine, threshold, sealer),
         match.photo_step(settings, engine, threshold, sealer),
         illustrate.step(),
     )
-    return Steps(engine, recipe, {step.name: step for step in every})
+    return Steps(engine, analysis, {step.name: step for step in every})

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from extractors import faces
-from extractors.analysis import ANALYSIS_VERSION, analyze_file, enroll_file, recipe
+from extractors.analysis import analyze_file, enroll_file
 from extractors.faces import Engine
 from extractors.limits import Limits
+from extractors.recipe import ANALYSIS_VERSION, recipe
 from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
