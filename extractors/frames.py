@@ -14,6 +14,7 @@ from typing import Final
 import av
 from av.video.frame import VideoFrame
 
+from extractors.ahead import Ahead
 from extractors.differences import CutFinder, Sameness, planes_of
 from extractors.hdr import TRANSFERS
 from extractors.limits import Limits
@@ -26,6 +27,8 @@ JITTER: Final = Fraction(1, 5)
 """seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it"""
 STANDS_STILL: Final = 25
 """pictures in a row that bring the clock no further"""
+AHEAD_PIXELS: Final = 16_000_000
+"""of pictures that are decoded while others are looked at: 24 MiB as most videos keep them"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -165,15 +168,18 @@ def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: P
     While `pace.closer_until` lies ahead, one each `choices.closer_every` seconds as well.  Where the clock jumps back
     a new shot begins; where it stands still, one begins every STANDS_STILL pictures.  `End` comes last, if any picture
     was decoded.  Raises limits.Unfit when a limit is passed on the way.
+
+    A thread decodes ahead until this generator ends: whoever may leave it early closes it before the video.
     """
     sampler = _Sampler(video, limits, choices or Choices(), pace or Pace())
     yield from map(Remark, video.remarks)
     try:
-        for frame in decode(video, limits):
-            if isinstance(frame, Lost):
-                yield frame
-            else:
-                yield from sampler.see(frame)
+        with Ahead(decode(video, limits), _pixels, AHEAD_PIXELS) as frames:
+            for frame in frames:
+                if isinstance(frame, Lost):
+                    yield frame
+                else:
+                    yield from sampler.see(frame)
     except TookTooLong as late:
         yield Lost(str(late))
         sampler.broke_off = str(late)
@@ -310,6 +316,10 @@ def _damage(frame: VideoFrame) -> Lost | None:
     if frame.is_corrupt:
         return Lost("a damaged picture")
     return Lost("a picture without a time") if frame.pts is None or frame.time_base is None else None
+
+
+def _pixels(frame: VideoFrame | Lost) -> int:
+    return frame.width * frame.height if isinstance(frame, VideoFrame) else 0
 
 
 def time_of(frame: VideoFrame) -> Fraction:

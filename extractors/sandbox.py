@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from extractors import faces, forker, processes
 from extractors.cores import available_cores
@@ -29,7 +29,7 @@ from extractors.faces import EngineUnavailable
 from extractors.isolation import WORKSPACE_INSIDE, bubblewrap
 from extractors.keeper import Child, Keeper
 from extractors.limits import Limits
-from extractors.wire import Probe, ProbeRequest, Request, Setup, Verdict, pack_request, pack_setup, unpack_verdict
+from extractors.wire import Kind, Probe, ProbeRequest, Request, Setup, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
@@ -44,9 +44,11 @@ FILES: Final = 500
 PROGRAM: Final = ("-m", forker.__name__)
 ARENAS: Final = "2"
 """of the C library's allocator: by itself it reserves 64 MiB of address space for each of eight a core"""
+KEPT: Final = str(1 << 30)
+"""bytes that the allocator keeps for the next picture instead of giving them back: touching new memory for the first
+time is what costs a fresh process most, and it needs the same pieces again and again"""
 
 Workspace = Callable[[], AbstractContextManager[Path | str]]
-Wanted = TypeVar("Wanted", Analysis, Enrolment, Moment, Probe)
 
 
 class SandboxUnavailable(Failure):
@@ -76,19 +78,19 @@ class Sandbox:
 
     def analyze(self, path: Path) -> Analysis | Rejection:
         """Find the faces of one video or picture.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
-        return _only(Analysis, self._ask(Request("analyze"), path))
+        return self._ask(Request("analyze"), path, Analysis)
 
     def enroll(self, path: Path) -> Enrolment | Rejection:
         """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
-        return _only(Enrolment, self._ask(Request("enroll"), path))
+        return self._ask(Request("enroll"), path, Enrolment)
 
     def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
         """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
-        return _only(Moment, self._ask(Request("moment", moment=wanted), path))
+        return self._ask(Request("moment", moment=wanted), path, Moment)
 
     def probe(self, wanted: ProbeRequest) -> Probe | Rejection:
         """Let a child try what it should not be able to do.  Raises SandboxUnavailable."""
-        return _only(Probe, self._ask(Request("probe", probe=wanted), Path(os.devnull)))
+        return self._ask(Request("probe", probe=wanted), Path(os.devnull), Probe)
 
     def warm(self) -> None:
         """Start, and have a child with an engine ready.  Raises SandboxUnavailable and EngineUnavailable."""
@@ -102,12 +104,12 @@ class Sandbox:
         self._keeper, self._files = None, 0
         self._open.close()
 
-    def _ask(self, request: Request, path: Path) -> Verdict:
+    def _ask(self, request: Request, path: Path, kind: type[Kind]) -> Kind | Rejection:
         engine = request.task in ("analyze", "enroll")
         with path.open("rb") as file:
             child = self._child(engine=engine)
             try:
-                verdict = self._hear(child, request, file.fileno(), engine=engine)
+                verdict = self._hear(child, request, file.fileno(), kind, engine=engine)
             except BaseException:
                 self.close()  # whatever it was, what is left of it belongs to this file
                 raise
@@ -118,7 +120,7 @@ class Sandbox:
             self.close()
         return verdict
 
-    def _hear(self, child: Child, request: Request, file: int, *, engine: bool) -> Verdict:
+    def _hear(self, child: Child, request: Request, file: int, kind: type[Kind], *, engine: bool) -> Kind | Rejection:
         deadline = self._limits.deadline_seconds
         end = time.monotonic() + deadline
         try:
@@ -130,7 +132,7 @@ class Sandbox:
             self.close()
             return _fault(fault, deadline)
         try:
-            return unpack_verdict(answer)
+            return unpack_verdict(answer, kind)
         except ValueError:
             return Rejection(Fault.DEFECT, "the child process gave no verdict that makes sense")
 
@@ -277,12 +279,6 @@ def _told(died: processes.ChildDied) -> str:
     return f"{how}{_aside(errors)}"
 
 
-def _only(kind: type[Wanted], verdict: Verdict) -> Wanted | Rejection:
-    if isinstance(verdict, kind | Rejection):
-        return verdict
-    return Rejection(Fault.DEFECT, "the child process answered something else than it was asked")
-
-
 def _environment() -> Mapping[str, str]:
     """Nothing of ours: no passwords, no keys, no proxy.
 
@@ -291,8 +287,9 @@ def _environment() -> Mapping[str, str]:
     """
     ours = Path(forker.__file__).resolve().parent.parent
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    quiet = {"ORT_DISABLE_TELEMETRY": "1", "MALLOC_ARENA_MAX": ARENAS}
-    return {"PYTHONPATH": str(ours), "LANG": "C.UTF-8", "HOME": WORKSPACE_INSIDE, **threads, **quiet}
+    memory = {"MALLOC_ARENA_MAX": ARENAS, "MALLOC_TRIM_THRESHOLD_": KEPT, "MALLOC_MMAP_THRESHOLD_": KEPT}
+    quiet = {"ORT_DISABLE_TELEMETRY": "1"}
+    return {"PYTHONPATH": str(ours), "LANG": "C.UTF-8", "HOME": WORKSPACE_INSIDE, **threads, **memory, **quiet}
 
 
 def _line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
@@ -58,10 +59,11 @@ class Watch:
 
     def run(self) -> Analysis:
         """Look at all of it, or as much as there is time for.  Raises limits.Unfit if it gives nothing."""
-        for event in sample(self.video, self.limits, self.choices, self.pace):
-            self._take(event)
-            if time.monotonic() > self.stop:
-                break
+        with closing(sample(self.video, self.limits, self.choices, self.pace)) as events:
+            for event in events:
+                self._take(event)
+                if time.monotonic() > self.stop:
+                    break
         self._keep(self.tracker.cut())
         return self._verdict()
 

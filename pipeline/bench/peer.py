@@ -40,6 +40,8 @@ class Watched:
     faces: int
     nearest: Mapping[str, float]
     """person -> smallest distance of any face"""
+    hits: Mapping[str, tuple[float, ...]]
+    """person -> distances of all faces within TOLERANCE"""
 
 
 def ready() -> str:
@@ -97,7 +99,10 @@ def watch(clip: Path, known: Mapping[str, Vectors]) -> Watched:
             for vector in peer.face_encodings(frame, places):
                 peer.compare_faces(encodings, vector, tolerance=TOLERANCE)
                 seen.append(vector)
-    return Watched(frames, len(seen), _nearest(seen, known))
+    distances = _distances(seen, known)
+    nearest = {person: min(found) for person, found in distances.items() if found}
+    hits = {person: tuple(one for one in found if one <= TOLERANCE) for person, found in distances.items()}
+    return Watched(frames, len(seen), nearest, hits)
 
 
 class Capture:
@@ -118,12 +123,11 @@ class Capture:
         self._capture.release()
 
 
-def _nearest(seen: Sequence[NDArray[np.float64]], known: Mapping[str, Vectors]) -> dict[str, float]:
-    if not seen:
-        return {}
-    faces = np.array(seen)
+def _distances(seen: Sequence[NDArray[np.float64]], known: Mapping[str, Vectors]) -> dict[str, list[float]]:
+    """Person -> of each face the distance from the nearest photo."""
+    faces = np.array(seen).reshape(-1, 1, 128)
     return {
-        person: float(np.linalg.norm(faces[:, None] - vectors[None], axis=2).min()) for person, vectors in known.items()
+        person: np.linalg.norm(faces - vectors[None], axis=2).min(axis=1).tolist() for person, vectors in known.items()
     }
 
 

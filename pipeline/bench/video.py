@@ -1,5 +1,6 @@
 """`lastseen bench video`: from a file to tracks with templates, against the loop of the peer's own video example."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -135,6 +136,15 @@ class EngineRun:
             "peer_people_found": len(peers.found),
             "same_people": set(peers.found) <= set(self.found),
             "no_larger_distance": all(self.nearest.get(name, 9.0) <= theirs[name] for name in peers.found),
+            "nearer_than_share": {name: round(share, 3) for name, share in self.nearer_than(peers).items()},
+        }
+
+    def nearer_than(self, peers: PeerRun) -> dict[str, float]:
+        """Person that the peer found -> share of the peer's hits that lie no nearer than ours."""
+        hits = peers.watched.hits
+        return {
+            name: sum(self.nearest.get(name, math.inf) <= one for one in hits[name]) / len(hits[name])
+            for name in peers.found
         }
 
 
@@ -197,6 +207,9 @@ class Report:
     def more_rows(self) -> Iterator[tuple[str, ...]]:
         """For people: what else was measured, with what it came to."""
         for run in self.runs:
+            for name, share in run.nearer_than(self.peers).items() if self.peers else ():
+                told = f"its distance is no larger than {share:.1%} of those of the peer's pictures"
+                yield (run.name, name, told)
             for one in run.long:
                 told = f"{one.seconds:.1f} s, {one.x_real_time:.1f} times real time, at most {one.peak_mib:.0f} MiB"
                 yield (run.name, f"{one.minutes} minutes at {LONG_HEIGHT} lines", told)
@@ -243,7 +256,7 @@ def run(wish: Wish) -> Report:
         known_there = _peer_register(them, photos) if them else {}
         bare = stack.enter_context(child(wish.threads))
         engines = list(_engines(wish, stack))
-        known = [us.ask(ours.register, chosen, photos) for chosen, us, _ in engines]
+        known = [_register(chosen, photos) for chosen, _, _ in engines]
         if not any(known):
             raise Failure(f"no photo in {wish.register} was accepted: each needs one face, large and sharp enough")
         pictures = bare.ask(ours.decode, wish.clip)
@@ -278,6 +291,12 @@ def _engines(wish: Wish, stack: ExitStack) -> Iterator[Held]:
             if wish.engines or name == DEFAULT:
                 raise
             say(f"without {name}: {fault}")
+
+
+def _register(chosen: Chosen, photos: Mapping[str, Sequence[Path]]) -> dict[str, Vectors]:
+    """In a child of its own: photos are larger than pictures of videos, and the peak is to be the videos'."""
+    with child(chosen.threads) as another:
+        return another.ask(ours.register, chosen, photos)
 
 
 def _peer_register(them: Child, photos: Mapping[str, Sequence[Path]]) -> dict[str, Vectors]:

@@ -43,12 +43,25 @@ ANALYSIS = Analysis(
 )
 
 
-@pytest.mark.parametrize(
-    "verdict",
-    [ANALYSIS, Enrolment(TEMPLATE, QUALITY, b"jpeg"), Moment(b"", b"\x00\xff", 0, 0), Rejection("DEFECT", "x")],
-)
-def test_every_verdict_comes_out_as_it_went_in(verdict: Analysis | Enrolment | Moment | Rejection) -> None:
-    assert unpack_verdict(pack_verdict(verdict)) == verdict
+ENROLMENT = Enrolment(TEMPLATE, QUALITY, b"jpeg")
+MOMENT = Moment(b"", b"\x00\xff", 0, 0)
+REJECTION = Rejection("DEFECT", "x")
+
+
+def test_every_verdict_comes_out_as_it_went_in() -> None:
+    assert unpack_verdict(pack_verdict(ANALYSIS), Analysis) == ANALYSIS
+    assert unpack_verdict(pack_verdict(ENROLMENT), Enrolment) == ENROLMENT
+    assert unpack_verdict(pack_verdict(MOMENT), Moment) == MOMENT
+
+
+def test_any_file_may_be_rejected() -> None:
+    assert unpack_verdict(pack_verdict(REJECTION), Analysis) == REJECTION
+    assert unpack_verdict(pack_verdict(REJECTION), Moment) == REJECTION
+
+
+def test_an_answer_to_another_question_is_refused() -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        unpack_verdict(pack_verdict(ENROLMENT), Analysis)
 
 
 def test_what_goes_in_comes_out_as_well() -> None:
@@ -73,17 +86,17 @@ def test_a_verdict_with_a_wrong_field_is_refused(field: str, value: object) -> N
     said = json.loads(pack_verdict(ANALYSIS))
     said[field] = value
     with pytest.raises(ValueError, match="validation error"):
-        unpack_verdict(json.dumps(said).encode())
+        unpack_verdict(json.dumps(said).encode(), Analysis)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "null"])
 def test_numbers_that_are_none_are_refused(number: str) -> None:
     said = pack_verdict(Enrolment(TEMPLATE, QUALITY, b"")).replace(b"-0.25", number.encode())
     with pytest.raises(ValueError, match="validation error"):
-        unpack_verdict(said)
+        unpack_verdict(said, Enrolment)
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"null", b"[1]", b"\xff", b'{"fault":"DEFECT"}', b"[" * 100_000])
 def test_nonsense_is_refused(answer: bytes) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        unpack_verdict(answer)
+        unpack_verdict(answer, Analysis)

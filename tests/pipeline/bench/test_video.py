@@ -28,7 +28,8 @@ def measured(nearest: Mapping[str, float], theirs: Mapping[str, float]) -> video
         long=(video.LongRun(10, 60.0, 400.0),),
         boxed=video.Boxed(1.5, Spread.of([6.3]), Spread.of([1.04, 1.05, 1.06])),
     )
-    peers = video.PeerRun((30.0, 50.0), peer.Watched(225, 100, theirs), 250.0)
+    hits = {name: (nearest, 0.42, 0.44, 0.5) for name, nearest in theirs.items() if nearest <= peer.TOLERANCE}
+    peers = video.PeerRun((30.0, 50.0), peer.Watched(225, 100, theirs, hits), 250.0)
     return video.Report(9.0, 2, 225, Spread.of([0.5]), (run,), peers)
 
 
@@ -43,12 +44,20 @@ def test_the_first_engines_figures_stand_on_top() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "same", "no_larger"),
-    [({"a": 0.4, "b": 0.9}, True, False), ({"a": 0.6, "b": 0.2}, False, False), ({}, False, False)],
+    ("ours", "same", "no_larger", "nearer_than"),
+    [
+        ({"a": 0.35, "b": 0.9}, True, True, 1.0),
+        ({"a": 0.4, "b": 0.9}, True, False, 0.75),
+        ({"a": 0.6, "b": 0.2}, False, False, 0.0),
+        ({}, False, False, 0.0),
+    ],
 )
-def test_a_person_lost_or_further_away_shows(ours: Mapping[str, float], same: bool, no_larger: bool) -> None:
+def test_a_person_lost_or_further_away_shows(
+    ours: Mapping[str, float], same: bool, no_larger: bool, nearer_than: float
+) -> None:
     said = measured(ours, {"a": 0.35, "b": 0.55}).fields()
     assert (said["same_people"], said["no_larger_distance"]) == (same, no_larger)
+    assert said["nearer_than_share"] == {"a": nearer_than}
 
 
 def test_people_read_who_was_found_and_how_far() -> None:
@@ -58,6 +67,7 @@ def test_people_read_who_was_found_and_how_far() -> None:
     assert (ours[0], ours[5], ours[6]) == ("dlib", "a 0.300", "300 MiB")
     assert (theirs[0], theirs[5]) == ("face_recognition", "a 0.350")
     assert [row[2] for row in report.more_rows()] == [
+        "its distance is no larger than 100.0% of those of the peer's pictures",
         "60.0 s, 10.0 times real time, at most 400 MiB",
         "5.0 % (4.0 - 6.0) more; 1.5 s once to start",
     ]
@@ -74,3 +84,4 @@ def test_the_peers_loop_sees_every_frame_and_compares_with_the_register(tmp_path
         watched = them.ask(peer.watch, clip, known)
     assert (watched.frames, watched.faces) == (3, 3)
     assert watched.nearest["anna"] < min(watched.nearest["bohdan"], peer.TOLERANCE)
+    assert (len(watched.hits["anna"]), min(watched.hits["anna"])) == (3, watched.nearest["anna"])
