@@ -6,7 +6,7 @@ clock), so a person can seek to them.  A gap is a finding: it is yielded and cou
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
@@ -162,7 +162,7 @@ class Schedule:
         self.between_due = start + (passed // self.closer_every + 1) * self.closer_every
 
 
-def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: Pace | None = None) -> Iterator[Event]:
+def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: Pace | None = None) -> Generator[Event]:
     """Yield each cut, its first picture, then one each `choices.every` seconds, or `Same` in its place; each gap.
 
     While `pace.closer_until` lies ahead, one each `choices.closer_every` seconds as well.  Where the clock jumps back

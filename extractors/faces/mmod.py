@@ -92,16 +92,23 @@ class About:
 
 @dataclass(eq=False, slots=True)
 class _Canvas:
-    """The last tile: pictures of a video are of one size, and its gaps stay as they are."""
+    """The last tile: pictures of a video are of one size, and its gaps stay as they are.
+
+    Tiles of other sizes are laid in the same memory: to touch it for the first time is what takes long.
+    """
 
     layout: Layout | None = None
+    memory: Tile = field(default_factory=lambda: np.empty(0, np.float32))
     tile: Tile = field(default_factory=lambda: np.empty((1, 3, 0, 0), np.float32))
 
     def laid(self, image: Pixels, mean: Sequence[float]) -> tuple[Tile, Layout]:
         height, width = image.shape[:2]
         layout = lay_out(width, height)
         if layout != self.layout:
-            self.tile = np.empty((1, 3, layout.height, layout.width), np.float32)
+            shape = (1, 3, layout.height, layout.width)
+            if self.memory.size < math.prod(shape):
+                self.memory = np.empty(math.prod(shape), np.float32)
+            self.tile = self.memory[: math.prod(shape)].reshape(shape)
             self.tile[:] = np.array(mean, np.float32)[None, :, None, None]
             self.layout = layout
         for channel in range(3):
