@@ -361,7 +361,8 @@ NONSENSE = {
     "killed by signal 6": "import os; os.abort()",
     "ended with status 1 (l\\x1b[31mast)": "import sys; sys.exit('first\\nl\\x1b[31mast')",
     "no verdict": "import os; os._exit(0)",
-    "gave no verdict that makes sense": """import os; os.write(channel, b'{"template":{"kind":"photo","vector":[],"quality":1},'
+    "gave no verdict that makes sense": """import os
+os.write(channel, b'{"template":{"kind":"photo","vector":[],"quality":1},'
 b'"quality":{"width":1,"score":1,"sharpness":1,"pose":0},"crop":""}'); os._exit(0)""",
     "Surprise while it was read: boo": "class Surprise(Exception): pass\nraise Surprise('boo')",
 }
