@@ -2,7 +2,7 @@
 
 One engine a process uses the cores that the process was given.  ONNX Runtime, OpenCV and dlib never compute at the same
 time here, so each may have them all (the decoder works ahead of them, on what they leave idle), as long as a pool that
-has nothing to do sleeps: ONNX Runtime's threads spin while a run lasts (15 % faster for one face than threads that sleep
+has nothing to do sleeps: ONNX Runtime's threads spin while a run lasts (15 % faster for one face than if they slept
 between two layers), and stop with it (spinning on, they took 20 % off the decoding and detecting in between).
 """
 
