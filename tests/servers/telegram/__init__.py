@@ -1,0 +1,31 @@
+"""A small Telegram on loopback, for tests and trials by hand: real MTProto, spoken to by the genuine Telethon client.
+
+    world = World()
+    channel = world.add(Channel(1001, "news", "News"))
+    channel.publish(Post(1, "first"))
+    with TelegramServer(world) as server:
+        client = TelegramClient(server.session("anna"), 1, "hash")
+
+Accounts are known by keys that both sides hold from the start, so no key is ever exchanged.  Faults are scripted
+(`server.script`), and every request is kept (`server.requests`): what a careful reader must never send can be shown
+not to have been sent.
+"""
+
+from tests.servers.telegram.faults import Call, Drop, Refuse, Transport, Wait
+from tests.servers.telegram.server import TelegramServer
+from tests.servers.telegram.world import Attachment, Channel, Origin, Post, World, numbered
+
+__all__ = [
+    "Attachment",
+    "Call",
+    "Channel",
+    "Drop",
+    "Origin",
+    "Post",
+    "Refuse",
+    "TelegramServer",
+    "Transport",
+    "Wait",
+    "World",
+    "numbered",
+]

@@ -1,0 +1,206 @@
+"""What each kind of request is answered with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from inspect import Parameter, signature
+from typing import Any, Final
+
+from telethon.tl import types
+from telethon.tl.types import contacts, messages, storage, updates, upload
+
+from tests.servers.telegram.world import Attachment, Channel, Post, World
+
+HOME: Final = 2
+"""the number of the one data centre"""
+PAGE: Final = 100
+"""messages that are given at once, whatever was asked for"""
+LARGEST_PART: Final = 1 << 20
+"""bytes of a file that are given at once"""
+
+
+class Refused(Exception):
+    """The request is answered with an error: code and message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code} {message}")
+        self.code, self.message = code, message
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who may ask."""
+
+    id: int
+    name: str
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Of one world."""
+
+    world: World
+    port: int
+
+    def to(self, kind: str, request: Any, account: Account) -> Any:
+        """The answer.  Raises Refused."""
+        handler = _HANDLERS.get(kind)
+        if handler is None:
+            raise Refused(400, "METHOD_INVALID")
+        return handler(self, request, account)
+
+    def config(self, request: Any, account: Account) -> Any:
+        """help.getConfig"""
+        now = datetime.now(UTC)
+        own = types.DcOption(id=HOME, ip_address="127.0.0.1", port=self.port)
+        said = {
+            "date": now,
+            "expires": now + timedelta(hours=1),
+            "test_mode": False,
+            "this_dc": HOME,
+            "dc_options": [own],
+            "dc_txt_domain_name": "",
+            "me_url_prefix": "",
+        }
+        return types.Config(**{**dict.fromkeys(_CONFIG, 0), **said})
+
+    def users(self, request: Any, account: Account) -> Any:
+        """users.getUsers: nobody but oneself"""
+        return [self._self(account) for one in request.id if isinstance(one, types.InputUserSelf)]
+
+    def state(self, request: Any, account: Account) -> Any:
+        """updates.getState"""
+        return updates.State(pts=1, qts=0, date=datetime.now(UTC), seq=1, unread_count=0)
+
+    def difference(self, request: Any, account: Account) -> Any:
+        """updates.getDifference: nothing has changed"""
+        return updates.DifferenceEmpty(datetime.now(UTC), 1)
+
+    def resolve(self, request: Any, account: Account) -> Any:
+        """contacts.resolveUsername"""
+        channel = self.world.named(request.username)
+        if channel is None:
+            raise Refused(400, "USERNAME_NOT_OCCUPIED")
+        return contacts.ResolvedPeer(types.PeerChannel(channel.id), [_chat(channel)], [])
+
+    def channels(self, request: Any, account: Account) -> Any:
+        """channels.getChannels"""
+        return messages.Chats([_chat(self._channel(one.channel_id, one.access_hash)) for one in request.id])
+
+    def history(self, request: Any, account: Account) -> Any:
+        """messages.getHistory"""
+        channel = self._channel(request.peer.channel_id, request.peer.access_hash)
+        moment = request.offset_date
+        since = channel.before(moment) if moment and moment.timestamp() else 0  # 0 comes as a date in 1970
+        page = channel.page(
+            request.offset_id or since,
+            request.add_offset,
+            min(request.limit, PAGE),
+            request.min_id,
+            request.max_id,
+        )
+        return self._posts(channel, [self._message(channel, post) for post in page], len(channel.ids))
+
+    def posts(self, request: Any, account: Account) -> Any:
+        """channels.getMessages: an empty message for each that is not there"""
+        channel = self._channel(request.channel.channel_id, request.channel.access_hash)
+        wanted = [one.id for one in request.id[:PAGE]]
+        found = [
+            self._message(channel, channel.posts[number])
+            if number in channel.posts
+            else types.MessageEmpty(number, types.PeerChannel(channel.id))
+            for number in wanted
+        ]
+        return self._posts(channel, found, len(found))
+
+    def file(self, request: Any, account: Account) -> Any:
+        """upload.getFile"""
+        if request.location.file_reference != self.world.reference:
+            raise Refused(400, "FILE_REFERENCE_EXPIRED")
+        if request.limit > LARGEST_PART or request.offset % 1024 or request.limit % 1024:
+            raise Refused(400, "LIMIT_INVALID")
+        attachment = self.world.attachment(request.location.id)
+        if attachment is None:
+            raise Refused(400, "FILE_ID_INVALID")
+        part = attachment.content[request.offset : request.offset + request.limit]
+        return upload.File(storage.FileUnknown(), 0, part)
+
+    def _channel(self, number: int, access_hash: int) -> Channel:
+        channel = self.world.channels.get(number)
+        if channel is None or channel.access_hash != access_hash:
+            raise Refused(400, "CHANNEL_INVALID")
+        if channel.refusal:
+            raise Refused(400, channel.refusal)
+        return channel
+
+    def _posts(self, channel: Channel, found: list[Any], count: int) -> Any:
+        return messages.ChannelMessages(1, count, found, [], [_chat(channel)], [])
+
+    def _message(self, channel: Channel, post: Post) -> Any:
+        return types.Message(
+            post.id,
+            types.PeerChannel(channel.id),
+            date=post.published,
+            message=post.text,
+            post=True,
+            views=post.views,
+            forwards=0,
+            edit_date=post.edited,
+            grouped_id=post.album,
+            reply_to=types.MessageReplyHeader(reply_to_msg_id=post.reply_to) if post.reply_to else None,
+            fwd_from=_forwarded(post),
+            media=self._media(post.attachment) if post.attachment else None,
+        )
+
+    def _media(self, attachment: Attachment) -> Any:
+        document = types.Document(
+            id=attachment.id,
+            access_hash=attachment.id,
+            file_reference=self.world.reference,
+            date=datetime.now(UTC),
+            mime_type=attachment.media_type,
+            size=len(attachment.content),
+            dc_id=HOME,
+            attributes=[types.DocumentAttributeFilename(attachment.name)],
+        )
+        return types.MessageMediaDocument(document=document)
+
+    def _self(self, account: Account) -> Any:
+        return types.User(account.id, is_self=True, access_hash=account.id, first_name=account.name)
+
+
+def _chat(channel: Channel) -> Any:
+    return types.Channel(
+        channel.id,
+        channel.title,
+        types.ChatPhotoEmpty(),
+        datetime(2024, 1, 1, tzinfo=UTC),
+        broadcast=True,
+        left=True,
+        access_hash=channel.access_hash,
+        username=channel.username,
+    )
+
+
+def _forwarded(post: Post) -> Any:
+    if post.origin is None:
+        return None
+    origin = post.origin
+    return types.MessageFwdHeader(origin.date, from_id=types.PeerChannel(origin.channel), channel_post=origin.post)
+
+
+_CONFIG: Final = [name for name, one in signature(types.Config).parameters.items() if one.default is Parameter.empty]
+"""what it must say; nearly all of it are bounds that no reader meets"""
+
+_HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Account], Any]]] = {
+    "GetConfig": Answers.config,
+    "GetUsers": Answers.users,
+    "GetState": Answers.state,
+    "GetDifference": Answers.difference,
+    "ResolveUsername": Answers.resolve,
+    "GetChannels": Answers.channels,
+    "GetHistory": Answers.history,
+    "GetMessages": Answers.posts,
+    "GetFile": Answers.file,
+}
