@@ -1,10 +1,10 @@
 """How closely each picture is looked at: most pictures quickly, some thoroughly, and places where faces are again.
 
-A detector's time grows with the pixels that it is given, and what it finds with how large a face is in them.  So the
-pictures of a video are shrunk to `look_pixels`; the first ones of shots and one every few seconds are looked at with
-up to `closer_pixels`, enough for small faces in wide shots; and where such a closer look met faces that a quick look
-must miss, the pictures after it are looked at closely there and only there.  A still picture gets one look, with up to
-`still_pixels`.
+A detector's time grows with the pixels that it is given, and what it finds with how large a face is in them. So the
+pictures of a video are shrunk to `look_pixels`; the first ones of shots and one every few seconds are looked at as
+they are (up to `closer_pixels`) or enlarged (to `enlarged_pixels`), enough for small faces in wide shots; and where
+such a closer look met faces that a quick look must miss, the pictures after it are looked at closely there and only
+there. A still picture gets one look, with up to `still_pixels`.
 """
 
 import math
@@ -115,10 +115,13 @@ class Looker:
         return chosen
 
     def _scales(self, pixels: Pixels) -> tuple[float, float]:
-        return (
-            scale_for(pixels, self.engine, self.choices.gates.min_width, self.choices.look_pixels),
-            scale_for(pixels, self.engine, self.choices.gates.min_width, self.choices.closer_pixels),
+        """Of a quick and of a closer look."""
+        least = self.choices.gates.min_width
+        quick, closer, enlarged = (
+            scale_for(pixels, self.engine, least, most)
+            for most in (self.choices.look_pixels, self.choices.closer_pixels, self.choices.enlarged_pixels)
         )
+        return quick, max(quick, min(closer, max(enlarged, 1.0)))
 
     def _detect(self, pixels: Pixels, scale: float) -> tuple[Face, ...]:
         return self.engine.detect([pixels], scale)[0]

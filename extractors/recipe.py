@@ -6,7 +6,7 @@ from typing import Final
 from extractors import faces
 from lastseen.choices import Choices
 
-ANALYSIS_VERSION: Final = 2
+ANALYSIS_VERSION: Final = 3
 """raised whenever the same file, engine and choices would give other tracks, shots or templates"""
 
 

@@ -61,6 +61,23 @@ def test_a_cut_forgets_places_and_brings_the_next_closer_look_sooner() -> None:
     assert len(looker.look(at(1.5, after)).faces) == 1
 
 
+@pytest.mark.parametrize(
+    ("size", "width", "shown"),
+    [
+        ((1920, 1080), SMALLEST + 2, 1920 * 1080),  # as it is
+        ((3840, 2160), 2 * SMALLEST + 2, 1920 * 1080),  # shrunk
+        ((1200, 675), 0.94 * SMALLEST + 2, 1280 * 720),  # enlarged
+        ((640, 360), 0.8 * SMALLEST + 1, 800 * 450),  # enlarged no further than the least face needs
+    ],
+)
+def test_a_closer_look_sees_a_picture_as_it_is_or_enlarged(size: tuple[int, int], width: float, shown: int) -> None:
+    joined, detector = engine()
+    side = round(width)
+    (face,) = Looker(joined, Choices()).look(at(0, squares(size, (200, 100, side)))).faces
+    assert face.box.width == pytest.approx(side, abs=2)
+    assert detector.shown == [shown]
+
+
 def test_a_face_seen_by_both_looks_counts_once() -> None:
     looker = Looker(engine()[0], CHOICES)
     scene = squares(WIDE, (600, 300, QUICK_MISSES), (700, 300, 100))
