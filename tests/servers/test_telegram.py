@@ -228,6 +228,68 @@ def test_a_key_that_nobody_knows(world: World) -> None:
             asyncio.run(knock(session))
 
 
+PHONE: Final = "+380440000000"
+
+
+def login(server: TelegramServer, do: Callable[[Any], Awaitable[Made]]) -> Made:
+    """What `do` makes of a client that has no key yet."""
+
+    async def connected() -> Made:
+        client = TelegramClient(server.fresh_session(), 1, "hash", retry_delay=0)
+        await client.connect()
+        try:
+            return await do(client)
+        finally:
+            await client.disconnect()
+
+    return asyncio.run(connected())
+
+
+def test_a_login_from_the_exchange_of_keys_to_the_name(world: World) -> None:
+    async def by_code(client: Any) -> str:
+        assert await client.get_me() is None
+        await client.send_code_request(PHONE)
+        with pytest.raises(errors.PhoneCodeInvalidError):
+            await client.sign_in(PHONE, "99999")
+        await client.sign_in(PHONE, "12345")
+        return str((await client.get_me()).first_name)
+
+    with TelegramServer(world) as server:
+        server.account("anna", PHONE, "12345")
+        assert login(server, by_code) == "anna"
+
+
+def test_a_login_in_two_steps(world: World) -> None:
+    async def by_password(client: Any) -> tuple[str, str]:
+        await client.send_code_request(PHONE)
+        with pytest.raises(errors.SessionPasswordNeededError):
+            await client.sign_in(PHONE, "12345")
+        with pytest.raises(errors.PasswordHashInvalidError):
+            await client.sign_in(password="guessed")
+        assert await client.get_me() is None
+        await client.sign_in(password="secret")
+        return str((await client.get_me()).first_name), client.session.save()
+
+    with TelegramServer(world) as server:
+        server.account("anna", PHONE, "12345", "secret")
+        name, session = login(server, by_password)
+        assert name == "anna"
+
+        async def again() -> Any:
+            client = TelegramClient(StringSession(session), 1, "hash")
+            await client.connect()
+            before = await client.is_user_authorized()
+            await client.log_out()
+            return before
+
+        assert asyncio.run(again()), "the session that was saved is logged in"
+
+
+def test_a_phone_that_nobody_has(world: World) -> None:
+    with TelegramServer(world) as server, pytest.raises(errors.PhoneNumberInvalidError):
+        login(server, lambda client: client.send_code_request("+10000000000"))
+
+
 def test_what_is_not_known_is_refused_and_kept(world: World) -> None:
     with TelegramServer(world) as server:
         with pytest.raises(errors.RPCError):

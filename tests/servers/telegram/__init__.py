@@ -6,9 +6,10 @@
     with TelegramServer(world) as server:
         client = TelegramClient(server.session("anna"), 1, "hash")
 
-Accounts are known by keys that both sides hold from the start, so no key is ever exchanged.  Faults are scripted
-(`server.script`), and every request is kept (`server.requests`): what a careful reader must never send can be shown
-not to have been sent.
+Such a session has a key that both sides hold from the start.  `server.fresh_session()` has none: the client exchanges
+keys, and logs in to an account that was made with a phone and a code (`server.account`), and a password.  Faults are
+scripted (`server.script`), and every request is kept (`server.requests`): what a careful reader must never send can be
+shown not to have been sent.
 """
 
 from tests.servers.telegram.faults import Call, Drop, Refuse, Transport, Wait

@@ -19,6 +19,8 @@ def main() -> None:
     channel.publish(Post(wanted.posts, "a file", attachment=Attachment(1, bytes(3 << 20))))
     with TelegramServer(world, wanted.port) as server, suppress(KeyboardInterrupt):
         print(f"127.0.0.1:{server.port}, channel @{channel.username} with {wanted.posts} posts", flush=True)  # noqa: T201
+        server.account("bohdan", "+380440000000", "12345", "secret")
+        print("login: phone +380440000000, code 12345, password `secret`", flush=True)  # noqa: T201
         print(f"a session for Telethon's StringSession, for this run only: {server.session('anna').save()}", flush=True)  # noqa: T201
         threading.Event().wait()
 

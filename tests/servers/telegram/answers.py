@@ -7,12 +7,14 @@ from inspect import Parameter, signature
 from typing import Any, Final
 
 from telethon.tl import types
-from telethon.tl.types import contacts, messages, storage, updates, upload
+from telethon.tl.types import auth, contacts, messages, storage, updates, upload
 
+from tests.servers.telegram.passwords import Check
 from tests.servers.telegram.world import Attachment, Channel, Post, World
 
 HOME: Final = 2
 """the number of the one data centre"""
+CODE_HASH: Final = "sent"
 PAGE: Final = 100
 """messages that are given at once, whatever was asked for"""
 LARGEST_PART: Final = 1 << 20
@@ -29,11 +31,32 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may ask."""
+    """Somebody who may log in, and then ask."""
 
     id: int
     name: str
+    phone: str = ""
+    code: str = ""
+    """what would be sent to the phone"""
+    password: str = ""
+    """asked for as well, if there is one"""
+
+
+@dataclass(slots=True)
+class Client:
+    """One key, and who has logged in with it."""
+
     key: bytes
+    account: Account | None = None
+    check: Check | None = None
+    """of the password of one who has given the code"""
+    waiting: Account | None = None
+    """who has given the code, but not the password"""
+
+    @property
+    def name(self) -> str:
+        """Of who has logged in."""
+        return self.account.name if self.account else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +65,58 @@ class Answers:
 
     world: World
     port: int
+    accounts: Mapping[str, Account]
 
-    def to(self, kind: str, request: Any, account: Account) -> Any:
+    def to(self, kind: str, request: Any, client: Client) -> Any:
         """The answer.  Raises Refused."""
+        if client.account is None and kind not in _BEFORE_LOGIN:
+            raise Refused(401, "AUTH_KEY_UNREGISTERED")
         handler = _HANDLERS.get(kind)
         if handler is None:
             raise Refused(400, "METHOD_INVALID")
-        return handler(self, request, account)
+        return handler(self, request, client)
 
-    def config(self, request: Any, account: Account) -> Any:
+    def send_code(self, request: Any, client: Client) -> Any:
+        """auth.sendCode"""
+        if self._with_phone(request.phone_number) is None:
+            raise Refused(400, "PHONE_NUMBER_INVALID")
+        return auth.SentCode(auth.SentCodeTypeApp(length=5), CODE_HASH)
+
+    def sign_in(self, request: Any, client: Client) -> Any:
+        """auth.signIn"""
+        account = self._with_phone(request.phone_number)
+        if account is None or request.phone_code_hash != CODE_HASH or request.phone_code != account.code:
+            raise Refused(400, "PHONE_CODE_INVALID")
+        if account.password:
+            client.waiting, client.check = account, Check(account.password)
+            raise Refused(401, "SESSION_PASSWORD_NEEDED")
+        client.account = account
+        return auth.Authorization(self._self(account))
+
+    def password(self, request: Any, client: Client) -> Any:
+        """account.getPassword"""
+        if client.check is None:
+            raise Refused(401, "AUTH_KEY_UNREGISTERED")
+        return client.check.asked()
+
+    def check_password(self, request: Any, client: Client) -> Any:
+        """auth.checkPassword"""
+        if client.check is None or client.waiting is None or not client.check.holds(request.password):
+            raise Refused(400, "PASSWORD_HASH_INVALID")
+        client.account, client.check = client.waiting, None
+        return auth.Authorization(self._self(client.account))
+
+    def log_out(self, request: Any, client: Client) -> Any:
+        """auth.logOut"""
+        client.account = None
+        return auth.LoggedOut()
+
+    def _with_phone(self, phone: str) -> Account | None:
+        """Clients leave out the plus sign."""
+        known = (one for one in self.accounts.values() if one.phone)
+        return next((one for one in known if one.phone.lstrip("+") == phone.lstrip("+")), None)
+
+    def config(self, request: Any, client: Client) -> Any:
         """help.getConfig"""
         now = datetime.now(UTC)
         own = types.DcOption(id=HOME, ip_address="127.0.0.1", port=self.port)
@@ -65,30 +131,32 @@ class Answers:
         }
         return types.Config(**{**dict.fromkeys(_CONFIG, 0), **said})
 
-    def users(self, request: Any, account: Account) -> Any:
+    def users(self, request: Any, client: Client) -> Any:
         """users.getUsers: nobody but oneself"""
-        return [self._self(account) for one in request.id if isinstance(one, types.InputUserSelf)]
+        return [
+            self._self(client.account) for one in request.id if client.account and isinstance(one, types.InputUserSelf)
+        ]
 
-    def state(self, request: Any, account: Account) -> Any:
+    def state(self, request: Any, client: Client) -> Any:
         """updates.getState"""
         return updates.State(pts=1, qts=0, date=datetime.now(UTC), seq=1, unread_count=0)
 
-    def difference(self, request: Any, account: Account) -> Any:
+    def difference(self, request: Any, client: Client) -> Any:
         """updates.getDifference: nothing has changed"""
         return updates.DifferenceEmpty(datetime.now(UTC), 1)
 
-    def resolve(self, request: Any, account: Account) -> Any:
+    def resolve(self, request: Any, client: Client) -> Any:
         """contacts.resolveUsername"""
         channel = self.world.named(request.username)
         if channel is None:
             raise Refused(400, "USERNAME_NOT_OCCUPIED")
         return contacts.ResolvedPeer(types.PeerChannel(channel.id), [_chat(channel)], [])
 
-    def channels(self, request: Any, account: Account) -> Any:
+    def channels(self, request: Any, client: Client) -> Any:
         """channels.getChannels"""
         return messages.Chats([_chat(self._channel(one.channel_id, one.access_hash)) for one in request.id])
 
-    def history(self, request: Any, account: Account) -> Any:
+    def history(self, request: Any, client: Client) -> Any:
         """messages.getHistory"""
         channel = self._channel(request.peer.channel_id, request.peer.access_hash)
         moment = request.offset_date
@@ -102,7 +170,7 @@ class Answers:
         )
         return self._posts(channel, [self._message(channel, post) for post in page], len(channel.ids))
 
-    def posts(self, request: Any, account: Account) -> Any:
+    def posts(self, request: Any, client: Client) -> Any:
         """channels.getMessages: an empty message for each that is not there"""
         channel = self._channel(request.channel.channel_id, request.channel.access_hash)
         wanted = [one.id for one in request.id[:PAGE]]
@@ -114,7 +182,7 @@ class Answers:
         ]
         return self._posts(channel, found, len(found))
 
-    def file(self, request: Any, account: Account) -> Any:
+    def file(self, request: Any, client: Client) -> Any:
         """upload.getFile"""
         if request.location.file_reference != self.world.reference:
             raise Refused(400, "FILE_REFERENCE_EXPIRED")
@@ -193,7 +261,7 @@ def _forwarded(post: Post) -> Any:
 _CONFIG: Final = [name for name, one in signature(types.Config).parameters.items() if one.default is Parameter.empty]
 """what it must say; nearly all of it are bounds that no reader meets"""
 
-_HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Account], Any]]] = {
+_HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Client], Any]]] = {
     "GetConfig": Answers.config,
     "GetUsers": Answers.users,
     "GetState": Answers.state,
@@ -203,4 +271,10 @@ _HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Account], Any]]] = {
     "GetHistory": Answers.history,
     "GetMessages": Answers.posts,
     "GetFile": Answers.file,
+    "SendCode": Answers.send_code,
+    "SignIn": Answers.sign_in,
+    "GetPassword": Answers.password,
+    "CheckPassword": Answers.check_password,
+    "LogOut": Answers.log_out,
 }
+_BEFORE_LOGIN: Final = ("GetConfig", "SendCode", "SignIn", "GetPassword", "CheckPassword")

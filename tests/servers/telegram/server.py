@@ -13,8 +13,9 @@ from telethon.sessions import StringSession
 from telethon.tl.functions import PingDelayDisconnectRequest, PingRequest
 from telethon.tl.types import MsgsAck, Pong
 
-from tests.servers.telegram.answers import HOME, Account, Answers, Refused
+from tests.servers.telegram.answers import HOME, Account, Answers, Client, Refused
 from tests.servers.telegram.faults import Call, Drop, Fault, Refuse, Scripted, Transport, Wait
+from tests.servers.telegram.key_exchange import PLAIN, Exchange, own_key
 from tests.servers.telegram.wire import NO_SUCH_KEY, Asked, Broken, Line, error, key_id, result
 from tests.servers.telegram.world import World
 
@@ -38,6 +39,8 @@ class TelegramServer:
     requests: list[tuple[str, str]] = field(default_factory=list)
     """account and kind of each, e.g. `("anna", "GetHistory")`"""
     accounts: dict[str, Account] = field(default_factory=dict)
+    _clients: dict[bytes, Client] = field(default_factory=dict)
+    """by the ids of their keys"""
     _scripted: list[Scripted] = field(default_factory=list)
     _revoked: set[str] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(init=False)
@@ -61,13 +64,23 @@ class TelegramServer:
         if self._thread is not None:
             self._thread.join(PATIENCE)
 
+    def account(self, name: str, phone: str = "", code: str = "", password: str = "") -> Account:
+        """Make an account known; with a phone it can log in."""
+        return self.accounts.setdefault(name, Account(FIRST_ACCOUNT + len(self.accounts), name, phone, code, password))
+
     def session(self, name: str) -> StringSession:
         """A session of this account, which is made if there is none: no login is needed."""
-        if name not in self.accounts:
-            self.accounts[name] = Account(FIRST_ACCOUNT + len(self.accounts), name, os.urandom(KEY_BYTES))
+        client = Client(os.urandom(KEY_BYTES), self.account(name))
+        self._clients[key_id(client.key)] = client
+        session = self.fresh_session()
+        session.auth_key = AuthKey(client.key)
+        return session
+
+    def fresh_session(self) -> StringSession:
+        """One that has no key yet: the client will ask for one, and has to log in."""
+        own_key()  # which the client must know before
         session = StringSession()
         session.set_dc(HOME, HOST, self.port)
-        session.auth_key = AuthKey(self.accounts[name].key)
         return session
 
     def revoke(self, name: str) -> None:
@@ -111,10 +124,10 @@ class TelegramServer:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        line = Line(reader, writer)
+        line, exchange = Line(reader, writer), Exchange()
         try:
             while (content := await line.frame()) is not None:
-                await self._taken(line, content)
+                await self._taken(line, content, exchange)
         except (Broken, Cut, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -123,27 +136,32 @@ class TelegramServer:
             with suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-    async def _taken(self, line: Line, content: bytes) -> None:
-        account = next((one for one in self.accounts.values() if key_id(one.key) == content[:8]), None)
-        if account is None:
+    async def _taken(self, line: Line, content: bytes, exchange: Exchange) -> None:
+        if content[:8] == PLAIN:
+            line.send_frame(exchange.answer(content))
+            if exchange.key:
+                self._clients.setdefault(key_id(exchange.key), Client(exchange.key))
+            return
+        client = self._clients.get(content[:8])
+        if client is None:
             line.send_transport_error(NO_SUCH_KEY)
             raise Cut
-        for asked in line.asked(content, account.key):
-            await self._answer(line, asked, account)
+        for asked in line.asked(content, client.key):
+            await self._answer(line, asked, client)
         await line.writer.drain()
 
-    async def _answer(self, line: Line, asked: Asked, account: Account) -> None:
+    async def _answer(self, line: Line, asked: Asked, client: Client) -> None:
         match asked.request:
             case MsgsAck():
                 return
             case PingRequest() | PingDelayDisconnectRequest():
-                line.send(bytes(Pong(asked.message, asked.request.ping_id)), account.key)
+                line.send(bytes(Pong(asked.message, asked.request.ping_id)), client.key)
                 return
         kind = type(asked.request).__name__.removesuffix("Request")
-        self.requests.append((account.name, kind))
+        self.requests.append((client.name, kind))
         struck = next((one.fault for one in self._scripted if one.strikes(kind)), None)
         await self._before(struck, line)
-        line.send(self._result(struck, kind, asked, account), account.key)
+        line.send(self._result(struck, kind, asked, client), client.key)
         if isinstance(struck, Drop):
             await line.writer.drain()
             raise Cut
@@ -160,14 +178,14 @@ class TelegramServer:
             case Call(happens):
                 happens()
 
-    def _result(self, struck: Fault | None, kind: str, asked: Asked, account: Account) -> bytes:
+    def _result(self, struck: Fault | None, kind: str, asked: Asked, client: Client) -> bytes:
         """Always an answer, whatever happens: a client that gets none waits for ever."""
         if isinstance(struck, Refuse):
             return error(asked.message, struck.code, struck.message)
-        if account.name in self._revoked:
+        if client.name in self._revoked:
             return error(asked.message, 401, "SESSION_REVOKED")
         try:
-            made: Any = Answers(self.world, self.port).to(kind, asked.request, account)
+            made: Any = Answers(self.world, self.port, self.accounts).to(kind, asked.request, client)
             return result(asked.message, made)
         except Refused as refused:
             return error(asked.message, refused.code, refused.message)
