@@ -5,6 +5,7 @@ import threading
 from contextlib import suppress
 
 from tests.servers.telegram import Attachment, Channel, Post, TelegramServer, World, numbered
+from tests.servers.telegram.key_exchange import public_key
 
 
 def main() -> None:
@@ -20,7 +21,8 @@ def main() -> None:
     with TelegramServer(world, wanted.port) as server, suppress(KeyboardInterrupt):
         print(f"127.0.0.1:{server.port}, channel @{channel.username} with {wanted.posts} posts", flush=True)  # noqa: T201
         server.account("bohdan", "+380440000000", "12345", "secret")
-        print("login: phone +380440000000, code 12345, password `secret`", flush=True)  # noqa: T201
+        print("login: phone +380440000000, code 12345, password `secret`, once the client trusts this key:", flush=True)  # noqa: T201
+        print(public_key(), flush=True)  # noqa: T201
         print(f"a session for Telethon's StringSession, for this run only: {server.session('anna').save()}", flush=True)  # noqa: T201
         threading.Event().wait()
 

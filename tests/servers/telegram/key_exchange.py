@@ -41,8 +41,17 @@ PLAIN: Final = bytes(8)
 def own_key() -> RSAPrivateKey:
     """Ours, one a process; from here on Telethon trusts it."""
     made = generate_private_key(65537, 2048)
-    rsa.add_key(made.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1), old=False)
+    rsa.add_key(_told(made), old=False)
     return made
+
+
+def public_key() -> str:
+    """What a client in another process has to trust (`telethon.crypto.rsa.add_key`) before it can log in."""
+    return _told(own_key()).decode()
+
+
+def _told(key: RSAPrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1)
 
 
 def fingerprint() -> int:
