@@ -70,6 +70,7 @@ def work_changes() -> tuple[Change, ...]:
     ends = [
         Change(WorkState.OPEN, WorkState.DONE, "done"),
         Change(WorkState.OPEN, WorkState.DONE, "done, with a flaw that is counted"),
+        Change(WorkState.OPEN, WorkState.OPEN, "done in part"),
     ]
     for fault, rule in RULES.items():
         ends.append(Change(WorkState.OPEN, rule.state, fault))

@@ -53,6 +53,8 @@ class Done(Generic[Made_co]):
     note: str = ""
     flaw: Fault | None = None
     """the item is at fault, but what could be had of it is kept (a truncated video): counted; `note` says why"""
+    again: bool = False
+    """it is done in part: what was made is kept, and the item is ready again at once, behind those that wait"""
 
 
 @dataclass(frozen=True, slots=True)

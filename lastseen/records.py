@@ -4,6 +4,7 @@ Times inside a video are whole milliseconds on the stream's own clock; boxes are
 (rotation applied); vectors are float32.  Times of day are aware and in UTC.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +29,8 @@ class Seen(StrEnum):
     """Whether an observation found the post there."""
 
     PRESENT = "present"
+    MISSING = "missing"
+    """looked for once and not there: it takes a second, later look to say that it is gone"""
     GONE = "gone"
 
 
@@ -51,6 +54,10 @@ class Source:
     address: str
     reason: str
     """why it may be watched"""
+    since: datetime | None = None
+    """what was published before is not read; None: all is"""
+    with_comments: bool = False
+    """its linked discussion is read, too"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,136 @@ class Fetched:
 
     post: PostSeen
     file: FetchedFile
+
+
+# --- Telegram ----------------------------------------------------------------------------------------------
+
+
+class ChatRole(StrEnum):
+    """What a chat is to the source that it is read for."""
+
+    CHANNEL = "channel"
+    """the source itself"""
+    COMMENTS = "comments"
+    """the discussion that is linked to it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A closed range of message numbers, at least one long."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSeen:
+    """A chat as Telegram describes it to one account."""
+
+    chat: int
+    """Telegram's own id of it"""
+    access_hash: int
+    """without which this account may not name it; every account has another one"""
+    username: str
+    """without `@`; empty: it has none"""
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat of a source, and how far it was read."""
+
+    id: int
+    """row id"""
+    source: int
+    """row id"""
+    role: ChatRole
+    seen: ChatSeen
+    first: int | None
+    """number of the first message that is to be read; None: not known yet"""
+    held: tuple[Stretch, ...]
+    """what is proven to have been read, in order, no two of them adjacent"""
+    again: tuple[Stretch, ...] = ()
+    """what somebody has asked to read anew, all the same"""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """How many people a message had met at one moment; no part of its content."""
+
+    views: int | None
+    forwards: int | None
+    replies: int | None
+    reactions: Mapping[str, int]
+    """emoji, or `custom:<id>`, -> how often"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """One file of a message that shows pictures, and how an account gets at it."""
+
+    file: str
+    """Telegram's own id, `document/<id>` or `photo/<id>`: one id is one and the same file, wherever it is posted"""
+    kind: str
+    """`video` or `image`"""
+    media_type: str
+    size: int
+    """bytes, as stated"""
+    locator: Mapping[str, str | int]
+    """what the request for its bytes needs; good for one account, and for some hours"""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSeen:
+    """One message of a chat at one moment."""
+
+    number: int
+    """its id within its chat"""
+    permalink: str
+    published_at: datetime | None
+    seen: Seen
+    content_hash: str
+    """sha256 over a frozen field list, without views and reactions"""
+    text: str
+    facts: Mapping[str, object]
+    """album, origin, reply, author, edit, files, hidden links ...: JSON values, only what is there"""
+    audience: Audience | None = None
+    files: tuple[FileSeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one bounded reading of one chat brought: kept in one transaction, or not at all."""
+
+    role: ChatRole
+    chat: ChatSeen
+    account: int
+    """row id of the account that read"""
+    method: str
+    """how it was read, e.g. `telegram.message`: only observations of one method are compared"""
+    observed_at: datetime
+    messages: tuple[MessageSeen, ...]
+    """in the order of their numbers, each once"""
+    covered: tuple[Stretch, ...] = ()
+    """what this reading proves to have been read"""
+    first: int | None = None
+    """number of the first message that is to be read, where that was found out"""
+    stated: int | None = None
+    """how many messages the chat says it has"""
+    raw_key: str = ""
+    """where the answers as received lie in the evidence bucket; empty: they told nothing new"""
+    raw_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Telegram asked an account to wait before its next request of one kind."""
+
+    account: int
+    request: str
+    """such as `GetHistory`"""
+    seconds: int
+    until: datetime
 
 
 # --- faces -------------------------------------------------------------------------------------------------

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
         description="32 bytes as base64; unset: made once and kept in keys/ of the data folder.",
     )
 
+    secrets_key: SecretStr | None = Field(
+        None,
+        title="Key for secrets",
+        description="32 bytes as base64, for accounts' sessions; unset: made once, in keys/ of the data folder.",
+    )
+
     # --- why we may watch ---------------------------------------------------------------------------------
     legal_basis: str = Field(
         "",
@@ -93,6 +99,62 @@ class Settings(BaseSettings):
     )
     fetch_max_mib: int = Field(
         4096, ge=1, title="Largest file", description="MiB; a larger one is skipped and counted."
+    )
+
+    # --- Telegram -----------------------------------------------------------------------------------------
+    telegram_api_id: int | None = Field(
+        None,
+        title="Telegram's id of this application",
+        description="From my.telegram.org, with its hash; without both nothing is read from Telegram.",
+    )
+    telegram_api_hash: SecretStr | None = Field(
+        None, title="Telegram's hash of this application", description="Needed with telegram_api_id."
+    )
+    telegram_pause_seconds: float = Field(
+        1.0,
+        ge=0,
+        title="Pause between requests",
+        description="Seconds between two requests of one account, those for bytes of files apart.",
+    )
+    telegram_patience_seconds: float = Field(
+        30.0,
+        ge=0,
+        title="Patience",
+        description="Longest wait that a reading sleeps through when Telegram asks for it; with a longer one it ends, "
+        "and goes on where it was when the wait is over.",
+    )
+    telegram_alert_wait_seconds: int = Field(
+        3600, ge=1, title="Waits to be told of", description="Seconds; a longer wait raises an alert."
+    )
+    telegram_batch_posts: int = Field(
+        1000,
+        ge=100,
+        title="Posts kept at once",
+        description="How many posts one reading of a channel brings before others have a turn.",
+    )
+    telegram_lock_seconds: float = Field(
+        600,
+        ge=0,
+        title="Wait for an account",
+        description="Seconds for which a worker waits until another one lets go of a Telegram account.",
+    )
+    telegram_gone_after_seconds: float = Field(
+        600,
+        ge=0,
+        title="Second look",
+        description="A missing post is gone when a look at least so many seconds later does not find it either.",
+    )
+    telegram_burst: int = Field(
+        10,
+        ge=1,
+        title="Burst of deletions",
+        description="So many posts of one source found missing at once raise an alert.",
+    )
+    telegram_server: str | None = Field(
+        None, title="Telegram's server", description="host:port of a server for tests; unset: Telegram's own."
+    )
+    telegram_server_key: Path | None = Field(
+        None, title="Key of that server", description="File with its RSA public key (PEM), for logging in to it."
     )
 
     # --- analysing ----------------------------------------------------------------------------------------

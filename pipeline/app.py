@@ -38,6 +38,7 @@ def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] 
     """
     actor = actor or f"local:{_account()}"
     scratch.sweep(scratch.root(settings))
+    scratch.sweep_partials(settings)
     with open_stores(settings) as stores, Runner(stores, settings, actor, told) as runner:
         yield App(settings, stores, steps.build(settings, sealer(settings)), runner, actor)
 

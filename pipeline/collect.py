@@ -1,12 +1,11 @@
-"""Step: one source in, what its listing shows now out."""
+"""Step: one source in, what it shows now out.  How that is read depends on the platform."""
 
-from dataclasses import dataclass
+from typing import Any
 
-from extractors import video_sites
-from lastseen.outcomes import Done, Fault, NotDone, Outcome
-from lastseen.records import Listing, Platform, Source
+from lastseen.outcomes import Outcome
+from lastseen.records import Platform
 from lastseen.settings import Settings
-from pipeline import observing
+from pipeline import collect_telegram, collect_video_site, telegram
 from pipeline.runner import Bench, Result, Step
 from storage import posts, sources
 from storage.custody import Entry
@@ -15,38 +14,33 @@ from storage.work import Claim
 
 NAME = "collect"
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A source, and how its posts looked before."""
-
-    source: Source
-    known: observing.Hashes
+AnyJob = collect_video_site.Job | telegram.Desk
 
 
-def step(settings: Settings) -> Step[Job, Listing]:
-    """Read the newest posts of a source."""
+def step(settings: Settings) -> Step[AnyJob, Any]:
+    """Read what a source has published."""
 
-    def keep(db: Connection, result: Result[Job, Listing]) -> list[Entry]:
-        entries = []
-        for listing in result.made:
-            sources.cover(db, result.job.source.id, listing)
-            for seen in listing.posts:
-                entries += observing.keep(db, result.job.source, seen, result.stored, settings.legal_basis)
-        return entries
+    def keep(db: Connection, result: Result[AnyJob, Any]) -> list[Entry]:
+        match result.job:
+            case telegram.Desk():
+                kept = (telegram.keep(db, result.job, made, settings) for made in result.made)
+                return [entry for entries, _ in kept for entry in entries]
+            case collect_video_site.Job():
+                return collect_video_site.keep(db, result.job, result.made, result.stored, settings)
 
     return Step(NAME, "", _load, _run, keep)
 
 
-def _load(db: Connection, claim: Claim) -> Job:
-    return Job(sources.get(db, claim.subject), posts.latest_hashes(db, claim.subject))
+def _load(db: Connection, claim: Claim) -> AnyJob:
+    source = sources.get(db, claim.subject)
+    if source.platform is Platform.TELEGRAM:
+        return telegram.desk(db, source)
+    return collect_video_site.Job(source, posts.latest_hashes(db, source.id))
 
 
-def _run(job: Job, bench: Bench) -> Outcome[Listing]:
-    if job.source.platform is not Platform.VIDEO_SITE:
-        return NotDone(Fault.SKIPPED, f"sources of platform {job.source.platform} are not read by this version")
-    listing = video_sites.read_listing(job.source, bench.settings, bench.scratch)
-    if isinstance(listing, NotDone):
-        return listing
-    records = tuple(record for seen in listing.posts for record in observing.raw_record(seen, job.known))
-    return Done((listing,), records, note=f"{len(listing.posts)} posts, {len(records)} changed")
+def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:
+    match job:
+        case telegram.Desk():
+            return collect_telegram.run(job, bench)
+        case collect_video_site.Job():
+            return collect_video_site.run(job, bench)

@@ -1,61 +1,65 @@
-"""Step: one media item in, its bytes as the server sent them out."""
+"""Step: one media item in, its bytes as the server sent them out.  How they are had depends on the platform."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-from extractors import video_sites
-from lastseen.outcomes import Done, NotDone, ObjectToStore, Outcome
-from lastseen.records import Fetched, Source
+from lastseen.outcomes import Outcome
+from lastseen.records import Fetched, FetchedFile, Platform
 from lastseen.settings import Settings
-from pipeline import observing
+from pipeline import fetch_telegram, fetch_video_site, observing, telegram
+from pipeline.fetch_telegram import Held
 from pipeline.runner import Bench, Result, Step
 from storage import keys, posts, sources, work
 from storage.custody import Entry
 from storage.database import Connection
-from storage.objects import EVIDENCE
-from storage.posts import MediaItem
 from storage.work import Claim, Queue
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A media item of a post of a source, and how the post looked before."""
-
-    item: MediaItem
-    source: Source
-    known: observing.Hashes
+AnyJob = fetch_telegram.Job | fetch_video_site.Job
+AnyResult = Result[AnyJob, Any]
 
 
-def step(settings: Settings, recipe: str) -> Step[Job, Fetched]:
+def step(settings: Settings, recipe: str) -> Step[AnyJob, Any]:
     """Fetch the bytes of a media item; `recipe` is how they will be analysed."""
 
-    def keep(db: Connection, result: Result[Job, Fetched]) -> list[Entry]:
-        entries = []
-        for fetched in result.made:
-            entries += observing.keep(db, result.job.source, fetched.post, result.stored, settings.legal_basis)
-            entries.append(_keep_blob(db, result, fetched, recipe))
-        return entries
+    def keep(db: Connection, result: AnyResult) -> list[Entry]:
+        return [entry for made in result.made for entry in _keep(db, result, made, settings, recipe)]
 
     return Step(observing.FETCH.step, "", _load, _run, keep)
 
 
-def _load(db: Connection, claim: Claim) -> Job:
+def _load(db: Connection, claim: Claim) -> AnyJob:
     item = posts.media_item(db, claim.subject)
     source = sources.of_post(db, item.post)
-    return Job(item, source, posts.latest_hashes(db, source.id, item.post))
+    if source.platform is Platform.TELEGRAM:
+        return fetch_telegram.load(db, item, source)
+    return fetch_video_site.Job(item, source, posts.latest_hashes(db, source.id, item.post))
 
 
-def _run(job: Job, bench: Bench) -> Outcome[Fetched]:
-    fetched = video_sites.fetch(job.item.address, job.source, bench.settings, bench.scratch)
-    if isinstance(fetched, NotDone):
-        return fetched
-    file = fetched.file
-    original = ObjectToStore(EVIDENCE, keys.blob(file.sha256), Path(file.path), file.sha256, file.media_type)
-    return Done((fetched,), (original, *observing.raw_record(fetched.post, job.known)), note=f"{file.size} bytes")
+def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:
+    match job:
+        case fetch_telegram.Job():
+            return fetch_telegram.run(job, bench)
+        case fetch_video_site.Job():
+            return fetch_video_site.run(job, bench)
 
 
-def _keep_blob(db: Connection, result: Result[Job, Fetched], fetched: Fetched, recipe: str) -> Entry:
-    file = fetched.file
+def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, recipe: str) -> list[Entry]:
+    match made, result.job:
+        case Fetched(post=post, file=file), fetch_video_site.Job(source=source):
+            seen = observing.keep(db, source, post, result.stored, settings.legal_basis)
+            return [*seen, _keep_file(db, result, file, recipe)]
+        case FetchedFile(), _:
+            return [_keep_file(db, result, made, recipe)]
+        case Held(blob=blob), _:
+            posts.carry(db, result.job.item.id, blob.id)
+            work.offer(db, Queue("analyze", recipe), [blob.id])
+            return [Entry("seen again", f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})]
+        case _, fetch_telegram.Job(desk=desk):
+            entries, _ = telegram.keep(db, desk, made, settings)
+            return entries
+    raise TypeError(f"a fetch does not make {type(made).__name__}")
+
+
+def _keep_file(db: Connection, result: AnyResult, file: FetchedFile, recipe: str) -> Entry:
     stored = result.stored[keys.blob(file.sha256)]
     blob, new = posts.keep_blob(db, result.job.item.id, file, stored, result.locked_until)
     detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id}

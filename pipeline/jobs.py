@@ -7,6 +7,7 @@ from datetime import datetime
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
+from lastseen.records import Platform
 from pipeline import match, observing
 from pipeline.app import App
 from pipeline.runner import Tally
@@ -17,6 +18,9 @@ from storage.work import Queue
 
 ENDED = tuple(state for state in WorkState if state is not WorkState.OPEN)
 NOT_THROUGH = tuple(state for state in ENDED if state is not WorkState.DONE)
+
+READ = {"collect": tuple(Platform), "recheck": (Platform.TELEGRAM,)}
+"""steps whose items are sources, with the platforms whose sources they read"""
 
 Subjects = tuple[int, ...] | None
 """row ids, or None for all"""
@@ -54,7 +58,7 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
 
     Raises NothingSuch; NoLegalBasis where the command collects.
     """
-    if command in ("collect", "fetch"):
+    if command in ("collect", "recheck", "fetch"):
         observing.check_legal_basis(app.settings)
     with app.stores.db.connect() as db:
         queues = _queues(db, app, command, scope)
@@ -118,8 +122,8 @@ def _check(db: Connection, scope: Scope) -> None:
 
 
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
-    if step == "collect":
-        return _sources(db, scope)
+    if step in READ:
+        return _sources(db, scope, READ[step])
     if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate"):
         return None
     if step == "fetch":
@@ -128,17 +132,18 @@ def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     return tuple(blobs) if step == "analyze" else tuple(faces.analyses_of(db, blobs, app.steps.recipe))
 
 
-def _sources(db: Connection, scope: Scope) -> Subjects:
+def _sources(db: Connection, scope: Scope, platforms: Sequence[Platform]) -> Subjects:
     if scope.blob is not None:
         return ()
-    return tuple(source.id for source in sources.every(db) if scope.source in (None, source.id))
+    every = (source for source in sources.every(db) if source.platform in platforms)
+    return tuple(source.id for source in every if scope.source in (None, source.id))
 
 
 def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     """Offer what is due: sources are read again each time; photos and named blobs if they have no result yet."""
     if queue.recipe:
         work.adopt(db, queue)
-    if queue.step == "collect":
+    if queue.step in READ:
         work.offer(db, queue, queue.subjects or ())
         work.reopen(db, queue, ENDED)
     if queue.step == "enroll":

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
-from lastseen.records import PostSeen, Source
+from lastseen.records import FetchedFile, PostSeen, Source
 from lastseen.settings import Settings
-from storage import posts, work
+from storage import keys, posts, work
 from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
@@ -38,6 +39,11 @@ def raw_record(seen: PostSeen, known: Hashes) -> tuple[ObjectToStore, ...]:
     if known.get((seen.platform_post_id, seen.method)) == seen.content_hash:
         return ()
     return (ObjectToStore(EVIDENCE, seen.raw_key, seen.raw, _sha256(seen), "application/json"),)
+
+
+def original(file: FetchedFile) -> ObjectToStore:
+    """The bytes of a media item, as evidence."""
+    return ObjectToStore(EVIDENCE, keys.blob(file.sha256), Path(file.path), file.sha256, file.media_type)
 
 
 def keep(db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, Stored], legal_basis: str) -> list[Entry]:

@@ -25,6 +25,7 @@ from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.settings import Settings
 from pipeline import scratch
+from pipeline.lines import Lines
 from storage import custody, work
 from storage.custody import Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
@@ -53,6 +54,8 @@ class Bench:
     stores: Stores
     box: Sandbox
     """for whatever came from outside; it starts with the first file"""
+    lines: Lines
+    """to Telegram; each is taken when it is first asked for"""
 
     def download(self, bucket: str, key: str, sha256: str, version_id: str | None = None) -> Path:
         """The object as a file, hashed again on its way.  Raises storage.objects.Corrupted."""
@@ -134,7 +137,7 @@ class Tally:
 class Runner:
     """Works items off, one at a time; any number of runners may work side by side.
 
-    A context manager: at its end, the sandbox that its steps opened files in is closed.
+    A context manager: at its end, the sandbox that its steps opened files in is closed, and its lines are.
     """
 
     def __init__(
@@ -144,6 +147,7 @@ class Runner:
         self.stores, self.settings, self.actor, self._told = stores, settings, actor, told
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._box = Sandbox(settings, lambda: scratch.folder(scratch.root(settings)))
+        self._lines = Lines(stores.db, settings)
 
     def __enter__(self) -> Self:
         return self
@@ -151,6 +155,7 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._lines.rest()
         self._box.close()
 
     def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, *, wait: bool = True) -> Tally:
@@ -165,13 +170,14 @@ class Runner:
             held = self._claim(queue)
             if held is not None:
                 self._take(step, held, tally)
-            elif not wait or patience <= timedelta():
+                continue
+            self._lines.rest()
+            if not wait or patience <= timedelta():
                 return tally
-            else:
-                pause = self._pause(queue)
-                if pause is None:
-                    return tally
-                patience -= pause
+            pause = self._pause(queue)
+            if pause is None:
+                return tally
+            patience -= pause
 
     def _take(self, step: Step[Job, Made], held: Claim, tally: Tally) -> None:
         ended = self._work(step, held)
@@ -214,7 +220,7 @@ class Runner:
         """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
         locked_until = utcnow() + timedelta(days=self.settings.evidence_lock_days)
         try:
-            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores, self._box))
+            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores, self._box, self._lines))
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
@@ -260,6 +266,9 @@ class Runner:
 
     def _settle(self, db: Connection, claim: Claim, outcome: Outcome[Made]) -> Ended:
         match outcome:
+            case Done(note=note, again=True):
+                work.advance(db, claim, note)
+                return Ended(claim.step, claim.subject, False, None, note)
             case Done(note=note, flaw=flaw):
                 work.finish(db, claim, note, flaw)
                 return Ended(claim.step, claim.subject, True, flaw, note)

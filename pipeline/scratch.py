@@ -10,13 +10,17 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
+from lastseen.clock import utcnow
 from lastseen.settings import Settings
 
 log = logging.getLogger("lastseen.scratch")
 
+PARTIAL_KEPT = timedelta(days=7)
+"""a download that nobody went on with for so long is begun anew"""
 LOCK = ".lock"
 """ends the name of the file beside a folder"""
 
@@ -24,6 +28,22 @@ LOCK = ".lock"
 def root(settings: Settings) -> Path:
     """Where the folders of one installation are."""
     return settings.data_dir / "scratch"
+
+
+def partial(settings: Settings, name: str) -> Path:
+    """Where the beginning of a file waits for the rest of it, from one try to the next."""
+    place = settings.data_dir / "partial"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place / name
+
+
+def sweep_partials(settings: Settings) -> None:
+    """Delete the beginnings that nobody goes on with."""
+    oldest = utcnow().timestamp() - PARTIAL_KEPT.total_seconds()
+    for path in (settings.data_dir / "partial").glob("*"):
+        with suppress(FileNotFoundError):  # somebody else sweeps, too
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 from extractors import faces
 from extractors.recipe import recipe
 from lastseen.settings import Settings
-from pipeline import analyze, collect, enroll, fetch, illustrate, match
+from pipeline import analyze, collect, enroll, fetch, illustrate, match, recheck
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -15,6 +15,7 @@ AnyStep = Step[Any, Any]
 
 COMMANDS = {
     "collect": ("collect",),
+    "recheck": ("recheck",),
     "fetch": ("fetch",),
     "analyze": ("analyze",),
     "enroll": ("enroll",),
@@ -44,6 +45,7 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
     threshold = settings.review_threshold or faces.published_threshold(settings.engine, settings.models_dir)
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
+        recheck.step(settings),
         fetch.step(settings, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),

@@ -12,7 +12,15 @@ from pipeline.jobs import Scope
 
 ACTOR = "airflow"
 
-BATCHES = {"collect": 5, "fetch": 10, "analyze": 6, "match_tracks": 100, "match_photo": 20, "illustrate": 20}
+BATCHES = {
+    "collect": 5,
+    "recheck": 5,
+    "fetch": 10,
+    "analyze": 6,
+    "match_tracks": 100,
+    "match_photo": 20,
+    "illustrate": 20,
+}
 """items a task: about half a minute of work, since each task costs about a second by itself"""
 MOST_BATCHES = 1000
 """a plan; Airflow fails one that is mapped over more than `max_map_length`, which is 1024 unless it is set"""

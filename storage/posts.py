@@ -32,6 +32,15 @@ class MediaItem:
     platform_post_id: str
     address: str
     kind: str
+    media_type: str | None = None
+    size: int | None = None
+    """bytes, where the platform states it"""
+    locator: Mapping[str, str | int] | None = None
+    """what asking for its bytes needs, where that is more than the address"""
+    number: int | None = None
+    """of the message that carries it"""
+    chat: int | None = None
+    """row id of the chat of that message"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +89,28 @@ def media_item(db: Connection, item: int) -> MediaItem:
             posts.c.platform_post_id,
             media_items.c.address,
             media_items.c.kind,
+            media_items.c.media_type,
+            media_items.c.size,
+            media_items.c.locator,
+            posts.c.number,
+            posts.c.chat_id.label("chat"),
         )
         .join(posts, posts.c.id == media_items.c.post_id)
         .where(media_items.c.id == item)
     )
     return MediaItem(**db.execute(statement).mappings().one())
+
+
+def held_as(db: Connection, address: str) -> Blob | None:
+    """The blob that some media item of this address turned out to be."""
+    statement = _blobs().join(media_items, media_items.c.blob_id == blobs.c.id)
+    row = db.execute(statement.where(media_items.c.address == address).limit(1)).mappings().first()
+    return Blob(**row) if row else None
+
+
+def carry(db: Connection, item: int, blob: int) -> None:
+    """Record that a media item carries bytes that are held already."""
+    db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
 
 
 def items_of(db: Connection, source: int | None = None, since: datetime | None = None) -> Sequence[int]:
@@ -115,7 +141,7 @@ def keep_blob(db: Connection, item: int, file: FetchedFile, stored: Stored, lock
     blob = (
         made if made is not None else db.execute(select(blobs.c.id).where(blobs.c.sha256 == file.sha256)).scalar_one()
     )
-    db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
+    carry(db, item, blob)
     return blob, made is not None
 
 
@@ -130,8 +156,9 @@ def every_blob(db: Connection) -> list[Blob]:
 
 
 def every_raw_record(db: Connection) -> list[tuple[str, str]]:
-    """(key in the evidence bucket, sha256) of each observation's raw record, oldest first."""
-    rows = db.execute(select(observations.c.raw_key, observations.c.raw_sha256).order_by(observations.c.id))
+    """(key in the evidence bucket, sha256) of each raw record, oldest first; one may tell of many observations."""
+    record = (observations.c.raw_key, observations.c.raw_sha256)
+    rows = db.execute(select(*record).group_by(*record).order_by(func.min(observations.c.id)))
     return [(row.raw_key, row.raw_sha256) for row in rows]
 
 

@@ -1,13 +1,15 @@
 """The allow-list: which channels and pages may be watched, and why; and how far each was read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 
 from lastseen.clock import utcnow
 from lastseen.records import Listing, Platform, Source
-from storage.tables import coverage, posts, sources
+from storage.tables import coverage, media_items, posts, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,34 @@ class Added:
     new: bool
 
 
-def add(db: Connection, platform: Platform, address: str, reason: str, legal_basis: str, added_by: str) -> Added:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a source is to be read, where that is not as usual."""
+
+    since: datetime | None = None
+    with_comments: bool = False
+    account: int | None = None
+    """row id of the Telegram account that reads it; None: whichever there is"""
+
+
+AS_USUAL = Asked()
+
+
+def add(
+    db: Connection,
+    platform: Platform,
+    address: str,
+    reason: str,
+    legal_basis: str,
+    added_by: str,
+    asked: Asked = AS_USUAL,
+) -> Added:
     """Put a source on the list; one that stands there already stays as it is."""
     row = {"platform": platform, "address": address, "reason": reason}
+    how = {"read_since": asked.since, "with_comments": asked.with_comments, "account_id": asked.account}
     made = db.execute(
         insert(sources)
-        .values(**row, legal_basis=legal_basis, added_by=added_by)
+        .values(**row, **how, legal_basis=legal_basis, added_by=added_by)
         .on_conflict_do_nothing()
         .returning(sources.c.id)
     ).scalar()
@@ -70,10 +94,27 @@ def cover(db: Connection, source: int, listing: Listing) -> None:
     )
 
 
+def items_to_fetch(db: Connection, source: int) -> Sequence[int]:
+    """Ids of a source's media items that have no bytes yet."""
+    statement = (
+        select(media_items.c.id)
+        .join(posts, posts.c.id == media_items.c.post_id)
+        .where(posts.c.source_id == source, media_items.c.blob_id.is_(None))
+    )
+    return db.execute(statement).scalars().all()
+
+
 def _one(db: Connection, platform: Platform, address: str) -> Source:
     statement = select(sources).where(sources.c.platform == platform, sources.c.address == address)
     return _source(db.execute(statement).mappings().one())
 
 
 def _source(row: RowMapping) -> Source:
-    return Source(row["id"], Platform(row["platform"]), row["address"], row["reason"])
+    return Source(
+        row["id"],
+        Platform(row["platform"]),
+        row["address"],
+        row["reason"],
+        row["read_since"],
+        row["with_comments"],
+    )

@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, INT8MULTIRANGE, JSONB, UUID
 
 metadata = MetaData(
     naming_convention={
@@ -64,6 +64,9 @@ sources = Table(
     _text("legal_basis"),
     _text("added_by"),
     _moment("added_at", now=True),
+    _moment("read_since", nullable=True),
+    Column("with_comments", Boolean, nullable=False, server_default=text("false")),
+    _ref("account_id", "telegram_accounts", nullable=True),
     UniqueConstraint("platform", "address"),
     comment="channels and pages on the allow-list, with the reason why they may be watched",
 )
@@ -81,6 +84,60 @@ runs = Table(
     comment="one row each time somebody or something started work",
 )
 
+telegram_accounts = Table(
+    "telegram_accounts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("sealed_session", LargeBinary, nullable=False),
+    _text("refusal", ""),
+    _text("added_by"),
+    _moment("added_at", now=True),
+    _moment("changed_at", now=True),
+    comment="the office's own accounts; sessions are AES-GCM encrypted; refusal: why Telegram lets it in no more",
+)
+
+telegram_chats = Table(
+    "telegram_chats",
+    metadata,
+    _id(),
+    Column("source_id", BigInteger, ForeignKey("sources.id"), nullable=False),
+    _text("role"),
+    Column("chat", BigInteger, nullable=False),
+    _text("username"),
+    _text("title"),
+    Column("first", BigInteger),
+    Column("held", INT8MULTIRANGE, nullable=False, server_default=text("'{}'")),
+    Column("again", INT8MULTIRANGE, nullable=False, server_default=text("'{}'")),
+    Column("stated", BigInteger),
+    _moment("read_at", nullable=True),
+    _text("refusal", ""),
+    UniqueConstraint("source_id", "chat"),
+    Index("ix_telegram_chats_channel", "source_id", unique=True, postgresql_where=text("role = 'channel'")),
+    comment="channels and their discussions; held: ranges of numbers proven to have been read; again: to be anew",
+)
+
+telegram_access = Table(
+    "telegram_access",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("telegram_accounts.id"), primary_key=True),
+    Column("chat_id", BigInteger, ForeignKey("telegram_chats.id"), primary_key=True, index=True),
+    Column("access_hash", BigInteger, nullable=False),
+    _moment("resolved_at", now=True),
+    comment="how an account names a chat; found out once, since asking often earns bans",
+)
+
+telegram_waits = Table(
+    "telegram_waits",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("telegram_accounts.id"), primary_key=True),
+    Column("request", Text, primary_key=True),
+    Column("seconds", Integer, nullable=False),
+    _moment("until"),
+    comment="what an account was told to wait with, and how long, whichever worker was told",
+)
+
 posts = Table(
     "posts",
     metadata,
@@ -93,8 +150,15 @@ posts = Table(
     _text("seen"),
     _moment("first_seen_at"),
     _moment("last_seen_at"),
+    Column("chat_id", BigInteger, ForeignKey("telegram_chats.id")),
+    Column("number", BigInteger),
+    _moment("checked_at", nullable=True),
+    _moment("missing_since", nullable=True),
     UniqueConstraint("platform", "source_id", "platform_post_id"),
-    comment="one message or video page; `seen` and `last_seen_at` follow the newest observation",
+    UniqueConstraint("chat_id", "number"),
+    CheckConstraint("(chat_id IS NULL) = (number IS NULL)", name="numbered_in_a_chat"),
+    Index("ix_posts_recheck", "chat_id", "published_at"),
+    comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look",
 )
 
 observations = Table(
@@ -110,6 +174,7 @@ observations = Table(
     _text("raw_sha256"),
     _text("title"),
     _text("text"),
+    Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
     Index("ix_observations_latest", "post_id", "method", "id"),
     comment="what a post looked like at one moment; a new row only when that changed",
 )
@@ -126,6 +191,19 @@ coverage = Table(
     _moment("last_read_at"),
     UniqueConstraint("source_id", "first_post", "last_post"),
     comment="closed ranges of a source that are proven to have been read",
+)
+
+audiences = Table(
+    "audiences",
+    metadata,
+    _id(),
+    _ref("post_id", "posts"),
+    _moment("observed_at"),
+    Column("views", BigInteger),
+    Column("forwards", BigInteger),
+    Column("replies", BigInteger),
+    Column("reactions", JSONB, nullable=False),
+    comment="how many people a post had met; a new row only when that changed",
 )
 
 blobs = Table(
@@ -152,8 +230,13 @@ media_items = Table(
     _text("kind"),
     _text("address"),
     _ref("blob_id", "blobs", nullable=True),
+    Column("media_type", Text),
+    Column("size", BigInteger),
+    Column("locator", JSONB),
     UniqueConstraint("post_id", "ordinal"),
-    comment="attachments; many may carry the same blob",
+    UniqueConstraint("post_id", "address"),
+    Index("ix_media_items_address", "address"),
+    comment="attachments; many may carry the same blob; locator: what asking for its bytes needs, for some hours",
 )
 
 # --- faces -------------------------------------------------------------------------------------------------
@@ -304,6 +387,7 @@ work = Table(
     _text("state"),
     Column("outcome", Text),
     _text("why", ""),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
     _moment("ready_at", now=True),
     Column("lease", UUID(as_uuid=True)),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
@@ -312,7 +396,15 @@ work = Table(
     _moment("created_at", now=True),
     _moment("settled_at", nullable=True),
     UniqueConstraint("step", "subject", "recipe"),
-    Index("ix_work_ready", "step", "recipe", "ready_at", "id", postgresql_where=text("state = 'open'")),
+    Index(
+        "ix_work_ready",
+        "step",
+        "recipe",
+        text("priority DESC"),
+        "ready_at",
+        "id",
+        postgresql_where=text("state = 'open'"),
+    ),
     Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
     comment="one row for each item of each step; outcome is the class of the last fault, empty when none",
 )
@@ -326,6 +418,21 @@ refusals = Table(
     _text("why"),
     _moment("refused_at", now=True),
     comment="input that was refused before it became an item: a source, a register file, one of its rows",
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _id(),
+    _text("kind"),
+    _text("subject"),
+    _text("said"),
+    _moment("raised_at", now=True),
+    _moment("last_at", now=True),
+    Column("times", Integer, nullable=False, server_default=text("1")),
+    _moment("ended_at", nullable=True),
+    Index("ix_alerts_open", "kind", "subject", unique=True, postgresql_where=text("ended_at IS NULL")),
+    comment="what an operator has to know or do; it ends when the cause is gone",
 )
 
 custody_events = Table(

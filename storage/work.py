@@ -25,7 +25,8 @@ BEATS_PER_LEASE = 3
 """two renewals may fail before the lease is lost"""
 
 # Leased means "not ready until the lease ends", so a dead worker's item comes back by itself, behind everything
-# that was ready before.  Attempts are counted here, not at the end: an item that kills its worker never gets there.
+# of its priority that was ready before.  Attempts are counted here, not at the end: an item that kills its worker
+# never gets there.
 CLAIM = text("""
     UPDATE work
        SET lease = gen_random_uuid(), ready_at = now() + :lease, attempts = attempts + 1,
@@ -33,7 +34,7 @@ CLAIM = text("""
      WHERE id = (SELECT id FROM work
                   WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
                     AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
-                  ORDER BY ready_at, id LIMIT 1
+                  ORDER BY priority DESC, ready_at, id LIMIT 1
                     FOR UPDATE SKIP LOCKED)
     RETURNING id, step, subject, recipe, lease, attempts, failures, crashes""")
 
@@ -42,6 +43,7 @@ RENEW = text("UPDATE work SET ready_at = now() + :lease WHERE id = :id AND lease
 SETTLE = text("""
     UPDATE work
        SET state = :state, outcome = :outcome, why = :why, lease = NULL, failures = failures + :failed,
+           crashes = CASE WHEN :advanced THEN 0 ELSE crashes END,
            ready_at = greatest(now() + :rest, coalesce(:until, now())),
            settled_at = CASE WHEN :state = 'open' THEN NULL ELSE now() END
      WHERE id = :id AND lease = :token""")
@@ -53,8 +55,8 @@ RETIRE = text("""
      WHERE step = :step AND state = 'open' AND lease IS NOT NULL AND ready_at <= now() AND crashes + 1 >= :limit""")
 
 OFFER = text("""
-    INSERT INTO work (step, subject, recipe, state)
-    SELECT :step, subject, :recipe, 'open' FROM unnest(CAST(:subjects AS bigint[])) AS subject
+    INSERT INTO work (step, subject, recipe, state, priority)
+    SELECT :step, subject, :recipe, 'open', :priority FROM unnest(CAST(:subjects AS bigint[])) AS subject
     ON CONFLICT (step, subject, recipe) DO NOTHING""")
 
 # An item that somebody works on at this moment is taken from them: what they read may be out of date.
@@ -84,7 +86,12 @@ READY = text("""
     SELECT subject FROM work
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
-     ORDER BY ready_at, id""")
+     ORDER BY priority DESC, ready_at, id""")
+
+HURRY = text("""
+    UPDATE work SET priority = :priority
+     WHERE step = :step AND recipe = :recipe AND state = 'open' AND priority < :priority
+       AND subject = ANY(:subjects)""")
 
 RELEASE = text("UPDATE work SET lease = NULL, ready_at = now() WHERE id = :id AND lease = :token")
 
@@ -134,9 +141,19 @@ class Held:
     """when the first of their leases ends, from now"""
 
 
-def offer(db: Connection, queue: Queue, subjects: Sequence[int]) -> int:
-    """Put items into a queue; those already known there stay as they are.  Returns how many were new."""
-    return db.execute(OFFER, {**queue.values(), "subjects": list(subjects)}).rowcount
+def offer(db: Connection, queue: Queue, subjects: Sequence[int], priority: int = 0) -> int:
+    """Put items into a queue; those already known there stay as they are.  Returns how many were new.
+
+    Those with a higher `priority` are claimed first.
+    """
+    if not subjects:
+        return 0
+    return db.execute(OFFER, {**queue.values(), "subjects": list(subjects), "priority": priority}).rowcount
+
+
+def hurry(db: Connection, queue: Queue, priority: int) -> int:
+    """Have the queue's subjects, which it has to name, claimed before those of lower priority.  Returns how many."""
+    return db.execute(HURRY, {**queue.values(), "priority": priority}).rowcount
 
 
 def claim(db: Connection, queue: Queue, lease: timedelta) -> Claim | None:
@@ -162,6 +179,14 @@ def release(db: Connection, held: Claim) -> None:
 def finish(db: Connection, held: Claim, note: str = "", flaw: Fault | None = None) -> None:
     """Settle as done, in the transaction that keeps what was made.  Raises LeaseLost."""
     _settle(db, held, WorkState.DONE, flaw, note, timedelta(), None, 0)
+
+
+def advance(db: Connection, held: Claim, note: str) -> None:
+    """Settle as done in part: the item is ready again at once, and what its workers suffered before is forgotten.
+
+    Raises LeaseLost.
+    """
+    _settle(db, held, WorkState.OPEN, None, note, timedelta(), None, -held.failures, advanced=True)
 
 
 def fail(
@@ -247,6 +272,8 @@ def _settle(
     rest: timedelta,
     until: datetime | None,
     failed: int,
+    *,
+    advanced: bool = False,
 ) -> None:
     values: Mapping[str, object] = {
         "id": held.id,
@@ -257,6 +284,7 @@ def _settle(
         "rest": rest,
         "until": until,
         "failed": failed,
+        "advanced": advanced,
     }
     if db.execute(SETTLE, values).rowcount != 1:
         raise LeaseLost(f"{held.step} {held.subject}")

@@ -1,0 +1,83 @@
+"""How a source on Telegram is collected: one bounded reading of its chats at a time, until nothing is left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from extractors.telegram import reading
+from extractors.telegram.faults import ChatClosed, Unanswered
+from extractors.telegram.history import History
+from extractors.telegram.line import Line
+from lastseen.outcomes import Done, Fault, NotDone, Outcome
+from lastseen.records import ChatRole, ChatSeen
+from pipeline import telegram
+from pipeline.runner import Bench
+from pipeline.telegram import Desk, Made
+
+
+def run(job: Desk, bench: Bench) -> Outcome[Made]:
+    """Read on, at most `telegram_batch_posts` posts."""
+    return telegram.on_line(job, bench, lambda line: _collect(_Round(job, line, bench.settings.telegram_batch_posts)))
+
+
+def _collect(this: "_Round") -> Outcome[Made]:
+    try:
+        more = this.read()
+    except Unanswered as fault:
+        return telegram.broken_off(this.desk, fault, this.brought())
+    made, objects = this.brought()
+    note = f"{sum(len(history.messages) for _, history in this.begun)} posts"
+    return Done(made, objects, note=f"{note}, and there is more" if more else note, again=more)
+
+
+@dataclass(slots=True)
+class _Round:
+    """One reading of the chats of a source."""
+
+    desk: Desk
+    line: Line
+    budget: int
+    begun: list[tuple[ChatRole, History]] = field(default_factory=list)
+
+    def read(self) -> bool:
+        """Whether more is left than was to be read now.  Raises Unanswered."""
+        for role, seen in self._chats():
+            history = self._history(role, seen)
+            self.begun.append((role, history))
+            if not history.read():
+                return True
+            self.budget -= len(history.messages)
+        return False
+
+    def brought(self) -> telegram.Brought:
+        """All that was read until now."""
+        return telegram.joined(telegram.brought(role, history) for role, history in self.begun)
+
+    def _chats(self) -> Iterator[tuple[ChatRole, ChatSeen]]:
+        """The channel, then its discussion if that is asked for and there is one."""
+        known = self.desk.chat(ChatRole.CHANNEL)
+        channel = known.seen if known else self._resolved()
+        yield ChatRole.CHANNEL, channel
+        if self.desk.source.with_comments:
+            discussion = reading.discussion(self.line, channel)
+            if discussion is not None:
+                yield ChatRole.COMMENTS, discussion
+
+    def _resolved(self) -> ChatSeen:
+        """Asked once for each account.  Raises Unanswered."""
+        found = reading.resolve(self.line, self.desk.source.address.removeprefix("@"))
+        if self.desk.channel not in (None, found.chat):
+            why = "the name belongs to another channel now: add that one as a source of its own, if it is to be watched"
+            raise ChatClosed(NotDone(Fault.SKIPPED, why))
+        return found
+
+    def _history(self, role: ChatRole, seen: ChatSeen) -> History:
+        known = next((chat for chat in self.desk.chats if chat.seen.chat == seen.chat), None)
+        return History(
+            self.line,
+            seen,
+            self.budget,
+            since=self.desk.source.since,
+            first=known.first if known else None,
+            held=known.held if known else (),
+            again=known.again if known else (),
+        )

@@ -1,0 +1,88 @@
+"""The Telegram accounts that this process uses: each is locked against every other worker while it is connected.
+
+A line stays open from one item to the next, since connecting costs seconds and looks suspicious when it is done often.
+Whoever has nothing to do lets go of it, so that others have their turn.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from extractors.telegram.line import Access, Line
+from lastseen.settings import Settings
+from storage import telegram_accounts
+from storage.database import Engine
+from storage.sealing import Secrets, secrets
+from storage.telegram_accounts import AccountLock
+
+log = logging.getLogger("lastseen.lines")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One account in use."""
+
+    lock: AccountLock
+    line: Line
+    session: str
+    """as it is kept"""
+
+
+class Lines:
+    """All that one worker holds."""
+
+    def __init__(self, db: Engine, settings: Settings) -> None:
+        self._db, self._settings = db, settings
+        self._held: dict[int, _Held] = {}
+
+    def of(self, account: int) -> Line:
+        """The line of an account, connected, and ours alone; waits for another worker to let go of it.
+
+        Raises AccountBusy when that takes too long, extractors.telegram.faults.Unanswered, WrongUse where Telegram is
+        not set up, CannotOpen for a session that was sealed with another key.
+        """
+        held = self._held.get(account)
+        if held is not None and not held.lock.is_held():
+            log.warning("account %d: the lock went with the connection to the database; asking for it anew", account)
+            self._let_go(account)
+            held = None
+        if held is None:
+            held = self._held[account] = self._take(account)
+        return held.line
+
+    def rest(self) -> None:
+        """Let others have the accounts."""
+        for account in list(self._held):
+            self._let_go(account)
+
+    def _take(self, account: int) -> _Held:
+        access, key = Access.of(self._settings), secrets(self._settings)
+        lock = AccountLock(self._db, account, timedelta(seconds=self._settings.telegram_lock_seconds))
+        try:
+            with self._db.begin() as db:
+                session = telegram_accounts.session(db, account, key)
+            line = Line(
+                access,
+                account,
+                session,
+                self._settings.telegram_patience_seconds,
+                self._settings.telegram_pause_seconds,
+            )
+            return _Held(lock, line, self._as_now(account, session, line, key))
+        except BaseException:
+            lock.release()
+            raise
+
+    def _as_now(self, account: int, session: str, line: Line, key: Secrets) -> str:
+        """The session, kept anew where Telegram has moved the account."""
+        if line.session != session:
+            with self._db.begin() as db:
+                telegram_accounts.keep_session(db, account, line.session, key)
+        return line.session
+
+    def _let_go(self, account: int) -> None:
+        held = self._held.pop(account)
+        try:
+            held.line.close()
+        finally:
+            held.lock.release()

@@ -1,0 +1,65 @@
+"""What an operator has to know or do.  An alert is raised once, however often its cause is met, and ends with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+ACCOUNT_LOST = "account lost"
+"""Telegram lets an account in no more"""
+SOURCE_CLOSED = "source closed"
+"""a channel or site cannot be read any more"""
+LONG_WAIT = "long wait"
+"""we were asked to wait for longer than usual"""
+DELETIONS = "deletions"
+"""many posts of one source went at once"""
+
+RAISE = text("""
+    INSERT INTO alerts (kind, subject, said) VALUES (:kind, :subject, :said)
+    ON CONFLICT (kind, subject) WHERE ended_at IS NULL
+    DO UPDATE SET said = excluded.said, last_at = now(), times = alerts.times + 1""")
+
+PROLONG = text("""
+    UPDATE alerts SET said = :said, last_at = now(), times = times + 1, ended_at = greatest(ended_at, :until)
+     WHERE kind = :kind AND subject = :subject AND ended_at > now()""")
+
+RAISE_UNTIL = text("INSERT INTO alerts (kind, subject, said, ended_at) VALUES (:kind, :subject, :said, :until)")
+
+END = text("UPDATE alerts SET ended_at = now() WHERE kind = :kind AND subject = :subject AND ended_at IS NULL")
+
+OPEN = text("""
+    SELECT kind, subject, said, raised_at, times FROM alerts
+     WHERE ended_at IS NULL OR ended_at > now() ORDER BY raised_at DESC, id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One that is open."""
+
+    kind: str
+    subject: str
+    """what it is about, as `kind:id`"""
+    said: str
+    raised_at: datetime
+    times: int
+    """how often its cause was met since"""
+
+
+def sound(db: Connection, kind: str, subject: str, said: str, until: datetime | None = None) -> None:
+    """Raise an alert, or say anew what an open one is about.  With `until` it ends by itself."""
+    values = {"kind": kind, "subject": subject, "said": said, "until": until}
+    if until is None:
+        db.execute(RAISE, values)
+    elif not db.execute(PROLONG, values).rowcount:
+        db.execute(RAISE_UNTIL, values)
+
+
+def end(db: Connection, kind: str, subject: str) -> None:
+    """Its cause is gone."""
+    db.execute(END, {"kind": kind, "subject": subject})
+
+
+def standing(db: Connection) -> Sequence[Alert]:
+    """The open ones, the newest first."""
+    return [Alert(**row) for row in db.execute(OPEN).mappings()]

@@ -1,0 +1,278 @@
+"""What readings of Telegram bring: messages become posts with observations, audiences and media items, many at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from lastseen.records import Audience, MessageSeen, Platform, Reading, Seen
+from storage import telegram_chats
+
+KEEP_POSTS = text("""
+    INSERT INTO posts AS known (source_id, platform, platform_post_id, permalink, published_at, seen,
+                                first_seen_at, last_seen_at, checked_at, chat_id, number)
+    SELECT :source, :platform, :prefix || number, permalink, published_at, 'present', :at, :at, :at, :chat, number
+      FROM unnest(CAST(:numbers AS bigint[]), CAST(:permalinks AS text[]), CAST(:published AS timestamptz[]))
+           AS read (number, permalink, published_at)
+    ON CONFLICT (chat_id, number) DO UPDATE
+       SET seen = 'present', missing_since = NULL, published_at = coalesce(known.published_at, excluded.published_at),
+           last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
+           checked_at = greatest(known.checked_at, excluded.checked_at)
+    RETURNING id, number, xmax = 0 AS new""")
+
+# Gone, if it was missing for long enough already; until then missing.
+MISS_POSTS = text("""
+    WITH missed AS (
+        SELECT id, seen FROM posts WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[])) FOR UPDATE)
+    UPDATE posts
+       SET seen = CASE WHEN missed.seen = 'present' THEN 'missing'
+                       WHEN missed.seen = 'missing' AND missing_since <= CAST(:at AS timestamptz) - :second_look
+                       THEN 'gone' ELSE missed.seen END,
+           missing_since = coalesce(missing_since, :at), checked_at = :at
+      FROM missed WHERE missed.id = posts.id
+    RETURNING posts.id, posts.number, posts.seen, missed.seen AS before""")
+
+LATEST = text("""
+    SELECT DISTINCT ON (post_id) post_id, content_hash FROM observations
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) AND method = :method ORDER BY post_id, id DESC""")
+
+LATEST_OF = text("""
+    SELECT DISTINCT ON (number) number, content_hash
+      FROM posts JOIN observations ON post_id = posts.id
+     WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[])) AND method = :method
+     ORDER BY number, observations.id DESC""")
+
+OBSERVE = text("""
+    INSERT INTO observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts)
+    SELECT post, :at, :method, seen, hash, :raw_key, :raw_sha256, '', said, CAST(facts AS jsonb)
+      FROM unnest(CAST(:posts AS bigint[]), CAST(:seens AS text[]), CAST(:hashes AS text[]), CAST(:texts AS text[]),
+                  CAST(:facts AS text[])) AS read (post, seen, hash, said, facts)""")
+
+KEEP_AUDIENCES = text("""
+    INSERT INTO audiences (post_id, observed_at, views, forwards, replies, reactions)
+    SELECT post, :at, views, forwards, replies, CAST(reactions AS jsonb)
+      FROM unnest(CAST(:posts AS bigint[]), CAST(:views AS bigint[]), CAST(:forwards AS bigint[]),
+                  CAST(:replies AS bigint[]), CAST(:reactions AS text[]))
+           AS read (post, views, forwards, replies, reactions)""")
+
+LATEST_AUDIENCES = text("""
+    SELECT DISTINCT ON (post_id) post_id, views, forwards, replies, reactions FROM audiences
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY post_id, id DESC""")
+
+# A post that was edited may carry another file than before: its number goes on where those before end.
+KEEP_FILES = text("""
+    INSERT INTO media_items AS known (post_id, ordinal, kind, address, media_type, size, locator)
+    SELECT post, coalesce((SELECT max(ordinal) + 1 FROM media_items WHERE post_id = post), 0)
+                 + row_number() OVER (PARTITION BY post ORDER BY place) - 1,
+           kind, file, media_type, size, CAST(locator AS jsonb)
+      FROM unnest(CAST(:posts AS bigint[]), CAST(:kinds AS text[]), CAST(:files AS text[]), CAST(:types AS text[]),
+                  CAST(:sizes AS bigint[]), CAST(:locators AS text[]))
+           WITH ORDINALITY AS read (post, kind, file, media_type, size, locator, place)
+    ON CONFLICT (post_id, address) DO UPDATE SET locator = excluded.locator
+    RETURNING id, post_id, xmax = 0 AS new""")
+
+# A little less than an hour, a day, a week: a schedule of the same length must not find a post due every second time.
+# What is missing is looked for again as soon as a second look may say that it is gone.
+DUE = text("""
+    SELECT number,
+           (SELECT content_hash FROM observations WHERE post_id = posts.id AND method = :method
+             ORDER BY id DESC LIMIT 1) AS content_hash,
+           seen = 'gone' OR (seen = 'missing' AND missing_since > now() - :second_look) AS told
+      FROM posts
+     WHERE chat_id = :chat
+       AND (checked_at <= now() - CASE WHEN published_at > now() - interval '1 day' THEN interval '54 minutes'
+                                       WHEN published_at > now() - interval '7 days' THEN interval '21 hours'
+                                       ELSE interval '6 days' END
+                AND published_at > now() - interval '30 days'
+            OR seen = 'missing' AND checked_at <= now() - :second_look
+            OR checked_at <= now() - interval '21 hours' AND id IN (
+                SELECT media_items.post_id FROM candidates
+                  JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+                  JOIN media_items ON media_items.blob_id = analyses.blob_id))
+     ORDER BY checked_at LIMIT :limit""")
+
+FRESH = timedelta(days=7)
+"""most posts that are deleted at all are deleted younger than that"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a reading added."""
+
+    new_posts: int
+    observations: int
+    new_items: tuple[int, ...]
+    """media items that were not known"""
+    fresh_items: tuple[int, ...]
+    """those of them whose posts are so young that they may well be deleted soon"""
+    missing: int
+    """posts that were there before, and were missed now for the first time"""
+    gone: int
+    """posts that a second look has not found either"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one post looked like."""
+
+    post: int
+    seen: Seen
+    message: MessageSeen
+
+
+def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> Kept:
+    """Keep all that a reading brought: posts, what they look like, their files, and how far the chat is read.
+
+    A post that looks as it did when it was last read by this method gets no observation, and neither does one of which
+    no raw record was kept.
+    """
+    chat = telegram_chats.cover(db, source, read)
+    there = [one for one in read.messages if one.seen is Seen.PRESENT]
+    posts, new = _keep_posts(db, source, chat, read, there)
+    looks = [*_changed(db, read, there, posts, new), *_missed(db, chat, read, second_look)]
+    if read.raw_key:
+        _observe(db, read, looks)
+    _keep_audiences(db, read, there, posts, new)
+    turned = [look.seen for look in looks]
+    items = _keep_files(db, read, there, posts)
+    young = {posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - FRESH}
+    return Kept(
+        new_posts=len(new),
+        observations=len(looks) if read.raw_key else 0,
+        new_items=tuple(items),
+        fresh_items=tuple(item for item, post in items.items() if post in young),
+        missing=turned.count(Seen.MISSING),
+        gone=turned.count(Seen.GONE),
+    )
+
+
+def latest_hashes(db: Connection, chat: int, method: str, numbers: Sequence[int]) -> Mapping[int, str]:
+    """Number -> content hash of the newest observation of that message by this method, for those that are known."""
+    values = {"chat": chat, "method": method, "numbers": list(numbers)}
+    return {row.number: row.content_hash for row in db.execute(LATEST_OF, values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A message that is to be looked for again."""
+
+    number: int
+    content_hash: str | None
+    """of the newest look by the method that was asked for; None: there was none"""
+    told: bool
+    """if it is not there: that was told already, and now is no second look"""
+
+
+def due(db: Connection, chat: int, method: str, second_look: timedelta, limit: int) -> list[Due]:
+    """Messages of a chat that are to be looked for again now, those looked for longest ago first."""
+    values = {"chat": chat, "method": method, "second_look": second_look, "limit": limit}
+    return [Due(**row) for row in db.execute(DUE, values).mappings()]
+
+
+def _keep_posts(
+    db: Connection, source: int, chat: int, read: Reading, there: Sequence[MessageSeen]
+) -> tuple[dict[int, int], set[int]]:
+    """Row ids by number, and which of these are new."""
+    if not there:
+        return {}, set()
+    rows = db.execute(
+        KEEP_POSTS,
+        {
+            "source": source,
+            "platform": Platform.TELEGRAM,
+            "prefix": f"{read.chat.chat}/",
+            "at": read.observed_at,
+            "chat": chat,
+            "numbers": [one.number for one in there],
+            "permalinks": [one.permalink for one in there],
+            "published": [one.published_at for one in there],
+        },
+    ).all()
+    return {row.number: row.id for row in rows}, {row.id for row in rows if row.new}
+
+
+def _changed(
+    db: Connection, read: Reading, there: Sequence[MessageSeen], posts: Mapping[int, int], new: set[int]
+) -> list[_Look]:
+    known = [post for post in posts.values() if post not in new]
+    latest: dict[int, str] = {}
+    if known:
+        rows = db.execute(LATEST, {"posts": known, "method": read.method})
+        latest = {row.post_id: row.content_hash for row in rows}
+    looks = (_Look(posts[one.number], one.seen, one) for one in there)
+    return [look for look in looks if latest.get(look.post) != look.message.content_hash]
+
+
+def _missed(db: Connection, chat: int, read: Reading, second_look: timedelta) -> list[_Look]:
+    """What this reading makes missing, or gone."""
+    sought = {one.number: one for one in read.messages if one.seen is Seen.MISSING}
+    if not sought:
+        return []
+    values = {"chat": chat, "numbers": list(sought), "at": read.observed_at, "second_look": second_look}
+    rows = db.execute(MISS_POSTS, values)
+    return [_Look(row.id, Seen(row.seen), sought[row.number]) for row in rows if row.seen != row.before]
+
+
+def _observe(db: Connection, read: Reading, looks: Sequence[_Look]) -> None:
+    if not looks:
+        return
+    db.execute(
+        OBSERVE,
+        {
+            "at": read.observed_at,
+            "method": read.method,
+            "raw_key": read.raw_key,
+            "raw_sha256": read.raw_sha256,
+            "posts": [look.post for look in looks],
+            "seens": [look.seen for look in looks],
+            "hashes": [look.message.content_hash for look in looks],
+            "texts": [look.message.text for look in looks],
+            "facts": [json.dumps(look.message.facts) for look in looks],
+        },
+    )
+
+
+def _keep_audiences(
+    db: Connection, read: Reading, there: Sequence[MessageSeen], posts: Mapping[int, int], new: set[int]
+) -> None:
+    known = [post for post in posts.values() if post not in new]
+    rows = db.execute(LATEST_AUDIENCES, {"posts": known}).all() if known else []
+    latest = {row.post_id: Audience(row.views, row.forwards, row.replies, row.reactions) for row in rows}
+    met = [(posts[one.number], one.audience) for one in there if one.audience]
+    met = [(post, audience) for post, audience in met if latest.get(post) != audience]
+    if not met:
+        return
+    db.execute(
+        KEEP_AUDIENCES,
+        {
+            "at": read.observed_at,
+            "posts": [post for post, _ in met],
+            "views": [audience.views for _, audience in met],
+            "forwards": [audience.forwards for _, audience in met],
+            "replies": [audience.replies for _, audience in met],
+            "reactions": [json.dumps(audience.reactions) for _, audience in met],
+        },
+    )
+
+
+def _keep_files(
+    db: Connection, read: Reading, there: Sequence[MessageSeen], posts: Mapping[int, int]
+) -> dict[int, int]:
+    """Row ids of the media items that were not known, each with its post's."""
+    carried = [(posts[one.number], file) for one in there for file in one.files]
+    if not carried:
+        return {}
+    rows = db.execute(
+        KEEP_FILES,
+        {
+            "posts": [post for post, _ in carried],
+            "kinds": [file.kind for _, file in carried],
+            "files": [file.file for _, file in carried],
+            "types": [file.media_type for _, file in carried],
+            "sizes": [file.size for _, file in carried],
+            "locators": [json.dumps({**file.locator, "account": read.account}) for _, file in carried],
+        },
+    )
+    return {row.id: row.post_id for row in rows if row.new}

@@ -1,0 +1,143 @@
+"""Posts a second: collected and kept, beside bare Telethon that reads the same history and keeps nothing.
+
+`python -m tests.pipeline.telegram_bench [--posts N] [--rounds N]`
+
+The loopback Telegram runs in a process of its own.  Each round, a fresh database and fresh buckets take all of it, and
+the peer reads it once; prints one JSON object with the median of the rounds' ratios, and the least and the most.
+"""
+
+import argparse
+import asyncio
+import json
+import secrets
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import SecretStr
+from telethon import TelegramClient
+from telethon.sessions import StringSession
+
+from extractors import faces
+from lastseen.records import Platform
+from pipeline import jobs
+from pipeline.app import open_app
+from pipeline.jobs import Scope
+from storage import sealing, sources, telegram_accounts, telegram_chats
+from storage.embedded import Endpoints, make_room, running
+from storage.objects import ObjectStore
+from tests.conftest import in_database, run_sql, settings_on
+
+AS_FAST = {"telegram_api_id": 1, "telegram_api_hash": SecretStr("hash"), "telegram_pause_seconds": 0.0}
+
+SERVE = """
+import sys, threading
+from tests.servers.telegram import Channel, TelegramServer, World, numbered
+world = World()
+world.add(Channel(1001, "news", "News")).publish(*numbered(range(1, int(sys.argv[1]) + 1)))
+with TelegramServer(world) as server:
+    print(server.session("anna").save(), server.session("bohdan").save(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.pipeline.telegram_bench", description=__doc__)
+    parser.add_argument("--posts", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    wanted = parser.parse_args()
+    ours, theirs = [], []
+    with (
+        TemporaryDirectory() as made,
+        _server(wanted.posts) as (anna, bohdan),
+        running(Path(made, "data")) as endpoints,
+    ):
+        faces.prepare("dlib", Path(made, "models"))
+        for _ in range(wanted.rounds):
+            theirs.append(wanted.posts / _peer(bohdan, wanted.posts))
+            ours.append(wanted.posts / _ours(endpoints, Path(made), anna, wanted.posts))
+            sys.stderr.write(f"kept {ours[-1]:.0f} posts/s, bare {theirs[-1]:.0f} posts/s\n")
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    said = {
+        "posts": wanted.posts,
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_least": round(min(ratios), 3),
+        "ratio_most": round(max(ratios), 3),
+        "kept_per_second": round(statistics.median(ours)),
+        "bare_per_second": round(statistics.median(theirs)),
+    }
+    sys.stdout.write(json.dumps(said) + "\n")
+
+
+@contextmanager
+def _server(posts: int) -> Iterator[tuple[str, str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(posts)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        if process.stdout is None:
+            raise RuntimeError("no output to read from")
+        anna, bohdan = process.stdout.readline().split()
+        yield anna, bohdan
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _peer(session: str, posts: int) -> float:
+    """Seconds of bare Telethon, connected already."""
+
+    async def read() -> float:
+        client = TelegramClient(StringSession(session), 1, "hash", receive_updates=False)
+        await client.connect()
+        channel = await client.get_input_entity("news")
+        began = time.perf_counter()
+        count = 0
+        async for _ in client.iter_messages(channel, reverse=True, wait_time=0):
+            count += 1
+        taken = time.perf_counter() - began
+        await client.disconnect()
+        if count != posts:
+            raise RuntimeError(f"the peer read {count} of {posts} posts")
+        return taken
+
+    return asyncio.run(read())
+
+
+def _ours(endpoints: Endpoints, folder: Path, session: str, posts: int) -> float:
+    """Seconds from the first request to the last commit, connecting included."""
+    name = f"bench_{secrets.token_hex(4)}"
+    run_sql(endpoints.database_url, f"CREATE DATABASE {name}")
+    url = in_database(endpoints.database_url, name)
+    objects = ObjectStore(
+        endpoints.s3_endpoint,
+        endpoints.s3_access_key,
+        endpoints.s3_secret_key,
+        secure=False,
+        bucket_prefix=f"{name.replace('_', '-')}-",
+    )
+    make_room(folder / "data", objects.prepare())
+    settings = settings_on(endpoints, url, objects, folder, folder / "models").model_copy(update=AS_FAST)
+    with open_app(settings, "bench") as app:
+        with app.stores.db.begin() as db:
+            telegram_accounts.add(db, "anna", 1, session, sealing.secrets(settings), "bench")
+            source = sources.add(db, Platform.TELEGRAM, "@news", "bench", "bench", "bench").source.id
+        began = time.perf_counter()
+        jobs.execute(app, "collect", Scope())
+        taken = time.perf_counter() - began
+        with app.stores.db.begin() as db:
+            (coverage,) = telegram_chats.coverage(db, source)
+    objects.close()
+    if coverage.posts != posts or coverage.gaps:
+        raise RuntimeError(f"{coverage.posts} of {posts} posts were kept")
+    return taken
+
+
+if __name__ == "__main__":
+    main()
