@@ -177,17 +177,6 @@ class Chat:
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
-    """How many people a message had met at one moment; no part of its content."""
-
-    views: int | None
-    forwards: int | None
-    replies: int | None
-    reactions: Mapping[str, int]
-    """emoji, or `custom:<id>`, -> how often"""
-
-
-@dataclass(frozen=True, slots=True)
 class FileSeen:
     """One file of a message that shows pictures, and how an account gets at it."""
 
@@ -216,7 +205,9 @@ class MessageSeen:
     text: str
     facts: Mapping[str, object]
     """album, origin, reply, author, edit, files, hidden links ...: JSON values, only what is there"""
-    audience: Audience | None = None
+    audience: Mapping[str, object] | None = None
+    """how many people it had met, which is no part of its content: views, forwards, replies, and reactions (emoji, or
+    `custom:<id>`, -> how often), where Telegram says so"""
     files: tuple[FileSeen, ...] = ()
 
 

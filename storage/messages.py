@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
-from lastseen.records import Audience, MessageSeen, Platform, Reading, Seen
+from lastseen.records import MessageSeen, Platform, Reading, Seen
 from storage import telegram_chats
 
 KEEP_POSTS = text("""
@@ -35,7 +36,7 @@ MISS_POSTS = text("""
     RETURNING posts.id, posts.number, posts.seen, missed.seen AS before""")
 
 LATEST = text("""
-    SELECT DISTINCT ON (post_id) post_id, content_hash FROM observations
+    SELECT DISTINCT ON (post_id) post_id, content_hash, audience, observed_at FROM observations
      WHERE post_id = ANY(CAST(:posts AS bigint[])) AND method = :method ORDER BY post_id, id DESC""")
 
 LATEST_OF = text("""
@@ -45,21 +46,22 @@ LATEST_OF = text("""
      ORDER BY number, observations.id DESC""")
 
 OBSERVE = text("""
-    INSERT INTO observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts)
-    SELECT post, :at, :method, seen, hash, :raw_key, :raw_sha256, '', said, CAST(facts AS jsonb)
+    INSERT INTO observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
+                              audience)
+    SELECT post, :at, :method, seen, hash, :raw_key, :raw_sha256, '', said, CAST(facts AS jsonb),
+           CAST(audience AS jsonb)
       FROM unnest(CAST(:posts AS bigint[]), CAST(:seens AS text[]), CAST(:hashes AS text[]), CAST(:texts AS text[]),
-                  CAST(:facts AS text[])) AS read (post, seen, hash, said, facts)""")
+                  CAST(:facts AS text[]), CAST(:audiences AS text[]))
+           AS read (post, seen, hash, said, facts, audience)""")
 
 KEEP_AUDIENCES = text("""
-    INSERT INTO audiences (post_id, observed_at, views, forwards, replies, reactions)
-    SELECT post, :at, views, forwards, replies, CAST(reactions AS jsonb)
-      FROM unnest(CAST(:posts AS bigint[]), CAST(:views AS bigint[]), CAST(:forwards AS bigint[]),
-                  CAST(:replies AS bigint[]), CAST(:reactions AS text[]))
-           AS read (post, views, forwards, replies, reactions)""")
+    INSERT INTO audiences (post_id, observed_at, audience)
+    SELECT post, :at, CAST(audience AS jsonb)
+      FROM unnest(CAST(:posts AS bigint[]), CAST(:audiences AS text[])) AS read (post, audience)""")
 
 LATEST_AUDIENCES = text("""
-    SELECT DISTINCT ON (post_id) post_id, views, forwards, replies, reactions FROM audiences
-     WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY post_id, id DESC""")
+    SELECT DISTINCT ON (post_id) post_id, audience, observed_at FROM audiences
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY post_id, observed_at DESC""")
 
 # A post that was edited may carry another file than before: its number goes on where those before end.
 KEEP_FILES = text("""
@@ -131,16 +133,19 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     chat = telegram_chats.cover(db, source, read)
     there = [one for one in read.messages if one.seen is Seen.PRESENT]
     posts, new = _keep_posts(db, source, chat, read, there)
-    looks = [*_changed(db, read, there, posts, new), *_missed(db, chat, read, second_look)]
+    looks = [_Look(posts[one.number], one.seen, one) for one in there]
+    latest = _latest(db, read, [post for post in posts.values() if post not in new])
+    changed = [look for look in looks if _differs(look, latest)]
+    changed += _missed(db, chat, read, second_look)
     if read.raw_key:
-        _observe(db, read, looks)
-    _keep_audiences(db, read, there, posts, new)
-    turned = [look.seen for look in looks]
+        _observe(db, read, changed)
+    _keep_audiences(db, read, [look for look in looks if not _differs(look, latest)], latest)
     items = _keep_files(db, read, there, posts)
     young = {posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - FRESH}
+    turned = [look.seen for look in changed]
     return Kept(
         new_posts=len(new),
-        observations=len(looks) if read.raw_key else 0,
+        observations=len(changed) if read.raw_key else 0,
         new_items=tuple(items),
         fresh_items=tuple(item for item, post in items.items() if post in young),
         missing=turned.count(Seen.MISSING),
@@ -193,16 +198,34 @@ def _keep_posts(
     return {row.number: row.id for row in rows}, {row.id for row in rows if row.new}
 
 
-def _changed(
-    db: Connection, read: Reading, there: Sequence[MessageSeen], posts: Mapping[int, int], new: set[int]
-) -> list[_Look]:
-    known = [post for post in posts.values() if post not in new]
-    latest: dict[int, str] = {}
-    if known:
-        rows = db.execute(LATEST, {"posts": known, "method": read.method})
-        latest = {row.post_id: row.content_hash for row in rows}
-    looks = (_Look(posts[one.number], one.seen, one) for one in there)
-    return [look for look in looks if latest.get(look.post) != look.message.content_hash]
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """What a post looked like, and how many people it had met, when it was last looked at."""
+
+    content_hash: str
+    audience: dict[str, object] | None
+
+
+def _latest(db: Connection, read: Reading, known: Sequence[int]) -> dict[int, _Latest]:
+    """By row id of the post."""
+    if not known:
+        return {}
+    observed = db.execute(LATEST, {"posts": known, "method": read.method}).all()
+    met = {row.post_id: row for row in db.execute(LATEST_AUDIENCES, {"posts": known})}
+    return {
+        row.post_id: _Latest(row.content_hash, max(row, met.get(row.post_id, row), key=_when).audience)
+        for row in observed
+    }
+
+
+def _when(row: Row[Any]) -> datetime:
+    moment: datetime = row.observed_at
+    return moment
+
+
+def _differs(look: _Look, latest: Mapping[int, _Latest]) -> bool:
+    before = latest.get(look.post)
+    return before is None or before.content_hash != look.message.content_hash
 
 
 def _missed(db: Connection, chat: int, read: Reading, second_look: timedelta) -> list[_Look]:
@@ -230,31 +253,22 @@ def _observe(db: Connection, read: Reading, looks: Sequence[_Look]) -> None:
             "hashes": [look.message.content_hash for look in looks],
             "texts": [look.message.text for look in looks],
             "facts": [json.dumps(look.message.facts) for look in looks],
+            "audiences": [_spelled(look.message.audience) for look in looks],
         },
     )
 
 
-def _keep_audiences(
-    db: Connection, read: Reading, there: Sequence[MessageSeen], posts: Mapping[int, int], new: set[int]
-) -> None:
-    known = [post for post in posts.values() if post not in new]
-    rows = db.execute(LATEST_AUDIENCES, {"posts": known}).all() if known else []
-    latest = {row.post_id: Audience(row.views, row.forwards, row.replies, row.reactions) for row in rows}
-    met = [(posts[one.number], one.audience) for one in there if one.audience]
-    met = [(post, audience) for post, audience in met if latest.get(post) != audience]
-    if not met:
-        return
-    db.execute(
-        KEEP_AUDIENCES,
-        {
-            "at": read.observed_at,
-            "posts": [post for post, _ in met],
-            "views": [audience.views for _, audience in met],
-            "forwards": [audience.forwards for _, audience in met],
-            "replies": [audience.replies for _, audience in met],
-            "reactions": [json.dumps(audience.reactions) for _, audience in met],
-        },
-    )
+def _keep_audiences(db: Connection, read: Reading, looks: Sequence[_Look], latest: Mapping[int, _Latest]) -> None:
+    """Of posts that look as they did."""
+    met = [look for look in looks if look.message.audience and look.message.audience != latest[look.post].audience]
+    if met:
+        audiences = [_spelled(look.message.audience) for look in met]
+        values = {"at": read.observed_at, "posts": [look.post for look in met], "audiences": audiences}
+        db.execute(KEEP_AUDIENCES, values)
+
+
+def _spelled(audience: Mapping[str, object] | None) -> str | None:
+    return json.dumps(audience) if audience else None
 
 
 def _keep_files(

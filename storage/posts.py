@@ -209,7 +209,7 @@ def _post(db: Connection, source: Source, seen: PostSeen) -> int:
     )
     new = statement.excluded
     statement = statement.on_conflict_do_update(
-        index_elements=["platform", "source_id", "platform_post_id"],
+        index_elements=["source_id", "platform_post_id"],
         set_={
             "seen": new.seen,
             "published_at": func.coalesce(posts.c.published_at, new.published_at),

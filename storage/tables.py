@@ -142,7 +142,7 @@ posts = Table(
     "posts",
     metadata,
     _id(),
-    _ref("source_id", "sources"),
+    Column("source_id", BigInteger, ForeignKey("sources.id"), nullable=False),
     _text("platform"),
     _text("platform_post_id"),
     _text("permalink"),
@@ -154,7 +154,7 @@ posts = Table(
     Column("number", BigInteger),
     _moment("checked_at", nullable=True),
     _moment("missing_since", nullable=True),
-    UniqueConstraint("platform", "source_id", "platform_post_id"),
+    UniqueConstraint("source_id", "platform_post_id"),
     UniqueConstraint("chat_id", "number"),
     CheckConstraint("(chat_id IS NULL) = (number IS NULL)", name="numbered_in_a_chat"),
     Index("ix_posts_recheck", "chat_id", "published_at"),
@@ -165,7 +165,7 @@ observations = Table(
     "observations",
     metadata,
     _id(),
-    _ref("post_id", "posts"),
+    Column("post_id", BigInteger, ForeignKey("posts.id"), nullable=False),
     _moment("observed_at"),
     _text("method"),
     _text("seen"),
@@ -175,6 +175,7 @@ observations = Table(
     _text("title"),
     _text("text"),
     Column("facts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("audience", JSONB),
     Index("ix_observations_latest", "post_id", "method", "id"),
     comment="what a post looked like at one moment; a new row only when that changed",
 )
@@ -196,14 +197,10 @@ coverage = Table(
 audiences = Table(
     "audiences",
     metadata,
-    _id(),
-    _ref("post_id", "posts"),
-    _moment("observed_at"),
-    Column("views", BigInteger),
-    Column("forwards", BigInteger),
-    Column("replies", BigInteger),
-    Column("reactions", JSONB, nullable=False),
-    comment="how many people a post had met; a new row only when that changed",
+    Column("post_id", BigInteger, ForeignKey("posts.id"), primary_key=True),
+    Column("observed_at", DateTime(timezone=True), primary_key=True),
+    Column("audience", JSONB, nullable=False),
+    comment="how many people a post had met, where a look found that and nothing else to have changed",
 )
 
 blobs = Table(

@@ -4,6 +4,7 @@ New messages come first, so that a long past does not keep us from what may be d
 the past, from old to new; then what is to be read anew.  A chat that was never read is begun at its newest end.
 """
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -79,15 +80,15 @@ class History:
         while at < gap.last:
             if self._is_spent():
                 return False
-            went = self._went_on(at)
+            went = self._went_on(at, gap.last)
             if not went:
                 self._cover(Stretch(at + 1, gap.last))
             at = went or gap.last
         return True
 
-    def _went_on(self, at: int) -> int | None:
+    def _went_on(self, at: int, until: float = math.inf) -> int | None:
         """The number of the last message of the page above `at`; None: there is nothing above it."""
-        page = reading.after(self.line, self.chat, at)
+        page = reading.after(self.line, self.chat, at, until)
         last = page.messages[-1].number if page.messages else None
         self._take(page, Stretch(at + 1, last) if last else None)
         return last

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,8 @@ REQUEST_TRIES: Final = 4
 ANSWER_SECONDS: Final = 120
 """silence after which a request counts as lost"""
 FILES: Final = "GetFile"
+AHEAD_SECONDS: Final = 5.0
+"""an answer that waited for longer than that is of the past, and asked for again"""
 TEST_DC: Final = 2
 
 
@@ -101,6 +104,16 @@ def kind_of(request: Any) -> str:
     return type(request).__name__.removesuffix("Request")
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A request that was sent before anybody has asked for it."""
+
+    request: bytes
+    at: float
+    """on the monotonic clock"""
+    answer: "Future[Any]"
+
+
 class Line:
     """Connected from its making to `close`."""
 
@@ -113,6 +126,7 @@ class Line:
         self.waits: list[Wait] = []
         self._patience, self._pause, self._next = patience, pause, 0.0
         self._until: dict[str, datetime] = {}
+        self._ahead: _Ahead | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"telegram-{account}", daemon=True)
         self._thread.start()
@@ -139,7 +153,15 @@ class Line:
 
     def ask(self, request: Any) -> Any:
         """The answer.  Raises faults.Unanswered."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.request == bytes(request) and time.monotonic() - ahead.at < AHEAD_SECONDS:
+            return ahead.answer.result()
         return self.do(self.answer(request))
+
+    def ask_ahead(self, request: Any) -> None:
+        """Ask already for what will probably be asked next, so that its answer comes while this one is worked on."""
+        answer = asyncio.run_coroutine_threadsafe(self.answer(request), self._loop)
+        self._ahead = _Ahead(bytes(request), time.monotonic(), answer)
 
     def do(self, work: Coroutine[Any, Any, Made]) -> Made:
         """Have something done in this line's own thread."""

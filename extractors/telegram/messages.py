@@ -14,7 +14,7 @@ from typing import Any, Final
 from telethon.tl import types
 
 from lastseen.clock import iso
-from lastseen.records import Audience, ChatSeen, FileSeen, MessageSeen, Seen
+from lastseen.records import ChatSeen, FileSeen, MessageSeen, Seen
 
 METHOD: Final = "telegram.message"
 """method of observations that were read from Telegram itself, in whatever way it was asked"""
@@ -84,7 +84,7 @@ def _made(
     published_at: datetime | None,
     text: str,
     facts: Mapping[str, object],
-    audience: Audience | None = None,
+    audience: dict[str, object] | None = None,
     files: tuple[FileSeen, ...] = (),
 ) -> MessageSeen:
     digest = content_hash(text, published_at, facts)
@@ -159,11 +159,17 @@ def _there(**facts: object) -> dict[str, object]:
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def _audience(found: Any) -> Audience | None:
-    reactions = {_reaction(one.reaction): one.count for one in found.reactions.results} if found.reactions else {}
-    if found.views is None and found.forwards is None and not found.replies and not reactions:
-        return None
-    return Audience(found.views, found.forwards, found.replies.replies if found.replies else None, reactions)
+def _audience(found: Any) -> dict[str, object] | None:
+    met: dict[str, object] = {}
+    if found.views is not None:
+        met["views"] = found.views
+    if found.forwards is not None:
+        met["forwards"] = found.forwards
+    if found.replies:
+        met["replies"] = found.replies.replies
+    if found.reactions and found.reactions.results:
+        met["reactions"] = {_reaction(one.reaction): one.count for one in found.reactions.results}
+    return met or None
 
 
 def _reaction(reaction: Any) -> str:

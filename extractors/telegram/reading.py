@@ -11,7 +11,8 @@ layer by which they are to be read.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -64,9 +65,15 @@ def discussion(line: Line, channel: ChatSeen) -> ChatSeen | None:
     return _chat(chats[0]) if chats else None
 
 
-def after(line: Line, chat: ChatSeen, number: int) -> Page:
-    """The oldest messages above a number.  Raises faults.Unanswered."""
-    return _history(line, chat, above=number, offset_id=number + 1, add_offset=-PAGE)
+def after(line: Line, chat: ChatSeen, number: int, until: float = math.inf) -> Page:
+    """The oldest messages above a number; those after them are on their way already, unless they are above `until`.
+
+    Raises faults.Unanswered.
+    """
+    page = _history(line, chat, above=number, **_above(number))
+    if page.messages and page.messages[-1].number < until:
+        line.ask_ahead(_request(chat, _above(page.messages[-1].number)))
+    return page
 
 
 def newest(line: Line, chat: ChatSeen) -> Page:
@@ -105,14 +112,21 @@ def joined(pages: Iterable[Page]) -> tuple[bytes, str]:
     return raw, hashlib.sha256(raw).hexdigest()
 
 
+def _above(number: int) -> dict[str, Any]:
+    return {"offset_id": number + 1, "add_offset": -PAGE}
+
+
+def _request(chat: ChatSeen, asked: Mapping[str, Any]) -> Any:
+    position = {"offset_id": 0, "offset_date": None, "add_offset": 0, **asked}
+    peer = types.InputPeerChannel(chat.chat, chat.access_hash)
+    return GetHistoryRequest(peer, limit=PAGE, max_id=0, min_id=0, hash=0, **position)
+
+
 def _history(line: Line, chat: ChatSeen, above: int = 0, **asked: Any) -> Page:
-    position: dict[str, Any] = {"offset_id": 0, "offset_date": None, "add_offset": 0, **asked}
-    request = GetHistoryRequest(
-        types.InputPeerChannel(chat.chat, chat.access_hash), limit=PAGE, max_id=0, min_id=0, hash=0, **position
-    )
+    request = _request(chat, asked)
     answer = line.ask(request)
     read = tuple(one for one in messages(answer.messages, chat) if one.number > above)
-    return Page(read, _renamed(chat, answer), getattr(answer, "count", len(read)), _raw(request, answer, position))
+    return Page(read, _renamed(chat, answer), getattr(answer, "count", len(read)), _raw(request, answer, asked))
 
 
 def _renamed(chat: ChatSeen, answer: Any) -> ChatSeen:

@@ -141,7 +141,7 @@ FACTS = {
              post AS (INSERT INTO posts (source_id, platform, platform_post_id, permalink, seen,
                                          first_seen_at, last_seen_at)
                       SELECT id, 'video_site', '1', 'p', 'present', now(), now() FROM source RETURNING id)
-        INSERT INTO audiences (post_id, observed_at, views, reactions) SELECT id, now(), 7, '{}' FROM post""",
+        INSERT INTO audiences (post_id, observed_at, audience) SELECT id, now(), '{"views": 7}' FROM post""",
 }
 
 
@@ -157,7 +157,7 @@ FACTS = {
 )
 @pytest.mark.parametrize("role", ["origin", "replica"])
 def test_facts_cannot_be_changed(db: Engine, table: str, change: str, role: str) -> None:
-    column = {"custody_events": "actor", "observations": "title", "audiences": "views"}[table]
+    column = {"custody_events": "actor", "observations": "title", "audiences": "audience"}[table]
     with db.begin() as connection:
         connection.execute(text(FACTS[table]))
     with pytest.raises(IntegrityError, match="append-only"), db.begin() as connection:

@@ -92,18 +92,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_telegram_access_chat_id"), "telegram_access", ["chat_id"], unique=False)
     op.create_table(
         "audiences",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("post_id", sa.BigInteger(), nullable=False),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("views", sa.BigInteger(), nullable=True),
-        sa.Column("forwards", sa.BigInteger(), nullable=True),
-        sa.Column("replies", sa.BigInteger(), nullable=True),
-        sa.Column("reactions", postgresql.JSONB(), nullable=False),
+        sa.Column("audience", postgresql.JSONB(), nullable=False),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_audiences_post_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_audiences")),
-        comment="how many people a post had met; a new row only when that changed",
+        sa.PrimaryKeyConstraint("post_id", "observed_at", name=op.f("pk_audiences")),
+        comment="how many people a post had met, where a look found that and nothing else to have changed",
     )
-    op.create_index(op.f("ix_audiences_post_id"), "audiences", ["post_id"], unique=False)
     op.add_column("media_items", sa.Column("media_type", sa.Text(), nullable=True))
     op.add_column("media_items", sa.Column("size", sa.BigInteger(), nullable=True))
     op.add_column("media_items", sa.Column("locator", postgresql.JSONB(), nullable=True))
@@ -116,6 +111,13 @@ def upgrade() -> None:
     op.add_column(
         "observations", sa.Column("facts", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False)
     )
+    op.add_column("observations", sa.Column("audience", postgresql.JSONB(), nullable=True))
+    op.drop_index(op.f("ix_observations_post_id"), table_name="observations")  # ix_observations_latest begins with it
+    op.drop_constraint(op.f("uq_posts_platform_source_id_platform_post_id"), "posts", type_="unique")
+    op.drop_index(op.f("ix_posts_source_id"), table_name="posts")
+    op.create_unique_constraint(
+        op.f("uq_posts_source_id_platform_post_id"), "posts", ["source_id", "platform_post_id"]
+    )  # a source has one platform
     op.add_column("posts", sa.Column("chat_id", sa.BigInteger(), nullable=True))
     op.add_column("posts", sa.Column("number", sa.BigInteger(), nullable=True))
     op.add_column("posts", sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))
@@ -177,6 +179,13 @@ def downgrade() -> None:
     op.drop_column("posts", "checked_at")
     op.drop_column("posts", "number")
     op.drop_column("posts", "chat_id")
+    op.drop_constraint(op.f("uq_posts_source_id_platform_post_id"), "posts", type_="unique")
+    op.create_index(op.f("ix_posts_source_id"), "posts", ["source_id"], unique=False)
+    op.create_unique_constraint(
+        op.f("uq_posts_platform_source_id_platform_post_id"), "posts", ["platform", "source_id", "platform_post_id"]
+    )
+    op.create_index(op.f("ix_observations_post_id"), "observations", ["post_id"], unique=False)
+    op.drop_column("observations", "audience")
     op.drop_column("observations", "facts")
     op.create_table_comment(
         "media_items",
@@ -187,7 +196,6 @@ def downgrade() -> None:
     op.drop_column("media_items", "locator")
     op.drop_column("media_items", "size")
     op.drop_column("media_items", "media_type")
-    op.drop_index(op.f("ix_audiences_post_id"), table_name="audiences")
     op.drop_table("audiences")
     op.drop_index(op.f("ix_telegram_access_chat_id"), table_name="telegram_access")
     op.drop_table("telegram_access")
