@@ -36,14 +36,14 @@ def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] 
 
     What killed workers left in their scratch folders is deleted.
     """
-    actor = actor or f"local:{_account()}"
+    actor = actor or f"local:{account()}"
     scratch.sweep(scratch.root(settings))
     scratch.sweep_partials(settings)
     with open_stores(settings) as stores, Runner(stores, settings, actor, told) as runner:
         yield App(settings, stores, steps.build(settings, sealer(settings)), runner, actor)
 
 
-def _account() -> str:
+def account() -> str:
     """The account's name; its number where it has none, as in a container run with `--user`."""
     try:
         return getpass.getuser()

@@ -15,20 +15,19 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ValidationError
 
-from extractors import sandbox, video_sites
+from extractors import sandbox
 from lastseen import __version__
+from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
-from lastseen.outcomes import Fault
-from lastseen.records import Platform
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
-from pipeline import console, doctor, jobs, models, register_import, servers
+from pipeline import console, doctor, jobs, models, register_import, servers, source_commands, telegram_commands
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
-from pipeline.console import Voice, plain, say
+from pipeline.console import AsJson, Voice, plain, say
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import accounts, candidates, refusals, sources, status, verification
+from storage import accounts, alerts, candidates, status, verification
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -39,16 +38,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-source_app = typer.Typer(help="The allow-list: which pages may be watched, and why.", no_args_is_help=True)
 register_app = typer.Typer(help="The register of missing persons.", no_args_is_help=True)
 user_app = typer.Typer(help="Accounts of the review pages.", no_args_is_help=True)
-app.add_typer(source_app, name="source")
+app.add_typer(source_commands.app, name="source")
 app.add_typer(register_app, name="register")
 app.add_typer(user_app, name="user")
+app.add_typer(telegram_commands.app, name="telegram")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[
     datetime | None,
@@ -60,44 +58,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be wor
 Port = Annotated[int | None, typer.Option("--port", help="Instead of the port in the settings.", min=0, max=65535)]
 
 
-# --- the allow-list and the register -----------------------------------------------------------------------
-
-
-@source_app.command("add")
-def source_add(
-    platform: Annotated[Platform, typer.Argument(help="Where it lives.")],
-    address: Annotated[str, typer.Argument(help="The page, playlist or channel to watch.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it may be watched; kept with the source.")],
-) -> None:
-    """Put a source on the allow-list."""
-    if not reason.strip():
-        raise WrongUse("give the reason why this source may be watched: --reason TEXT")
-    if platform is not Platform.VIDEO_SITE:
-        raise WrongUse(f"sources of platform {platform} cannot be read by this version: it reads video_site")
-    current = settings()
-    with open_app(current) as opened:
-        try:
-            video_sites.check_address(address, current)
-        except video_sites.NotAllowed as fault:
-            with opened.stores.db.begin() as db:
-                refusals.keep(db, "source", address, Fault.SKIPPED, str(fault))
-            raise WrongUse(f"{Fault.SKIPPED}: {fault}") from fault
-        with opened.stores.db.begin() as db:
-            refusals.forget(db, "source", address)
-            added = sources.add(db, platform, address, reason.strip(), current.legal_basis, opened.actor)
-    say(f"source {added.source.id} {'added' if added.new else 'is on the list already'}")
-
-
-@source_app.command("list")
-def source_list(as_json: AsJson = False) -> None:
-    """Show the allow-list."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        found = sources.every(db)
-    rows = [(source.id, source.platform, source.address, source.reason) for source in found]
-    names = ("id", "platform", "address", "reason")
-    voice = Voice(as_json)
-    voice.show(console.table(f"{len(rows)} sources", names, rows))
-    voice.result({"sources": [dict(zip(names, row, strict=True)) for row in rows]})
+# --- the register ------------------------------------------------------------------------------------------
 
 
 @register_app.command("import")
@@ -158,7 +119,7 @@ def run(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """All steps, once: collect, fetch, analyze, enroll, match."""
+    """All steps, once: collect, recheck, fetch, analyze, enroll, match."""
     _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
 
 
@@ -179,7 +140,8 @@ def _step_command(name: str, summary: str) -> Callable[..., None]:
 
 
 for _name, _summary in {
-    "collect": "Read the newest posts of the sources.",
+    "collect": "Read what the sources have published since they were read last.",
+    "recheck": "Look again for posts that were read before: edited, missing, gone, back.",
     "fetch": "Fetch the media of posts into the evidence.",
     "analyze": "Find faces in what was fetched.",
     "enroll": "Check reference photos and make them ready to be searched.",
@@ -221,7 +183,7 @@ def status_(as_json: AsJson = False) -> None:
     """How many of everything there are, what did not get through, and why."""
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        counts, troubles = status.counts(db), status.troubles(db)
+        counts, troubles, standing = status.counts(db), status.troubles(db), alerts.standing(db)
     contained = _contained(current)
     voice = Voice(as_json)
     told = [(name, _states(value)) for name, value in counts.items()]
@@ -229,7 +191,10 @@ def status_(as_json: AsJson = False) -> None:
     if troubles:
         rows = [(t.step, t.item, t.state, t.outcome, t.why) for t in troubles]
         voice.show(console.table("what did not get through", ("step", "item", "state", "outcome", "why"), rows))
-    voice.result({**counts, "sandbox": contained}, [f"hostile media is opened in: {contained}"])
+    if standing:
+        voice.show(console.table("alerts", ("what", "about", "since", "said"), [_told(alert) for alert in standing]))
+    told_of = [dict(zip(("what", "about", "since", "said"), _told(alert), strict=True)) for alert in standing]
+    voice.result({**counts, "alerts": told_of, "sandbox": contained}, [f"hostile media is opened in: {contained}"])
 
 
 def _contained(current: Settings) -> str:
@@ -237,6 +202,10 @@ def _contained(current: Settings) -> str:
         return sandbox.describe(current)
     except sandbox.SandboxUnavailable as fault:
         return f"nothing is opened: {fault}"
+
+
+def _told(alert: alerts.Alert) -> tuple[str, str, str, str]:
+    return alert.kind, alert.subject, iso(alert.raised_at), alert.said
 
 
 def _states(value: object) -> str:

@@ -5,13 +5,18 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
 from pipeline.runner import Ended, Tally
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
+"""what every command that answers takes"""
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from extractors import faces, sandbox
+from extractors.telegram.line import Access
+from lastseen.errors import Failure
+from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import observing
-from storage.sealing import sealer
+from storage import sources, telegram_accounts
+from storage.sealing import sealer, secrets
 from storage.stores import open_stores
 
 
@@ -74,6 +78,23 @@ def _key(settings: Settings) -> str:
     return f"the key for templates is in {where}; keep a copy outside this machine"
 
 
+def _telegram(settings: Settings) -> str:
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        watched = [one for one in sources.every(db) if one.platform is Platform.TELEGRAM]
+        known = telegram_accounts.every(db)
+    if not watched and not known:
+        return "no channel is watched, and no account is there"
+    Access.of(settings)
+    secrets(settings)
+    lost = [one.name for one in known if one.refusal]
+    if lost:
+        raise Failure(f"Telegram lets {', '.join(lost)} in no more: `lastseen telegram login {lost[0]}`")
+    if not known:
+        raise Failure("no account reads the channels: `lastseen telegram login NAME` adds one")
+    where = "LASTSEEN_SECRETS_KEY" if settings.secrets_key else settings.data_dir / "keys" / "secrets.key"
+    return f"{len(known)} accounts read {len(watched)} channels; the key of their sessions is in {where}"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,
@@ -82,4 +103,5 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "sandbox": _sandbox,
     "face engine": _engine,
     "template key": _key,
+    "Telegram": _telegram,
 }

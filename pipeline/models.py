@@ -18,11 +18,9 @@ from extractors.faces.protocol import EngineUnavailable
 from lastseen.errors import Failure, WrongUse
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.console import Voice, plain, say
+from pipeline.console import AsJson, Voice, plain, say
 
 app = typer.Typer(help="The engines that find and compare faces, and their files.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
 
 
 @app.command("list")

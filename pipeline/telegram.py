@@ -200,7 +200,7 @@ def _tell_of_burst(db: Connection, source: Source, missing: int) -> None:
 
 
 def _entries(source: Source, read: Reading, kept: Kept, settings: Settings) -> list[Entry]:
-    if not read.raw_key:
+    if not kept.observations:
         return []
     detail = {
         "chat": read.chat.chat,

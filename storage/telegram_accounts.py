@@ -12,7 +12,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from lastseen.errors import Failure
+from lastseen.errors import Failure, WrongUse
 from lastseen.records import Wait
 from storage.sealing import Secrets
 
@@ -62,8 +62,21 @@ class Account:
     """until when it was told to wait with some request"""
 
 
+class KnownAlready(WrongUse):
+    """One account under two names would wait for itself without knowing."""
+
+
 def add(db: Connection, name: str, user_id: int, session: str, secrets: Secrets, added_by: str) -> int:
-    """Keep an account that has just logged in; one of that name gets the new session.  Returns its row id."""
+    """Keep an account that has just logged in; one of that name gets the new session.  Returns its row id.
+
+    Raises KnownAlready when the same account has another name here.
+    """
+    other = db.execute(
+        text("SELECT name FROM telegram_accounts WHERE user_id = :user_id AND name <> :name"),
+        {"user_id": user_id, "name": name},
+    ).scalar()
+    if other is not None:
+        raise KnownAlready(f"this account is known here as {other}: `lastseen telegram login {other}`")
     sealed = secrets.seal(session, _identity(name))
     values = {"name": name, "user_id": user_id, "sealed": sealed, "added_by": added_by}
     made: int = db.execute(ADD, values).scalar_one()

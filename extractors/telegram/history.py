@@ -80,25 +80,24 @@ class History:
         while at < gap.last:
             if self._is_spent():
                 return False
-            went = self._went_on(at, gap.last)
-            if not went:
-                self._cover(Stretch(at + 1, gap.last))
-            at = went or gap.last
+            at = self._went_on(at, gap.last) or gap.last
+        self._cover(gap)
         return True
 
     def _went_on(self, at: int, until: float = math.inf) -> int | None:
-        """The number of the last message of the page above `at`; None: there is nothing above it."""
+        """The number of the last message, not above `until`, of the page above `at`; None: there is none."""
         page = reading.after(self.line, self.chat, at, until)
-        last = page.messages[-1].number if page.messages else None
-        self._take(page, Stretch(at + 1, last) if last else None)
-        return last
+        numbers = [one.number for one in page.messages if one.number <= until]
+        self._take(page, Stretch(at + 1, numbers[-1]) if numbers else None)
+        return numbers[-1] if numbers else None
 
     def _take(self, page: Page, stretch: Stretch | None) -> None:
+        """Keep what a page shows of a stretch, and that all of this was read; None: it shows nothing that is wanted."""
         self.chat, self.stated = page.chat, page.stated
         if stretch is None:
             return
         self.pages.append(page)
-        self.messages |= {one.number: one for one in page.messages if one.number >= stretch.first}
+        self.messages |= {one.number: one for one in page.messages if stretch.first <= one.number <= stretch.last}
         self._cover(stretch)
 
     def _cover(self, stretch: Stretch) -> None:

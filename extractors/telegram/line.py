@@ -220,6 +220,7 @@ class Line:
             self._end()
 
     def _end(self) -> None:
+        self.do(_all_ended())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -230,12 +231,21 @@ async def _connected(access: Access, session: str) -> Any:
     try:
         await made.connect()
     except Exception as error:
+        await made.disconnect()
         raise unanswered(error) from error
     return made
 
 
 async def _disconnected(made: Any) -> None:
     await made.disconnect()
+
+
+async def _all_ended() -> None:
+    """Whatever is still under way in this thread: requests that were sent ahead, and what a broken line left."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _quiet() -> logging.Logger:

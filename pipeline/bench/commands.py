@@ -7,13 +7,11 @@ import typer
 
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.console import Voice
+from pipeline.console import AsJson, Voice
 
 app = typer.Typer(
     help="Measure on this machine, side by side with the face_recognition package in one run.", no_args_is_help=True
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
 
 
 def _threads() -> int:

@@ -205,11 +205,21 @@ def test_errors_of_the_server_are_tried_again(world: World, channel: Channel) ->
 
 def test_a_revoked_session(world: World) -> None:
     with TelegramServer(world) as server:
-        assert read(server, lambda client: client.is_user_authorized()) is True
+        revoked = server.session("anna")
         server.revoke("anna")
         with pytest.raises(errors.SessionRevokedError):
-            read(server, ids)
+            asyncio.run(told_who_it_is(revoked))
         assert len(read(server, ids, "bohdan")) == 225
+        assert len(read(server, ids, "anna")) == 225, "a session that was made afterwards"
+
+
+async def told_who_it_is(session: StringSession) -> None:
+    client = TelegramClient(session, 1, "hash")
+    try:
+        await client.connect()
+        await client.get_input_entity("news")
+    finally:
+        await client.disconnect()
 
 
 def test_a_key_that_nobody_knows(world: World) -> None:

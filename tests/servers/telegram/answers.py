@@ -156,6 +156,22 @@ class Answers:
         """channels.getChannels"""
         return messages.Chats([_chat(self._channel(one.channel_id, one.access_hash)) for one in request.id])
 
+    def full_channel(self, request: Any, client: Client) -> Any:
+        """channels.getFullChannel"""
+        channel = self._channel(request.channel.channel_id, request.channel.access_hash)
+        discussion = self.world.channels.get(channel.discussion or 0)
+        said = {
+            "id": channel.id,
+            "about": "",
+            "chat_photo": types.PhotoEmpty(0),
+            "notify_settings": types.PeerNotifySettings(),
+            "bot_info": [],
+            "linked_chat_id": channel.discussion,
+        }
+        full = types.ChannelFull(**{**dict.fromkeys(_FULL, 0), **said})
+        linked = [_chat(discussion, group=True)] if discussion else []
+        return messages.ChatFull(full, [_chat(channel), *linked], [])
+
     def history(self, request: Any, client: Client) -> Any:
         """messages.getHistory"""
         channel = self._channel(request.peer.channel_id, request.peer.access_hash)
@@ -206,6 +222,9 @@ class Answers:
         return messages.ChannelMessages(1, count, found, [], [_chat(channel)], [])
 
     def _message(self, channel: Channel, post: Post) -> Any:
+        if post.service:
+            pinned = types.MessageActionPinMessage()
+            return types.MessageService(post.id, types.PeerChannel(channel.id), post.published, action=pinned)
         return types.Message(
             post.id,
             types.PeerChannel(channel.id),
@@ -219,9 +238,16 @@ class Answers:
             reply_to=types.MessageReplyHeader(reply_to_msg_id=post.reply_to) if post.reply_to else None,
             fwd_from=_forwarded(post),
             media=self._media(post.attachment) if post.attachment else None,
+            reactions=_reactions(post),
         )
 
     def _media(self, attachment: Attachment) -> Any:
+        if attachment.photo:
+            sizes = [types.PhotoSize("m", 32, 32, 8), types.PhotoSize("y", 640, 640, len(attachment.content))]
+            reference = self.world.reference
+            return types.MessageMediaPhoto(
+                photo=types.Photo(attachment.id, attachment.id, reference, datetime.now(UTC), sizes, HOME)
+            )
         document = types.Document(
             id=attachment.id,
             access_hash=attachment.id,
@@ -238,16 +264,22 @@ class Answers:
         return types.User(account.id, is_self=True, access_hash=account.id, first_name=account.name)
 
 
-def _chat(channel: Channel) -> Any:
+def _reactions(post: Post) -> Any:
+    counted = [types.ReactionCount(types.ReactionEmoji(emoji), count) for emoji, count in post.reactions.items()]
+    return types.MessageReactions(counted) if counted else None
+
+
+def _chat(channel: Channel, *, group: bool = False) -> Any:
     return types.Channel(
         channel.id,
         channel.title,
         types.ChatPhotoEmpty(),
         datetime(2024, 1, 1, tzinfo=UTC),
-        broadcast=True,
+        broadcast=not group,
+        megagroup=group,
         left=True,
         access_hash=channel.access_hash,
-        username=channel.username,
+        username=channel.username or None,
     )
 
 
@@ -258,8 +290,13 @@ def _forwarded(post: Post) -> Any:
     return types.MessageFwdHeader(origin.date, from_id=types.PeerChannel(origin.channel), channel_post=origin.post)
 
 
-_CONFIG: Final = [name for name, one in signature(types.Config).parameters.items() if one.default is Parameter.empty]
-"""what it must say; nearly all of it are bounds that no reader meets"""
+def _must_say(kind: Any) -> list[str]:
+    """The fields that an object cannot do without; nearly all of these are numbers that no reader looks at."""
+    return [name for name, one in signature(kind).parameters.items() if one.default is Parameter.empty]
+
+
+_CONFIG: Final = _must_say(types.Config)
+_FULL: Final = _must_say(types.ChannelFull)
 
 _HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Client], Any]]] = {
     "GetConfig": Answers.config,
@@ -268,6 +305,7 @@ _HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Client], Any]]] = {
     "GetDifference": Answers.difference,
     "ResolveUsername": Answers.resolve,
     "GetChannels": Answers.channels,
+    "GetFullChannel": Answers.full_channel,
     "GetHistory": Answers.history,
     "GetMessages": Answers.posts,
     "GetFile": Answers.file,

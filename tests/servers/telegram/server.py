@@ -42,7 +42,7 @@ class TelegramServer:
     _clients: dict[bytes, Client] = field(default_factory=dict)
     """by the ids of their keys"""
     _scripted: list[Scripted] = field(default_factory=list)
-    _revoked: set[str] = field(default_factory=set)
+    _revoked: set[bytes] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(init=False)
     _stop: asyncio.Event = field(init=False)
     _started: threading.Event = field(default_factory=threading.Event)
@@ -85,7 +85,7 @@ class TelegramServer:
 
     def revoke(self, name: str) -> None:
         """End all sessions of an account."""
-        self._revoked.add(name)
+        self._revoked |= {client.key for client in self._clients.values() if client.name == name}
 
     def script(self, kind: str, fault: Fault, *, after: int = 0, times: int = 1) -> None:
         """Have a fault meet the next `times` requests of this kind, once `after` of them went well."""
@@ -182,7 +182,7 @@ class TelegramServer:
         """Always an answer, whatever happens: a client that gets none waits for ever."""
         if isinstance(struck, Refuse):
             return error(asked.message, struck.code, struck.message)
-        if client.name in self._revoked:
+        if client.key in self._revoked:
             return error(asked.message, 401, "SESSION_REVOKED")
         try:
             made: Any = Answers(self.world, self.port, self.accounts).to(kind, asked.request, client)

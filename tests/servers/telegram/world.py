@@ -1,7 +1,7 @@
 """What the server serves: channels and their posts, which tests add to, edit and take away while it runs."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,6 +19,8 @@ class Attachment:
     content: bytes
     name: str = "clip.mp4"
     media_type: str = "video/mp4"
+    photo: bool = False
+    """sent as a photo rather than as a document"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Post:
     origin: Origin | None = None
     attachment: Attachment | None = None
     views: int = 1
+    reactions: Mapping[str, int] = field(default_factory=dict)
+    """emoji -> how often"""
+    service: bool = False
+    """it says that something happened, e.g. that a post was pinned"""
 
     @property
     def published(self) -> datetime:
@@ -59,6 +65,8 @@ class Channel:
     username: str
     title: str
     access_hash: int = 77
+    discussion: int | None = None
+    """id of the chat in which its posts are talked about"""
     refusal: str = ""
     """what everybody is told who asks for it, such as CHANNEL_PRIVATE"""
     posts: dict[int, Post] = field(default_factory=dict)

@@ -1,0 +1,161 @@
+"""`lastseen source`: the allow-list, and how far each source is read."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from extractors import video_sites
+from extractors.telegram import addresses
+from lastseen.clock import iso
+from lastseen.errors import WrongUse
+from lastseen.outcomes import Fault
+from lastseen.records import Platform, Source, Stretch
+from lastseen.settings import Settings, settings
+from pipeline import console
+from pipeline.app import App, open_app
+from pipeline.console import AsJson, Voice, plain, say
+from storage import refusals, sources, telegram_accounts, telegram_chats
+from storage.database import Connection
+from storage.sources import Asked
+from storage.stores import open_stores
+from storage.telegram_chats import Coverage
+
+app = typer.Typer(help="The allow-list: what may be watched, and why.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    platform: Annotated[Platform, typer.Argument(help="Where it lives.")],
+    address: Annotated[str, typer.Argument(help="The channel (@name), page or playlist to watch.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it may be watched; kept with the source.")],
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], help="Telegram: read what was published since that day (UTC)."),
+    ] = None,
+    comments: Annotated[bool, typer.Option("--comments", help="Telegram: read the linked discussion, too.")] = False,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Telegram: the account that reads it; unless given, any.")
+    ] = None,
+) -> None:
+    """Put a source on the allow-list."""
+    if not reason.strip():
+        raise WrongUse("give the reason why this source may be watched: --reason TEXT")
+    if platform is not Platform.TELEGRAM and (since or comments or account):
+        raise WrongUse("--since, --comments and --account are about channels of Telegram")
+    current = settings()
+    with open_app(current) as opened:
+        checked = _checked(opened, platform, address, current)
+        with opened.stores.db.begin() as db:
+            refusals.forget(db, "source", address)
+            asked = Asked(since.replace(tzinfo=UTC) if since else None, comments, _account(db, account))
+            added = sources.add(db, platform, checked, reason.strip(), current.legal_basis, opened.actor, asked)
+    say(f"source {added.source.id} {'added' if added.new else 'is on the list already'}")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Show the allow-list."""
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        found = sources.every(db)
+    rows = [(source.id, source.platform, source.address, source.reason) for source in found]
+    names = ("id", "platform", "address", "reason")
+    voice = Voice(as_json)
+    voice.show(console.table(f"{len(rows)} sources", names, rows))
+    voice.result({"sources": [dict(zip(names, row, strict=True)) for row in rows]})
+
+
+@app.command()
+def show(
+    source: Annotated[int, typer.Argument(help="Its id in `source list`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a channel of Telegram is proven to have been read: what is held, what is missing, and why."""
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        known = {one.id: one for one in sources.every(db)}
+        if source not in known:
+            raise WrongUse(f"there is no source {source}: `lastseen source list` shows them")
+        chats = telegram_chats.coverage(db, source)
+    found = known[source]
+    voice = Voice(as_json)
+    for chat in chats:
+        voice.show(console.table(_title(chat), ("messages", "state", "why"), list(_rows(found, chat))))
+    voice.result(
+        {
+            "source": {"id": found.id, "platform": found.platform, "address": found.address, "reason": found.reason},
+            "chats": [_as_json(found, chat) for chat in chats],
+        },
+        [] if chats else [f"source {source} was not read yet" if found.platform is Platform.TELEGRAM else NO_NUMBERS],
+    )
+
+
+NO_NUMBERS = "video sites do not number their pages: `lastseen status` counts what was read of them"
+
+
+def _checked(opened: App, platform: Platform, address: str, current: Settings) -> str:
+    """The address as it is kept.  Raises WrongUse, and counts the refusal."""
+    try:
+        if platform is Platform.TELEGRAM:
+            return addresses.address(address)
+        video_sites.check_address(address, current)
+    except (video_sites.NotAllowed, WrongUse) as fault:
+        with opened.stores.db.begin() as db:
+            refusals.keep(db, "source", address, Fault.SKIPPED, str(fault))
+        raise WrongUse(f"{Fault.SKIPPED}: {fault}") from fault
+    return address
+
+
+def _account(db: Connection, name: str | None) -> int | None:
+    if name is None:
+        return None
+    known = {one.name: one.id for one in telegram_accounts.every(db)}
+    if name not in known:
+        raise WrongUse(f"there is no account {name}: `lastseen telegram accounts` shows them")
+    return known[name]
+
+
+def _title(chat: Coverage) -> str:
+    stated = f"; Telegram says that it has {chat.stated}" if chat.stated is not None else ""
+    read = f", read {iso(chat.read_at)}" if chat.read_at else ""
+    return (
+        f"{chat.role} {chat.chat} ({plain(chat.title)}): {chat.posts} posts held, {chat.missing} missing,"
+        f" {chat.gone} gone{stated}{read}"
+    )
+
+
+def _rows(source: Source, chat: Coverage) -> Iterator[tuple[str, str, str]]:
+    for stretch, state, why in _parts(source, chat):
+        yield f"{stretch.first} - {stretch.last}", state, why
+
+
+def _parts(source: Source, chat: Coverage) -> Iterator[tuple[Stretch, str, str]]:
+    """Everything up to the last message that is known of, in order."""
+    if chat.first is not None and chat.first > 1:
+        since = source.since.date().isoformat() if source.since else "the beginning"
+        yield Stretch(1, chat.first - 1), "left out", f"published before {since}"
+    parts = [(stretch, "held", "") for stretch in chat.held]
+    parts += [(gap, "missing", chat.refusal or "not read yet") for gap in chat.gaps]
+    yield from sorted(parts, key=lambda part: part[0].first)
+    for stretch in chat.again:
+        yield stretch, "asked for", "is read anew when the source is collected next"
+
+
+def _as_json(source: Source, chat: Coverage) -> dict[str, object]:
+    return {
+        "role": chat.role,
+        "chat": chat.chat,
+        "posts": chat.posts,
+        "missing": chat.missing,
+        "gone": chat.gone,
+        "stated": chat.stated,
+        "read_at": iso(chat.read_at) if chat.read_at else None,
+        "refusal": chat.refusal,
+        "held": [[one.first, one.last] for one in chat.held],
+        "gaps": [[one.first, one.last] for one in chat.gaps],
+        "again": [[one.first, one.last] for one in chat.again],
+        "parts": [
+            {"first": stretch.first, "last": stretch.last, "state": state, "why": why}
+            for stretch, state, why in _parts(source, chat)
+        ],
+    }
