@@ -26,7 +26,7 @@ from dags import wiring
 )
 def collect_video_sites() -> None:
     """Source in, posts out."""
-    wiring.step("collect", "collect", outlets=[wiring.POSTS])
+    wiring.step("collect", "collect", outlets=[wiring.POSTS], platform="video_site")
 
 
 collect_video_sites()

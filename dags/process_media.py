@@ -28,7 +28,9 @@ from dags import wiring
 )
 def process_media() -> None:
     """Media items in, tracks out."""
-    wiring.in_order(wiring.step("fetch", "fetch"), wiring.step("analyze", "analyze", outlets=[wiring.TRACKS]))
+    wiring.in_order(
+        wiring.step("fetch", "fetch", platform="video_site"), wiring.step("analyze", "analyze", outlets=[wiring.TRACKS])
+    )
 
 
 process_media()

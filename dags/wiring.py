@@ -15,6 +15,9 @@ DEFAULTS: dict[str, Any] = {
     "execution_timeout": timedelta(hours=2),
 }
 
+TELEGRAM_POOL = "telegram"
+"""with a slot for each account; made by `lastseen up`, and by docker-compose.yml"""
+
 POSTS = Asset("lastseen://posts")
 TRACKS = Asset("lastseen://tracks")
 REGISTER = Asset("lastseen://register")
@@ -40,12 +43,30 @@ RETRY = Param(
 )
 DRY_RUN = Param(False, type="boolean", title="Dry run", description_md="Log what would be done, and do nothing.")
 
+BEGIN = Param(
+    None,
+    type=["null", "string"],
+    pattern="^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+    title="Read anew from",
+    description_md="Number of a post, or day (UTC), from which on posts of `source` are read again.",
+)
+END = Param(
+    None,
+    type=["null", "string"],
+    pattern="^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+    title="Read anew up to",
+    description_md="Number of the last post, or last day (UTC), that is read again.",
+)
+MEDIA_ONLY = Param(
+    False, type="boolean", title="Media only", description_md="Fetch what posts carry, and read no posts."
+)
+
 SCOPE = {"source": SOURCE, "since": SINCE, "blob": BLOB, "retry": RETRY, "dry_run": DRY_RUN}
 """the parameters of a DAG that works on what posts carry"""
 
 
-def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
-    """Plan and work off one step.  Returns both tasks, for `in_order`.
+def step(command: str, name: str, outlets: list[Asset] | None = None, platform: str | None = None) -> Any:
+    """Plan and work off one step, or what it has to do on one platform.  Returns both tasks, for `in_order`.
 
     The plan runs when the step before is over, however it ended: what got through there goes on.
     """
@@ -55,11 +76,33 @@ def step(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
         """Choose what is due, in batches."""
         from pipeline import tasks
 
-        return tasks.plan(command, name, dict(get_current_context()["params"]))
+        return tasks.plan(command, name, dict(get_current_context()["params"]), platform)
 
     @task(task_id=name, outlets=outlets or [])
     def work(batch: list[int]) -> dict[str, int]:
         """Work one batch off."""
+        from pipeline import tasks
+
+        return tasks.work(name, batch)
+
+    planned = plan()
+    worked = work.expand(batch=planned)
+    return planned, worked
+
+
+def step_by_account(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
+    """The same for what a step has to do on Telegram: one task for each account, which has one user at a time."""
+
+    @task(task_id=f"plan_{name}", trigger_rule=TriggerRule.ALL_DONE)
+    def plan() -> list[list[int]]:
+        """Choose what is due, together what one account reads."""
+        from pipeline import tasks
+
+        return tasks.plan_by_account(command, name, dict(get_current_context()["params"]))
+
+    @task(task_id=name, outlets=outlets or [], pool=TELEGRAM_POOL)
+    def work(batch: list[int]) -> dict[str, int]:
+        """Work off what one account reads."""
         from pipeline import tasks
 
         return tasks.work(name, batch)

@@ -6,6 +6,7 @@ Exit status 0 done, 1 something failed (said which), 2 wrong use.
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
@@ -139,8 +140,23 @@ def _step_command(name: str, summary: str) -> Callable[..., None]:
     return command
 
 
+@app.command()
+def collect(
+    source: OfSource = None,
+    begin: Annotated[
+        str, typer.Option("--from", help="Read posts of a channel anew from this number or day (UTC) on.")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", help="Up to and with this number or day.")] = "",
+    retry: Retry = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read what the sources have published since they were read last."""
+    scope = replace(_scope(source, None, None, retry), begin=begin, end=end)
+    _steps("collect", ("collect",), scope, dry_run, as_json)
+
+
 for _name, _summary in {
-    "collect": "Read what the sources have published since they were read last.",
     "recheck": "Look again for posts that were read before: edited, missing, gone, back.",
     "fetch": "Fetch the media of posts into the evidence.",
     "analyze": "Find faces in what was fetched.",

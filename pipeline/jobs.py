@@ -1,9 +1,10 @@
 """What a command or an Airflow task does: choose items by a scope, and have the runner work them off."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
@@ -12,7 +13,7 @@ from pipeline import match, observing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
-from storage import faces, posts, register, runs, sources, work
+from storage import faces, posts, register, runs, sources, telegram_accounts, telegram_chats, work
 from storage.database import Connection
 from storage.work import Queue
 
@@ -41,11 +42,17 @@ class Scope:
     """sha256"""
     retry: bool = False
     """also what did not get through before"""
+    platform: Platform | None = None
+    """only sources on it, and what their posts carry"""
+    begin: str = ""
+    """collect: read the source's posts anew from this number or day on"""
+    end: str = ""
+    """up to and with this number or day"""
 
     @property
     def narrow(self) -> bool:
         """It names items, rather than all."""
-        return (self.source, self.since, self.blob) != (None, None, None)
+        return (self.source, self.since, self.blob, self.platform) != (None, None, None, None)
 
     def parameters(self) -> dict[str, object]:
         """For the journal."""
@@ -85,11 +92,25 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     return tallies
 
 
-def batch(app: App, step: str, subjects: Sequence[int]) -> Tally:
-    """Work off some items of one step, as an Airflow task does: what others hold is left to them."""
+def batch(app: App, step: str, subjects: Sequence[int], seconds: float = math.inf) -> Tally:
+    """Work off some items of one step, as an Airflow task does: what others hold is left to them.
+
+    After so many seconds no further item is begun.
+    """
     if step == "fetch":
         app.stores.objects.probe_lock()
-    return app.runner.drain(app.steps.by_name[step], subjects, wait=False)
+    return app.runner.drain(app.steps.by_name[step], subjects, wait=False, seconds=seconds)
+
+
+def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:
+    """Sources, or media items, on Telegram, together those that one account reads; what none reads is one group."""
+    with app.stores.db.begin() as db:
+        source_of = {one: one for one in subjects} if step in READ else posts.sources_of(db, subjects)
+        accounts = {source: telegram_accounts.of_source(db, source) for source in set(source_of.values())}
+    groups: dict[int | None, list[int]] = {}
+    for subject in subjects:
+        groups.setdefault(accounts[source_of[subject]], []).append(subject)
+    return list(groups.values())
 
 
 @contextmanager
@@ -108,6 +129,8 @@ def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
 def _queues(db: Connection, app: App, command: str, scope: Scope) -> list[Queue]:
     """The queues of a command's steps, with what is due in them."""
     _check(db, scope)
+    if command == "collect" and (scope.begin or scope.end):
+        _ask_anew(db, scope)
     queues = [_queue_of(step, _subjects(db, app, step.name, scope)) for step in app.steps.of(command)]
     for queue in queues:
         _fill(db, app, queue, scope)
@@ -121,22 +144,51 @@ def _check(db: Connection, scope: Scope) -> None:
         raise NothingSuch(f"no blob with the sha256 {scope.blob} is stored")
 
 
+def _ask_anew(db: Connection, scope: Scope) -> None:
+    """Have a stretch of a channel read again when it is collected."""
+    if scope.source is None or sources.get(db, scope.source).platform is not Platform.TELEGRAM:
+        raise WrongUse("posts are read anew of one channel of Telegram: name its source")
+    stretch = telegram_chats.stretch(db, scope.source, _bound(scope.begin), _bound(scope.end))
+    if stretch is None:
+        raise WrongUse(
+            f"nothing is held of source {scope.source} between these: `lastseen source show {scope.source}` says what"
+            " is, and `lastseen source since` has it read from an earlier day"
+        )
+    telegram_chats.read_again(db, scope.source, stretch)
+
+
+def _bound(written: str) -> int | date | None:
+    """A number, a day, or nothing."""
+    if not written:
+        return None
+    try:
+        return int(written) if written.isdecimal() else date.fromisoformat(written)
+    except ValueError:
+        raise WrongUse(f"{written!r} is neither the number of a post nor a day like 2026-03-01") from None
+
+
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope, READ[step])
     if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate"):
         return None
     if step == "fetch":
-        return tuple(posts.items_of(db, scope.source, scope.since)) if scope.blob is None else ()
+        return tuple(_items(db, scope)) if scope.blob is None else ()
     blobs = posts.blobs_of(db, scope.source, scope.since, scope.blob)
     return tuple(blobs) if step == "analyze" else tuple(faces.analyses_of(db, blobs, app.steps.recipe))
+
+
+def _items(db: Connection, scope: Scope) -> Sequence[int]:
+    """Of a whole platform only those that have no bytes yet: there may be very many others."""
+    return posts.items_of(db, scope.source, scope.since, scope.platform, unfetched=scope.platform is not None)
 
 
 def _sources(db: Connection, scope: Scope, platforms: Sequence[Platform]) -> Subjects:
     if scope.blob is not None:
         return ()
     every = (source for source in sources.every(db) if source.platform in platforms)
-    return tuple(source.id for source in every if scope.source in (None, source.id))
+    wanted = (source for source in every if scope.platform in (None, source.platform))
+    return tuple(source.id for source in wanted if scope.source in (None, source.id))
 
 
 def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:

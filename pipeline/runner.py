@@ -8,13 +8,14 @@ there, equal, by the next one.
 """
 
 import logging
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -158,26 +159,34 @@ class Runner:
         self._lines.rest()
         self._box.close()
 
-    def drain(self, step: Step[Job, Made], subjects: Sequence[int] | None = None, *, wait: bool = True) -> Tally:
-        """Work until nothing of `step` is ready (among `subjects`, if given).
+    def drain(
+        self,
+        step: Step[Job, Made],
+        subjects: Sequence[int] | None = None,
+        *,
+        wait: bool = True,
+        seconds: float = math.inf,
+    ) -> Tally:
+        """Work until nothing of `step` is ready (among `subjects`, if given); after `seconds` no item is begun.
 
         With `wait`, items that another worker holds are waited for, for as long as a dead worker's lease can last;
         whoever renews a lease in that time is alive, and the item is left to it.
         """
         tally, patience = Tally(step.name), self._lease * WAITED_LEASES
         queue = Queue(step.name, step.recipe, None if subjects is None else tuple(subjects))
-        while True:
+        until = monotonic() + seconds
+        while monotonic() < until:
             held = self._claim(queue)
             if held is not None:
                 self._take(step, held, tally)
                 continue
             self._lines.rest()
-            if not wait or patience <= timedelta():
-                return tally
-            pause = self._pause(queue)
+            pause = self._pause(queue) if wait and patience > timedelta() else None
             if pause is None:
-                return tally
+                break
             patience -= pause
+        self._lines.rest()
+        return tally
 
     def _take(self, step: Step[Job, Made], held: Claim, tally: Tally) -> None:
         ended = self._work(step, held)

@@ -18,7 +18,8 @@ from time import monotonic, sleep
 from lastseen.errors import Failure
 from lastseen.settings import Settings
 from pipeline import airflow_home
-from storage.stores import open_stores
+from storage import telegram_accounts
+from storage.stores import Stores, open_stores
 
 log = logging.getLogger("lastseen.servers")
 
@@ -75,7 +76,7 @@ def up(settings: Settings, review_port: int | None, say: Callable[[str], None]) 
         logs = settings.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         say("preparing Airflow's database ...")
-        _prepare(running, environ, logs / "airflow-migrate.log", told)
+        _prepare(running, environ, logs / "airflow-migrate.log", told, _accounts(stores))
         if told.heard:
             return
         fleet = [_Server(running, name, _airflow(*command), environ, logs) for name, command in AIRFLOW.items()]
@@ -234,12 +235,22 @@ def _require_free(port: int) -> None:
             ) from fault
 
 
-def _prepare(running: list[Process], environ: Mapping[str, str], log: Path, told: _Told) -> None:
-    process = _start(running, _airflow("db", "migrate"), environ, log)
-    while _runs(process) and not told.within(LOOK_EVERY):
-        pass
-    if not told.heard and process.wait():
-        raise CannotServe(f"Airflow's database could not be prepared: see {log}")
+def _prepare(running: list[Process], environ: Mapping[str, str], log: Path, told: _Told, accounts: int) -> None:
+    """Airflow's tables, and its pool with a slot for each account on Telegram (see `dags.wiring`)."""
+    pool = ("pools", "set", "telegram", str(max(accounts, 1)), "a slot for each account on Telegram")
+    for command in (("db", "migrate"), pool):
+        process = _start(running, _airflow(*command), environ, log)
+        while _runs(process) and not told.within(LOOK_EVERY):
+            pass
+        if told.heard:
+            return
+        if process.wait():
+            raise CannotServe(f"Airflow's database could not be prepared: see {log}")
+
+
+def _accounts(stores: Stores) -> int:
+    with stores.db.begin() as db:
+        return len(telegram_accounts.every(db))
 
 
 def _review(port: int | None, link_for: str | None = None) -> list[str]:

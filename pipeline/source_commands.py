@@ -67,17 +67,30 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def since(
+    source: Annotated[int, typer.Argument(help="Its id in `source list`.")],
+    day: Annotated[
+        str, typer.Argument(metavar="DAY|beginning", help="Read what was published since that day (UTC), or all.")
+    ],
+) -> None:
+    """Have a channel of Telegram be read from another day on; what is held stays."""
+    moment = None if day == "beginning" else _day(day)
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        if _known(db, source).platform is not Platform.TELEGRAM:
+            raise WrongUse(f"source {source} is no channel of Telegram: of others, whatever they show is read")
+        sources.read_since(db, source, moment)
+        telegram_chats.begin_anew(db, source)
+    say(f"source {source} is read from {day} on when it is collected next")
+
+
+@app.command()
 def show(
     source: Annotated[int, typer.Argument(help="Its id in `source list`.")],
     as_json: AsJson = False,
 ) -> None:
     """Show how far a channel of Telegram is proven to have been read: what is held, what is missing, and why."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        known = {one.id: one for one in sources.every(db)}
-        if source not in known:
-            raise WrongUse(f"there is no source {source}: `lastseen source list` shows them")
-        chats = telegram_chats.coverage(db, source)
-    found = known[source]
+        found, chats = _known(db, source), telegram_chats.coverage(db, source)
     voice = Voice(as_json)
     for chat in chats:
         voice.show(console.table(_title(chat), ("messages", "state", "why"), list(_rows(found, chat))))
@@ -91,6 +104,22 @@ def show(
 
 
 NO_NUMBERS = "video sites do not number their pages: `lastseen status` counts what was read of them"
+
+
+def _known(db: Connection, source: int) -> Source:
+    """Raises WrongUse."""
+    known = {one.id: one for one in sources.every(db)}
+    if source not in known:
+        raise WrongUse(f"there is no source {source}: `lastseen source list` shows them")
+    return known[source]
+
+
+def _day(written: str) -> datetime:
+    """Raises WrongUse."""
+    try:
+        return datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise WrongUse(f"{written!r} is no day like 2026-03-01, nor `beginning`") from None
 
 
 def _checked(opened: App, platform: Platform, address: str, current: Settings) -> str:

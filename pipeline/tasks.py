@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lastseen.records import Platform
 from lastseen.settings import settings
 from pipeline import jobs, register_import
 from pipeline.app import open_app
@@ -25,16 +27,22 @@ BATCHES = {
 MOST_BATCHES = 1000
 """a plan; Airflow fails one that is mapped over more than `max_map_length`, which is 1024 unless it is set"""
 
+MOST_OF_AN_ACCOUNT = 5000
+"""items that one task is handed: their ids go through Airflow's database"""
+LONGEST_TASK_SECONDS = 40 * 60.0
+"""after that a task begins nothing more: the next run, an hour later, goes on"""
+
 log = logging.getLogger("lastseen.tasks")
 
 
-def plan(command: str, step: str, params: Mapping[str, object]) -> list[list[int]]:
-    """The batches of one step that are due, at most MOST_BATCHES: the next run takes the rest.
+def plan(command: str, step: str, params: Mapping[str, object], platform: str | None = None) -> list[list[int]]:
+    """The batches of one step that are due (on one platform), at most MOST_BATCHES: the next run takes the rest.
 
     None when `dry_run`, which only logs what would be done.
     """
     with open_app(settings(), ACTOR) as app:
-        ids = jobs.due(app, command, scope(params), dry=bool(params.get("dry_run")))[step]
+        wanted = replace(scope(params), platform=Platform(platform) if platform else None)
+        ids = jobs.due(app, command, wanted, dry=bool(params.get("dry_run")))[step]
     log.info("%s: %d items are due", step, len(ids))
     if params.get("dry_run"):
         log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
@@ -51,10 +59,28 @@ def in_batches(ids: Sequence[int], size: int) -> tuple[list[list[int]], int]:
     return [list(taken[start : start + size]) for start in range(0, len(taken), size)], len(ids) - len(taken)
 
 
+def plan_by_account(command: str, step: str, params: Mapping[str, object]) -> list[list[int]]:
+    """What is due of one step on Telegram, together what one account reads: an account has one user at a time.
+
+    None when `dry_run`, which only logs what would be done, and of what `media_only` leaves out.
+    """
+    if params.get("media_only") and step != "fetch":
+        return []
+    wanted = replace(scope(params), platform=Platform.TELEGRAM)
+    with open_app(settings(), ACTOR) as app:
+        ids = jobs.due(app, command, wanted, dry=bool(params.get("dry_run")))[step]
+        groups = jobs.by_account(app, step, ids)
+    log.info("%s: %d items are due, of %d accounts", step, len(ids), len(groups))
+    if params.get("dry_run"):
+        log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
+        return []
+    return [group[:MOST_OF_AN_ACCOUNT] for group in groups]
+
+
 def work(step: str, batch: Sequence[int]) -> dict[str, int]:
     """Work one batch off.  Returns counts by `done` and outcome class; each item's fate is in our database."""
     with open_app(settings(), ACTOR) as app, jobs.journal(app, f"airflow {step}", Scope()) as tallies:
-        tally = jobs.batch(app, step, batch)
+        tally = jobs.batch(app, step, batch, LONGEST_TASK_SECONDS)
         tallies.append(tally)
     log.info("%s: %s", step, tally.as_dict())
     return tally.as_dict()
@@ -80,4 +106,6 @@ def scope(params: Mapping[str, object]) -> Scope:
         since=datetime.fromisoformat(str(since)).replace(tzinfo=UTC) if since else None,
         blob=str(blob) if blob else None,
         retry=bool(params.get("retry")),
+        begin=str(params.get("begin") or ""),
+        end=str(params.get("end") or ""),
     )

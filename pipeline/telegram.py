@@ -19,7 +19,7 @@ from lastseen.records import Chat, ChatRole, Reading, Source, Wait
 from lastseen.settings import Settings
 from pipeline.observing import FETCH
 from pipeline.runner import Bench
-from storage import alerts, messages, sources, telegram_accounts, telegram_chats, work
+from storage import alerts, messages, posts, telegram_accounts, telegram_chats, work
 from storage.custody import Entry
 from storage.database import Connection
 from storage.messages import Kept
@@ -196,7 +196,7 @@ def _tell_of_burst(db: Connection, source: Source, missing: int) -> None:
     """What is not fetched yet may be gone in minutes."""
     said = f"{missing} posts of it were found missing at once; its media are fetched before others'"
     alerts.sound(db, alerts.DELETIONS, f"source:{source.id}", said, utcnow() + ALERT_BURST)
-    work.hurry(db, replace(FETCH, subjects=tuple(sources.items_to_fetch(db, source.id))), IN_DANGER)
+    work.hurry(db, replace(FETCH, subjects=tuple(posts.items_of(db, source.id, unfetched=True))), IN_DANGER)
 
 
 def _entries(source: Source, read: Reading, kept: Kept, settings: Settings) -> list[Entry]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.records import FetchedFile, MediaSeen, PostSeen, Source
+from lastseen.records import FetchedFile, MediaSeen, Platform, PostSeen, Source
+from storage.database import any_of
 from storage.objects import Stored
 from storage.tables import blobs, media_items, observations, posts
 
@@ -113,9 +114,29 @@ def carry(db: Connection, item: int, blob: int) -> None:
     db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
 
 
-def items_of(db: Connection, source: int | None = None, since: datetime | None = None) -> Sequence[int]:
-    """Ids of the media items of a source, published (or, if that is unknown, first seen) since a moment."""
+def sources_of(db: Connection, items: Sequence[int]) -> Mapping[int, int]:
+    """Media item -> source of its post."""
+    statement = select(media_items.c.id, posts.c.source_id).join(posts, posts.c.id == media_items.c.post_id)
+    return {row.id: row.source_id for row in db.execute(statement.where(media_items.c.id == any_of(items)))}
+
+
+def items_of(
+    db: Connection,
+    source: int | None = None,
+    since: datetime | None = None,
+    platform: Platform | None = None,
+    *,
+    unfetched: bool = False,
+) -> Sequence[int]:
+    """Ids of the media items of a source, published (or, if that is unknown, first seen) since a moment.
+
+    `unfetched`: only those that have no bytes yet.
+    """
     statement = select(media_items.c.id).join(posts, posts.c.id == media_items.c.post_id)
+    if platform is not None:
+        statement = statement.where(posts.c.platform == platform)
+    if unfetched:
+        statement = statement.where(media_items.c.blob_id.is_(None))
     if source is not None:
         statement = statement.where(posts.c.source_id == source)
     if since is not None:

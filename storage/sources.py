@@ -1,15 +1,14 @@
 """The allow-list: which channels and pages may be watched, and why; and how far each was read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from lastseen.clock import utcnow
 from lastseen.records import Listing, Platform, Source
-from storage.tables import coverage, media_items, posts, sources
+from storage.tables import coverage, posts, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +93,9 @@ def cover(db: Connection, source: int, listing: Listing) -> None:
     )
 
 
-def items_to_fetch(db: Connection, source: int) -> Sequence[int]:
-    """Ids of a source's media items that have no bytes yet."""
-    statement = (
-        select(media_items.c.id)
-        .join(posts, posts.c.id == media_items.c.post_id)
-        .where(posts.c.source_id == source, media_items.c.blob_id.is_(None))
-    )
-    return db.execute(statement).scalars().all()
+def read_since(db: Connection, source: int, moment: datetime | None) -> None:
+    """What was published before is not read; None: all is."""
+    db.execute(update(sources).where(sources.c.id == source).values(read_since=moment))
 
 
 def _one(db: Connection, platform: Platform, address: str) -> Source:

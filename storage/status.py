@@ -37,12 +37,14 @@ TOTALS = {
 
 # What a work item is called by people: the page, the start of the hash, the register number of a photo.
 TROUBLES = text("""
-    SELECT work.step, coalesce(sources.address, media_items.address, 'blob ' || left(blobs.sha256, 16),
+    SELECT work.step, coalesce(sources.address, messages.permalink, media_items.address,
+                               'blob ' || left(blobs.sha256, 16),
                                'photo ' || photos.id || ' of ' || persons.register_number, subject::text) AS item,
            work.state, work.outcome, work.why, coalesce(work.settled_at, work.ready_at) AS at
       FROM work
-      LEFT JOIN sources ON step = 'collect' AND sources.id = subject
+      LEFT JOIN sources ON step IN ('collect', 'recheck') AND sources.id = subject
       LEFT JOIN media_items ON step = 'fetch' AND media_items.id = subject
+      LEFT JOIN posts AS messages ON messages.id = media_items.post_id AND messages.chat_id IS NOT NULL
       LEFT JOIN blobs ON step = 'analyze' AND blobs.id = subject
       LEFT JOIN reference_photos AS photos ON step = 'enroll' AND photos.id = subject
       LEFT JOIN persons ON persons.id = photos.person_id

@@ -5,7 +5,7 @@ is missing between them are the gaps.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from psycopg.types.multirange import Multirange
 from sqlalchemy import Connection, text
@@ -62,6 +62,33 @@ def channel(db: Connection, source: int) -> int | None:
     """Telegram's id of the channel that a source was read as, by whatever account; None: it was not read yet."""
     statement = text("SELECT chat FROM telegram_chats WHERE source_id = :source AND role = 'channel'")
     return db.execute(statement, {"source": source}).scalar()
+
+
+STRETCH = text("""
+    SELECT min(number) AS first, max(number) AS last
+      FROM posts JOIN telegram_chats ON telegram_chats.id = posts.chat_id
+     WHERE telegram_chats.source_id = :source AND role = 'channel'
+       AND (CAST(:first AS bigint) IS NULL OR number >= :first) AND (CAST(:last AS bigint) IS NULL OR number <= :last)
+       AND (CAST(:begin AS date) IS NULL OR published_at >= CAST(:begin AS date))
+       AND (CAST(:end AS date) IS NULL OR published_at < CAST(:end AS date) + 1)""")
+
+
+def stretch(db: Connection, source: int, begin: int | date | None, end: int | date | None) -> Stretch | None:
+    """The numbers of the channel's posts that are held from a number or day (UTC) to another; None: there are none."""
+    values = {
+        "source": source,
+        "first": begin if isinstance(begin, int) else None,
+        "last": end if isinstance(end, int) else None,
+        "begin": begin if isinstance(begin, date) else None,
+        "end": end if isinstance(end, date) else None,
+    }
+    row = db.execute(STRETCH, values).one()
+    return Stretch(row.first, row.last) if row.first is not None else None
+
+
+def begin_anew(db: Connection, source: int) -> None:
+    """Have the first message that is to be read found out again: the day from which the source is read has changed."""
+    db.execute(text("UPDATE telegram_chats SET first = NULL WHERE source_id = :source"), {"source": source})
 
 
 def read_again(db: Connection, source: int, stretch: Stretch) -> None:

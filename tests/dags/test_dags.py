@@ -14,7 +14,14 @@ from storage.stores import Stores
 from tests.office import PROJECT, Office, only_airflow
 from tests.servers.video_site import Page, VideoSite
 
-DAGS = {"collect_video_sites", "process_media", "match_register", "register_import"}
+DAGS = {
+    "collect_telegram",
+    "collect_video_sites",
+    "match_register",
+    "process_media",
+    "recheck_posts",
+    "register_import",
+}
 MAX_MAP_LENGTH = 1024
 """Airflow's own `[core] max_map_length`, which nothing here changes"""
 HEAVY = ("numpy", "av", "cv2", "dlib", "PIL", "yt_dlp", "minio", "pipeline", "storage", "extractors", "matchers")

@@ -1,0 +1,34 @@
+"""
+# Look again for posts that were read before
+
+Looks for posts of Telegram that are due: those of a day hourly, of a week daily, of a month weekly, those with a
+candidate daily for ever. What was edited is a new observation; what is not there is missing, and gone when a later look
+does not find it either.
+
+- **When it fails**: nothing is concluded from a channel that cannot be read; the next run looks again. A burst of
+  deletions raises an alert in `lastseen status`, and has the channel's media fetched before others'.
+- **By hand**: `source` looks at one channel only; `retry` also what did not get through; `dry_run` only logs what is
+  due.
+- **Again**: a post that looks as it did adds nothing.
+"""
+
+from airflow.sdk import dag
+
+from dags import wiring
+
+
+@dag(
+    schedule="30 * * * *",
+    catchup=False,
+    max_active_runs=1,
+    default_args=wiring.DEFAULTS,
+    params={"source": wiring.SOURCE, "retry": wiring.RETRY, "dry_run": wiring.DRY_RUN},
+    tags=["lastseen", "collect"],
+    doc_md=__doc__,
+)
+def recheck_posts() -> None:
+    """Channels in, what has become of their posts out."""
+    wiring.in_order(wiring.step_by_account("recheck", "recheck"))
+
+
+recheck_posts()
