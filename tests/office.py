@@ -17,6 +17,7 @@ from pipeline import airflow_home
 from storage.objects import BUCKETS, EVIDENCE
 from storage.stores import Stores
 from storage.tables import metadata
+from tests.terminal import at_a_terminal
 
 PROJECT = Path(__file__).parents[1]
 
@@ -79,6 +80,13 @@ class Office:
             f"lastseen {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         )
         return done
+
+    def type(self, typed: str, *arguments: str, status: int = 0) -> str:
+        """`lastseen ARGUMENTS` for somebody who types; what it said to them."""
+        environ = {**self.environ(), "COLUMNS": "400"}
+        ended, said = at_a_terminal(typed, self._command(*arguments), environ)
+        assert ended == status, said
+        return said
 
     def ask(self, *arguments: str, status: int = 0) -> dict[str, object]:
         """`lastseen ARGUMENTS --json`: the object on the last line, which is all there is."""

@@ -4,14 +4,20 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import airflow_home, tasks
+from storage import sources, telegram_accounts
+from storage.sealing import secrets
 from storage.stores import Stores
 from tests.office import PROJECT, Office, only_airflow
+from tests.pipeline.watching import TELEGRAM
+from tests.servers.telegram import Attachment, Channel, Post, TelegramServer, World, numbered
 from tests.servers.video_site import Page, VideoSite
 
 DAGS = {
@@ -181,3 +187,24 @@ def test_a_plan_is_never_longer_than_airflow_takes(items: int, batches: int, lef
 def probes(office: Office) -> list[str]:
     """What proves each day that the store keeps its locks."""
     return [key for key in office.objects()["evidence"] if key.startswith("probe/")]
+
+
+def test_telegram_under_airflow(office: Office) -> None:
+    """One task for each account; a dry run does nothing; media only reads no posts; posts are read anew when asked."""
+    world = World()
+    channel = world.add(Channel(1001, "news", "News"))
+    channel.publish(*numbered(range(1, 150)), Post(150, "a file", attachment=Attachment(1, b"bytes")))
+    telegram = Office(office.settings.model_copy(update=TELEGRAM), office.stores)
+    with TelegramServer(world) as server:
+        with office.stores.db.begin() as db:
+            telegram_accounts.add(db, "anna", 1, server.session("anna").save(), secrets(telegram.settings), "test")
+            sources.add(db, Platform.TELEGRAM, "@news", "a reason", "test", "test")
+        telegram.run_dags({"collect_telegram": {"dry_run": True}})
+        assert telegram.rows()["posts"] == 0
+        telegram.run_dags({"collect_telegram": {"media_only": True}})
+        assert telegram.rows()["posts"] == 0
+        telegram.run_dags({"collect_telegram": {}, "recheck_posts": {}})
+        assert (telegram.rows()["posts"], telegram.rows()["blobs"]) == (150, 1)
+        channel.publish(replace(channel.posts[40], text="changed"))
+        telegram.run_dags({"collect_telegram": {"source": 1, "begin": "31", "end": "50"}})
+        assert telegram.rows()["observations"] == 151

@@ -2,8 +2,6 @@
 
 import json
 import os
-import pty
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from lastseen.settings import settings
 from pipeline import cli
 from tests.extractors.networks import DETECTOR, EMBEDDER, add_detector, describe, embedder, file_table
 from tests.servers.video_site import Answer, Page, VideoSite
+from tests.terminal import at_a_terminal
 
 TERMS = "For the search for missing people only."
 Run = Callable[..., dict[str, Any]]
@@ -174,12 +173,6 @@ def test_check_of_what_is_not_there_says_how_to_get_it(run: Run, models: Path) -
 
 def _in_a_terminal(typed: str, *arguments: str) -> tuple[int, str]:
     """`lastseen models ...` in front of a person who types: its exit status and what it said."""
-    ours, theirs = pty.openpty()
     command = [sys.executable, "-c", "from pipeline.cli import main; main()", "models", *arguments]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "400"}
-    with os.fdopen(ours, "w") as keyboard:
-        keyboard.write(typed)
-        keyboard.flush()
-        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, env=environ, check=False)
-    os.close(theirs)
-    return done.returncode, done.stderr
+    return at_a_terminal(typed, command, environ)
