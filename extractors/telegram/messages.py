@@ -54,10 +54,12 @@ def permalink(chat: ChatSeen, number: int) -> str:
     return f"https://t.me/{chat.username}/{number}" if chat.username else f"https://t.me/c/{chat.chat}/{number}"
 
 
-def content_hash(text: str, published_at: datetime | None, facts: Mapping[str, object]) -> str:
+def content_hash(
+    text: str, published_at: datetime | None, facts: Mapping[str, object], version: str = HASH_VERSION
+) -> str:
     """sha256 over what an investigator cares about: text, date and facts, not views or reactions."""
     at = iso(published_at) if published_at else None
-    spelled = json.dumps([HASH_VERSION, text, at, facts], sort_keys=True, separators=(",", ":"))
+    spelled = json.dumps([version, text, at, facts], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(spelled.encode()).hexdigest()
 
 
