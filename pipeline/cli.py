@@ -22,7 +22,7 @@ from lastseen.outcomes import Fault
 from lastseen.records import Platform
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
-from pipeline import console, doctor, jobs, models, register_import, servers
+from pipeline import console, doctor, jobs, models, register_import, servers, telegram_import
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
 from pipeline.console import Voice, plain, say
@@ -43,6 +43,7 @@ source_app = typer.Typer(help="The allow-list: which pages may be watched, and w
 register_app = typer.Typer(help="The register of missing persons.", no_args_is_help=True)
 user_app = typer.Typer(help="Accounts of the review pages.", no_args_is_help=True)
 app.add_typer(source_app, name="source")
+telegram_import.add_to(source_app)
 app.add_typer(register_app, name="register")
 app.add_typer(user_app, name="user")
 app.add_typer(models.app, name="models")
