@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final
 
-from extractors.telegram.messages import content_hash, permalink, storable
+from extractors.telegram.messages import UNKNOWN_TYPE, content_hash, permalink, storable, usable_type
 from extractors.telegram.tokens import Broken, Tokens, Unfit, loaded
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
@@ -296,9 +296,9 @@ def _kind(found: Mapping[str, Any], file: str) -> tuple[str, str] | None:
     """`video` or `image`, and the media type; None: it shows nothing that we could look at."""
     media_type = _said(found, "mime_type")
     if (by_type := media_type.partition("/")[0]) in ("video", "image"):
-        return by_type, media_type
+        return by_type, usable_type(media_type)
     if found.get("media_type") in MOVING:
-        return "video", media_type
+        return "video", UNKNOWN_TYPE
     if found.get("media_type") == "sticker":
         return next((kind for ending, kind in STICKERS.items() if file.endswith(ending)), None)
     return None

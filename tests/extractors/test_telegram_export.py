@@ -11,6 +11,7 @@ import pytest
 
 from extractors.telegram import export, tokens
 from extractors.telegram.export import Carried, Exported, NotAnExport, Refused, Span
+from extractors.telegram.messages import UNKNOWN_TYPE, usable_type
 from lastseen.records import ChatSeen, MessageSeen, Seen
 
 NEWS = ChatSeen(1001, 0, "news", "News")
@@ -141,7 +142,8 @@ def test_what_the_exporter_chose_is_no_part_of_a_message(place: str) -> None:
         ({"photo": "photos/1.jpg"}, Carried("photos/1.jpg", "image", "image/jpeg")),
         ({"file": "f/1 (2).mp4", "mime_type": "video/mp4"}, Carried("f/1 (2).mp4", "video", "video/mp4")),
         ({"file": "f/1.png", "mime_type": "image/png"}, Carried("f/1.png", "image", "image/png")),
-        ({"file": "round/1.mp4", "media_type": "video_message"}, Carried("round/1.mp4", "video", "")),
+        ({"file": "round/1.mp4", "media_type": "video_message"}, Carried("round/1.mp4", "video", UNKNOWN_TYPE)),
+        ({"file": "1", "mime_type": "video/a\r\nb: c"}, Carried("1", "video", UNKNOWN_TYPE)),
         ({"file": "stickers/1.webm", "media_type": "sticker"}, Carried("stickers/1.webm", "video", "video/webm")),
         ({"file": "stickers/1.tgs", "media_type": "sticker"}, None),
         ({"file": "voice/1.ogg", "media_type": "voice_message", "mime_type": "audio/ogg"}, None),
@@ -154,6 +156,14 @@ def test_pictures_and_videos_that_are_beside_it(members: dict[str, Any], carried
     (found,) = read(chat(said(**members)))
     assert isinstance(found, Exported)
     assert found.carried == ((carried,) if carried else ())
+
+
+@pytest.mark.parametrize(
+    "stated", ["", "video", "video/mp4\n", "video/mp4\r\nX: y", "video/\u043c", "video/" + "a" * 999]
+)
+def test_a_media_type_that_would_break_a_header_is_not_used(stated: str) -> None:
+    assert usable_type(stated) == UNKNOWN_TYPE
+    assert usable_type("image/svg+xml") == "image/svg+xml"
 
 
 def test_reactions_are_no_part_of_the_content_and_an_edit_is() -> None:
