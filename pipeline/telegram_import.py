@@ -6,6 +6,7 @@ an export states are looked for by the next recheck.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -54,9 +55,15 @@ class Imported:
     files: int = 0
     """pictures and videos that the export brings along"""
     new_files: int = 0
-    refused: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    """of messages and files that were left out"""
     refusals: list["Refusal"] = field(default_factory=list)
     """the first of them"""
+
+    @property
+    def refused(self) -> int:
+        """How many were left out."""
+        return self.faults.total()
 
     def counts(self) -> dict[str, int]:
         """Without names."""
@@ -65,7 +72,7 @@ class Imported:
 
     def refuse(self, where: str, fault: Fault, why: str) -> None:
         """Count what is left out."""
-        self.refused += 1
+        self.faults[fault] += 1
         if len(self.refusals) < REFUSALS_NAMED:
             self.refusals.append(Refusal(where, fault, why))
 
@@ -126,7 +133,7 @@ def import_export(app: App, source: int, path: Path, *, dry: bool = False) -> Im
         with journal(app, COMMAND, Scope(source=source)) as tallies:
             result = _Import(app, found).run()
             _keep_refusals(app, subject, result)
-            tallies.append(_tally(result))
+            tallies.append(Tally(COMMAND, done=result.messages, faults=result.faults))
     return result
 
 
@@ -255,7 +262,7 @@ class _Import:
 
     def _with_files(self, one: Exported, stored: dict[str, tuple[FetchedFile, Stored]]) -> MessageSeen:
         """The message with those of its files that could be stored, called by their content."""
-        files = []
+        files: dict[str, FileSeen] = {}
         for carried in one.carried:
             self.result.files += 1
             try:
@@ -263,8 +270,8 @@ class _Import:
             except Unfit as fault:
                 self.result.refuse(f"message {one.message.number}, file", fault.fault, str(fault))
                 continue
-            files.append(FileSeen(_address(file), carried.kind, file.media_type, file.size, {}))
-        return replace(one.message, files=tuple(files))
+            files[_address(file)] = FileSeen(_address(file), carried.kind, file.media_type, file.size, {})
+        return replace(one.message, files=tuple(files.values()))
 
     def _stored(self, carried: Carried, stored: dict[str, tuple[FetchedFile, Stored]]) -> FetchedFile:
         """Raises Unfit."""
@@ -306,12 +313,6 @@ def _keep_refusals(app: App, subject: str, result: Imported) -> None:
     with app.stores.db.begin() as db:
         for one in result.refusals:
             refusals.keep(db, KIND, f"{subject}#{one.where}", one.fault, one.why)
-
-
-def _tally(result: Imported) -> Tally:
-    tally = Tally(COMMAND, done=result.messages)
-    tally.faults[Fault.DEFECT] += result.refused
-    return tally
 
 
 # --- the command -------------------------------------------------------------------------------------------

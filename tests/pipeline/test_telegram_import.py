@@ -264,6 +264,15 @@ def test_pictures_beside_it_are_stored_and_analysed(watching: Watching) -> None:
     assert watching.verified()
 
 
+def test_one_file_twice_in_a_message_is_one_and_its_type_cannot_break_the_store(watching: Watching) -> None:
+    watching.collect()
+    (watching.folder / "1.jpg").write_bytes(b"a picture")
+    watching.export(said(60, photo="1.jpg", file="./1.jpg", mime_type="image/a\r\nb: c"))
+    done = watching.bring()
+    assert (done.files, done.new_files, done.refused) == (2, 1, 0)
+    assert watching.verified()
+
+
 def test_nothing_outside_the_folder_is_taken(watching: Watching, tmp_path: Path) -> None:
     watching.collect()
     (tmp_path / "secret.jpg").write_bytes(b"a secret")
