@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +128,9 @@ class Fetched:
 
 # --- Telegram ----------------------------------------------------------------------------------------------
 
+TELEGRAM_EXPORT: Final = "telegram.export"
+"""method of observations that say what an export stated, and not what Telegram showed us"""
+
 
 class ChatRole(StrEnum):
     """What a chat is to the source that it is read for."""
@@ -217,8 +221,8 @@ class Reading:
 
     role: ChatRole
     chat: ChatSeen
-    account: int
-    """row id of the account that read"""
+    account: int | None
+    """row id of the account that read; None: nobody did, and what it brought is what an export states"""
     method: str
     """how it was read, e.g. `telegram.message`: only observations of one method are compared"""
     observed_at: datetime
@@ -233,6 +237,11 @@ class Reading:
     raw_key: str = ""
     """where the answers as received lie in the evidence bucket; empty: they told nothing new"""
     raw_sha256: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Telegram itself was looked at."""
+        return self.account is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         title="Burst of deletions",
         description="So many posts of one source found missing at once raise an alert.",
     )
+    import_max_mib: int = Field(
+        1024,
+        ge=1,
+        title="Largest export",
+        description="MiB; a larger file is not imported. The files beside an export have the limit of all others.",
+    )
     telegram_server: str | None = Field(
         None, title="Telegram's server", description="host:port of a server for tests; unset: Telegram's own."
     )

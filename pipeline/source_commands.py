@@ -13,7 +13,7 @@ from lastseen.errors import WrongUse
 from lastseen.outcomes import Fault
 from lastseen.records import Platform, Source, Stretch
 from lastseen.settings import Settings, settings
-from pipeline import console
+from pipeline import console, telegram_import
 from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, plain, say
 from storage import refusals, sources, telegram_accounts, telegram_chats
@@ -23,6 +23,7 @@ from storage.stores import open_stores
 from storage.telegram_chats import Coverage
 
 app = typer.Typer(help="The allow-list: what may be watched, and why.", no_args_is_help=True)
+telegram_import.add_to(app)
 
 
 @app.command()

@@ -6,6 +6,11 @@ def blob(sha256: str) -> str:
     return f"blob/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def export(chat: int, sha256: str) -> str:
+    """What somebody exported of a chat on Telegram, in the evidence bucket."""
+    return f"raw/telegram/{chat}/export/{sha256}.json"
+
+
 def photo(sha256: str) -> str:
     """A reference photo as the office gave it, in the register bucket."""
     return f"photo/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -23,6 +23,17 @@ KEEP_POSTS = text("""
            checked_at = greatest(known.checked_at, excluded.checked_at)
     RETURNING id, number, xmax = 0 AS new""")
 
+# An export says what a chat held once, and nothing of what is there now: a post that is known stays what it is, and
+# one that is not known has yet to be looked for (`checked_at`).
+STATE_POSTS = text("""
+    INSERT INTO posts AS known (source_id, platform, platform_post_id, permalink, published_at, seen,
+                                first_seen_at, last_seen_at, chat_id, number)
+    SELECT :source, :platform, :prefix || number, permalink, published_at, 'present', :at, :at, :chat, number
+      FROM unnest(CAST(:numbers AS bigint[]), CAST(:permalinks AS text[]), CAST(:published AS timestamptz[]))
+           AS read (number, permalink, published_at)
+    ON CONFLICT (chat_id, number) DO UPDATE SET published_at = coalesce(known.published_at, excluded.published_at)
+    RETURNING id, number, xmax = 0 AS new""")
+
 # Gone, if it was missing for long enough already; until then missing.
 MISS_POSTS = text("""
     WITH missed AS (
@@ -76,7 +87,8 @@ KEEP_FILES = text("""
     RETURNING id, post_id, xmax = 0 AS new""")
 
 # A little less than an hour, a day, a week: a schedule of the same length must not find a post due every second time.
-# What is missing is looked for again as soon as a second look may say that it is gone.
+# What is missing is looked for again as soon as a second look may say that it is gone, and what only an export states
+# as soon as may be.
 DUE = text("""
     SELECT number,
            (SELECT content_hash FROM observations WHERE post_id = posts.id AND method = :method
@@ -88,6 +100,7 @@ DUE = text("""
                                        WHEN published_at > now() - interval '7 days' THEN interval '21 hours'
                                        ELSE interval '6 days' END
                 AND published_at > now() - interval '30 days'
+            OR checked_at IS NULL
             OR seen = 'missing' AND checked_at <= now() - :second_look
             OR checked_at <= now() - interval '21 hours' AND id IN (
                 SELECT media_items.post_id FROM candidates
@@ -128,9 +141,11 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     """Keep all that a reading brought: posts, what they look like, their files, and how far the chat is read.
 
     A post that looks as it did when it was last read by this method gets no observation, and neither does one of which
-    no raw record was kept.
+    no raw record was kept.  What an export states changes nothing but that: neither how far the chat is read, nor
+    whether a post is there, nor how many people it has met.
     """
-    chat = telegram_chats.cover(db, source, read)
+    cover = telegram_chats.cover if read.live else telegram_chats.row
+    chat = cover(db, source, read)
     there = [one for one in read.messages if one.seen is Seen.PRESENT]
     posts, new = _keep_posts(db, source, chat, read, there)
     looks = [_Look(posts[one.number], one.seen, one) for one in there]
@@ -139,7 +154,8 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     changed += _missed(db, chat, read, second_look)
     if read.raw_key:
         _observe(db, read, changed)
-    _keep_audiences(db, read, [look for look in looks if not _differs(look, latest)], latest)
+    if read.live:
+        _keep_audiences(db, read, [look for look in looks if not _differs(look, latest)], latest)
     items = _keep_files(db, read, there, posts)
     young = {posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - FRESH}
     turned = [look.seen for look in changed]
@@ -183,7 +199,7 @@ def _keep_posts(
     if not there:
         return {}, set()
     rows = db.execute(
-        KEEP_POSTS,
+        KEEP_POSTS if read.live else STATE_POSTS,
         {
             "source": source,
             "platform": Platform.TELEGRAM,

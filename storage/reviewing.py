@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, TextClause, text
 
 from lastseen.lifecycle import CandidateState
+from lastseen.records import TELEGRAM_EXPORT
 
 # Newest first and by nothing else: an order by distance would tell the reviewer what the software thinks.
 _ROW = """
@@ -25,10 +26,9 @@ _ROW = """
                           ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
       LEFT JOIN LATERAL (SELECT sources.address, posts.published_at, posts.first_seen_at,
                                 count(*) OVER () AS places
-                           FROM media_items
-                           JOIN posts ON posts.id = media_items.post_id
+                           FROM posts
                            JOIN sources ON sources.id = posts.source_id
-                          WHERE media_items.blob_id = analyses.blob_id
+                          WHERE posts.id IN (SELECT post_id FROM media_items WHERE blob_id = analyses.blob_id)
                           ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS place ON true
      WHERE candidates.state = 'open'"""
 
@@ -64,7 +64,8 @@ SHOTS = text("""
     SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
       FROM best_shots WHERE track_id = :track ORDER BY weight DESC, ordinal""")
 
-# The words of a post are those of the newest observation that found it there: a missing page has none.
+# The words of a post are those of the newest observation that found it there: a missing page has none.  What an export
+# states counts only where nothing else does: it may be older than what was read before it was imported.
 PLACES = text("""
     SELECT DISTINCT ON (posts.first_seen_at, posts.id)
            posts.platform, posts.permalink, posts.published_at, posts.first_seen_at, posts.last_seen_at,
@@ -74,10 +75,11 @@ PLACES = text("""
       JOIN posts ON posts.id = media_items.post_id
       JOIN sources ON sources.id = posts.source_id
       LEFT JOIN LATERAL (SELECT title, text FROM observations WHERE observations.post_id = posts.id
-                          ORDER BY (observations.seen = 'present') DESC, observations.id DESC LIMIT 1)
+                          ORDER BY (observations.seen = 'present') DESC,
+                                   (observations.method <> :export) DESC, observations.id DESC LIMIT 1)
              AS observation ON true
      WHERE media_items.blob_id = :blob
-     ORDER BY posts.first_seen_at, posts.id""")
+     ORDER BY posts.first_seen_at, posts.id""").bindparams(export=TELEGRAM_EXPORT)
 
 SHOT_KEY = text("""
     SELECT crop_key FROM best_shots

@@ -91,6 +91,20 @@ def begin_anew(db: Connection, source: int) -> None:
     db.execute(text("UPDATE telegram_chats SET first = NULL WHERE source_id = :source"), {"source": source})
 
 
+def known(db: Connection, source: int) -> ChatSeen | None:
+    """The channel that a source was read as, as no account in particular names it; None: it was not read yet."""
+    statement = text("SELECT chat, username, title FROM telegram_chats WHERE source_id = :source AND role = 'channel'")
+    row = db.execute(statement, {"source": source}).first()
+    return ChatSeen(row.chat, 0, row.username, row.title) if row else None
+
+
+def row(db: Connection, source: int, read: Reading) -> int:
+    """Row id of the chat that a reading is about.  Raises sqlalchemy's NoResultFound where it is not known."""
+    statement = text("SELECT id FROM telegram_chats WHERE source_id = :source AND chat = :chat")
+    found: int = db.execute(statement, {"source": source, "chat": read.chat.chat}).scalar_one()
+    return found
+
+
 def read_again(db: Connection, source: int, stretch: Stretch) -> None:
     """Have a stretch of the source's channel read anew when it is read next."""
     statement = text("""
@@ -122,6 +136,8 @@ class Coverage:
     """how many of its messages we hold that were there when they were last looked for"""
     missing: int
     gone: int
+    unchecked: int
+    """what only an export states, and nobody has looked for yet"""
     stated: int | None
     """how many messages Telegram said that it has"""
     read_at: datetime | None
@@ -137,9 +153,11 @@ class Coverage:
 COVERAGE = text(
     """
     SELECT role, chat, title, username, first, stated, read_at, refusal, held, again,
-           (SELECT count(*) FROM posts WHERE chat_id = chats.id AND seen = 'present') AS posts,
+           (SELECT count(*) FROM posts WHERE chat_id = chats.id AND seen = 'present'
+                                         AND checked_at IS NOT NULL) AS posts,
            (SELECT count(*) FROM posts WHERE chat_id = chats.id AND seen = 'missing') AS missing,
-           (SELECT count(*) FROM posts WHERE chat_id = chats.id AND seen = 'gone') AS gone
+           (SELECT count(*) FROM posts WHERE chat_id = chats.id AND seen = 'gone') AS gone,
+           (SELECT count(*) FROM posts WHERE chat_id = chats.id AND checked_at IS NULL) AS unchecked
       FROM telegram_chats AS chats WHERE source_id = :source ORDER BY id"""
 )
 

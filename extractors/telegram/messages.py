@@ -7,6 +7,7 @@ it can be read again, and stops nobody behind it.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +28,9 @@ MEDIA_ENDINGS: Final = (
     (".jpg", "image"), (".jpeg", "image"), (".png", "image"), (".webp", "image"), (".heic", "image"), (".gif", "video"),
 )  # fmt: skip
 """of files that are sent without a media type that says so"""
+
+MEDIA_TYPE: Final = re.compile(r"[A-Za-z]{1,20}/[A-Za-z0-9.+_-]{1,100}")
+UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
 def messages(answered: Iterable[Any], chat: ChatSeen) -> tuple[MessageSeen, ...]:
@@ -54,10 +58,12 @@ def permalink(chat: ChatSeen, number: int) -> str:
     return f"https://t.me/{chat.username}/{number}" if chat.username else f"https://t.me/c/{chat.chat}/{number}"
 
 
-def content_hash(text: str, published_at: datetime | None, facts: Mapping[str, object]) -> str:
+def content_hash(
+    text: str, published_at: datetime | None, facts: Mapping[str, object], version: str = HASH_VERSION
+) -> str:
     """sha256 over what an investigator cares about: text, date and facts, not views or reactions."""
     at = iso(published_at) if published_at else None
-    spelled = json.dumps([HASH_VERSION, text, at, facts], sort_keys=True, separators=(",", ":"))
+    spelled = json.dumps([version, text, at, facts], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(spelled.encode()).hexdigest()
 
 
@@ -67,6 +73,11 @@ def storable(text: str | None) -> str:
     if made.isascii() and "\0" not in made:
         return made
     return made.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def usable_type(stated: str) -> str:
+    """A media type that a header can hold: whoever uploaded the file has chosen it, line breaks and all."""
+    return stated if MEDIA_TYPE.fullmatch(stated) else UNKNOWN_TYPE
 
 
 def _message(found: Any, chat: ChatSeen) -> MessageSeen:
@@ -244,7 +255,7 @@ def _kind(document: Any) -> str | None:
 
 def _document(document: Any, kind: str) -> FileSeen:
     locator = _locator(document, "document", "")
-    return FileSeen(f"document/{document.id}", kind, storable(document.mime_type), document.size, locator)
+    return FileSeen(f"document/{document.id}", kind, usable_type(document.mime_type), document.size, locator)
 
 
 def _photo(photo: Any) -> FileSeen:

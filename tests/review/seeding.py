@@ -131,14 +131,14 @@ def add_post(db: Connection, blob: int, story: Story) -> int:
     return post
 
 
-def observe(db: Connection, post: int, title: str, text: str, seen: str = "present") -> None:
+def observe(db: Connection, post: int, title: str, text: str, seen: str = "present", method: str = "test") -> None:
     """What the post looked like at one moment."""
     _row(
         db,
         tables.observations,
         post_id=post,
         observed_at=FIRST_SEEN,
-        method="test",
+        method=method,
         seen=seen,
         content_hash="0" * 64,
         raw_key="raw",

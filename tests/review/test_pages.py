@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import text
 
+from lastseen.records import TELEGRAM_EXPORT
 from review.candidates import ROWS_A_PAGE
 from review.roles import Role
 from storage.stores import Stores
@@ -187,6 +188,21 @@ def test_a_post_that_is_gone_keeps_the_words_it_had(site: Site, analyst: Browser
     page = analyst.get(f"/candidates/{seeded.candidate}").text
     assert "Not there any more" in page
     assert "A convoy arrives" in page
+
+
+def test_what_an_export_states_does_not_speak_over_what_was_read(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    with site.stores.db.begin() as db:
+        post = db.execute(text("SELECT id FROM posts")).scalar_one()
+        observe(db, post, "", "What it said before it was edited", method=TELEGRAM_EXPORT)
+        add = (
+            "INSERT INTO media_items (post_id, ordinal, kind, address, blob_id) VALUES (:post, 1, 'video', 'x', :blob)"
+        )
+        db.execute(text(add), {"post": post, "blob": seeded.blob})
+    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    assert "A convoy arrives" in page
+    assert "before it was edited" not in page
+    assert "2 posts" not in analyst.get("/").text
 
 
 def test_what_strangers_wrote_stays_text(site: Site, analyst: Browser) -> None:
