@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.faces.protocol import Engine
+from extractors.templates import BEST
 from lastseen.choices import Choices
 from lastseen.records import CastLink, Template, Track
 
@@ -20,10 +21,10 @@ BLOCK: Final = 16
 def links(tracks: Sequence[Track], engine: Engine, choices: Choices) -> tuple[CastLink, ...]:
     """The links of a video's cast, the surest first; tracks that links join, directly or through others, are one face.
 
-    Only tracks whose two templates are both good take part.  Two groups of tracks are joined, by a link between their
-    two nearest, if each track of one is near each of the other (complete linkage: a chain of likenesses joins nobody)
-    and no two of them were on the screen of one shot at one time.  So n tracks of one face have n - 1 links, and
-    withdrawing one divides them.
+    Only tracks whose mean and best shot are both good take part.  Two groups of tracks are joined, by a link between
+    their two nearest, if each track of one is near each of the other (complete linkage: a chain of likenesses joins
+    nobody) and no two of them were on the screen of one shot at one time.  So n tracks of one face have n - 1 links,
+    and withdrawing one divides them.
     """
     able = _able(tracks, choices)
     if len(able) < 2:
@@ -51,7 +52,8 @@ def _able(tracks: Sequence[Track], choices: Choices) -> list[Track]:
 
 
 def _quality(track: Track) -> float:
-    return min(template.quality for template in track.templates)
+    """Of its mean and its best shot; that a third one is poor does not matter."""
+    return min(template.quality for template in track.templates if template.kind in ("pooled", BEST))
 
 
 def _pooled(track: Track) -> Template:

@@ -16,28 +16,37 @@ from lastseen.records import Template, Vectors
 
 Distances = NDArray[np.float32]
 
+BEST: Final = "best"
+
 OF_LENGTH_ONE: Final = 1e-3
 """by how much a length of 1 may be wrong"""
 
 
 def templates(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> tuple[Template, ...]:
-    """`pooled` and `best` of the shots that passed their gates, or nothing if none did.
+    """`pooled` and `best`, `best-2`, ... of the shots that passed their gates, or nothing if none did.
 
     Pooled: the mean of the vectors, weighted by quality, without outliers: those further than `agrees` times the
     engine's threshold from the medoid (the shot nearest to all others by weight; of two shots the better).  Where all
     vectors have length 1 the mean is brought back to it, since directions are compared; dlib's never had it, and the
     middle of a person's pictures is the point from which their distances are smallest.
+
+    Best: the best single shot, whatever the others say, and after it the next ones that are no outliers, `singles` in
+    all.  Somebody's photo may be nearer to one look of theirs than to the middle of all.
     """
     if not shots:
         return ()
     vectors = embed(shots, engine, choices)
-    best = max(range(len(shots)), key=lambda number: rank(shots[number]))
+    best, *others = sorted(range(len(shots)), key=lambda number: rank(shots[number]), reverse=True)
     weights = np.array([shot.weight for shot in shots]) + 1e-6
     agree = _agreeing(engine.distance(vectors, vectors), weights, best, engine.published_threshold * choices.agrees)
     pooled = _middle(vectors[agree], weights[agree])
+    singles = [best, *(number for number in others if agree[number])][: choices.singles]
     return (
         Template("pooled", plain(pooled), float(np.average(weights[agree], weights=weights[agree]))),
-        Template("best", plain(vectors[best]), float(shots[best].weight)),
+        *(
+            Template(_single(place), plain(vectors[number]), float(shots[number].weight))
+            for place, number in enumerate(singles, 1)
+        ),
     )
 
 
@@ -67,6 +76,11 @@ def likeness(track: Sequence[Sighting], others: Sequence[Sighting], engine: Engi
 def plain(vector: Vectors) -> tuple[float, ...]:
     """A vector as records hold it: d numbers, each of them a float32."""
     return tuple(float(value) for value in vector.astype(np.float32))
+
+
+def _single(place: int) -> str:
+    """What the template of the best, second best, ... shot is called."""
+    return BEST if place == 1 else f"{BEST}-{place}"
 
 
 def _middle(vectors: Vectors, weights: NDArray[np.float64]) -> Vectors:

@@ -312,7 +312,7 @@ class Template:
     """An embedding with its provenance."""
 
     kind: str
-    """`pooled` (of a track's best shots), `best` (the best single shot) or `photo`"""
+    """`pooled` (of a track's best shots), `best`, `best-2`, ... (single shots, the best first) or `photo`"""
     vector: tuple[float, ...]
     quality: float
     """0 .. 1: what the engine makes of the pictures it came from"""

@@ -89,7 +89,8 @@ def pooling_(
 
     report = pooling.run(pictures, Chosen(engine, settings().models_dir, _threads()))
     voice = Voice(as_json)
-    title = f"{report.engine}: TAR at FMR {pooling.FMR:.0%} (mean genuine distance), {report.people} people"
+    said = f"TAR at FMR {pooling.FMR:.0%}, at the published threshold (mean genuine distance)"
+    title = f"{report.engine}: {said}, {report.people} people"
     voice.show(console.table(title, ("views", *pooling.METHODS), report.lines()))
     voice.result(report.fields())
 

@@ -1,5 +1,7 @@
 """Whose tracks are one face across cuts."""
 
+from dataclasses import replace
+
 import pytest
 
 from extractors.cast import links
@@ -23,6 +25,12 @@ def linked(*tracks: Track, choices: Choices = CHOICES) -> list[tuple[int, int]]:
 
 def test_tracks_of_one_face_are_linked_and_others_are_not() -> None:
     assert links([track(0, 0), track(1, 5), track(2, 0.25)], ENGINE, CHOICES) == (CastLink(0, 2, 0.25),)
+
+
+def test_a_poor_third_shot_keeps_nobody_out() -> None:
+    poor = Template("best-2", (0.0, 0.0), CHOICES.cast_quality / 2)
+    one, other = (replace(made, templates=(*made.templates, poor)) for made in (track(0, 0), track(1, 0.1)))
+    assert linked(one, other) == [(0, 1)]
 
 
 def test_n_tracks_have_one_link_less() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extractors.crops import face_crop, hide
+from extractors.crops import face_crop, hide, jpeg
 from extractors.faces import Engine
 from extractors.limits import Limits
 from extractors.moments import cut_moment, hidden_at, place_at
@@ -72,6 +72,14 @@ def test_boxes_over_the_edge_and_outside() -> None:
     for box in (Box(-50, -50, 90, 90), Box(470, 260, 90, 90), Box(900, 900, 10, 10)):
         assert hide(both(), [box]).shape == both().shape
     assert pixels_of(face_crop(both(), Box(-20, -20, 90, 90))).shape[2] == 3
+
+
+def test_a_large_picture_is_shrunk_as_a_whole_in_its_own_colours() -> None:
+    orange = np.full((600, 900, 3), (230, 120, 30), np.uint8)
+    shrunk = pixels_of(jpeg(orange, 300))
+    assert shrunk.shape == (200, 300, 3)
+    assert np.abs(shrunk.astype(int) - orange[:200, :300]).max() <= 3
+    assert pixels_of(jpeg(orange, 900)).shape == orange.shape
 
 
 def test_a_crop_is_small_and_shows_the_surroundings() -> None:

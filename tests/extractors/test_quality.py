@@ -56,3 +56,14 @@ def test_sharpness_falls_with_blur() -> None:
     smooth = (rough // 4 + np.roll(rough, 1, 0) // 4 + np.roll(rough, 1, 1) // 4 + 60).astype(np.uint8)
     assert sharpness(rough) > 2 * sharpness(smooth) > 0
     assert sharpness(np.full((32, 32, 3), 7, np.uint8)) == 0
+
+
+def test_sharpness_is_the_variance_of_the_grey_picture_s_laplacian_without_its_edge() -> None:
+    chip = np.random.default_rng(2).integers(0, 255, (9, 12, 3)).astype(np.uint8)
+    grey = chip @ np.array([0.299, 0.587, 0.114])
+    inside = [
+        grey[y - 1, x] + grey[y + 1, x] + grey[y, x - 1] + grey[y, x + 1] - 4 * grey[y, x]
+        for y in range(1, 8)
+        for x in range(1, 11)
+    ]
+    assert sharpness(chip) == pytest.approx(np.var(inside), rel=1e-5)

@@ -28,19 +28,28 @@ def runs(numbers: Numbers, *who: tuple[int, int]) -> list[int]:
 
 
 def test_a_stranger_among_the_shots_is_left_out_of_the_mean(numbers: Numbers) -> None:
-    pooled, best = templates(shots((10, 0), (10, 1), (90, 90), (10, 2)), numbers, CHOICES)
+    pooled, best, *others = templates(shots((10, 0), (10, 1), (90, 90), (10, 2)), numbers, CHOICES)
     assert pooled.vector == pytest.approx((1.0, 0.1))
     assert best.kind == "best"
+    assert [one.vector for one in others] == [pytest.approx((1.0, 0.1)), pytest.approx((1.0, 0.2))], "nor searched"
     assert 0 < pooled.quality <= 1
 
 
 def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
     made = [sighting(0, who=(10, 0), weight=0.75), sighting(1, who=(14, 0), weight=0.25)]
-    pooled, best = templates(made, numbers, CHOICES)
+    pooled, best, other = templates(made, numbers, CHOICES)
     assert pooled.vector == pytest.approx((1.1, 0.0), abs=1e-4)
     assert pooled.quality == pytest.approx(0.75 * 0.75 + 0.25 * 0.25, abs=1e-4)
     assert best.vector == pytest.approx((1.0, 0.0))
     assert best.quality == 0.75
+    assert other.vector == pytest.approx((1.4, 0.0))
+
+
+def test_the_best_shots_are_searched_on_their_own_as_many_as_are_chosen(numbers: Numbers) -> None:
+    made = [sighting(n, who=(10, n), weight=weight) for n, weight in enumerate((0.3, 0.5, 0.2, 0.4))]
+    singles = [(one.kind, one.quality) for one in templates(made, numbers, CHOICES)[1:]]
+    assert singles == [("best", 0.5), ("best-2", 0.4), ("best-3", 0.3)]
+    assert [one.kind for one in templates(made, numbers, Choices(singles=1))] == ["pooled", "best"]
 
 
 def test_of_two_that_disagree_the_better_is_believed(numbers: Numbers) -> None:
@@ -57,7 +66,7 @@ def test_a_vectors_length_counts_once_where_it_tells_the_quality() -> None:
     """Two directions, the first of full length, the second of a half: 1 and 1/4 is what they weigh."""
     engine = Directions()
     made = [sighting(0, who=(100, 0)), sighting(1, who=(48, 14))]
-    pooled, best = templates(made, engine, Choices(agrees=9))
+    pooled, best, _ = templates(made, engine, Choices(agrees=9))
     expected = np.average([(1, 0), (0.96, 0.28)], axis=0, weights=(1, 0.25))
     assert pooled.vector == pytest.approx(tuple(expected / np.linalg.norm(expected)), abs=1e-4)
     assert best.vector == pytest.approx((1, 0))

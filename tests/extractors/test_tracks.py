@@ -37,7 +37,7 @@ def test_a_face_that_stays_is_one_track(numbers: Numbers) -> None:
     (track,) = follow(numbers, [sighting(0)], [sighting(0.5, 110)], [sighting(1, 120)])
     assert (track.start_ms, track.end_ms, len(track.faces), track.gate) == (0, 1000, 3, "")
     assert [shot.crop for shot in track.best_shots] == [b"crop"] * 3
-    assert [template.kind for template in track.templates] == ["pooled", "best"]
+    assert [template.kind for template in track.templates] == ["pooled", "best", "best-2", "best-3"]
     assert numbers.batches == [3], "the best shots of a track are embedded in one batch"
 
 

@@ -68,9 +68,10 @@ def test_a_method_that_cannot_tell_finds_what_it_lets_in() -> None:
 
 
 def test_the_gain_is_that_of_the_longest_tracks() -> None:
-    rows = [Row(count, method, 0.5, 0.4) for count in COUNTS[:-1] for method in METHODS]
-    rows += [Row(COUNTS[-1], method, tar, 0.3) for method, tar in zip(METHODS, (0.7, 0.8, 0.9, 0.95), strict=True)]
+    rows = [Row(count, method, 0.5, 0.4, 0.5, 0.0) for count in COUNTS[:-1] for method in METHODS]
+    last = zip(METHODS, (0.7, 0.8, 0.9, 0.95, 0.97), strict=True)
+    rows += [Row(COUNTS[-1], method, tar, 0.3, 0.6, 0.0) for method, tar in last]
     report = Report("dlib", people=2, faces=2, own_photo_only=2, refused=0.1, rows=tuple(rows))
     assert report.fields()["gain"] == pytest.approx(0.15)
     assert [line[0] for line in report.lines()] == ["1", "3", "5", "8"]
-    assert [*report.lines()][-1][-1] == "0.950 (0.300)"
+    assert [*report.lines()][-1][-1] == "0.970 0.600 (0.300)"
