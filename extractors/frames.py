@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from extractors.ahead import Ahead
 from extractors.differences import CutFinder, Sameness, planes_of
 from extractors.hdr import TRANSFERS
-from extractors.limits import Limits
+from extractors.limits import Limits, Unfit
 from extractors.media import Video, points_outside
 from extractors.shown import shown, squared_size
 from lastseen.choices import Choices
@@ -103,8 +103,12 @@ class Pace:
         return self.look_from is not None and at >= self.look_from
 
 
-class TookTooLong(Exception):
-    """Decoding took more than LASTSEEN_MAX_DECODE_SECONDS; its message says so."""
+class Enough(Exception):
+    """The rest is not looked at, since a limit is passed: its message names the setting.  What was seen stays."""
+
+
+class TookTooLong(Enough):
+    """Decoding took more than LASTSEEN_MAX_DECODE_SECONDS."""
 
 
 @dataclass(slots=True)
@@ -167,7 +171,8 @@ def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: P
 
     While `pace.closer_until` lies ahead, one each `choices.closer_every` seconds as well.  Where the clock jumps back
     a new shot begins; where it stands still, one begins every STANDS_STILL pictures.  `End` comes last, if any picture
-    was decoded.  Raises limits.Unfit when a limit is passed on the way.
+    was decoded; a limit that is passed on the way ends it there (`End.broke_off`).  Raises limits.Unfit if the first
+    picture is over one already.
 
     A thread decodes ahead until this generator ends: whoever may leave it early closes it before the video.
     """
@@ -180,9 +185,10 @@ def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: P
                     yield frame
                 else:
                     yield from sampler.see(frame)
-    except TookTooLong as late:
-        yield Lost(str(late))
-        sampler.broke_off = str(late)
+    except Enough as enough:
+        if isinstance(enough, TookTooLong):
+            yield Lost(str(enough))
+        sampler.broke_off = str(enough)
     yield from sampler.end()
 
 
@@ -215,10 +221,10 @@ class _Sampler:
         """What one decoded frame gives rise to."""
         at = time_of(frame)
         fault, halted = self.clock.fault(at), self.clock.still > STANDS_STILL
-        self._count(frame, at)
         kind = (frame.width, frame.height, frame.interlaced_frame, frame.color_trc)
         if kind != self.kind:
             yield from self._changed(kind)
+        self._count(frame, at)
         picture = planes_of(frame)
         cut = self.finder.is_cut(picture, at)
         if fault:
@@ -231,7 +237,9 @@ class _Sampler:
             yield Cut(at)
         usual = cut or self.schedule.is_due(at)
         if usual or self.schedule.is_due_between(at):
-            self.limits.check_duration(self.clock.run(at))
+            if self.clock.run(at) > self.limits.max_duration_seconds:
+                most = self.limits.max_duration_seconds
+                raise Enough(f"only the first {most} s of a video are looked at (LASTSEEN_MAX_DURATION_SECONDS)")
             same = self.sameness.same(picture, at, whole=usual) and not self.pace.wants(at)
             start = self.finder.last_cut
             self.schedule.took(at, at if start is None else start)
@@ -250,7 +258,12 @@ class _Sampler:
     def _changed(self, kind: Kind) -> Iterator[Remark]:
         """Hold pictures of another kind against the limits, and say what is to be said of them, once."""
         width, height, interlaced, transfer = kind
-        self.limits.check_size(*squared_size(width, height, self.video.aspect))
+        try:
+            self.limits.check_size(*squared_size(width, height, self.video.aspect))
+        except Unfit as unfit:
+            if not self.decoded:
+                raise
+            raise Enough(unfit.why) from unfit
         found = {
             "its pictures change their size": self.kind[:2] not in ((0, 0), (width, height)),
             "its pictures are interlaced: what moves is combed": interlaced,

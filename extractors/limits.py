@@ -1,7 +1,6 @@
 """What one file may cost, and how a file is refused."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from lastseen.outcomes import Fault
@@ -38,15 +37,6 @@ class Limits:
                 Fault.SKIPPED,
                 f"a picture of {width} x {height} is over the limit of {self.max_megapixels} megapixels "
                 "(LASTSEEN_MAX_MEGAPIXELS)",
-            )
-
-    def check_duration(self, seconds: Fraction) -> None:
-        """Raises Unfit if a video of this length is over the limit, naming the setting."""
-        if seconds > self.max_duration_seconds:
-            raise Unfit(
-                Fault.SKIPPED,
-                f"a video of {float(seconds):.0f} s is over the limit of {self.max_duration_seconds} s "
-                "(LASTSEEN_MAX_DURATION_SECONDS)",
             )
 
 

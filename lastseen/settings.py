@@ -122,10 +122,16 @@ class Settings(BaseSettings):
         description="MiB that the child process may allocate; libraries and weights are not counted.",
     )
     max_megapixels: int = Field(
-        64, ge=1, title="Largest picture", description="Millions of pixels; a larger picture or video frame is skipped."
+        64,
+        ge=1,
+        title="Largest picture",
+        description="Millions of pixels; a larger picture is skipped, and a video left where they grow to more.",
     )
     max_duration_seconds: int = Field(
-        4 * 3600, ge=1, title="Longest video", description="Seconds; a longer one is skipped."
+        4 * 3600,
+        ge=1,
+        title="Seconds of one video",
+        description="How much of a video is looked at, whatever its header says; the rest is left, and said.",
     )
     max_decode_seconds: int = Field(
         600,

@@ -1,6 +1,8 @@
 """Whole files in: drawn ones, damaged ones, and the real clip with the register that belongs to it."""
 
 import re
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from tests.extractors.films import (
     ANNA,
     BOHDAN,
     FPS,
+    Coding,
+    coded,
     film,
     ground,
     plain_film,
@@ -125,6 +129,24 @@ def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, engine: Engine
     found = analyzed(film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS), engine, hurried)
     assert not found.complete
     assert "time ran out" in found.note
+
+
+@pytest.mark.parametrize("stated", [5 * 3600, 1, 0])
+def test_what_a_header_says_of_the_length_hides_nothing(
+    tmp_path: Path, engine: Engine, limits: Limits, stated: int
+) -> None:
+    """Matroska's Duration is a float in milliseconds; the limit here is two of the film's four seconds."""
+    path = coded(tmp_path, [scene({ANNA: (60 + n, 60, 120)}) for n in range(4 * FPS)], Coding("a.mkv"))
+    content = bytearray(path.read_bytes())
+    duration = content.index(b"\x44\x89\x88") + 3
+    assert struct.unpack(">d", content[duration : duration + 8]) == (pytest.approx(4000, abs=50),)
+    content[duration : duration + 8] = struct.pack(">d", 1000.0 * stated)
+    path.write_bytes(content)
+    found = analyzed(path, engine, replace(limits, max_duration_seconds=2))
+    assert not found.complete
+    assert "LASTSEEN_MAX_DURATION_SECONDS" in found.note
+    assert [(track.start_ms, track.end_ms) for track in found.tracks] == [(0, 2000)]
+    assert found.tracks[0].templates
 
 
 @pytest.mark.parametrize(
