@@ -7,7 +7,7 @@ clock), so a person can seek to them.  A gap is a finding: it is yielded and cou
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
@@ -25,6 +25,9 @@ from lastseen.records import Pixels
 
 JITTER: Final = Fraction(1, 5)
 """seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it"""
+OWED: Final = 16
+"""pictures that a decoder may still hold back when a packet fails (the most of H.264 and HEVC): a stretch that would
+not decode is over only when as many sound ones have followed, or the hole behind those held back would not be seen"""
 STANDS_STILL: Final = 25
 """pictures in a row that bring the clock no further"""
 AHEAD_PIXELS: Final = 16_000_000
@@ -61,6 +64,15 @@ class Lost:
 
     why: str
     clock: bool = False
+    since: Fraction | None = None
+    """when the last sound picture before it is no longer shown; None: there was none, or no picture is missing"""
+    until: Fraction | None = None
+    """when the first sound picture after it is shown"""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Without a sound picture."""
+        return Fraction(0) if self.since is None or self.until is None else self.until - self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,16 +307,55 @@ class _Stopwatch:
             raise TookTooLong(f"decoding took more than {self.seconds:g} s (LASTSEEN_MAX_DECODE_SECONDS)")
 
 
+@dataclass(slots=True)
+class _Losses:
+    """Makes stretches, with their seconds, of packets and pictures that failed."""
+
+    lost: Lost | None = None
+    """the stretch that is not over"""
+    sound: int = 0
+    """pictures since the last failure"""
+    shown_until: Fraction | None = None
+    """of the last sound picture"""
+
+    def failed(self, why: str) -> None:
+        self.lost, self.sound = self.lost or Lost(why), 0
+
+    def passed(self, frame: VideoFrame) -> Iterator[Lost]:
+        """A sound picture came: gives the stretch that is over by it, if one is."""
+        at, before = time_of(frame), self.shown_until
+        self.shown_until = at + _shown_for(frame)
+        if self.lost is None:
+            return
+        if before is not None and at - before > JITTER:
+            self.lost = replace(self.lost, since=self.lost.since or before, until=at)
+        self.sound += 1
+        if self.sound >= OWED:
+            yield from self.over()
+
+    def over(self) -> Iterator[Lost]:
+        """The video ends: gives the stretch that was not over, if there is one."""
+        lost, self.lost = self.lost, None
+        if lost is not None:
+            yield lost
+
+
 def decode(video: Video, limits: Limits) -> Iterator[VideoFrame | Lost]:
     """Every picture with a time on it, and one Lost for each stretch that would not decode.  Raises TookTooLong."""
-    losing = False
-    for frame in _frames(video, limits):
-        lost = Lost(frame) if isinstance(frame, str) else _damage(frame)
-        if lost is not None and not losing:
-            yield lost
-        losing = lost is not None
-        if isinstance(frame, VideoFrame) and frame.pts is not None and frame.time_base is not None:
-            yield frame
+    losses = _Losses()
+    try:
+        for frame in _frames(video, limits):
+            why = frame if isinstance(frame, str) else _damage(frame)
+            if why:
+                losses.failed(why)
+            elif isinstance(frame, VideoFrame):
+                yield from losses.passed(frame)
+            if isinstance(frame, VideoFrame) and _has_time(frame):
+                yield frame
+    except TookTooLong:
+        yield from losses.over()
+        raise
+    yield from losses.over()
 
 
 def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
@@ -325,10 +376,15 @@ def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
         yield f"the container breaks off: {fault}"
 
 
-def _damage(frame: VideoFrame) -> Lost | None:
+def _damage(frame: VideoFrame) -> str:
+    """What is wrong with a picture, or nothing."""
     if frame.is_corrupt:
-        return Lost("a damaged picture")
-    return Lost("a picture without a time") if frame.pts is None or frame.time_base is None else None
+        return "a damaged picture"
+    return "" if _has_time(frame) else "a picture without a time"
+
+
+def _has_time(frame: VideoFrame) -> bool:
+    return frame.pts is not None and frame.time_base is not None
 
 
 def _pixels(frame: VideoFrame | Lost) -> int:

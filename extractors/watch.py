@@ -23,7 +23,8 @@ from lastseen.records import Analysis, Box, Shot, Track
 CROP_BYTES: Final = 96 * 1024 * 1024
 """of one verdict; tracks found after that keep the crop of their best shot only"""
 COMPLETE_WITHIN: Final = Fraction(1)
-"""seconds by which containers misstate how long a video lasts"""
+"""seconds by which containers misstate how long a video lasts; as much may fail to decode: two looks at the usual
+cadence"""
 
 
 @dataclass(slots=True)
@@ -140,8 +141,10 @@ class Watch:
         stated = self.video.stated
         clock = list(dict.fromkeys(lost.why for lost in self.losses if lost.clock))
         self.notes += [f"{why}: times of what follows are those of its new count" for why in clock]
-        if undecoded := sum(not lost.clock for lost in self.losses):
-            self.notes.append(f"{undecoded} stretches would not decode")
+        undecoded = [lost for lost in self.losses if not lost.clock]
+        missing = sum((lost.seconds for lost in undecoded), Fraction(0))
+        if undecoded:
+            self.notes.append(_undecoded(undecoded, missing))
         if stated is None:
             self.notes.append("the file does not state how long it lasts")
         short = stated is not None and stated - seen > COMPLETE_WITHIN
@@ -154,9 +157,10 @@ class Watch:
         if self.crop_bytes >= CROP_BYTES:
             self.notes.append("very many faces: later ones keep one picture each")
         if self.video.others:
-            self.notes.append(f"only its largest video stream was looked at, {self.video.others} more were not")
+            others = f"{self.video.others} more {'was' if self.video.others == 1 else 'were'} not"
+            self.notes.append(f"only its largest video stream was looked at, {others}")
         whole = self.end is not None and not self.end.broke_off
-        return whole and not short and not clock and not self.video.others
+        return whole and not short and missing <= COMPLETE_WITHIN and not clock and not self.video.others
 
     def _shots(self, last: Fraction) -> tuple[Shot, ...]:
         jumped = any(lost.clock for lost in self.losses)
@@ -165,6 +169,16 @@ class Watch:
             Shot(number, milliseconds(start), milliseconds(end))
             for number, (start, end) in enumerate(zip(self.starts, ends, strict=True))
         )
+
+
+def _undecoded(lost: Sequence[Lost], missing: Fraction) -> str:
+    """How much would not decode, and where the longest stretch of it is."""
+    many = f"{len(lost)} stretch{'' if len(lost) == 1 else 'es'} would not decode"
+    longest = max(lost, key=lambda one: one.seconds)
+    if longest.since is None or longest.until is None:
+        return many
+    where = f"from {float(longest.since):.1f} to {float(longest.until):.1f} s"
+    return f"{many}, {float(missing):.1f} s are missing, {'' if len(lost) == 1 else 'the longest '}{where}"
 
 
 def cropper(picture: Picture, seen: Sequence[Sighting]) -> Callable[[Sighting], bytes]:

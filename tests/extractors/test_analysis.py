@@ -1,5 +1,6 @@
 """Whole files in: drawn ones, damaged ones, and the real clip with the register that belongs to it."""
 
+import random
 import re
 import struct
 from dataclasses import replace
@@ -102,6 +103,39 @@ def test_a_truncated_film_is_read_as_far_as_it_goes(tmp_path: Path, engine: Engi
     assert found.gaps >= 1
     assert 0 < found.duration_ms < 5000
     assert "of 6.0 s stated" in found.note
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("b_frames", ["0", "3"])
+def test_a_film_whose_middle_is_destroyed_is_not_complete(
+    tmp_path: Path, engine: Engine, limits: Limits, threads: int, b_frames: str
+) -> None:
+    """Its first and last pictures are there, as the container states; what is between them is noise."""
+    pictures = [ground(40 + 3 * (n % 40), (320, 180)) for n in range(8 * FPS)]
+    path = coded(tmp_path, pictures, Coding(options={"preset": "ultrafast", "g": "12", "bf": b_frames}))
+    content = bytearray(path.read_bytes())
+    quarter = len(content) // 4
+    content[quarter : 3 * quarter] = random.Random(1).randbytes(2 * quarter)
+    path.write_bytes(content)
+    found = analyze_file(path, engine, limits, CHOICES, threads)
+    assert isinstance(found, Analysis)
+    assert not found.complete
+    said = re.search(r"would not decode, (\d\.\d) s are missing, .*from (\d\.\d) to (\d\.\d) s", found.note)
+    assert said is not None, found.note
+    missing, since, until = map(float, said.groups())
+    assert 3 <= missing <= 5
+    assert 1 < since < until < 7
+
+
+def test_a_short_loss_is_said_and_leaves_a_film_complete(tmp_path: Path, engine: Engine, limits: Limits) -> None:
+    path = plain_film(tmp_path / "a.mp4", 4, (320, 180))
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 2
+    content[middle : middle + 300] = b"\xff" * 300
+    path.write_bytes(content)
+    found = analyzed(path, engine, limits)
+    assert (found.complete, found.gaps) == (True, 1)
+    assert found.note.startswith("1 stretch would not decode")
 
 
 def test_a_film_whose_index_is_cut_off_is_a_defect(tmp_path: Path, engine: Engine, limits: Limits) -> None:
@@ -248,7 +282,7 @@ def test_the_largest_of_several_streams_is_looked_at_and_the_others_are_said(
     small, large = [ground(60, (160, 90))] * FPS, [scene({ANNA: (60, 60, 120)})] * FPS
     found = analyzed(two_streams(tmp_path / "a.mp4", small, large), engine, limits)
     assert (found.width, found.height, len(found.tracks), found.complete) == (480, 270, 1, False)
-    assert found.note == "only its largest video stream was looked at, 1 more were not"
+    assert found.note == "only its largest video stream was looked at, 1 more was not"
 
 
 def test_the_real_cast(engine: Engine, real: tuple[Analysis, dict[str, Template]]) -> None:
