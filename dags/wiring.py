@@ -12,7 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "owner": OWNER,
     "retries": 2,
     "retry_delay": timedelta(minutes=2),
-    "execution_timeout": timedelta(hours=2),
+    "execution_timeout": timedelta(hours=8),  # six films of four hours at their deadline, the longest batch there is
 }
 
 POSTS = Asset("lastseen://posts")

@@ -360,7 +360,7 @@ def decode(video: Video, limits: Limits) -> Iterator[VideoFrame | Lost]:
 
 def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
     """Every picture, and why for each packet that would not decode or if the container breaks off."""
-    watch = _Stopwatch(limits.max_decode_seconds)
+    watch = _Stopwatch(limits.decoding(video.stated))
     try:
         for decoded in video.source.packets():
             watch.check()

@@ -11,13 +11,14 @@ import pytest
 from PIL import Image, ImageFilter
 
 from extractors import faces
-from extractors.analysis import analyze_file, enroll_file
+from extractors.analysis import ENOUGH_TIME, analyze_file, enroll_file
 from extractors.faces import Engine
 from extractors.limits import Limits
 from extractors.recipe import ANALYSIS_VERSION, recipe
 from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
+from lastseen.settings import Settings
 from tests.extractors.films import (
     ANNA,
     BOHDAN,
@@ -156,6 +157,17 @@ def test_a_film_of_nothing_but_damage(tmp_path: Path, engine: Engine, limits: Li
     assert isinstance(found, Rejection)
     assert found.fault == Fault.DEFECT
     assert "no picture of this video could be decoded" in found.why
+
+
+def test_a_longer_video_has_more_time(tmp_path: Path, engine: Engine) -> None:
+    granted: list[float] = []
+    usual = Limits.of(Settings(max_duration_seconds=3))
+    for seconds in (2, 4):
+        found = analyze_file(plain_film(tmp_path / "a.mp4", seconds), engine, usual, CHOICES, 1, granted.append)
+        assert isinstance(found, Analysis)
+    assert granted == [pytest.approx(900.5), pytest.approx(900.75)], "as far as it is looked at"
+    assert usual.latest == 900.75
+    assert Limits.of(Settings()).latest * ENOUGH_TIME == pytest.approx(4 * 3600 / 4)
 
 
 def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, engine: Engine) -> None:
