@@ -142,6 +142,14 @@ def merged(faces: Sequence[Face], more: Iterable[Face]) -> tuple[Face, ...]:
     return tuple(kept)
 
 
+def surest(faces: Sequence[Face], most: int) -> Sequence[Face]:
+    """All of them, or as many as `most`, in their order."""
+    if len(faces) <= most:
+        return faces
+    kept = sorted(range(len(faces)), key=lambda number: -faces[number].score)[:most]
+    return [faces[number] for number in sorted(kept)]
+
+
 def _shifted(face: Face, right: int, down: int) -> Face:
     landmarks = face.landmarks + np.array((right, down), np.float32)
     return replace(face, box=moved(face.box, right, down), landmarks=landmarks)

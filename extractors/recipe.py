@@ -6,7 +6,7 @@ from typing import Final
 from extractors import faces
 from lastseen.choices import Choices
 
-ANALYSIS_VERSION: Final = 3
+ANALYSIS_VERSION: Final = 4
 """raised whenever the same file, engine and choices would give other tracks, shots or templates"""
 
 

@@ -8,11 +8,12 @@ from fractions import Fraction
 from typing import Final
 
 from extractors import cast
-from extractors.crops import face_crop
+from extractors.boxes import edges, meeting, scaled
+from extractors.crops import CROP_TIMES, HIDDEN_TIMES, face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Cut, End, Event, Lost, Pace, Picture, Remark, Same, sample
 from extractors.limits import Limits, Unfit
-from extractors.looks import Looker
+from extractors.looks import Looker, surest
 from extractors.media import Video
 from extractors.sightings import Sighting, sightings
 from extractors.tracks import Tracker, milliseconds, with_best_only
@@ -47,6 +48,8 @@ class Watch:
     ends: list[Fraction] = field(default_factory=list)
     """of all shots but the last"""
     looked_at: int = 0
+    crowd: int = 0
+    """the most faces that a picture had"""
     crop_bytes: int = 0
     losses: list[Lost] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
@@ -98,7 +101,9 @@ class Watch:
         height, width = picture.pixels.shape[:2]
         self.size = self.size if self.size != (0, 0) else (width, height)
         looked = self.looker.look_between(picture, self.weak) if picture.between else self.looker.look(picture)
-        seen = sightings(picture.at, picture.pixels, looked.faces, self.engine, self.choices)
+        self.crowd = max(self.crowd, len(looked.faces))
+        faces = surest(looked.faces, self.choices.most_faces)
+        seen = sightings(picture.at, picture.pixels, faces, self.engine, self.choices)
         self._keep(self.tracker.see(picture.at, seen, cropper(picture, seen), whole=looked.everywhere))
         self._ask_for_more(picture.at)
 
@@ -121,6 +126,7 @@ class Watch:
         first = self.starts[0]
         last = self.end.until if self.end else self.last
         complete = self._complete(last - first)
+        self._say_what_was_left_out()
         tracks = tuple(sorted(self.tracks, key=lambda track: track.ordinal))
         return Analysis(
             kind="video",
@@ -154,13 +160,18 @@ class Watch:
             self.notes.append(f"left at {float(seen):.1f} s: {self.end.broke_off}")
         elif short and stated is not None:
             self.notes.append(f"ends at {float(seen):.1f} s of {float(stated):.1f} s stated")
+        whole = self.end is not None and not self.end.broke_off
+        return whole and not short and missing <= COMPLETE_WITHIN and not clock and not self.video.others
+
+    def _say_what_was_left_out(self) -> None:
         if self.crop_bytes >= CROP_BYTES:
             self.notes.append("very many faces: later ones keep one picture each")
+        if self.crowd > self.choices.most_faces:
+            most = f"the surest {self.choices.most_faces} were followed (LASTSEEN_ANALYSIS__MOST_FACES)"
+            self.notes.append(f"a crowd: of {self.crowd} faces on one picture {most}")
         if self.video.others:
             others = f"{self.video.others} more {'was' if self.video.others == 1 else 'were'} not"
             self.notes.append(f"only its largest video stream was looked at, {others}")
-        whole = self.end is not None and not self.end.broke_off
-        return whole and not short and missing <= COMPLETE_WITHIN and not clock and not self.video.others
 
     def _shots(self, last: Fraction) -> tuple[Shot, ...]:
         jumped = any(lost.clock for lost in self.losses)
@@ -182,10 +193,11 @@ def _undecoded(lost: Sequence[Lost], missing: Fraction) -> str:
 
 
 def cropper(picture: Picture, seen: Sequence[Sighting]) -> Callable[[Sighting], bytes]:
-    """Cuts out a face of this picture, the others hidden."""
+    """Cuts out a face of this picture, the others hidden: of a crowd's only those that reach into the crop."""
+    hidden = edges([scaled(one.face.box, HIDDEN_TIMES) for one in seen])
 
     def crop(one: Sighting) -> bytes:
-        others = [other.face.box for other in seen if other is not one]
-        return face_crop(picture.pixels, one.face.box, others)
+        near = [seen[number] for number in meeting(hidden, scaled(one.face.box, CROP_TIMES))]
+        return face_crop(picture.pixels, one.face.box, [other.face.box for other in near if other is not one])
 
     return crop

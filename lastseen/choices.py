@@ -201,6 +201,15 @@ class Choices(BaseModel):
         description="A photo is looked at once only, so more closely than any picture of a video.",
     )
 
+    most_faces: int = Field(
+        300,
+        ge=1,
+        title="Faces of one picture",
+        description="How many of a video's picture are followed at most, the surest first; that some were left out is"
+        " said. Each costs some 3 ms to measure, cut out and embed, so that nobody hides a film behind a mosaic of"
+        " thousands. A photo has no such limit.",
+    )
+
     # --- tracks, gates, templates, cast -------------------------------------------------------------------
     same_place: float = Field(
         0.2,

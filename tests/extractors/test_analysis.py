@@ -3,6 +3,7 @@
 import random
 import re
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
 from lastseen.settings import Settings
+from tests.extractors import squares
 from tests.extractors.films import (
     ANNA,
     BOHDAN,
@@ -193,6 +195,35 @@ def test_what_a_header_says_of_the_length_hides_nothing(
     assert "LASTSEEN_MAX_DURATION_SECONDS" in found.note
     assert [(track.start_ms, track.end_ms) for track in found.tracks] == [(0, 2000)]
     assert found.tracks[0].templates
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Path:
+    """A mosaic of 594 squares, of which another one is missing on each picture."""
+    grid = [(48 * column, 48 * row, 44) for row in range(18) for column in range(33)]
+    pictures = [squares.squares((1600, 900), *grid[:n], *grid[n + 1 :]) for n in range(4)]
+    return film(tmp_path / "crowd.mp4", pictures, fps=2)
+
+
+def test_a_crowd_costs_what_its_faces_cost(crowd: Path, limits: Limits) -> None:
+    """Not their square: each crop hid all other faces of the picture, wherever they were."""
+    began = time.process_time()
+    found = analyze_file(crowd, squares.engine()[0], limits, Choices(most_faces=1000, closer_look_every=0.1))
+    assert isinstance(found, Analysis)
+    assert len(found.tracks) == 594
+    assert sum(len(track.faces) for track in found.tracks) == 4 * 593
+    assert time.process_time() - began < 8, "it was twenty"
+
+
+def test_of_a_crowd_the_surest_are_followed_and_the_rest_is_said(crowd: Path, limits: Limits) -> None:
+    found = analyze_file(crowd, squares.engine()[0], limits, Choices(most_faces=100))
+    assert isinstance(found, Analysis)
+    assert {track.shot for track in found.tracks} == {0}
+    assert 100 <= len(found.tracks) < 150
+    assert (
+        "a crowd: of 593 faces on one picture the surest 100 were followed (LASTSEEN_ANALYSIS__MOST_FACES)"
+        in found.note
+    )
 
 
 @pytest.mark.parametrize(
