@@ -30,14 +30,13 @@ from extractors.faces import EngineUnavailable
 from extractors.isolation import WORKSPACE_INSIDE, bubblewrap
 from extractors.keeper import Child, Keeper
 from extractors.limits import Limits
+from extractors.room import VERDICT_BYTES
 from extractors.wire import Kind, Probe, ProbeRequest, Request, Setup, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
 from lastseen.settings import Settings
 
-VERDICT_BYTES: Final = 256 * 1024 * 1024
-"""twice what the crops of one file may take (extractors.watch.CROP_BYTES) as base64"""
 PROBE_SECONDS: Final = 20.0
 WHY_LENGTH: Final = 200
 FILES: Final = 500

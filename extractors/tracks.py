@@ -253,14 +253,6 @@ def milliseconds(at: Fraction) -> int:
     return int(at * 1000 // 1)
 
 
-def with_best_only(track: Track) -> Track:
-    """The same track with the crop of its best shot only."""
-    if not track.best_shots:
-        return track
-    best = max(track.best_shots, key=lambda shot: (shot.weight, shot.quality.sharpness * shot.quality.width))
-    return replace(track, best_shots=(replace(best, ordinal=0),))
-
-
 def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:
     """Each track and each sighting once, the lowest numbers first."""
     taken: set[int] = set()

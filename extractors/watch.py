@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from extractors import cast
+from extractors import cast, room
 from extractors.boxes import edges, meeting, scaled
 from extractors.crops import CROP_TIMES, HIDDEN_TIMES, face_crop
 from extractors.faces.protocol import Engine
@@ -16,13 +16,11 @@ from extractors.limits import Limits, Unfit
 from extractors.looks import Looker, surest
 from extractors.media import Video
 from extractors.sightings import Sighting, sightings
-from extractors.tracks import Tracker, milliseconds, with_best_only
+from extractors.tracks import Tracker, milliseconds
 from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Box, Shot, Track
 
-CROP_BYTES: Final = 96 * 1024 * 1024
-"""of one verdict; tracks found after that keep the crop of their best shot only"""
 COMPLETE_WITHIN: Final = Fraction(1)
 """seconds by which containers misstate how long a video lasts; as much may fail to decode: two looks at the usual
 cadence"""
@@ -51,6 +49,10 @@ class Watch:
     crowd: int = 0
     """the most faces that a picture had"""
     crop_bytes: int = 0
+    said: int = 0
+    """bytes that the tracks take in the verdict, without their positions"""
+    left: str = ""
+    """why the rest was not looked at: of ours, not of the video's"""
     losses: list[Lost] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     end: End | None = None
@@ -66,10 +68,16 @@ class Watch:
         with closing(sample(self.video, self.limits, self.choices, self.pace)) as events:
             for event in events:
                 self._take(event)
-                if time.monotonic() > self.stop:
+                self.left = self._why_leave()
+                if self.left:
                     break
         self._keep(self.tracker.cut())
         return self._verdict()
+
+    def _why_leave(self) -> str:
+        if time.monotonic() > self.stop:
+            return "time ran out (LASTSEEN_ANALYZE_DEADLINE_SECONDS)"
+        return "more tracks than one verdict holds" if self.said > room.TRACK_BYTES else ""
 
     def _take(self, event: Event) -> None:
         match event:
@@ -115,9 +123,13 @@ class Watch:
 
     def _keep(self, tracks: Sequence[Track]) -> None:
         for track in tracks:
-            kept = track if self.crop_bytes < CROP_BYTES else with_best_only(track)
+            kept = track if self.crop_bytes < room.CROP_BYTES else room.with_best_only(track)
             self.crop_bytes += sum(len(shot.crop) for shot in kept.best_shots)
+            self.said += room.size(kept)
             self.tracks.append(kept)
+        if self.said > room.TRACK_BYTES:
+            self.tracks = [room.with_best_only(track) for track in self.tracks]
+            self.said = sum(map(room.size, self.tracks))
 
     def _verdict(self) -> Analysis:
         if not self.starts:
@@ -127,7 +139,7 @@ class Watch:
         last = self.end.until if self.end else self.last
         complete = self._complete(last - first)
         self._say_what_was_left_out()
-        tracks = tuple(sorted(self.tracks, key=lambda track: track.ordinal))
+        tracks = tuple(sorted(self._thinned(), key=lambda track: track.ordinal))
         return Analysis(
             kind="video",
             width=self.size[0],
@@ -143,6 +155,12 @@ class Watch:
             cast=cast.links(tracks, self.engine, self.choices),
         )
 
+    def _thinned(self) -> list[Track]:
+        found = room.thinned(self.tracks, room.POSITIONS)
+        if found != self.tracks:
+            self.notes.append("very many faces: of where each was only a part is kept")
+        return found
+
     def _complete(self, seen: Fraction) -> bool:
         stated = self.video.stated
         clock = list(dict.fromkeys(lost.why for lost in self.losses if lost.clock))
@@ -155,7 +173,7 @@ class Watch:
             self.notes.append("the file does not state how long it lasts")
         short = stated is not None and stated - seen > COMPLETE_WITHIN
         if self.end is None:
-            self.notes.append(f"time ran out at {float(seen):.1f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)")
+            self.notes.append(f"left at {float(seen):.1f} s: {self.left}")
         elif self.end.broke_off:
             self.notes.append(f"left at {float(seen):.1f} s: {self.end.broke_off}")
         elif short and stated is not None:
@@ -164,8 +182,8 @@ class Watch:
         return whole and not short and missing <= COMPLETE_WITHIN and not clock and not self.video.others
 
     def _say_what_was_left_out(self) -> None:
-        if self.crop_bytes >= CROP_BYTES:
-            self.notes.append("very many faces: later ones keep one picture each")
+        if self.crop_bytes >= room.CROP_BYTES:
+            self.notes.append("very many faces: not all keep more than one picture")
         if self.crowd > self.choices.most_faces:
             most = f"the surest {self.choices.most_faces} were followed (LASTSEEN_ANALYSIS__MOST_FACES)"
             self.notes.append(f"a crowd: of {self.crowd} faces on one picture {most}")
