@@ -21,7 +21,8 @@ from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Shot, Template
 
 ENOUGH_TIME: Final = 0.8
-"""of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with nothing"""
+"""of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with
+nothing.  No setting: the deadline is the choice, and this leaves time to embed what is still on the screen"""
 
 
 def analyze_file(

@@ -24,12 +24,14 @@ from lastseen.choices import Choices
 from lastseen.records import Pixels
 
 JITTER: Final = Fraction(1, 5)
-"""seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it"""
+"""seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it.  No setting: it
+tells how exact containers are, and pictures are looked at more seldom"""
 OWED: Final = 16
 """pictures that a decoder may still hold back when a packet fails (the most of H.264 and HEVC): a stretch that would
 not decode is over only when as many sound ones have followed, or the hole behind those held back would not be seen"""
 STANDS_STILL: Final = 25
-"""pictures in a row that bring the clock no further"""
+"""pictures in a row that bring the clock no further: a second of most films.  No setting: such a file is broken, and
+this is how its pictures are looked at all the same"""
 AHEAD_PIXELS: Final = 16_000_000
 """of pictures that are decoded while others are looked at: 24 MiB as most videos keep them"""
 

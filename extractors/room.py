@@ -14,7 +14,8 @@ MIB: Final = 1024 * 1024
 VERDICT_BYTES: Final = 256 * MIB
 """of JSON: what whoever asked reads, and holds in memory, of one file's child"""
 CROP_BYTES: Final = 96 * MIB
-"""of pictures; tracks found after that keep the picture of their best shot only"""
+"""of pictures; tracks found after that keep the picture of their best shot only.  No setting, like all of this file:
+whoever has found more than it holds has `complete` and the note to tell, and the numbers must fit to each other"""
 TRACK_BYTES: Final = 160 * MIB
 """of all tracks as JSON, without their positions; then the earlier ones keep one picture, too"""
 POSITIONS: Final = 400_000

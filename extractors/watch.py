@@ -23,7 +23,7 @@ from lastseen.records import Analysis, Box, Shot, Track
 
 COMPLETE_WITHIN: Final = Fraction(1)
 """seconds by which containers misstate how long a video lasts; as much may fail to decode: two looks at the usual
-cadence"""
+cadence.  No setting: what is called complete must mean the same in every office"""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """The settings of one installation."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LASTSEEN_", env_file=".env", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="LASTSEEN_",
+        env_file=".env",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,
     )
 
     # --- where things are ---------------------------------------------------------------------------------
@@ -122,7 +127,6 @@ class Settings(BaseSettings):
     analyze_seconds_a_second: float = Field(
         0.25,
         ge=0,
-        allow_inf_nan=False,
         title="More time for longer videos",
         description="Seconds more for each second that a video says it lasts, as far as it is looked at: `dlib` takes "
         "0.1 for a second of 640 x 360 on two cores, so the longest such video is through in half of its time.",
