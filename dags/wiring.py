@@ -36,7 +36,10 @@ BLOB = Param(
     description_md="Only this blob, by its sha256.",
 )
 RETRY = Param(
-    False, type="boolean", title="Retry", description_md="Also what did not get through before (failed, quarantined)."
+    False,
+    type="boolean",
+    title="Retry",
+    description_md="Also what did not get through before (failed, quarantined), or not whole.",
 )
 DRY_RUN = Param(False, type="boolean", title="Dry run", description_md="Log what would be done, and do nothing.")
 
