@@ -286,7 +286,7 @@ class Choices(BaseModel):
     continues: float = Field(
         1.2,
         gt=0,
-        le=4,
+        le=10,
         title="Goes on",
         description="Times the engine's threshold: within a shot and a second a likeness too weak for a search will do,"
         " and a face less like its track than that is somebody else.",
@@ -374,7 +374,7 @@ class Choices(BaseModel):
     agrees: float = Field(
         1.5,
         gt=0,
-        le=4,
+        le=10,
         title="Agrees",
         description="Times the engine's threshold: a shot further from the middle one is left out of the template. Of"
         " templates of three degraded views 90.5 %, 92.3 %, 95.3 %, 95.3 % and 95.5 % find their person (at one false"
@@ -383,7 +383,7 @@ class Choices(BaseModel):
     divides: float = Field(
         1.2,
         gt=0,
-        le=4,
+        le=10,
         title="Divides a track",
         description="Times the engine's threshold: runs of shots further apart than this, on average, are two people."
         " With dlib (0.6) shots of one track came together at 0.41 at most, at 0.61 those of the one who moves most;"
@@ -392,7 +392,7 @@ class Choices(BaseModel):
     divides_one: float = Field(
         1.5,
         gt=0,
-        le=4,
+        le=10,
         title="Divides a track at one shot",
         description="The same for a single first or last shot, which may just be a bad one.",
     )
@@ -407,7 +407,7 @@ class Choices(BaseModel):
     cast_distance: float = Field(
         0.8,
         gt=0,
-        le=4,
+        le=10,
         title="Same face across cuts",
         description="Times the engine's threshold: a false link is worse than a missing one. With dlib (0.4) two shots"
         " of a singer, 43 and 80 px wide, lie 0.38 apart and are linked; all others of that video 0.53 and more.",
