@@ -45,7 +45,7 @@ def test_tracks_that_end_together_are_embedded_in_one_batch(numbers: Numbers) ->
     """A crowd before a cut: one by one they cost five times as much."""
     crowd = [[sighting(at, 90 * n) for n in range(40)] for at in (0, 0.5)]
     tracks = follow(numbers, *crowd)
-    assert [len(track.templates) for track in tracks] == [2] * 40
+    assert [bool(track.templates) for track in tracks] == [True] * 40
     assert numbers.batches == [80]
 
 
