@@ -7,8 +7,8 @@ nothing: shots, tracks, best shots, templates.
 - **When it fails**: an item that cannot be had or opened ends with its outcome class and reason in `lastseen status`;
   the others go on. A worker that dies leaves its items to the next one. A batch that fails stops nothing else: the
   run is red by its last task, and the next run takes the batch up.
-- **By hand**: `source` and `since` choose posts, `blob` one file by its sha256; `retry` also what did not get through;
-  `dry_run` only logs what is due.
+- **By hand**: `source` and `since` choose posts, `blob` one file by its sha256; `retry` also what did not get through
+  or was left half-way; `dry_run` only logs what is due.
 - **Again**: stored media are not fetched again, analysed blobs are not analysed again by the same recipe.
 """
 

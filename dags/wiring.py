@@ -12,7 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "owner": OWNER,
     "retries": 2,
     "retry_delay": timedelta(minutes=2),
-    "execution_timeout": timedelta(hours=2),
+    "execution_timeout": timedelta(hours=8),  # six films of four hours at their deadline, the longest batch there is
 }
 
 TELEGRAM_POOL = "telegram"
@@ -39,7 +39,10 @@ BLOB = Param(
     description_md="Only this blob, by its sha256.",
 )
 RETRY = Param(
-    False, type="boolean", title="Retry", description_md="Also what did not get through before (failed, quarantined)."
+    False,
+    type="boolean",
+    title="Retry",
+    description_md="Also what did not get through before (failed, quarantined), or not whole.",
 )
 DRY_RUN = Param(False, type="boolean", title="Dry run", description_md="Log what would be done, and do nothing.")
 

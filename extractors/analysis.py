@@ -1,6 +1,7 @@
 """A whole file in, everything found in it out: what the sandboxed child does with one blob or one photo."""
 
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
@@ -20,22 +21,31 @@ from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Shot, Template
 
 ENOUGH_TIME: Final = 0.8
-"""of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with nothing"""
+"""of the deadline: after it a video is left with what was found, marked incomplete, rather than killed with
+nothing.  No setting: the deadline is the choice, and this leaves time to embed what is still on the screen"""
 
 
 def analyze_file(
-    file: File, engine: Engine, limits: Limits, choices: Choices, threads: int = 1
+    file: File,
+    engine: Engine,
+    limits: Limits,
+    choices: Choices,
+    threads: int = 1,
+    grant: Callable[[float], object] = lambda seconds: None,
 ) -> Analysis | Rejection:
     """Find, follow and embed the faces of a video or still picture; `threads` decode it.
 
-    Raises OSError if it cannot be read at all.
+    `grant` is told how many seconds it may take, once it is known how long the video says it lasts.  Raises OSError
+    if it cannot be read at all.
     """
-    stop = time.monotonic() + limits.deadline_seconds * ENOUGH_TIME
+    began = time.monotonic()
     try:
         with open_media(file, limits, threads) as media:
             if isinstance(media, Still):
                 return _analyze_still(media, engine, choices)
-            return Watch(media, engine, limits, choices, stop).run()
+            seconds = limits.deadline(media.stated)
+            grant(seconds)
+            return Watch(media, engine, limits, choices, began + seconds * ENOUGH_TIME).run()
     except Unfit as unfit:
         return Rejection(unfit.fault, unfit.why)
 

@@ -1,10 +1,14 @@
 """What is done with rectangles on pictures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lastseen.records import Box, Pixels
+
+Edges = NDArray[np.float64]
+"""n x 4"""
 
 
 def overlap(one: Box, other: Box) -> float:
@@ -14,6 +18,30 @@ def overlap(one: Box, other: Box) -> float:
     common = max(width, 0.0) * max(height, 0.0)
     union = one.width * one.height + other.width * other.height - common
     return common / union if union > 0 else 0.0
+
+
+def edges(boxes: Sequence[Box]) -> Edges:
+    """n x 4: left, top, right and bottom of each."""
+    found = np.array([(box.x, box.y, box.width, box.height) for box in boxes], np.float64).reshape(-1, 4)
+    found[:, 2:] += found[:, :2]
+    return found
+
+
+def overlaps(boxes: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:
+    """Intersection over union of each with each, n x m: of a crowd there are a million pairs."""
+    one, other = edges(boxes)[:, None], edges(others)[None]
+    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+    common = np.maximum(sides, 0.0).prod(axis=-1)
+    areas, other_areas = ((many[..., 2:] - many[..., :2]).prod(axis=-1) for many in (one, other))
+    union = areas + other_areas - common
+    return np.asarray(np.divide(common, union, out=np.zeros_like(common), where=union > 0), np.float64)
+
+
+def meeting(many: Edges, box: Box) -> list[int]:
+    """Which of them have something in common with this one: their numbers."""
+    left, top, right, bottom = edges([box])[0]
+    apart = (many[:, 0] >= right) | (many[:, 1] >= bottom) | (many[:, 2] <= left) | (many[:, 3] <= top)
+    return [int(number) for number in np.flatnonzero(~apart)]
 
 
 def scaled(box: Box, times: float) -> Box:

@@ -7,6 +7,7 @@ a verdict.
 """
 
 import os
+import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,7 @@ def serve(job: Job, channel: socket.socket) -> int:
     channel.sendall(READY + b"\n")
     said, handed, _, _ = socket.recv_fds(channel, LENGTH_BYTES, 1)
     if said:
+        grant(job.setup.limits.deadline_seconds)
         request = _receive(channel, int.from_bytes(said, "big"))
         _say(channel, _answer(request, job, handed[0], engine, measures))
     return 0
@@ -62,7 +64,7 @@ def serve(job: Job, channel: socket.socket) -> int:
 def _hold(job: Job) -> tuple[str, ...]:
     forker, limits = os.getppid(), job.setup.limits
     # A child that spins on all its cores for its whole deadline is at its end anyway.
-    cpu = int(limits.deadline_seconds * job.setup.threads) + CPU_SPARE
+    cpu = int(limits.latest * job.setup.threads) + CPU_SPARE
     apart = not job.setup.alone or "namespaces of its own" in job.measures
     filtered = hold_child(Path(job.setup.models), job.workspace, limits.memory_mib, cpu, namespaces=apart)
     if os.getppid() != forker:
@@ -74,6 +76,14 @@ def _load(setup: "Setup") -> "Engine":
     from extractors import faces
 
     return faces.load(setup.engine, Path(setup.models), setup.threads)
+
+
+def grant(seconds: float) -> None:
+    """Have the kernel end this process so many seconds from now, whatever it is stuck in.
+
+    Whoever waits for it can only wait as long as for the longest video: it never looks into the file.
+    """
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _receive(channel: socket.socket, length: int) -> "Request":
@@ -121,7 +131,7 @@ def open_file(request: "Request", job: Job, descriptor: int, engine: "Engine | N
             raise RuntimeError("no engine was loaded")
         if request.task == "enroll":
             return enroll_file(file, engine, limits, setup.choices)
-        return analyze_file(file, engine, limits, setup.choices, setup.threads)
+        return analyze_file(file, engine, limits, setup.choices, setup.threads, grant)
 
 
 def _probe(wanted: "ProbeRequest", measures: tuple[str, ...]) -> "Probe":

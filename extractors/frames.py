@@ -7,7 +7,7 @@ clock), so a person can seek to them.  A gap is a finding: it is yielded and cou
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
@@ -17,16 +17,21 @@ from av.video.frame import VideoFrame
 from extractors.ahead import Ahead
 from extractors.differences import CutFinder, Sameness, planes_of
 from extractors.hdr import TRANSFERS
-from extractors.limits import Limits
+from extractors.limits import Limits, Unfit
 from extractors.media import Video, points_outside
 from extractors.shown import shown, squared_size
 from lastseen.choices import Choices
 from lastseen.records import Pixels
 
 JITTER: Final = Fraction(1, 5)
-"""seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it"""
+"""seconds: a picture that comes this much too late is no jump of the clock; nothing is missed by it.  No setting: it
+tells how exact containers are, and pictures are looked at more seldom"""
+OWED: Final = 16
+"""pictures that a decoder may still hold back when a packet fails (the most of H.264 and HEVC): a stretch that would
+not decode is over only when as many sound ones have followed, or the hole behind those held back would not be seen"""
 STANDS_STILL: Final = 25
-"""pictures in a row that bring the clock no further"""
+"""pictures in a row that bring the clock no further: a second of most films.  No setting: such a file is broken, and
+this is how its pictures are looked at all the same"""
 AHEAD_PIXELS: Final = 16_000_000
 """of pictures that are decoded while others are looked at: 24 MiB as most videos keep them"""
 
@@ -61,6 +66,15 @@ class Lost:
 
     why: str
     clock: bool = False
+    since: Fraction | None = None
+    """when the last sound picture before it is no longer shown; None: there was none, or no picture is missing"""
+    until: Fraction | None = None
+    """when the first sound picture after it is shown"""
+
+    @property
+    def seconds(self) -> Fraction:
+        """Without a sound picture."""
+        return Fraction(0) if self.since is None or self.until is None else self.until - self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +117,12 @@ class Pace:
         return self.look_from is not None and at >= self.look_from
 
 
-class TookTooLong(Exception):
-    """Decoding took more than LASTSEEN_MAX_DECODE_SECONDS; its message says so."""
+class Enough(Exception):
+    """The rest is not looked at, since a limit is passed: its message names the setting.  What was seen stays."""
+
+
+class TookTooLong(Enough):
+    """Decoding took more than LASTSEEN_MAX_DECODE_SECONDS."""
 
 
 @dataclass(slots=True)
@@ -167,7 +185,8 @@ def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: P
 
     While `pace.closer_until` lies ahead, one each `choices.closer_every` seconds as well.  Where the clock jumps back
     a new shot begins; where it stands still, one begins every STANDS_STILL pictures.  `End` comes last, if any picture
-    was decoded.  Raises limits.Unfit when a limit is passed on the way.
+    was decoded; a limit that is passed on the way ends it there (`End.broke_off`).  Raises limits.Unfit if the first
+    picture is over one already.
 
     A thread decodes ahead until this generator ends: whoever may leave it early closes it before the video.
     """
@@ -180,9 +199,10 @@ def sample(video: Video, limits: Limits, choices: Choices | None = None, pace: P
                     yield frame
                 else:
                     yield from sampler.see(frame)
-    except TookTooLong as late:
-        yield Lost(str(late))
-        sampler.broke_off = str(late)
+    except Enough as enough:
+        if isinstance(enough, TookTooLong):
+            yield Lost(str(enough))
+        sampler.broke_off = str(enough)
     yield from sampler.end()
 
 
@@ -215,10 +235,10 @@ class _Sampler:
         """What one decoded frame gives rise to."""
         at = time_of(frame)
         fault, halted = self.clock.fault(at), self.clock.still > STANDS_STILL
-        self._count(frame, at)
         kind = (frame.width, frame.height, frame.interlaced_frame, frame.color_trc)
         if kind != self.kind:
             yield from self._changed(kind)
+        self._count(frame, at)
         picture = planes_of(frame)
         cut = self.finder.is_cut(picture, at)
         if fault:
@@ -231,7 +251,9 @@ class _Sampler:
             yield Cut(at)
         usual = cut or self.schedule.is_due(at)
         if usual or self.schedule.is_due_between(at):
-            self.limits.check_duration(self.clock.run(at))
+            if self.clock.run(at) > self.limits.max_duration_seconds:
+                most = self.limits.max_duration_seconds
+                raise Enough(f"only the first {most} s of a video are looked at (LASTSEEN_MAX_DURATION_SECONDS)")
             same = self.sameness.same(picture, at, whole=usual) and not self.pace.wants(at)
             start = self.finder.last_cut
             self.schedule.took(at, at if start is None else start)
@@ -250,7 +272,12 @@ class _Sampler:
     def _changed(self, kind: Kind) -> Iterator[Remark]:
         """Hold pictures of another kind against the limits, and say what is to be said of them, once."""
         width, height, interlaced, transfer = kind
-        self.limits.check_size(*squared_size(width, height, self.video.aspect))
+        try:
+            self.limits.check_size(*squared_size(width, height, self.video.aspect))
+        except Unfit as unfit:
+            if not self.decoded:
+                raise
+            raise Enough(unfit.why) from unfit
         found = {
             "its pictures change their size": self.kind[:2] not in ((0, 0), (width, height)),
             "its pictures are interlaced: what moves is combed": interlaced,
@@ -282,21 +309,60 @@ class _Stopwatch:
             raise TookTooLong(f"decoding took more than {self.seconds:g} s (LASTSEEN_MAX_DECODE_SECONDS)")
 
 
+@dataclass(slots=True)
+class _Losses:
+    """Makes stretches, with their seconds, of packets and pictures that failed."""
+
+    lost: Lost | None = None
+    """the stretch that is not over"""
+    sound: int = 0
+    """pictures since the last failure"""
+    shown_until: Fraction | None = None
+    """of the last sound picture"""
+
+    def failed(self, why: str) -> None:
+        self.lost, self.sound = self.lost or Lost(why), 0
+
+    def passed(self, frame: VideoFrame) -> Iterator[Lost]:
+        """A sound picture came: gives the stretch that is over by it, if one is."""
+        at, before = time_of(frame), self.shown_until
+        self.shown_until = at + _shown_for(frame)
+        if self.lost is None:
+            return
+        if before is not None and at - before > JITTER:
+            self.lost = replace(self.lost, since=self.lost.since or before, until=at)
+        self.sound += 1
+        if self.sound >= OWED:
+            yield from self.over()
+
+    def over(self) -> Iterator[Lost]:
+        """The video ends: gives the stretch that was not over, if there is one."""
+        lost, self.lost = self.lost, None
+        if lost is not None:
+            yield lost
+
+
 def decode(video: Video, limits: Limits) -> Iterator[VideoFrame | Lost]:
     """Every picture with a time on it, and one Lost for each stretch that would not decode.  Raises TookTooLong."""
-    losing = False
-    for frame in _frames(video, limits):
-        lost = Lost(frame) if isinstance(frame, str) else _damage(frame)
-        if lost is not None and not losing:
-            yield lost
-        losing = lost is not None
-        if isinstance(frame, VideoFrame) and frame.pts is not None and frame.time_base is not None:
-            yield frame
+    losses = _Losses()
+    try:
+        for frame in _frames(video, limits):
+            why = frame if isinstance(frame, str) else _damage(frame)
+            if why:
+                losses.failed(why)
+            elif isinstance(frame, VideoFrame):
+                yield from losses.passed(frame)
+            if isinstance(frame, VideoFrame) and _has_time(frame):
+                yield frame
+    except TookTooLong:
+        yield from losses.over()
+        raise
+    yield from losses.over()
 
 
 def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
     """Every picture, and why for each packet that would not decode or if the container breaks off."""
-    watch = _Stopwatch(limits.max_decode_seconds)
+    watch = _Stopwatch(limits.decoding(video.stated))
     try:
         for decoded in video.source.packets():
             watch.check()
@@ -312,10 +378,15 @@ def _frames(video: Video, limits: Limits) -> Iterator[VideoFrame | str]:
         yield f"the container breaks off: {fault}"
 
 
-def _damage(frame: VideoFrame) -> Lost | None:
+def _damage(frame: VideoFrame) -> str:
+    """What is wrong with a picture, or nothing."""
     if frame.is_corrupt:
-        return Lost("a damaged picture")
-    return Lost("a picture without a time") if frame.pts is None or frame.time_base is None else None
+        return "a damaged picture"
+    return "" if _has_time(frame) else "a picture without a time"
+
+
+def _has_time(frame: VideoFrame) -> bool:
+    return frame.pts is not None and frame.time_base is not None
 
 
 def _pixels(frame: VideoFrame | Lost) -> int:

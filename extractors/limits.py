@@ -19,6 +19,8 @@ class Limits:
     deadline_seconds: float
     memory_mib: int
     max_decode_seconds: float = 600.0
+    seconds_a_second: float = 0.0
+    """more time, for each second that a video says it lasts"""
 
     @classmethod
     def of(cls, settings: "Settings") -> "Limits":
@@ -29,7 +31,25 @@ class Limits:
             float(settings.analyze_deadline_seconds),
             settings.analyze_memory_mib,
             float(settings.max_decode_seconds),
+            settings.analyze_seconds_a_second,
         )
+
+    @property
+    def latest(self) -> float:
+        """The deadline of the longest video, in seconds: whoever cannot look into a file waits so long."""
+        return self.deadline_seconds + self._more(Fraction(self.max_duration_seconds))
+
+    def deadline(self, stated: Fraction | None) -> float:
+        """Seconds for an analysis of a video that says it lasts so many, or nothing of it."""
+        return self.deadline_seconds + self._more(stated)
+
+    def decoding(self, stated: Fraction | None) -> float:
+        """The same for decoding it."""
+        return self.max_decode_seconds + self._more(stated)
+
+    def _more(self, stated: Fraction | None) -> float:
+        looked_at = min(max(stated or Fraction(0), Fraction(0)), Fraction(self.max_duration_seconds))
+        return float(looked_at) * self.seconds_a_second
 
     def check_size(self, width: int, height: int) -> None:
         """Raises Unfit if a picture of this size is over the limit, naming the setting."""
@@ -38,15 +58,6 @@ class Limits:
                 Fault.SKIPPED,
                 f"a picture of {width} x {height} is over the limit of {self.max_megapixels} megapixels "
                 "(LASTSEEN_MAX_MEGAPIXELS)",
-            )
-
-    def check_duration(self, seconds: Fraction) -> None:
-        """Raises Unfit if a video of this length is over the limit, naming the setting."""
-        if seconds > self.max_duration_seconds:
-            raise Unfit(
-                Fault.SKIPPED,
-                f"a video of {float(seconds):.0f} s is over the limit of {self.max_duration_seconds} s "
-                "(LASTSEEN_MAX_DURATION_SECONDS)",
             )
 
 

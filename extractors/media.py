@@ -2,7 +2,8 @@
 
 Containers, protocols, picture formats and codecs are allow-listed.  FFmpeg is given an open file and no protocol
 at all, so nothing that the file names can be opened (an `ffconcat` text saved as .mp4 would decode its sibling).
-What is known from the header is held against the limits before anything is decoded.
+A picture's size is held against the limit before anything is decoded; how long a film says it lasts is no reason to
+leave it, since a header alone could hide it: `extractors.frames` leaves off where the limit is.
 """
 
 import errno
@@ -224,8 +225,6 @@ def _video(opened: IO[bytes], limits: Limits, threads: int, stack: ExitStack) ->
     stream = max(streams, key=lambda one: _worth(container, one))
     context = _checked(stream)
     stated = _stated(container, stream)
-    if stated is not None:
-        limits.check_duration(stated)
     aspect, remarks = _aspect(stream)
     limits.check_size(*squared_size(context.width, context.height, aspect))
     film = Film(container, stream, _decoder(stream, context, limits, threads))

@@ -12,7 +12,8 @@ from lastseen.records import Pixels, Quality
 GREY: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
 """luma of red, green and blue (ITU-R BT.601)"""
 LEAST_SURE: Final = 0.1
-"""a detection that passed its gate never counts for nothing"""
+"""a detection that passed its gate never counts for nothing.  No setting: it keeps a weight from vanishing, and the
+gate (`min_score_part`) is the choice"""
 
 
 def measured(face: Face, chip: Pixels, norm: float | None = None) -> Quality:

@@ -11,6 +11,7 @@ file's child gets ready while this one's still works.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,14 +30,13 @@ from extractors.faces import EngineUnavailable
 from extractors.isolation import WORKSPACE_INSIDE, bubblewrap
 from extractors.keeper import Child, Keeper
 from extractors.limits import Limits
+from extractors.room import VERDICT_BYTES
 from extractors.wire import Kind, Probe, ProbeRequest, Request, Setup, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
 from lastseen.settings import Settings
 
-VERDICT_BYTES: Final = 256 * 1024 * 1024
-"""twice what the crops of one file may take (extractors.watch.CROP_BYTES) as base64"""
 PROBE_SECONDS: Final = 20.0
 WHY_LENGTH: Final = 200
 FILES: Final = 500
@@ -121,7 +121,8 @@ class Sandbox:
         return verdict
 
     def _hear(self, child: Child, request: Request, file: int, kind: type[Kind], *, engine: bool) -> Kind | Rejection:
-        deadline = self._limits.deadline_seconds
+        limits = self._limits
+        deadline = limits.latest if request.task == "analyze" else limits.deadline_seconds
         end = time.monotonic() + deadline
         try:
             child.give(pack_request(request), file, deadline)
@@ -130,7 +131,7 @@ class Sandbox:
             answer = child.answer(end, VERDICT_BYTES)
         except processes.ChildFault as fault:
             self.close()
-            return _fault(fault, deadline)
+            return _fault(fault, limits.deadline_seconds)
         try:
             return unpack_verdict(answer, kind)
         except ValueError:
@@ -260,11 +261,14 @@ def _program(required: bool) -> str | None:
 
 def _fault(fault: processes.ChildFault, deadline: float) -> Rejection:
     """A verdict on a child that gave none.  Raises what is not the file's fault."""
+    late = f"ran past its deadline of {deadline:.0f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)"
     match fault:
         case processes.DeadlinePassed():
-            why = f"ran past its deadline of {deadline:.0f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)"
+            why = late
         case processes.TooMuchSaid():
             why = f"said more than {VERDICT_BYTES >> 20} MiB"
+        case processes.ChildDied(status=status) if status == -signal.SIGALRM:
+            why = late
         case processes.ChildDied():
             why = _told(fault)
         case _:

@@ -11,7 +11,8 @@ from extractors.sightings import Sighting
 from lastseen.choices import Choices
 
 LATE: Final = 0.07
-"""seconds: pictures are due each half second and come with the next frame, so some follow each other a little sooner"""
+"""seconds: pictures are due each half second and come with the next frame, so some follow each other a little
+sooner.  No setting: one picture of films of 15 a second, and `apart` is the choice"""
 NEARLY_NOTHING: Final = 1e-12
 """of a length: points that all lie in one place have no shape"""
 

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
-from extractors.boxes import overlap
+import numpy as np
+
+from extractors.boxes import overlap, overlaps
 from extractors.faces.protocol import Engine
 from extractors.shots import admit, rank
 from extractors.sightings import Sighting, embed
@@ -21,6 +24,7 @@ from lastseen.records import BestShot, Box, FaceSeen, Track
 Crop = Callable[[Sighting], bytes]
 """makes the picture of a face that people will see, while the whole picture is at hand"""
 Pair = tuple["OpenTrack", Sighting]
+Thing = TypeVar("Thing")
 
 
 @dataclass(eq=False, slots=True)
@@ -89,13 +93,16 @@ class Tracker:
         `crop` is called for each sighting that becomes a best shot.
         """
         done = self._expire(at)
-        left = [one for one in seen if not self._is_known(one)]
+        left = self._unknown(at, seen)
         joins = self._by_place(at, left)
         left = _without(left, joins)
         missing = at if whole else self.looked_at
         joins += self._by_likeness(self._unseen_since(missing, joins), left)
+        due = [(track, one) for track, one in joins if one.at - track.checked_at >= self.choices.check_every]
+        strangers = {id(one) for _, one in self._strangers(due)}
         for track, one in joins:
-            done += self._extend(track, one, crop)
+            self._extend(track, one, crop)
+            done += self._divide(track) if id(one) in strangers else []
         for one in _without(left, joins):
             self._begin(one, crop)
         self.looked_at = missing
@@ -123,21 +130,23 @@ class Tracker:
 
     def _expire(self, at: Fraction) -> list[Track]:
         over = [track for track in self.open if at - track.seen_at > self.choices.longest_gap]
-        self.open = [track for track in self.open if track not in over]
+        self.open = _others(self.open, over)
         return self._finish(over)
 
-    def _is_known(self, one: Sighting) -> bool:
-        """Whether another look at the same picture has shown this face already."""
-        here = (track.last.face.box for track in self.open if track.last.at == one.at)
-        return any(overlap(box, one.face.box) >= self.choices.sure_place for box in here)
+    def _unknown(self, at: Fraction, seen: Sequence[Sighting]) -> list[Sighting]:
+        """Those that another look at the same picture has not shown already."""
+        here = [track.last for track in self.open if track.last.at == at]
+        known = np.any(overlaps(_boxes(seen), _boxes(here)) >= self.choices.sure_place, axis=1).tolist()
+        return [one for one, is_known in zip(seen, known, strict=True) if not is_known]
 
     def _by_place(self, at: Fraction, seen: Sequence[Sighting]) -> list[Pair]:
         """The faces that are where a track was; where that is doubtful, only those that are like it, too."""
         waiting = [track for track in self.open if track.seen_at < at]
-        pairs = [(-overlap(track.last.face.box, one.face.box), (track, one)) for track in waiting for one in seen]
-        near = _greedily(pair for pair in pairs if -pair[0] >= self.choices.same_place)
-        strangers = self._strangers([pair for pair in near if self._is_doubtful(*pair)])
-        return [pair for pair in near if pair not in strangers]
+        common = overlaps(_boxes(track.last for track in waiting), _boxes(seen))
+        places = np.argwhere(common >= self.choices.same_place)
+        near = _greedily((-float(common[row, column]), (waiting[row], seen[column])) for row, column in places)
+        strangers = {id(one) for _, one in self._strangers([pair for pair in near if self._is_doubtful(*pair)])}
+        return [(track, one) for track, one in near if id(one) not in strangers]
 
     def _is_doubtful(self, track: OpenTrack, one: Sighting) -> bool:
         before, now = track.last.face.box, one.face.box
@@ -161,8 +170,8 @@ class Tracker:
         return [float(value) for value in likeness(track.reference(), seen, self.engine, self.choices)]
 
     def _unseen_since(self, at: Fraction | None, joins: Sequence[Pair]) -> list[OpenTrack]:
-        joined = [track for track, _ in joins]
-        return [track for track in self.open if at is not None and track.seen_at < at and track not in joined]
+        unseen = [track for track in self.open if at is not None and track.seen_at < at]
+        return _others(unseen, (track for track, _ in joins))
 
     def _by_likeness(self, waiting: Sequence[OpenTrack], left: Sequence[Sighting]) -> list[Pair]:
         """Where faces and tracks remain, a face moved far: the pairs whose vectors are near, the nearest first."""
@@ -188,25 +197,22 @@ class Tracker:
         self.started += 1
         return self.started - 1
 
-    def _extend(self, track: OpenTrack, one: Sighting, crop: Crop) -> list[Track]:
-        """Returns what ended, if another face turns out to have taken the place of the track's."""
-        due = one.at - track.checked_at >= self.choices.check_every
-        stranger = due and bool(self._strangers([(track, one)]))
+    def _extend(self, track: OpenTrack, one: Sighting, crop: Crop) -> None:
         track.faces.append(FaceSeen(milliseconds(one.at), one.face.box, float(one.face.score)))
         track.last, track.seen_at = one, one.at
         if one.quality.width >= self.choices.kept_width:
             track.best = admit(track.best, one, self.choices)
             if one in track.best:
                 one.crop = crop(one)
-        return self._divide(track) if stranger else []
 
     def _divide(self, track: OpenTrack) -> list[Track]:
-        """End what of an open track shows other people than its last shots."""
+        """Another face has taken the place of the track's: end what of it shows other people than its last shots."""
         *over, last = self._people(track)
         self.open[self.open.index(track)] = last
         return [self._track(part) for part in over]
 
-    def _finish(self, over: Iterable[OpenTrack]) -> list[Track]:
+    def _finish(self, over: Sequence[OpenTrack]) -> list[Track]:
+        embed([shot for track in over for shot in track.searched()], self.engine, self.choices)
         return [self._track(part) for track in over for part in self._people(track)]
 
     def _people(self, track: OpenTrack) -> list[OpenTrack]:
@@ -247,14 +253,6 @@ def milliseconds(at: Fraction) -> int:
     return int(at * 1000 // 1)
 
 
-def with_best_only(track: Track) -> Track:
-    """The same track with the crop of its best shot only."""
-    if not track.best_shots:
-        return track
-    best = max(track.best_shots, key=lambda shot: (shot.weight, shot.quality.sharpness * shot.quality.width))
-    return replace(track, best_shots=(replace(best, ordinal=0),))
-
-
 def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:
     """Each track and each sighting once, the lowest numbers first."""
     taken: set[int] = set()
@@ -267,8 +265,17 @@ def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:
 
 
 def _without(seen: Sequence[Sighting], joins: Sequence[Pair]) -> list[Sighting]:
-    joined = {id(one) for _, one in joins}
-    return [one for one in seen if id(one) not in joined]
+    return _others(seen, (one for _, one in joins))
+
+
+def _others(all_: Iterable[Thing], but: Iterable[Thing]) -> list[Thing]:
+    """All but those themselves."""
+    out = {id(one) for one in but}
+    return [one for one in all_ if id(one) not in out]
+
+
+def _boxes(seen: Iterable[Sighting]) -> list[Box]:
+    return [one.face.box for one in seen]
 
 
 def _worth(shot: Sighting) -> float:

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from extractors import cast
-from extractors.crops import face_crop
+from extractors import cast, room
+from extractors.boxes import edges, meeting, scaled
+from extractors.crops import CROP_TIMES, HIDDEN_TIMES, face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Cut, End, Event, Lost, Pace, Picture, Remark, Same, sample
 from extractors.limits import Limits, Unfit
-from extractors.looks import Looker
+from extractors.looks import Looker, surest
 from extractors.media import Video
 from extractors.sightings import Sighting, sightings
-from extractors.tracks import Tracker, milliseconds, with_best_only
+from extractors.tracks import Tracker, milliseconds
 from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Box, Shot, Track
 
-CROP_BYTES: Final = 96 * 1024 * 1024
-"""of one verdict; tracks found after that keep the crop of their best shot only"""
 COMPLETE_WITHIN: Final = Fraction(1)
-"""seconds by which containers misstate how long a video lasts"""
+"""seconds by which containers misstate how long a video lasts; as much may fail to decode: two looks at the usual
+cadence.  No setting: what is called complete must mean the same in every office"""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,13 @@ class Watch:
     ends: list[Fraction] = field(default_factory=list)
     """of all shots but the last"""
     looked_at: int = 0
+    crowd: int = 0
+    """the most faces that a picture had"""
     crop_bytes: int = 0
+    said: int = 0
+    """bytes that the tracks take in the verdict, without their positions"""
+    left: str = ""
+    """why the rest was not looked at: of ours, not of the video's"""
     losses: list[Lost] = field(default_factory=list)
     size: tuple[int, int] = (0, 0)
     end: End | None = None
@@ -62,10 +68,16 @@ class Watch:
         with closing(sample(self.video, self.limits, self.choices, self.pace)) as events:
             for event in events:
                 self._take(event)
-                if time.monotonic() > self.stop:
+                self.left = self._why_leave()
+                if self.left:
                     break
         self._keep(self.tracker.cut())
         return self._verdict()
+
+    def _why_leave(self) -> str:
+        if time.monotonic() > self.stop:
+            return "time ran out (LASTSEEN_ANALYZE_DEADLINE_SECONDS)"
+        return "more tracks than one verdict holds" if self.said > room.TRACK_BYTES else ""
 
     def _take(self, event: Event) -> None:
         match event:
@@ -97,7 +109,9 @@ class Watch:
         height, width = picture.pixels.shape[:2]
         self.size = self.size if self.size != (0, 0) else (width, height)
         looked = self.looker.look_between(picture, self.weak) if picture.between else self.looker.look(picture)
-        seen = sightings(picture.at, picture.pixels, looked.faces, self.engine, self.choices)
+        self.crowd = max(self.crowd, len(looked.faces))
+        faces = surest(looked.faces, self.choices.most_faces)
+        seen = sightings(picture.at, picture.pixels, faces, self.engine, self.choices)
         self._keep(self.tracker.see(picture.at, seen, cropper(picture, seen), whole=looked.everywhere))
         self._ask_for_more(picture.at)
 
@@ -109,9 +123,13 @@ class Watch:
 
     def _keep(self, tracks: Sequence[Track]) -> None:
         for track in tracks:
-            kept = track if self.crop_bytes < CROP_BYTES else with_best_only(track)
+            kept = track if self.crop_bytes < room.CROP_BYTES else room.with_best_only(track)
             self.crop_bytes += sum(len(shot.crop) for shot in kept.best_shots)
+            self.said += room.size(kept)
             self.tracks.append(kept)
+        if self.said > room.TRACK_BYTES:
+            self.tracks = [room.with_best_only(track) for track in self.tracks]
+            self.said = sum(map(room.size, self.tracks))
 
     def _verdict(self) -> Analysis:
         if not self.starts:
@@ -120,7 +138,8 @@ class Watch:
         first = self.starts[0]
         last = self.end.until if self.end else self.last
         complete = self._complete(last - first)
-        tracks = tuple(sorted(self.tracks, key=lambda track: track.ordinal))
+        self._say_what_was_left_out()
+        tracks = tuple(sorted(self._thinned(), key=lambda track: track.ordinal))
         return Analysis(
             kind="video",
             width=self.size[0],
@@ -136,27 +155,41 @@ class Watch:
             cast=cast.links(tracks, self.engine, self.choices),
         )
 
+    def _thinned(self) -> list[Track]:
+        found = room.thinned(self.tracks, room.POSITIONS)
+        if found != self.tracks:
+            self.notes.append("very many faces: of where each was only a part is kept")
+        return found
+
     def _complete(self, seen: Fraction) -> bool:
         stated = self.video.stated
         clock = list(dict.fromkeys(lost.why for lost in self.losses if lost.clock))
         self.notes += [f"{why}: times of what follows are those of its new count" for why in clock]
-        if undecoded := sum(not lost.clock for lost in self.losses):
-            self.notes.append(f"{undecoded} stretches would not decode")
+        undecoded = [lost for lost in self.losses if not lost.clock]
+        missing = sum((lost.seconds for lost in undecoded), Fraction(0))
+        if undecoded:
+            self.notes.append(_undecoded(undecoded, missing))
         if stated is None:
             self.notes.append("the file does not state how long it lasts")
         short = stated is not None and stated - seen > COMPLETE_WITHIN
         if self.end is None:
-            self.notes.append(f"time ran out at {float(seen):.1f} s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)")
+            self.notes.append(f"left at {float(seen):.1f} s: {self.left}")
         elif self.end.broke_off:
             self.notes.append(f"left at {float(seen):.1f} s: {self.end.broke_off}")
         elif short and stated is not None:
             self.notes.append(f"ends at {float(seen):.1f} s of {float(stated):.1f} s stated")
-        if self.crop_bytes >= CROP_BYTES:
-            self.notes.append("very many faces: later ones keep one picture each")
-        if self.video.others:
-            self.notes.append(f"only its largest video stream was looked at, {self.video.others} more were not")
         whole = self.end is not None and not self.end.broke_off
-        return whole and not short and not clock and not self.video.others
+        return whole and not short and missing <= COMPLETE_WITHIN and not clock and not self.video.others
+
+    def _say_what_was_left_out(self) -> None:
+        if self.crop_bytes >= room.CROP_BYTES:
+            self.notes.append("very many faces: not all keep more than one picture")
+        if self.crowd > self.choices.most_faces:
+            most = f"the surest {self.choices.most_faces} were followed (LASTSEEN_ANALYSIS__MOST_FACES)"
+            self.notes.append(f"a crowd: of {self.crowd} faces on one picture {most}")
+        if self.video.others:
+            others = f"{self.video.others} more {'was' if self.video.others == 1 else 'were'} not"
+            self.notes.append(f"only its largest video stream was looked at, {others}")
 
     def _shots(self, last: Fraction) -> tuple[Shot, ...]:
         jumped = any(lost.clock for lost in self.losses)
@@ -167,11 +200,22 @@ class Watch:
         )
 
 
+def _undecoded(lost: Sequence[Lost], missing: Fraction) -> str:
+    """How much would not decode, and where the longest stretch of it is."""
+    many = f"{len(lost)} stretch{'' if len(lost) == 1 else 'es'} would not decode"
+    longest = max(lost, key=lambda one: one.seconds)
+    if longest.since is None or longest.until is None:
+        return many
+    where = f"from {float(longest.since):.1f} to {float(longest.until):.1f} s"
+    return f"{many}, {float(missing):.1f} s are missing, {'' if len(lost) == 1 else 'the longest '}{where}"
+
+
 def cropper(picture: Picture, seen: Sequence[Sighting]) -> Callable[[Sighting], bytes]:
-    """Cuts out a face of this picture, the others hidden."""
+    """Cuts out a face of this picture, the others hidden: of a crowd's only those that reach into the crop."""
+    hidden = edges([scaled(one.face.box, HIDDEN_TIMES) for one in seen])
 
     def crop(one: Sighting) -> bytes:
-        others = [other.face.box for other in seen if other is not one]
-        return face_crop(picture.pixels, one.face.box, others)
+        near = [seen[number] for number in meeting(hidden, scaled(one.face.box, CROP_TIMES))]
+        return face_crop(picture.pixels, one.face.box, [other.face.box for other in near if other is not one])
 
     return crop

@@ -32,6 +32,8 @@ class CandidateState(StrEnum):
     """five nearer people came between: kept, not queued"""
     WITHDRAWN = "withdrawn"
     """the person was found, or the entry withdrawn"""
+    SUPERSEDED = "superseded"
+    """a newer analysis of the same file queued the same person at the same time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ def candidate_changes() -> tuple[Change, ...]:
         Change(CandidateState.OPEN, CandidateState.WITHDRAWN, "person found or entry withdrawn"),
         Change(CandidateState.DISPLACED, CandidateState.WITHDRAWN, "person found or entry withdrawn"),
         Change(CandidateState.WITHDRAWN, CandidateState.OPEN, "person missing again"),
+        Change(CandidateState.OPEN, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
+        Change(CandidateState.DISPLACED, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
     )
 
 

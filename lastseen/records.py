@@ -368,7 +368,7 @@ class Analysis:
     gaps: int
     """stretches that would not decode"""
     complete: bool
-    """the pictures reach as far as the container states"""
+    """the pictures reach as far as the container states, and at most a second of them would not decode"""
     shots: tuple[Shot, ...]
     tracks: tuple[Track, ...]
     note: str = ""

@@ -18,7 +18,12 @@ class Settings(BaseSettings):
     """The settings of one installation."""
 
     model_config = SettingsConfigDict(
-        env_prefix="LASTSEEN_", env_file=".env", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="LASTSEEN_",
+        env_file=".env",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,
     )
 
     # --- where things are ---------------------------------------------------------------------------------
@@ -181,7 +186,18 @@ class Settings(BaseSettings):
         description="`required`: nothing is opened without bubblewrap. `auto`: the strongest that this machine has.",
     )
     analyze_deadline_seconds: int = Field(
-        900, ge=1, title="Time for one analysis", description="After it the file is quarantined."
+        900,
+        ge=1,
+        title="Time for one analysis",
+        description="Seconds. At four fifths of them a video is left, and what was found until then is kept and said; "
+        "what still runs at their end is killed, and its file quarantined.",
+    )
+    analyze_seconds_a_second: float = Field(
+        0.25,
+        ge=0,
+        title="More time for longer videos",
+        description="Seconds more for each second that a video says it lasts, as far as it is looked at: `dlib` takes "
+        "0.1 for a second of 640 x 360 on two cores, so the longest such video is through in half of its time.",
     )
     analyze_memory_mib: int = Field(
         4096,
@@ -190,16 +206,23 @@ class Settings(BaseSettings):
         description="MiB that the child process may allocate; libraries and weights are not counted.",
     )
     max_megapixels: int = Field(
-        64, ge=1, title="Largest picture", description="Millions of pixels; a larger picture or video frame is skipped."
+        64,
+        ge=1,
+        title="Largest picture",
+        description="Millions of pixels; a larger picture is skipped, and a video left where they grow to more.",
     )
     max_duration_seconds: int = Field(
-        4 * 3600, ge=1, title="Longest video", description="Seconds; a longer one is skipped."
+        4 * 3600,
+        ge=1,
+        title="Seconds of one video",
+        description="How much of a video is looked at, whatever its header says; the rest is left, and said.",
     )
     max_decode_seconds: int = Field(
         600,
         ge=1,
         title="Time for decoding one video",
-        description="Seconds of decoding alone, without the faces; what was found until then is kept, and said.",
+        description="Seconds by the clock in which the decoder is at work, beside the look at the faces, and more for "
+        "longer videos as above; what was found until then is kept, and said.",
     )
 
     analysis: Choices = Field(

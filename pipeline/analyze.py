@@ -9,6 +9,7 @@ from pipeline.runner import Bench, Result, Step
 from storage import faces, keys, posts, work
 from storage.custody import Entry
 from storage.database import Connection
+from storage.faces import Outline
 from storage.objects import DERIVED, EVIDENCE
 from storage.posts import Blob
 from storage.sealing import Sealer
@@ -23,6 +24,9 @@ class Job:
 
     blob: Blob
     recipe: str
+    """what the analysis will be kept as"""
+    before: Outline | None
+    """what the newest one said, if it was made before: it was cut short, or its file is flawed"""
 
 
 def step(recipe: str, engine: str, sealer: Sealer) -> Step[Job, Analysis]:
@@ -35,7 +39,9 @@ def step(recipe: str, engine: str, sealer: Sealer) -> Step[Job, Analysis]:
 
 
 def _load(db: Connection, claim: Claim) -> Job:
-    return Job(posts.blob(db, claim.subject), claim.recipe)
+    before = faces.outlines(db, claim.subject, claim.recipe)
+    recipe = faces.numbered(claim.recipe, len(before) + 1)
+    return Job(posts.blob(db, claim.subject), recipe, before[-1] if before else None)
 
 
 def _run(job: Job, bench: Bench) -> Outcome[Analysis]:
@@ -43,12 +49,15 @@ def _run(job: Job, bench: Bench) -> Outcome[Analysis]:
     found = bench.box.analyze(path)
     if isinstance(found, Rejection):
         return NotDone(Fault(found.fault), found.why)
+    flaw = None if found.complete and not found.gaps else Fault.DEFECT
+    if job.before == Outline.of(found):
+        return Done(note=found.note, flaw=flaw)
     crops = tuple(
         ObjectToStore(DERIVED, key, shot.crop, hashlib.sha256(shot.crop).hexdigest(), "image/jpeg")
         for track, row in zip(found.tracks, _crop_keys(job, found), strict=True)
         for shot, key in zip(track.best_shots, row, strict=True)
     )
-    return Done((found,), crops, found.note, flaw=None if found.complete and not found.gaps else Fault.DEFECT)
+    return Done((found,), crops, found.note, flaw)
 
 
 def _crop_keys(job: Job, found: Analysis) -> list[list[str]]:

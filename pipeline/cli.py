@@ -54,7 +54,7 @@ Since = Annotated[
     typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only posts published since (UTC)."),
 ]
 OfBlob = Annotated[str | None, typer.Option("--blob", help="Only this blob (its sha256).")]
-Retry = Annotated[bool, typer.Option("--retry", help="Also what did not get through before.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Also what did not get through before, or not whole.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be worked on, and do nothing.")]
 Port = Annotated[int | None, typer.Option("--port", help="Instead of the port in the settings.", min=0, max=65535)]
 

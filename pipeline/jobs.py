@@ -41,7 +41,7 @@ class Scope:
     blob: str | None = None
     """sha256"""
     retry: bool = False
-    """also what did not get through before"""
+    """also what did not get through before, or not whole"""
     platform: Platform | None = None
     """only sources on it, and what their posts carry"""
     begin: str = ""
@@ -206,6 +206,7 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
         work.offer(db, queue, queue.subjects)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
+        work.reopen_flawed(db, queue)
 
 
 def _queue_of(step: AnyStep, subjects: Subjects) -> Queue:

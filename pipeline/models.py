@@ -31,6 +31,8 @@ def list_(as_json: AsJson = False) -> None:
     shown = [_described(pack, models) for pack in described if not isinstance(pack, PackWrong)]
     wrong = [str(pack) for pack in described if isinstance(pack, PackWrong)]
     engines = [_engine(name, models) for name in faces.names(models)]
+    if settings().engine not in (engine["name"] for engine in engines):
+        wrong.append(f"LASTSEEN_ENGINE is {settings().engine!r}, and there is no engine of that name")
     voice = Voice(as_json)
     voice.show(console.table("packs", ("name", "kind", "state", "licence", "bytes", "what it is"), map(_row, shown)))
     rows = [(engine["name"], engine["id"] or "-", engine["said"]) for engine in engines]
@@ -40,7 +42,7 @@ def list_(as_json: AsJson = False) -> None:
         [*(f"[red]{plain(said)}[/]" for said in wrong), f"LASTSEEN_ENGINE is {plain(settings().engine)}"],
     )
     if wrong:
-        raise Failure(f"{len(wrong)} descriptions cannot be used")
+        raise Failure(f"{len(wrong)} of what is described or set cannot be used")
 
 
 @app.command("fetch")
@@ -76,7 +78,7 @@ def check_(
 
     current = settings()
     models = current.models_dir
-    engine_name = _engine_of(name or current.engine, models)
+    engine_name = _engine_of(current.engine if name is None else name, models)
     faces.prepare(engine_name, models)
     engine = faces.load(engine_name, models, current.threads)
     seen, costs = check.check(engine, faces.embedder_pack(engine_name, models)), check.costs(engine)
@@ -151,19 +153,23 @@ def _engine(name: str, models: Path) -> dict[str, object]:
 
 
 def _packs_of(name: str, models: Path) -> list[Pack]:
-    """The packs behind the name of a pack or an engine.  Raises WrongUse."""
-    if name in packs.BUILT_IN:
-        return []
-    parts = [part for part in name.split("+") if part not in packs.BUILT_IN]
-    found = [packs.named(part, models) for part in parts]
-    if None in found or not parts:
-        known = ", ".join(pack.name for pack in packs.every(models) if not isinstance(pack, PackWrong))
-        raise WrongUse(f"there is no pack {name!r}: there are {known}; {models / packs.FOLDER} is where to add one")
-    return [pack for pack in found if pack is not None]
+    """The packs behind the name of a pack or an engine.  Raises WrongUse, and PackWrong if a description is wrong."""
+    found = [pack for pack in (packs.named(part, models) for part in name.split("+")) if pack is not None]
+    if name in faces.names(models) or [pack.name for pack in found] == [name]:
+        return found
+    known = ", ".join(pack.name for pack in packs.every(models) if not isinstance(pack, PackWrong))
+    raise WrongUse(
+        f"there is no pack or engine {name!r}: there are the packs {known}, and the engines "
+        f"{', '.join(faces.names(models))}; {models / packs.FOLDER} is where to add a pack"
+    )
 
 
 def _engine_of(name: str, models: Path) -> str:
-    """The engine itself, or one that a pack is a half of.  Raises WrongUse if no detector is there for an embedder."""
+    """The engine itself, or one that a pack is a half of.
+
+    Raises WrongUse if there is none, or no detector for an embedder; PackWrong if a description is wrong.
+    """
+    _packs_of(name, models)
     pack = packs.named(name, models)
     if isinstance(pack, DetectorPack):
         return f"{name}+{faces.DLIB}"

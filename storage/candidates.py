@@ -35,6 +35,19 @@ RANK = text("""
      WHERE ranked.id = candidates.id
        AND candidates.state <> CASE WHEN ranked.place <= :limit THEN 'open' ELSE 'displaced' END""")
 
+# A newer analysis of the same file queues the same person at the same time: one question is enough.
+SUPERSEDE = text("""
+    UPDATE candidates AS old SET state = 'superseded'
+      FROM candidates AS new
+      JOIN tracks AS newer ON newer.id = new.track_id
+      JOIN analyses AS again ON again.id = newer.analysis_id,
+           tracks AS older JOIN analyses AS first ON first.id = older.analysis_id
+     WHERE new.track_id = ANY(:tracks) AND new.engine = :engine AND new.state = 'open'
+       AND old.track_id = older.id AND old.engine = new.engine AND old.person_id = new.person_id
+       AND old.state IN ('open', 'displaced') AND first.blob_id = again.blob_id AND first.id < again.id
+       AND older.start_ms <= newer.end_ms AND newer.start_ms <= older.end_ms
+    RETURNING old.track_id""")
+
 LISTED = text("""
     SELECT candidates.id, persons.register_number AS person, candidates.distance, posts.permalink AS post,
            blobs.sha256 AS blob, shot.at_ms / 1000.0 AS at_seconds, candidates.state, posts.published_at AS published
@@ -93,7 +106,8 @@ def lock(db: Connection) -> None:
 def keep(db: Connection, engine: str, matches: Mapping[int, Sequence[Match]], people_per_track: int) -> Sequence[int]:
     """Insert the people near each track (row id), queue at most `people_per_track` of each.
 
-    Returns the candidates of these tracks that are queued and have no moment yet.  Call `lock` before.
+    What older analyses of the same file had queued of the same people is superseded; what only they saw stays.
+    Returns the candidates that are queued by that and have no moment yet.  Call `lock` before.
     """
     ids = sorted(matches)
     for track in ids:
@@ -101,7 +115,9 @@ def keep(db: Connection, engine: str, matches: Mapping[int, Sequence[Match]], pe
             row = {"person": match.person, "photo": match.photo, "distance": match.distance}
             db.execute(INSERT, {"track": track, "engine": engine, **row})
     db.execute(RANK, {"tracks": ids, "limit": people_per_track})
-    return _not_shown(db, ids)
+    older = sorted(set(db.execute(SUPERSEDE, {"tracks": ids, "engine": engine}).scalars()))
+    db.execute(RANK, {"tracks": older, "limit": people_per_track})
+    return _not_shown(db, [*ids, *older])
 
 
 def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int]:

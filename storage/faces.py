@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
@@ -12,6 +13,9 @@ from storage import custody
 from storage.database import any_of
 from storage.sealing import Sealer, identity
 from storage.tables import analyses, best_shots, cast_links, persons, reference_photos, templates, tracks
+
+AGAIN: Final = "~"
+"""between a recipe and the number of an analysis that was made once more by it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,24 @@ class LinkKept:
     """row id of a track"""
     other: int
     distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An analysis in short: two of one blob by one recipe that say the same here are the same."""
+
+    pictures_decoded: int
+    pictures_sampled: int
+    gaps: int
+    complete: bool
+    tracks: int
+    note: str
+
+    @classmethod
+    def of(cls, found: Analysis) -> "Outline":
+        """Of what was just found."""
+        counts = found.pictures_decoded, found.pictures_sampled, found.gaps
+        return cls(*counts, found.complete, len(found.tracks), found.note)
 
 
 def keep_analysis(
@@ -74,7 +96,10 @@ def keep_photo_template(db: Connection, photo: int, engine: str, template: Templ
 
 
 def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = None) -> Probes:
-    """Templates of all tracks that are searched: of the newest analysis of each blob, or of the one given."""
+    """Templates of all tracks that are searched: of the newest analysis of each blob; if one is given, only of that.
+
+    An analysis that is no longer the newest of its blob gives none.
+    """
     statement = (
         select(templates.c.track_id, templates.c.kind, templates.c.sealed)
         .join(tracks, tracks.c.id == templates.c.track_id)
@@ -82,8 +107,10 @@ def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = Non
         .order_by(templates.c.id)
     )
     newest = select(func.max(analyses.c.id)).where(analyses.c.engine == engine).group_by(analyses.c.blob_id)
-    wanted = tracks.c.analysis_id.in_(newest) if analysis is None else tracks.c.analysis_id == analysis
-    rows = db.execute(statement.where(wanted)).all()
+    statement = statement.where(tracks.c.analysis_id.in_(newest))
+    if analysis is not None:
+        statement = statement.where(tracks.c.analysis_id == analysis)
+    rows = db.execute(statement).all()
     names = [identity(track=row.track_id, photo=None, kind=row.kind, engine=engine) for row in rows]
     vectors = _stack(seal.open(row.sealed, name) for row, name in zip(rows, names, strict=True))
     return Probes(tuple(row.track_id for row in rows), vectors)
@@ -120,8 +147,26 @@ def probes_version(db: Connection, engine: str) -> tuple[object, ...]:
 
 def analyses_of(db: Connection, blobs: Sequence[int], recipe: str) -> Sequence[int]:
     """Ids of the analyses of some blobs by one recipe."""
-    statement = select(analyses.c.id).where(analyses.c.blob_id == any_of(blobs), analyses.c.recipe == recipe)
+    statement = select(analyses.c.id).where(analyses.c.blob_id == any_of(blobs), _by(recipe))
     return db.execute(statement.order_by(analyses.c.id)).scalars().all()
+
+
+def outlines(db: Connection, blob: int, recipe: str) -> list[Outline]:
+    """What analyses of a blob by one recipe have said, the newest last: there are several where one was cut short."""
+    count = select(func.count()).where(tracks.c.analysis_id == analyses.c.id).scalar_subquery()
+    columns = analyses.c.pictures_decoded, analyses.c.pictures_sampled, analyses.c.gaps, analyses.c.complete
+    statement = select(*columns, count, analyses.c.note).where(analyses.c.blob_id == blob, _by(recipe))
+    return [Outline(*row) for row in db.execute(statement.order_by(analyses.c.id))]
+
+
+def numbered(recipe: str, number: int) -> str:
+    """What the analysis is kept as that is the blob's first, second, ... by this recipe: each is a fact of its own."""
+    return recipe if number == 1 else f"{recipe}{AGAIN}{number}"
+
+
+def _by(recipe: str) -> ColumnElement[bool]:
+    """By this recipe, however often."""
+    return or_(analyses.c.recipe == recipe, analyses.c.recipe.startswith(f"{recipe}{AGAIN}", autoescape=True))
 
 
 def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:

@@ -77,6 +77,12 @@ REOPEN = text("""
      WHERE step = :step AND recipe = :recipe AND state = ANY(:states)
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
+# Done, though something was wrong with it: a video that was left half-way.
+REOPEN_FLAWED = text("""
+    UPDATE work SET state = 'open', ready_at = now(), failures = 0, crashes = 0, settled_at = NULL
+     WHERE step = :step AND recipe = :recipe AND state = 'done' AND outcome IS NOT NULL
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
+
 HELD = text("""
     SELECT min(ready_at) - now() AS wait, count(*) AS items FROM work
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND lease IS NOT NULL
@@ -210,6 +216,11 @@ def retire(db: Connection, queue: Queue, limit: int) -> int:
 def reopen(db: Connection, queue: Queue, states: Sequence[WorkState]) -> int:
     """Put ended items back into the queue: a new observation is due, or an operator asks.  Returns how many."""
     return db.execute(REOPEN, {**queue.values(), "states": list(states)}).rowcount
+
+
+def reopen_flawed(db: Connection, queue: Queue) -> int:
+    """Put items back that were done with a flaw (`Done.flaw`): an operator asks.  Returns how many."""
+    return db.execute(REOPEN_FLAWED, queue.values()).rowcount
 
 
 def again(db: Connection, queue: Queue) -> int:

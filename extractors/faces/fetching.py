@@ -8,7 +8,7 @@ from pathlib import Path
 
 from extractors import downloads
 from extractors.downloads import PATIENT, NotFetched, Patience
-from extractors.faces.installed import RECORD, Held, Installed, found, place
+from extractors.faces.installed import RECORD, Held, Installed, found, incomplete, place
 from extractors.faces.packs import File, Pack
 from extractors.faces.weights import sha256_of
 from lastseen.clock import utcnow
@@ -103,6 +103,8 @@ def _first_that_answers(
 
 def _put(pack: Pack, file: File, part: Path, models: Path, source: str, accepted: bool) -> Installed:
     """The record first: a file whose licence must be accepted is of no use without it."""
+    if why := incomplete(part):
+        raise NotFetched(why.replace(part.name, file.name))
     try:
         kept = keep_record(pack, file, models, source, accepted)
     except OSError as fault:

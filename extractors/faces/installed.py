@@ -4,10 +4,12 @@ A file lies in `NAME/` of the folder of models, where `lastseen models fetch` pu
 it; an office may also put it beside its own description.
 """
 
+import mmap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +18,8 @@ from extractors.faces.protocol import EngineUnavailable
 from extractors.faces.weights import sha256_of
 
 RECORD: Final = "installed.json"
+LOCATION: Final = b"\n\x08location"
+"""the key in ONNX's protobuf: field 1, eight characters"""
 
 
 class Installed(BaseModel):
@@ -51,8 +55,9 @@ def place(pack: Pack, file: File, models: Path) -> Path:
 
 
 def found(pack: Pack, models: Path) -> Held | None:
-    """The first of the pack's files that is here; nothing is read."""
-    for file in pack.files:
+    """The pack's file that is here, of several the one that was installed last; it is not read."""
+    kept = record(pack, models)
+    for file in sorted(pack.files, key=lambda one: kept is None or one.sha256 != kept.sha256):
         for path in (place(pack, file, models), models / FOLDER / file.name):
             if path.is_file():
                 return Held(file, path)
@@ -60,10 +65,10 @@ def found(pack: Pack, models: Path) -> Held | None:
 
 
 def record(pack: Pack, models: Path) -> Installed | None:
-    """What was written down when the pack was installed."""
+    """What was written down when the pack was installed; None if nothing is there that can be read."""
     try:
         return Installed.model_validate_json((models / pack.name / RECORD).read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (OSError, ValidationError):
         return None
 
 
@@ -91,7 +96,7 @@ def usable(pack: Pack, models: Path) -> Held:
 
 
 def verified(pack: Pack, models: Path) -> Held:
-    """The pack's file, hashed and found to be the described one.  Raises EngineUnavailable."""
+    """The pack's file, hashed and found to be the described one, and whole.  Raises EngineUnavailable."""
     held = usable(pack, models)
     actual = sha256_of(held.path)
     if actual != held.file.sha256:
@@ -99,4 +104,36 @@ def verified(pack: Pack, models: Path) -> Held:
             f"{held.path} is damaged or another version (its sha256 is {actual[:12]}..., not "
             f"{held.file.sha256[:12]}...): remove it, and `lastseen models fetch {pack.name}` brings it again"
         )
+    if why := incomplete(held.path):
+        raise EngineUnavailable(why)
     return held
+
+
+def incomplete(path: Path) -> str:
+    """What is wrong with a model that keeps weights in files beside it: its own sha256 says nothing of those.
+
+    ONNX names such a file under the key `location`; a tensor may be called so as well, so a find is looked into.
+    """
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(LOCATION) < 0:
+            return ""
+    import onnx
+
+    if not any(
+        tensor.data_location == tensor.EXTERNAL for tensor in _tensors(onnx.load(path, load_external_data=False))
+    ):
+        return ""
+    return (
+        f"{path.name} keeps weights in other files, for which its sha256 does not vouch: "
+        "write it as one file with onnx.save, and describe that"
+    )
+
+
+def _tensors(message: Any) -> Iterator[Any]:
+    """Every tensor in an ONNX message, wherever it hangs."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+    for kind, value in message.ListFields():
+        if kind.message_type is not None:
+            for part in value if isinstance(value, Sequence) else [value]:
+                yield from _tensors(part)

@@ -130,7 +130,9 @@ class Mmod:
     gives_points: bool = False
     smallest: float = SMALLEST
     min_score: float = 0.5
+    """of 42 faces on photos and an edited clip 40 had 0.92 - 1.13, the other two 0.26 and 0.32"""
     sure_score: float = 1.0
+    """around which the others lie, whether 40 or 310 px wide"""
 
     @classmethod
     def load(cls, models: Path, threads: int) -> "Mmod":

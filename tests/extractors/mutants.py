@@ -21,6 +21,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -45,7 +46,16 @@ FILMS = {
     "avi-mpeg4": ("avi", "mpeg4", "yuv420p"),
     "flv": ("flv", "flv1", "yuv420p"),
     "mpegts": ("mpegts", "mpeg2video", "yuv420p"),
+    "mpegps": ("mpeg", "mpeg2video", "yuv420p"),
+    "hevc": ("mp4", "libx265", "yuv420p"),
+    "av1": ("mp4", "libsvtav1", "yuv420p"),
+    "wmv": ("asf", "wmv2", "yuv420p"),
+    "ogv": ("ogg", "libvpx", "yuv420p"),
 }
+QUIET = {"libx265": {"x265-params": "log-level=none"}}
+"""encoders that would write what they do on standard error"""
+SOUNDS = {"mp3": "libmp3lame", "flac": "flac", "ogg": "libopus"}
+"""containers of music, which may carry a cover or nothing to see"""
 PICTURE_FORMATS = ("jpeg", "png", "tiff", "gif", "webp", "avif", "bmp")
 BOMBS = (b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x00\x00\x00", b"\x00\x00\x00\x01", b"\xff\xff\xff\x7f")
 HEAD = 64
@@ -68,7 +78,7 @@ class Report:
     def lines(self) -> Iterator[str]:
         """A table, and the extremes."""
         for name, counts in sorted(self.outcomes.items()):
-            yield f"{name:10} " + "  ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
+            yield f"{name:11} " + "  ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
         yield f"{self.count} mutants, the slowest took {self.slowest:.2f} s"
         yield "deaths: " + (", ".join(f"{how} {count}" for how, count in sorted(self.deaths.items())) or "none")
 
@@ -79,7 +89,7 @@ def seeds() -> dict[str, bytes]:
     made = {name: _film(*how, pictures) for name, how in FILMS.items()}
     made |= {name: _picture(name, pictures[:1]) for name in PICTURE_FORMATS}
     made |= {f"{name}-moving": _picture(name, pictures[:4]) for name in ("gif", "webp", "png")}
-    return {**made, "wav": _sound()}
+    return {**made, "wav": _sound(), **{name: _music(name, codec) for name, codec in SOUNDS.items()}}
 
 
 def mutant(whole: bytes, others: list[bytes], chance: random.Random) -> bytes:
@@ -129,7 +139,7 @@ def settings_for(models: Path, engine: str) -> Settings:
 def _film(container: str, codec: str, pixels: str, pictures: list[Pixels]) -> bytes:
     target = io.BytesIO()
     with av.open(target, "w", format=container) as out:
-        stream = cast("VideoStream", out.add_stream(codec, rate=12))
+        stream = cast("VideoStream", out.add_stream(codec, rate=12, options=QUIET.get(codec, {})))
         stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], pixels
         stream.codec_context.thread_count = 1
         for number, picture in enumerate(pictures):
@@ -153,6 +163,21 @@ def _sound() -> bytes:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(np.zeros(800, np.int16).tobytes())
     return out.getvalue()
+
+
+def _music(container: str, codec: str) -> bytes:
+    """A fifth of a second of silence."""
+    target = io.BytesIO()
+    with av.open(target, "w", format=container) as out:
+        stream = cast("AudioStream", out.add_stream(codec, rate=48000, layout="mono"))
+        context = stream.codec_context
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 9600), np.int16), format="s16", layout="mono")
+        silence.sample_rate = 48000
+        size = context.frame_size or None
+        for frame in av.AudioResampler(context.format, "mono", 48000, size).resample(silence):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return target.getvalue()
 
 
 def _flip(content: bytearray, _others: list[bytes], chance: random.Random) -> None:
@@ -188,8 +213,8 @@ Damage = Callable[[bytearray, list[bytes], random.Random], None]
 DAMAGES: tuple[Damage, ...] = (_flip, _flip, _flip, _bomb, _bomb, _take_out, _double, _cut_off, _other_head)
 
 
-def main() -> None:
-    """See above."""
+def main() -> int:
+    """See above.  Returns 1 if a child died, so that nobody overlooks it."""
     wanted = argparse.ArgumentParser(description=__doc__)
     wanted.add_argument("--count", type=int, default=3000)
     wanted.add_argument("--seed", type=int, default=1)
@@ -200,7 +225,8 @@ def main() -> None:
         with sandbox.opened(chosen) as box:
             report = run(box, given.count, given.seed, Path(folder))
     sys.stdout.write("\n".join(report.lines()) + "\n")
+    return int(bool(report.deaths))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

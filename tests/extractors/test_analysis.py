@@ -1,6 +1,10 @@
 """Whole files in: drawn ones, damaged ones, and the real clip with the register that belongs to it."""
 
+import random
 import re
+import struct
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +12,21 @@ import pytest
 from PIL import Image, ImageFilter
 
 from extractors import faces
-from extractors.analysis import analyze_file, enroll_file
+from extractors.analysis import ENOUGH_TIME, analyze_file, enroll_file
 from extractors.faces import Engine
 from extractors.limits import Limits
 from extractors.recipe import ANALYSIS_VERSION, recipe
 from lastseen.choices import Choices
 from lastseen.outcomes import Fault
 from lastseen.records import Analysis, Enrolment, Rejection, Template
+from lastseen.settings import Settings
+from tests.extractors import squares
 from tests.extractors.films import (
     ANNA,
     BOHDAN,
     FPS,
+    Coding,
+    coded,
     film,
     ground,
     plain_film,
@@ -100,6 +108,39 @@ def test_a_truncated_film_is_read_as_far_as_it_goes(tmp_path: Path, engine: Engi
     assert "of 6.0 s stated" in found.note
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("b_frames", ["0", "3"])
+def test_a_film_whose_middle_is_destroyed_is_not_complete(
+    tmp_path: Path, engine: Engine, limits: Limits, threads: int, b_frames: str
+) -> None:
+    """Its first and last pictures are there, as the container states; what is between them is noise."""
+    pictures = [ground(40 + 3 * (n % 40), (320, 180)) for n in range(8 * FPS)]
+    path = coded(tmp_path, pictures, Coding(options={"preset": "ultrafast", "g": "12", "bf": b_frames}))
+    content = bytearray(path.read_bytes())
+    quarter = len(content) // 4
+    content[quarter : 3 * quarter] = random.Random(1).randbytes(2 * quarter)
+    path.write_bytes(content)
+    found = analyze_file(path, engine, limits, CHOICES, threads)
+    assert isinstance(found, Analysis)
+    assert not found.complete
+    said = re.search(r"would not decode, (\d\.\d) s are missing, .*from (\d\.\d) to (\d\.\d) s", found.note)
+    assert said is not None, found.note
+    missing, since, until = map(float, said.groups())
+    assert 3 <= missing <= 5
+    assert 1 < since < until < 7
+
+
+def test_a_short_loss_is_said_and_leaves_a_film_complete(tmp_path: Path, engine: Engine, limits: Limits) -> None:
+    path = plain_film(tmp_path / "a.mp4", 4, (320, 180))
+    content = bytearray(path.read_bytes())
+    middle = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 2
+    content[middle : middle + 300] = b"\xff" * 300
+    path.write_bytes(content)
+    found = analyzed(path, engine, limits)
+    assert (found.complete, found.gaps) == (True, 1)
+    assert found.note.startswith("1 stretch would not decode")
+
+
 def test_a_film_whose_index_is_cut_off_is_a_defect(tmp_path: Path, engine: Engine, limits: Limits) -> None:
     path = plain_film(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:300])
@@ -120,11 +161,69 @@ def test_a_film_of_nothing_but_damage(tmp_path: Path, engine: Engine, limits: Li
     assert "no picture of this video could be decoded" in found.why
 
 
+def test_a_longer_video_has_more_time(tmp_path: Path, engine: Engine) -> None:
+    granted: list[float] = []
+    usual = Limits.of(Settings(max_duration_seconds=3))
+    for seconds in (2, 4):
+        found = analyze_file(plain_film(tmp_path / "a.mp4", seconds), engine, usual, CHOICES, 1, granted.append)
+        assert isinstance(found, Analysis)
+    assert granted == [pytest.approx(900.5), pytest.approx(900.75)], "as far as it is looked at"
+    assert usual.latest == 900.75
+    assert Limits.of(Settings()).latest * ENOUGH_TIME == pytest.approx(4 * 3600 / 4)
+
+
 def test_time_that_runs_out_leaves_what_was_found(tmp_path: Path, engine: Engine) -> None:
     hurried = Limits(8, 60, 0.0, 4096)
     found = analyzed(film(tmp_path / "a.mp4", [scene({ANNA: (60, 60, 120)})] * FPS), engine, hurried)
     assert not found.complete
     assert "time ran out" in found.note
+
+
+@pytest.mark.parametrize("stated", [5 * 3600, 1, 0])
+def test_what_a_header_says_of_the_length_hides_nothing(
+    tmp_path: Path, engine: Engine, limits: Limits, stated: int
+) -> None:
+    """Matroska's Duration is a float in milliseconds; the limit here is two of the film's four seconds."""
+    path = coded(tmp_path, [scene({ANNA: (60 + n, 60, 120)}) for n in range(4 * FPS)], Coding("a.mkv"))
+    content = bytearray(path.read_bytes())
+    duration = content.index(b"\x44\x89\x88") + 3
+    assert struct.unpack(">d", content[duration : duration + 8]) == (pytest.approx(4000, abs=50),)
+    content[duration : duration + 8] = struct.pack(">d", 1000.0 * stated)
+    path.write_bytes(content)
+    found = analyzed(path, engine, replace(limits, max_duration_seconds=2))
+    assert not found.complete
+    assert "LASTSEEN_MAX_DURATION_SECONDS" in found.note
+    assert [(track.start_ms, track.end_ms) for track in found.tracks] == [(0, 2000)]
+    assert found.tracks[0].templates
+
+
+@pytest.fixture
+def crowd(tmp_path: Path) -> Path:
+    """A mosaic of 594 squares, of which another one is missing on each picture."""
+    grid = [(48 * column, 48 * row, 44) for row in range(18) for column in range(33)]
+    pictures = [squares.squares((1600, 900), *grid[:n], *grid[n + 1 :]) for n in range(4)]
+    return film(tmp_path / "crowd.mp4", pictures, fps=2)
+
+
+def test_a_crowd_costs_what_its_faces_cost(crowd: Path, limits: Limits) -> None:
+    """Not their square: each crop hid all other faces of the picture, wherever they were."""
+    began = time.process_time()
+    found = analyze_file(crowd, squares.engine()[0], limits, Choices(most_faces=1000, closer_look_every=0.1))
+    assert isinstance(found, Analysis)
+    assert len(found.tracks) == 594
+    assert sum(len(track.faces) for track in found.tracks) == 4 * 593
+    assert time.process_time() - began < 8, "it was twenty"
+
+
+def test_of_a_crowd_the_surest_are_followed_and_the_rest_is_said(crowd: Path, limits: Limits) -> None:
+    found = analyze_file(crowd, squares.engine()[0], limits, Choices(most_faces=100))
+    assert isinstance(found, Analysis)
+    assert {track.shot for track in found.tracks} == {0}
+    assert 100 <= len(found.tracks) < 150
+    assert (
+        "a crowd: of 593 faces on one picture the surest 100 were followed (LASTSEEN_ANALYSIS__MOST_FACES)"
+        in found.note
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,7 +325,7 @@ def test_the_largest_of_several_streams_is_looked_at_and_the_others_are_said(
     small, large = [ground(60, (160, 90))] * FPS, [scene({ANNA: (60, 60, 120)})] * FPS
     found = analyzed(two_streams(tmp_path / "a.mp4", small, large), engine, limits)
     assert (found.width, found.height, len(found.tracks), found.complete) == (480, 270, 1, False)
-    assert found.note == "only its largest video stream was looked at, 1 more were not"
+    assert found.note == "only its largest video stream was looked at, 1 more was not"
 
 
 def test_the_real_cast(engine: Engine, real: tuple[Analysis, dict[str, Template]]) -> None:

@@ -18,11 +18,22 @@ from av.video.frame import VideoFrame
 
 from extractors.faces import check
 from extractors.frames import STANDS_STILL, Clock, Cut, End, Event, Lost, Pace, Picture, Same, sample
-from extractors.limits import Limits, Unfit
+from extractors.limits import Limits
 from extractors.media import Video, open_media
 from lastseen.choices import Choices
 from lastseen.records import Pixels
-from tests.extractors.films import ANNA, FPS, Place, film, ground, plain_film, scene, transport_stream
+from tests.extractors.films import (
+    ANNA,
+    FPS,
+    Coding,
+    Place,
+    coded,
+    film,
+    ground,
+    plain_film,
+    scene,
+    transport_stream,
+)
 
 
 def events(path: Path, limits: Limits, choices: Choices | None = None, threads: int = 1) -> list[Event]:
@@ -117,14 +128,28 @@ def test_jitter_is_no_jump() -> None:
     assert clock.run(Fraction(7, FPS)) == Fraction(7, FPS)
 
 
-def test_a_video_that_runs_longer_than_it_says(tmp_path: Path, limits: Limits) -> None:
-    """The limit is kept on the way, too, whatever the header promised."""
-    path = plain_film(tmp_path / "a.mp4", 3)
-    short = Limits(limits.max_megapixels, 1, 60, 4096)
-    with open_media(path, limits) as media:
+def test_a_video_longer_than_the_limit_is_looked_at_as_far_as_that(tmp_path: Path, limits: Limits) -> None:
+    """Whatever its header promised, and nothing that was seen is thrown away."""
+    seen = events(plain_film(tmp_path / "a.mp4", 3), replace(limits, max_duration_seconds=1))
+    due = [event.at for event in seen if isinstance(event, Picture | Same)]
+    assert due == [0, Fraction(1, 2), 1]
+    assert isinstance(seen[-1], End)
+    assert seen[-1].broke_off == "only the first 1 s of a video are looked at (LASTSEEN_MAX_DURATION_SECONDS)"
+    assert not any(isinstance(event, Lost) for event in seen)
+
+
+def test_pictures_that_grow_over_the_limit_end_the_look_and_not_what_was_seen(tmp_path: Path, limits: Limits) -> None:
+    small, large = (
+        coded(tmp_path, [ground(60, size)] * FPS, Coding(f"{size[0]}.ts")) for size in ((160, 90), (1280, 800))
+    )
+    (tmp_path / "a.ts").write_bytes(small.read_bytes() + large.read_bytes())
+    with open_media(tmp_path / "a.ts", limits) as media:
         assert isinstance(media, Video)
-        with pytest.raises(Unfit, match="LASTSEEN_MAX_DURATION_SECONDS"):
-            list(sample(media, short))
+        seen = list(sample(media, replace(limits, max_megapixels=1)))
+    assert len(pictures(seen)) == 1
+    assert isinstance(seen[-1], End)
+    assert seen[-1].decoded == FPS
+    assert "LASTSEEN_MAX_MEGAPIXELS" in seen[-1].broke_off
 
 
 LARGE: Final = (1280, 720)

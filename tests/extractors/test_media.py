@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +79,9 @@ def test_a_video_with_too_many_pixels(tmp_path: Path, limits: Limits) -> None:
     assert "LASTSEEN_MAX_MEGAPIXELS" in unfit.why
 
 
-def test_a_video_that_is_too_long(tmp_path: Path, limits: Limits) -> None:
-    short = Limits(limits.max_megapixels, 1, 60, 4096)
-    unfit = refused(plain_film(tmp_path / "a.mp4", 2), short)
-    assert unfit.fault == Fault.SKIPPED
-    assert "LASTSEEN_MAX_DURATION_SECONDS" in unfit.why
+def test_what_a_header_says_of_the_length_keeps_no_video_out(tmp_path: Path, limits: Limits) -> None:
+    """A film of two seconds that says five hours was never looked at."""
+    assert opened(plain_film(tmp_path / "a.mp4", 2), replace(limits, max_duration_seconds=1)) == "Video"
 
 
 def test_sound_only(tmp_path: Path, limits: Limits) -> None:

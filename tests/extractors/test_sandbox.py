@@ -293,6 +293,23 @@ def test_the_deadline_kills(held: str, tmp_path: Path, opening: Settings) -> Non
 
 
 @pytest.mark.usefixtures("obedient")
+def test_a_child_ends_itself_at_its_own_deadline_which_a_long_video_moves(
+    held: str, tmp_path: Path, opening: Settings
+) -> None:
+    """Whoever waits for it would wait for the longest video that there may be."""
+    hurried = opening.model_copy(update={"analyze_deadline_seconds": 1, "max_duration_seconds": 3600})
+    path = tmp_path / "program"
+    with sandbox.opened(hurried) as box:
+        box.probe(ProbeRequest())
+        for moved, least in (("", 1), ("from extractors.child import grant\ngrant(3)\n", 3)):
+            path.write_text(f"{moved}while True: pass")
+            began = time.monotonic()
+            why = rejected(box.analyze(path)).why
+            assert "past its deadline of 1 s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)" in why
+            assert least <= time.monotonic() - began < least + 4
+
+
+@pytest.mark.usefixtures("obedient")
 def test_a_kill_from_outside_is_a_verdict(box: Sandbox, tmp_path: Path) -> None:
     killer = threading.Thread(target=_kill_the_one_with_the_file)
     box.probe(ProbeRequest())

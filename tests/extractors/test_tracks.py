@@ -41,6 +41,14 @@ def test_a_face_that_stays_is_one_track(numbers: Numbers) -> None:
     assert numbers.batches == [3], "the best shots of a track are embedded in one batch"
 
 
+def test_tracks_that_end_together_are_embedded_in_one_batch(numbers: Numbers) -> None:
+    """A crowd before a cut: one by one they cost five times as much."""
+    crowd = [[sighting(at, 90 * n) for n in range(40)] for at in (0, 0.5)]
+    tracks = follow(numbers, *crowd)
+    assert [bool(track.templates) for track in tracks] == [True] * 40
+    assert numbers.batches == [80]
+
+
 def test_two_faces_side_by_side_stay_apart(numbers: Numbers) -> None:
     tracks = follow(numbers, [sighting(0, 0), sighting(0, 90)], [sighting(0.5, 95), sighting(0.5, 5)])
     assert [[face.box.x for face in track.faces] for track in tracks] == [[0, 5], [90, 95]]

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ EXPECTED = {
     ("fetch", "gone"): ("GONE", "404"),
     ("fetch", "elsewhere"): ("SKIPPED", "not allowed"),
     ("fetch", "empty"): ("DEFECT", "0 bytes"),
-    ("analyze", "truncated"): ("DEFECT", "stretches would not decode"),
+    ("analyze", "truncated"): ("DEFECT", "would not decode"),
     ("analyze", "text"): ("DEFECT", "neither a video nor a picture"),
     ("analyze", "bomb"): ("SKIPPED", "LASTSEEN_MAX_MEGAPIXELS"),
 }
@@ -97,6 +98,38 @@ def test_each_piece_of_bad_input_has_its_outcome_and_the_rest_goes_through(offic
 
     office.run("run")
     assert office.ask("status")["outcomes"] == counts["outcomes"]
+
+
+def test_what_was_cut_short_is_done_again_when_asked_for(office: Office, troubled: VideoSite) -> None:
+    """An operator raises the limit that a note names; a file that is itself at fault leaves nothing new."""
+    office.run("source", "add", "video_site", troubled.url("/feed.rss"), "--reason", "a test")
+    short = replace(office, settings=office.settings.model_copy(update={"max_duration_seconds": 1}))
+    short.run("run")
+    assert "LASTSEEN_MAX_DURATION_SECONDS" in outcomes(office)["analyze", "good"][1]
+    office.run("run")
+    assert ("analyze", "good") in outcomes(office), "nobody asked for it"
+
+    office.run("analyze", "--retry")
+    assert ("analyze", "good") not in outcomes(office)
+    assert ("analyze", "truncated") in outcomes(office)
+    first = analyses(office)
+    assert first["good"] == [(1, False), (2, True)]
+    assert [complete for _, complete in first["truncated"]] == [False, False]
+    office.run("analyze", "--retry")
+    assert analyses(office) == first, "the truncated one said the same again"
+    assert office.ask("verify")["ok"] is True
+
+
+def analyses(office: Office) -> dict[str, list[tuple[int, bool]]]:
+    """Name of the page -> number of each analysis by its recipe, and whether it was complete."""
+    statement = text("""
+        SELECT permalink, split_part(recipe, '~', 2) AS number, complete FROM analyses
+          JOIN media_items USING (blob_id) JOIN posts ON posts.id = post_id ORDER BY analyses.id""")
+    found: dict[str, list[tuple[int, bool]]] = {}
+    with office.stores.db.begin() as db:
+        for row in db.execute(statement):
+            found.setdefault(row.permalink.rpartition("/")[2], []).append((int(row.number or 1), row.complete))
+    return found
 
 
 def outcomes(office: Office) -> dict[tuple[str, str], tuple[str, str]]:

@@ -61,7 +61,7 @@ class Bureau:
             work.offer(db, Queue("match_photo", ENGINE), [photo])
             work.again(db, Queue("match_photo", ENGINE, (photo,)))
 
-    def video(self, *places: float, gate: str = "") -> None:
+    def video(self, *places: float, gate: str = "") -> int:
         """A blob with a track at each place."""
         sha256 = secrets.token_hex(32)
         seen = PostSeen(
@@ -72,9 +72,15 @@ class Bureau:
             item = posts.note(db, self.source, seen, sha256, changed=True).new_items[0]
             stored = Stored(f"blob/{sha256}", "v", 1, sha256, created=True)
             blob, _ = posts.keep_blob(db, item, FetchedFile("", sha256, 1, "video/mp4"), stored, utcnow())
+        self.analysis(blob, "recipe", *places, gate=gate)
+        return blob
+
+    def analysis(self, blob: int, recipe: str, *places: float, gate: str = "") -> None:
+        """What one more look at a blob found."""
+        with self.stores.db.begin() as db:
             found = Analysis("video", 640, 360, 1000, 25, 2, 0, True, (), tuple(tracks(places, gate)))
             crops = [["crop"] for _ in places]
-            analysis = faces.keep_analysis(db, blob, "recipe", ENGINE, found, crops, SEAL)
+            analysis = faces.keep_analysis(db, blob, recipe, ENGINE, found, crops, SEAL)
             work.offer(db, Queue("match_tracks", ENGINE), [analysis])
 
     def match(self, *steps: str) -> list[Tally]:
@@ -183,6 +189,34 @@ def test_who_is_missing_again_is_searched_again(bureau: Bureau) -> None:
     bureau.person("A", 0.2)
     bureau.match()
     assert bureau.candidates() == {"A@0": "open 0.190"}
+
+
+def test_a_newer_analysis_takes_over_what_it_shows_too_and_nothing_else(bureau: Bureau) -> None:
+    """Tracks last from their place to one second: that of C, whom the newer analysis misses, stays in the queue."""
+    for name, place in (("A", 0.2), ("B", 0.21), ("C", 0.9)):
+        bureau.person(name, place)
+    blob = bureau.video(0.1, 0.95)
+    bureau.match()
+    assert bureau.candidates() == {"A@100": "open 0.090", "B@100": "open 0.100", "C@950": "open 0.050"}
+    bureau.analysis(blob, "recipe~2", 0.25)
+    bureau.match()
+    assert bureau.candidates() == {
+        "A@100": "superseded 0.090",
+        "B@100": "superseded 0.100",
+        "B@250": "open 0.040",
+        "A@250": "open 0.050",
+        "C@950": "open 0.050",
+    }
+    bureau.person("D", 0.9)
+    bureau.match()
+    assert "D@950" not in bureau.candidates(), "only the newest analysis is searched"
+
+
+def test_an_analysis_that_was_superseded_before_it_was_matched_is_not_searched(bureau: Bureau) -> None:
+    bureau.person("A", 0.2)
+    bureau.analysis(bureau.video(0.1), "recipe~2", 0.15)
+    bureau.match()
+    assert bureau.candidates() == {"A@150": "open 0.040"}
 
 
 def test_a_gated_track_is_not_searched(bureau: Bureau) -> None:

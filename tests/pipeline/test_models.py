@@ -2,13 +2,16 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
+from extractors.faces import EngineUnavailable, installed, packs
 from lastseen.settings import settings
 from pipeline import cli
 from tests.extractors.networks import DETECTOR, EMBEDDER, add_detector, describe, embedder, file_table
@@ -80,7 +83,72 @@ def test_list_tells_what_is_wrong_with_a_description_and_of_all_the_others(run: 
     told = run("list", status=1)
     assert {"sface", "yunet", "bright"} == {pack["name"] for pack in told["packs"]}
     assert "broken.toml: files: field required: write [[files]]" in told["wrong"][0]
-    assert "1 descriptions cannot be used" in told["said"]
+    assert "1 of what is described or set cannot be used" in told["said"]
+
+
+def test_list_says_that_the_engine_which_is_set_does_not_exist(
+    run: Run, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LASTSEEN_ENGINE", "yunet+nonesuch")
+    settings.cache_clear()
+    assert run("list", status=1)["wrong"] == [
+        "LASTSEEN_ENGINE is 'yunet+nonesuch', and there is no engine of that name"
+    ]
+    assert "there is no pack or engine 'yunet+nonesuch'" in run("check", status=2)["said"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "bytes", "link"])
+def test_a_record_that_cannot_be_read_is_none(run: Run, models: Path, site: VideoSite, kind: str) -> None:
+    publish(site, models, TERMS)
+    run("fetch", "colours", "--accept-licence")
+    record = models / "colours" / "installed.json"
+    record.unlink()
+    if kind == "folder":
+        record.mkdir()
+    elif kind == "bytes":
+        record.write_bytes(bytes(range(256)))
+    else:
+        record.symlink_to(record)
+    state = {pack["name"]: pack["state"] for pack in run("list")["packs"]}
+    assert state["colours"] == "licence not accepted"
+
+
+def test_of_several_files_the_one_that_was_installed_last_is_used(run: Run, models: Path, tmp_path: Path) -> None:
+    given = [embedder(tmp_path / f"{name}.onnx", constant=name == "other") for name in ("colours", "other")]
+    describe(models, "colours", EMBEDDER.format(name="colours"), "".join(map(file_table, given)))
+    for made in (*given, given[0]):
+        (brought,) = run("fetch", "colours", "--from", str(made))["packs"]
+        assert Path(brought["file"]).name == made.name
+        assert installed_file(models) == made.name
+
+
+def installed_file(models: Path) -> str:
+    """Name of the file that an engine would be made of."""
+    pack = packs.named("colours", models)
+    assert pack is not None
+    return installed.verified(pack, models).path.name
+
+
+def test_a_model_that_keeps_weights_beside_it_is_refused(run: Run, models: Path, tmp_path: Path) -> None:
+    """Only the file itself was hashed: whoever can write beside it could swap the weights."""
+    whole = embedder(tmp_path / "whole.onnx")
+    parted = tmp_path / "colours.onnx"
+    onnx.save(onnx.load(whole), parted, save_as_external_data=True, location="beside.bin", size_threshold=0)
+    describe(models, "colours", EMBEDDER.format(name="colours"), file_table(parted))
+    said = run("fetch", "colours", "--from", str(parted), status=1)["said"]
+    assert "colours.onnx keeps weights in other files" in said.replace("\n", " ")
+    shutil.copy(parted, models / "packs"), shutil.copy(tmp_path / "beside.bin", models / "packs")
+    pack = packs.named("colours", models)
+    assert pack is not None
+    with pytest.raises(EngineUnavailable, match="keeps weights in other files"):
+        installed.verified(pack, models)
+
+
+def test_a_tensor_may_be_called_location(tmp_path: Path) -> None:
+    network = onnx.load(embedder(tmp_path / "a.onnx"))
+    network.graph.output[0].name = network.graph.node[-1].output[0] = "location"
+    onnx.save(network, tmp_path / "b.onnx")
+    assert installed.incomplete(tmp_path / "b.onnx") == ""
 
 
 def test_fetch_brings_a_pack_once(run: Run, models: Path, site: VideoSite) -> None:
@@ -151,7 +219,9 @@ def test_a_file_that_one_has_is_installed_without_a_network(run: Run, models: Pa
 
 
 def test_what_is_wrong_use(run: Run, models: Path) -> None:
-    assert "there is no pack 'nonesuch'" in run("fetch", "nonesuch", status=2)["said"]
+    for name in ("nonesuch", "mmod", "dlib+yunet", "yunet+yunet", "dlib+dlib", "yunet+nonesuch", ""):
+        for command in ("fetch", "check"):
+            assert f"there is no pack or engine {name!r}" in run(command, name, status=2)["said"]
     assert "--from gives one file" in run("fetch", "yunet+sface", "--from", "x.onnx", status=2)["said"]
     assert "sface needs a detector before it: `lastseen models fetch yunet`" in run("check", "sface", status=2)["said"]
 

@@ -158,7 +158,7 @@ def test_a_moment_that_is_not_cut_yet_and_one_of_a_still_image(site: Site, analy
     assert analyst.get("/").status_code == 200
 
 
-@pytest.mark.parametrize("state", ["displaced", "withdrawn"])
+@pytest.mark.parametrize("state", ["displaced", "withdrawn", "superseded"])
 def test_a_closed_candidate_tells_nothing_but_that_it_is_closed(site: Site, analyst: Browser, state: str) -> None:
     story = Story(state=state)
     seeded = seed(site.stores, story)

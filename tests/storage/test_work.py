@@ -128,6 +128,17 @@ def test_offering_again_changes_nothing_and_reopening_starts_afresh(one: Connect
     assert take(one).failures == 0
 
 
+def test_what_was_done_with_a_flaw_can_be_asked_for_again(one: Connection) -> None:
+    work.finish(one, take(one))
+    assert work.reopen_flawed(one, FETCH) == 0
+    work.reopen(one, FETCH, [WorkState.DONE])
+    work.finish(one, take(one), "it was left half-way", Fault.DEFECT)
+    assert work.reopen_flawed(one, Queue("fetch", "", (8,))) == 0
+    assert work.reopen_flawed(one, FETCH) == 1
+    work.finish(one, take(one))
+    assert row(one)["outcome"] is None
+
+
 def test_queues_are_apart_by_step_recipe_and_subject(one: Connection) -> None:
     assert work.claim(one, Queue("analyze"), LEASE) is None
     assert work.claim(one, Queue("fetch", "other"), LEASE) is None
