@@ -8,11 +8,11 @@ from typing import Final
 from extractors.crops import face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Picture
+from extractors.glimpses import embedded, glimpses
 from extractors.limits import Limits, Unfit
 from extractors.looks import scale_for
 from extractors.media import File, Still, open_media, open_still
 from extractors.quality import least_score, measured, refusal, weight
-from extractors.sightings import embedded, sightings
 from extractors.templates import plain
 from extractors.tracks import Tracker
 from extractors.watch import Watch, cropper
@@ -74,7 +74,7 @@ def enroll_file(file: File, engine: Engine, limits: Limits, choices: Choices) ->
 def _analyze_still(still: Still, engine: Engine, choices: Choices) -> Analysis:
     picture = Picture(Fraction(0), still.pixels)
     scale = scale_for(still.pixels, engine, choices.gates.min_width, choices.still_pixels)
-    seen = sightings(picture.at, picture.pixels, engine.detect([picture.pixels], scale)[0], engine, choices)
+    seen = glimpses(picture.at, picture.pixels, engine.detect([picture.pixels], scale)[0], engine, choices)
     tracker = Tracker(engine, choices)
     tracker.cut()
     tracker.see(picture.at, seen, cropper(picture, seen))

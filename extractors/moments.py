@@ -54,7 +54,7 @@ def cut_moment(file: File, wanted: MomentWanted, limits: Limits, workspace: Path
 
 
 def place_at(faces: Sequence[FaceSeen], at_ms: int, lingers_ms: int = LINGERS_MS) -> Box | None:
-    """Where a tracked face is at a moment: between two sightings in proportion, a little beyond its first and last."""
+    """Where a tracked face is at a moment: between two glimpses in proportion, a little beyond its first and last."""
     if not faces or not faces[0].at_ms - lingers_ms <= at_ms <= faces[-1].at_ms + lingers_ms:
         return None
     after = bisect_right([face.at_ms for face in faces], at_ms)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.faces.protocol import Points
-from extractors.sightings import Sighting
+from extractors.glimpses import Glimpse
 from lastseen.choices import Choices
 
 LATE: Final = 0.07
@@ -17,7 +17,7 @@ NEARLY_NOTHING: Final = 1e-12
 """of a length: points that all lie in one place have no shape"""
 
 
-def admit(best: list[Sighting], one: Sighting, choices: Choices) -> list[Sighting]:
+def admit(best: list[Glimpse], one: Glimpse, choices: Choices) -> list[Glimpse]:
     """The best shots of a track with this one considered, the best first.  `one` is later than all of them.
 
     Of shots nearer in time than `apart` the better stays.  When there are too many, the one goes that is worth least:
@@ -34,7 +34,7 @@ def admit(best: list[Sighting], one: Sighting, choices: Choices) -> list[Sightin
     return kept
 
 
-def rank(shot: Sighting) -> tuple[bool, float]:
+def rank(shot: Glimpse) -> tuple[bool, float]:
     """Those that pass the gates before all others, then by weight."""
     return (not shot.gate, shot.weight)
 
@@ -56,7 +56,7 @@ def _shape(points: Points) -> NDArray[np.complex128]:
     return np.asarray(centred / max(float(np.linalg.norm(centred)), NEARLY_NOTHING), np.complex128)
 
 
-def _least(kept: list[Sighting], newest: Sighting, choices: Choices) -> Sighting:
+def _least(kept: list[Glimpse], newest: Glimpse, choices: Choices) -> Glimpse:
     """Which one to do without; `kept` has the best first."""
     worth = {}
     for number, shot in enumerate(kept):
@@ -65,6 +65,6 @@ def _least(kept: list[Sighting], newest: Sighting, choices: Choices) -> Sighting
     return min((shot for shot in kept if shot is not newest or newest.gate), key=lambda shot: worth[id(shot)])
 
 
-def _likeness(one: Sighting, other: Sighting, choices: Choices) -> float:
+def _likeness(one: Glimpse, other: Glimpse, choices: Choices) -> float:
     """1 the same pose .. 0 another one."""
     return max(0.0, 1 - pose_apart(one.face.landmarks, other.face.landmarks) / choices.pose_apart)

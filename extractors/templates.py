@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.faces.protocol import Engine
+from extractors.glimpses import Glimpse, embed
 from extractors.shots import rank
-from extractors.sightings import Sighting, embed
 from lastseen.choices import Choices
 from lastseen.records import Template, Vectors
 
@@ -22,7 +22,7 @@ OF_LENGTH_ONE: Final = 1e-3
 """by how much a length of 1 may be wrong"""
 
 
-def templates(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> tuple[Template, ...]:
+def templates(shots: Sequence[Glimpse], engine: Engine, choices: Choices) -> tuple[Template, ...]:
     """`pooled` and `best`, `best-2`, ... of the shots that passed their gates, or nothing if none did.
 
     Pooled: the mean of the vectors, weighted by quality, without outliers: those further than `agrees` times the
@@ -50,7 +50,7 @@ def templates(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> tu
     )
 
 
-def people(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> list[list[Sighting]]:
+def people(shots: Sequence[Glimpse], engine: Engine, choices: Choices) -> list[list[Glimpse]]:
     """The shots of a track, which are in order of time, as runs of one person each; usually there is one run.
 
     Where one face was followed into another (a dissolve, two people who pass each other), the shots fall into groups
@@ -64,7 +64,7 @@ def people(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> list[
     return [list(shots[run]) for run in _runs(engine.distance(vectors, vectors), engine.published_threshold, choices)]
 
 
-def likeness(track: Sequence[Sighting], others: Sequence[Sighting], engine: Engine, choices: Choices) -> Distances:
+def likeness(track: Sequence[Glimpse], others: Sequence[Glimpse], engine: Engine, choices: Choices) -> Distances:
     """Distance of each of `others` from the middle of a track's shots: n numbers."""
     vectors = embed([*track, *others], engine, choices)
     weights = np.array([shot.weight for shot in track]) + 1e-6

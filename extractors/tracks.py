@@ -15,15 +15,15 @@ import numpy as np
 
 from extractors.boxes import overlap, overlaps
 from extractors.faces.protocol import Engine
+from extractors.glimpses import Glimpse, embed
 from extractors.shots import admit, rank
-from extractors.sightings import Sighting, embed
 from extractors.templates import likeness, people, templates
 from lastseen.choices import Choices
 from lastseen.records import BestShot, Box, FaceSeen, Track
 
-Crop = Callable[[Sighting], bytes]
+Crop = Callable[[Glimpse], bytes]
 """makes the picture of a face that people will see, while the whole picture is at hand"""
-Pair = tuple["OpenTrack", Sighting]
+Pair = tuple["OpenTrack", Glimpse]
 Thing = TypeVar("Thing")
 
 
@@ -33,19 +33,19 @@ class OpenTrack:
 
     ordinal: int
     faces: list[FaceSeen]
-    last: Sighting
+    last: Glimpse
     seen_at: Fraction
     """when it was last on the screen"""
     checked_at: Fraction
     """when a vector last said whose face it is, or it began"""
-    best: list[Sighting] = field(default_factory=list)
+    best: list[Glimpse] = field(default_factory=list)
     """the best first"""
 
-    def searched(self) -> list[Sighting]:
+    def searched(self) -> list[Glimpse]:
         """Its best shots that passed the gates, in order of time."""
         return sorted((shot for shot in self.best if not shot.gate), key=lambda shot: shot.at)
 
-    def reference(self) -> list[Sighting]:
+    def reference(self) -> list[Glimpse]:
         """What another face is compared with: the shots that were embedded already, else the best one, if it passed."""
         passed = self.searched()
         return [shot for shot in passed if shot.vector is not None] or sorted(passed, key=rank)[-1:]
@@ -68,7 +68,7 @@ class OpenTrack:
 
 
 class Tracker:
-    """Sightings in, picture by picture; finished tracks out, numbered in the order in which they began."""
+    """Glimpses in, picture by picture; finished tracks out, numbered in the order in which they began."""
 
     def __init__(self, engine: Engine, choices: Choices) -> None:
         self.engine, self.choices = engine, choices
@@ -85,12 +85,12 @@ class Tracker:
         self.shot += 1
         return done
 
-    def see(self, at: Fraction, seen: Sequence[Sighting], crop: Crop, *, whole: bool = True) -> list[Track]:
+    def see(self, at: Fraction, seen: Sequence[Glimpse], crop: Crop, *, whole: bool = True) -> list[Track]:
         """Take one picture's faces in.  Returns the tracks that have ended.
 
         Pictures may be any time apart, none before the one before it.  `whole`: the whole picture was looked at, so
         that a face which is not among these is missing; otherwise only some places were, and it may well be there.
-        `crop` is called for each sighting that becomes a best shot.
+        `crop` is called for each glimpse that becomes a best shot.
         """
         done = self._expire(at)
         left = self._unknown(at, seen)
@@ -133,13 +133,13 @@ class Tracker:
         self.open = _others(self.open, over)
         return self._finish(over)
 
-    def _unknown(self, at: Fraction, seen: Sequence[Sighting]) -> list[Sighting]:
+    def _unknown(self, at: Fraction, seen: Sequence[Glimpse]) -> list[Glimpse]:
         """Those that another look at the same picture has not shown already."""
         here = [track.last for track in self.open if track.last.at == at]
         known = np.any(overlaps(_boxes(seen), _boxes(here)) >= self.choices.sure_place, axis=1).tolist()
         return [one for one, is_known in zip(seen, known, strict=True) if not is_known]
 
-    def _by_place(self, at: Fraction, seen: Sequence[Sighting]) -> list[Pair]:
+    def _by_place(self, at: Fraction, seen: Sequence[Glimpse]) -> list[Pair]:
         """The faces that are where a track was; where that is doubtful, only those that are like it, too."""
         waiting = [track for track in self.open if track.seen_at < at]
         common = overlaps(_boxes(track.last for track in waiting), _boxes(seen))
@@ -148,7 +148,7 @@ class Tracker:
         strangers = {id(one) for _, one in self._strangers([pair for pair in near if self._is_doubtful(*pair)])}
         return [(track, one) for track, one in near if id(one) not in strangers]
 
-    def _is_doubtful(self, track: OpenTrack, one: Sighting) -> bool:
+    def _is_doubtful(self, track: OpenTrack, one: Glimpse) -> bool:
         before, now = track.last.face.box, one.face.box
         return (
             overlap(before, now) < self.choices.sure_place
@@ -162,18 +162,18 @@ class Tracker:
         embed([shot for track, one in asked for shot in (*track.reference(), one)], self.engine, self.choices)
         return [pair for pair in asked if not self._is_like(*pair)]
 
-    def _is_like(self, track: OpenTrack, one: Sighting) -> bool:
+    def _is_like(self, track: OpenTrack, one: Glimpse) -> bool:
         track.checked_at = one.at
         return self._distances(track, [one])[0] <= self.engine.published_threshold * self.choices.continues
 
-    def _distances(self, track: OpenTrack, seen: Sequence[Sighting]) -> list[float]:
+    def _distances(self, track: OpenTrack, seen: Sequence[Glimpse]) -> list[float]:
         return [float(value) for value in likeness(track.reference(), seen, self.engine, self.choices)]
 
     def _unseen_since(self, at: Fraction | None, joins: Sequence[Pair]) -> list[OpenTrack]:
         unseen = [track for track in self.open if at is not None and track.seen_at < at]
         return _others(unseen, (track for track, _ in joins))
 
-    def _by_likeness(self, waiting: Sequence[OpenTrack], left: Sequence[Sighting]) -> list[Pair]:
+    def _by_likeness(self, waiting: Sequence[OpenTrack], left: Sequence[Glimpse]) -> list[Pair]:
         """Where faces and tracks remain, a face moved far: the pairs whose vectors are near, the nearest first."""
         searched = [one for one in left if not one.gate]
         known = [track for track in waiting if track.reference()]
@@ -188,7 +188,7 @@ class Tracker:
         within = self.engine.published_threshold * self.choices.continues
         return _greedily(pair for pair in pairs if pair[0] <= within)
 
-    def _begin(self, one: Sighting, crop: Crop) -> None:
+    def _begin(self, one: Glimpse, crop: Crop) -> None:
         track = OpenTrack(self._next(), [], one, one.at, one.at)
         self.open.append(track)
         self._extend(track, one, crop)
@@ -197,7 +197,7 @@ class Tracker:
         self.started += 1
         return self.started - 1
 
-    def _extend(self, track: OpenTrack, one: Sighting, crop: Crop) -> None:
+    def _extend(self, track: OpenTrack, one: Glimpse, crop: Crop) -> None:
         track.faces.append(FaceSeen(milliseconds(one.at), one.face.box, float(one.face.score)))
         track.last, track.seen_at = one, one.at
         if one.quality.width >= self.choices.kept_width:
@@ -254,7 +254,7 @@ def milliseconds(at: Fraction) -> int:
 
 
 def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:
-    """Each track and each sighting once, the lowest numbers first."""
+    """Each track and each glimpse once, the lowest numbers first."""
     taken: set[int] = set()
     chosen = []
     for _, (track, one) in sorted(pairs, key=lambda pair: pair[0]):
@@ -264,7 +264,7 @@ def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:
     return chosen
 
 
-def _without(seen: Sequence[Sighting], joins: Sequence[Pair]) -> list[Sighting]:
+def _without(seen: Sequence[Glimpse], joins: Sequence[Pair]) -> list[Glimpse]:
     return _others(seen, (one for _, one in joins))
 
 
@@ -274,9 +274,9 @@ def _others(all_: Iterable[Thing], but: Iterable[Thing]) -> list[Thing]:
     return [one for one in all_ if id(one) not in out]
 
 
-def _boxes(seen: Iterable[Sighting]) -> list[Box]:
+def _boxes(seen: Iterable[Glimpse]) -> list[Box]:
     return [one.face.box for one in seen]
 
 
-def _worth(shot: Sighting) -> float:
+def _worth(shot: Glimpse) -> float:
     return 0.0 if shot.gate else float(shot.weight)

@@ -12,10 +12,10 @@ from extractors.boxes import edges, meeting, scaled
 from extractors.crops import CROP_TIMES, HIDDEN_TIMES, face_crop
 from extractors.faces.protocol import Engine
 from extractors.frames import Cut, End, Event, Lost, Pace, Picture, Remark, Same, sample
+from extractors.glimpses import Glimpse, glimpses
 from extractors.limits import Limits, Unfit
 from extractors.looks import Looker, surest
 from extractors.media import Video
-from extractors.sightings import Sighting, sightings
 from extractors.tracks import Tracker, milliseconds
 from lastseen.choices import Choices
 from lastseen.outcomes import Fault
@@ -111,7 +111,7 @@ class Watch:
         looked = self.looker.look_between(picture, self.weak) if picture.between else self.looker.look(picture)
         self.crowd = max(self.crowd, len(looked.faces))
         faces = surest(looked.faces, self.choices.most_faces)
-        seen = sightings(picture.at, picture.pixels, faces, self.engine, self.choices)
+        seen = glimpses(picture.at, picture.pixels, faces, self.engine, self.choices)
         self._keep(self.tracker.see(picture.at, seen, cropper(picture, seen), whole=looked.everywhere))
         self._ask_for_more(picture.at)
 
@@ -210,11 +210,11 @@ def _undecoded(lost: Sequence[Lost], missing: Fraction) -> str:
     return f"{many}, {float(missing):.1f} s are missing, {'' if len(lost) == 1 else 'the longest '}{where}"
 
 
-def cropper(picture: Picture, seen: Sequence[Sighting]) -> Callable[[Sighting], bytes]:
+def cropper(picture: Picture, seen: Sequence[Glimpse]) -> Callable[[Glimpse], bytes]:
     """Cuts out a face of this picture, the others hidden: of a crowd's only those that reach into the crop."""
     hidden = edges([scaled(one.face.box, HIDDEN_TIMES) for one in seen])
 
-    def crop(one: Sighting) -> bytes:
+    def crop(one: Glimpse) -> bytes:
         near = [seen[number] for number in meeting(hidden, scaled(one.face.box, CROP_TIMES))]
         return face_crop(picture.pixels, one.face.box, [other.face.box for other in near if other is not one])
 

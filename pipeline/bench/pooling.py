@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from extractors.faces.engine import Joined
 from extractors.faces.protocol import Detection
-from extractors.sightings import Sighting, embed, sightings
+from extractors.glimpses import Glimpse, embed, glimpses
 from extractors.templates import templates
 from lastseen.errors import Failure
 from lastseen.records import Pixels, Vectors
@@ -160,7 +160,7 @@ class _Tally:
         self._genuine: dict[tuple[int, str], list[float]] = {}
         self._impostor: dict[tuple[int, str], list[float]] = {}
 
-    def add(self, place: int, shots: Sequence[Sighting], random: np.random.Generator) -> None:
+    def add(self, place: int, shots: Sequence[Glimpse], random: np.random.Generator) -> None:
         """Tracks drawn from the views of the face at this place of the gallery."""
         for count in COUNTS:
             for _ in range(TRACKS):
@@ -197,7 +197,7 @@ def tar_at(genuine: Sequence[float], impostor: Sequence[float], fmr: float) -> f
     return float((np.asarray(genuine) < nearest).mean())
 
 
-def _templates(shots: Sequence[Sighting], engine: Joined) -> tuple[Vectors, ...]:
+def _templates(shots: Sequence[Glimpse], engine: Joined) -> tuple[Vectors, ...]:
     """In the order of METHODS, each n x d."""
     choices = settings().analysis
     made = {one.kind: np.array([one.vector], np.float32) for one in templates(shots, engine, choices)}
@@ -206,15 +206,15 @@ def _templates(shots: Sequence[Sighting], engine: Joined) -> tuple[Vectors, ...]
     return vectors[:1], made["best"], vectors.mean(axis=0, keepdims=True), made["pooled"], searched
 
 
-def _views(face: Clean, engine: Joined, random: np.random.Generator) -> tuple[list[Sighting], int]:
+def _views(face: Clean, engine: Joined, random: np.random.Generator) -> tuple[list[Glimpse], int]:
     """VIEWS of them that pass the tracker's gates, embedded, and how many more did not pass."""
     choices = settings().analysis
-    kept: list[Sighting] = []
+    kept: list[Glimpse] = []
     refused = 0
     while len(kept) < VIEWS:
         view = degraded(face.picture, face.found, random)
         shown = engine.embedder.face(view.pixels, view.found)
-        [shot] = sightings(Fraction(len(kept)), view.pixels, [shown], engine, choices)
+        [shot] = glimpses(Fraction(len(kept)), view.pixels, [shown], engine, choices)
         if not shot.gate:
             kept.append(shot)
             continue

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.faces.protocol import Chips, Face, Points, Weights
-from extractors.sightings import Sighting
+from extractors.glimpses import Glimpse
 from lastseen.records import Box, Pixels, Quality, Vectors
 
 FRONTAL = np.array([(30, 40), (70, 40), (50, 60), (35, 80), (65, 80)], np.float32)
@@ -47,7 +47,7 @@ class Directions(Numbers):
         return np.asarray(np.linalg.norm(vectors, axis=1) / 10, np.float32)
 
 
-def sighting(
+def glimpse(
     at: float,
     x: float = 100,
     who: tuple[int, int] = (0, 0),
@@ -55,12 +55,12 @@ def sighting(
     width: float = 60,
     gate: str = "",
     landmarks: Points = FRONTAL,
-) -> Sighting:
+) -> Glimpse:
     """A face at a time and place, of somebody."""
     chip = np.zeros((4, 4, 3), np.uint8)
     chip[0, 0, :2] = who
     face = Face(Box(x, 50, width, width), landmarks, 1.0, 0.0)
-    return Sighting(Fraction(at).limit_denominator(1000), face, chip, Quality(width, 1.0, 50.0, 0.0), weight, gate)
+    return Glimpse(Fraction(at).limit_denominator(1000), face, chip, Quality(width, 1.0, 50.0, 0.0), weight, gate)
 
 
 def yawed(degrees: float) -> Points:

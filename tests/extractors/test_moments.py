@@ -26,7 +26,7 @@ def both() -> Pixels:
 
 
 def faces_of(*boxes: tuple[int, Box]) -> tuple[FaceSeen, ...]:
-    """Sightings at milliseconds."""
+    """Glimpses at milliseconds."""
     return tuple(FaceSeen(at, box, 1.0) for at, box in boxes)
 
 
@@ -92,7 +92,7 @@ def test_a_crop_is_small_and_shows_the_surroundings() -> None:
 @pytest.mark.parametrize(
     ("at_ms", "x"), [(400, None), (600, 0.0), (1000, 0.0), (1250, 50.0), (1500, 100.0), (1900, 100.0), (2100, None)]
 )
-def test_a_tracked_face_between_its_sightings_and_a_little_beyond(at_ms: int, x: float | None) -> None:
+def test_a_tracked_face_between_its_glimpses_and_a_little_beyond(at_ms: int, x: float | None) -> None:
     faces = faces_of((1000, Box(0, 0, 10, 10)), (1500, Box(100, 0, 10, 10)))
     place = place_at(faces, at_ms)
     assert (None if place is None else place.x) == x

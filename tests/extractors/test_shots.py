@@ -5,50 +5,50 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from extractors.glimpses import Glimpse
 from extractors.shots import admit, pose_apart
-from extractors.sightings import Sighting
 from lastseen.choices import Choices
-from tests.extractors.numbers import FRONTAL, sighting, yawed
+from tests.extractors.numbers import FRONTAL, glimpse, yawed
 
 CHOICES = Choices()
 
 
-def admitted(*shots: Sighting, choices: Choices = CHOICES) -> list[Sighting]:
+def admitted(*shots: Glimpse, choices: Choices = CHOICES) -> list[Glimpse]:
     """The best of a track, in order of time."""
-    best: list[Sighting] = []
+    best: list[Glimpse] = []
     for shot in shots:
         best = admit(best, shot, choices)
     return sorted(best, key=lambda shot: shot.at)
 
 
 def test_best_shots_are_few_and_apart() -> None:
-    best = admitted(*(sighting(n * 0.2, weight=((n * 37) % 100) / 100) for n in range(100)))
+    best = admitted(*(glimpse(n * 0.2, weight=((n * 37) % 100) / 100) for n in range(100)))
     assert len(best) == CHOICES.best_shots
     assert all(later.at - earlier.at >= CHOICES.apart for earlier, later in pairwise(best))
     assert min(shot.weight for shot in best[:-1]) > 0.8
 
 
 def test_a_shot_that_passes_its_gates_beats_any_that_does_not() -> None:
-    best = admitted(sighting(0, weight=0.9, gate="turned away"), sighting(0.1, weight=0.1))
+    best = admitted(glimpse(0, weight=0.9, gate="turned away"), glimpse(0.1, weight=0.1))
     assert [shot.weight for shot in best] == [0.1]
 
 
 def test_the_newest_shot_stays_while_it_is_the_newest() -> None:
     choices = Choices(best_shots=3)
-    good = [sighting(n, weight=0.9) for n in range(3)]
-    assert admitted(*good, sighting(3, weight=0.1), choices=choices)[-1].weight == 0.1
-    assert [shot.weight for shot in admitted(*good, sighting(3, weight=0.1), sighting(4, weight=0.2), choices=choices)][
+    good = [glimpse(n, weight=0.9) for n in range(3)]
+    assert admitted(*good, glimpse(3, weight=0.1), choices=choices)[-1].weight == 0.1
+    assert [shot.weight for shot in admitted(*good, glimpse(3, weight=0.1), glimpse(4, weight=0.2), choices=choices)][
         1:
     ] == [0.9, 0.2]
-    gated = sighting(3, weight=0.95, gate="turned away")
+    gated = glimpse(3, weight=0.95, gate="turned away")
     assert gated not in admitted(*good, gated, choices=choices)
 
 
 def test_of_too_many_those_of_another_pose_stay() -> None:
     """Ten of the front, a little better each time, and two from the side that are not as good."""
-    front = [sighting(n, weight=0.5 + n / 100) for n in range(10)]
-    side = [sighting(20 + n, weight=0.4, landmarks=yawed(turn)) for n, turn in enumerate((35, -35))]
-    best = admitted(*side, *(sighting(30 + n, weight=0.5 + n / 100) for n in range(10)))
+    front = [glimpse(n, weight=0.5 + n / 100) for n in range(10)]
+    side = [glimpse(20 + n, weight=0.4, landmarks=yawed(turn)) for n, turn in enumerate((35, -35))]
+    best = admitted(*side, *(glimpse(30 + n, weight=0.5 + n / 100) for n in range(10)))
     assert best[:2] == side
     assert side[0] not in admitted(side[0], *front, choices=Choices(alike_costs=0))
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from extractors.sightings import Sighting, embed
+from extractors.glimpses import Glimpse, embed
 from extractors.templates import people, templates
 from lastseen.choices import Choices
-from tests.extractors.numbers import Directions, Numbers, sighting
+from tests.extractors.numbers import Directions, Numbers, glimpse
 
 CHOICES = Choices()
 ANNA, BOHDAN = (10, 10), (20, 20)
@@ -18,8 +18,8 @@ def numbers() -> Numbers:
     return Numbers()
 
 
-def shots(*who: tuple[int, int]) -> list[Sighting]:
-    return [sighting(n, who=one) for n, one in enumerate(who)]
+def shots(*who: tuple[int, int]) -> list[Glimpse]:
+    return [glimpse(n, who=one) for n, one in enumerate(who)]
 
 
 def runs(numbers: Numbers, *who: tuple[int, int]) -> list[int]:
@@ -36,7 +36,7 @@ def test_a_stranger_among_the_shots_is_left_out_of_the_mean(numbers: Numbers) ->
 
 
 def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
-    made = [sighting(0, who=(10, 0), weight=0.75), sighting(1, who=(14, 0), weight=0.25)]
+    made = [glimpse(0, who=(10, 0), weight=0.75), glimpse(1, who=(14, 0), weight=0.25)]
     pooled, best, other = templates(made, numbers, CHOICES)
     assert pooled.vector == pytest.approx((1.1, 0.0), abs=1e-4)
     assert pooled.quality == pytest.approx(0.75 * 0.75 + 0.25 * 0.25, abs=1e-4)
@@ -46,14 +46,14 @@ def test_the_mean_is_weighted_by_quality(numbers: Numbers) -> None:
 
 
 def test_the_best_shots_are_searched_on_their_own_as_many_as_are_chosen(numbers: Numbers) -> None:
-    made = [sighting(n, who=(10, n), weight=weight) for n, weight in enumerate((0.3, 0.5, 0.2, 0.4))]
+    made = [glimpse(n, who=(10, n), weight=weight) for n, weight in enumerate((0.3, 0.5, 0.2, 0.4))]
     singles = [(one.kind, one.quality) for one in templates(made, numbers, CHOICES)[1:]]
     assert singles == [("best", 0.5), ("best-2", 0.4), ("best-3", 0.3)]
     assert [one.kind for one in templates(made, numbers, Choices(singles=1))] == ["pooled", "best"]
 
 
 def test_of_two_that_disagree_the_better_is_believed(numbers: Numbers) -> None:
-    made = [sighting(0, who=ANNA, weight=0.2), sighting(1, who=BOHDAN, weight=0.8)]
+    made = [glimpse(0, who=ANNA, weight=0.2), glimpse(1, who=BOHDAN, weight=0.8)]
     assert [template.vector for template in templates(made, numbers, CHOICES)] == [pytest.approx((2.0, 2.0))] * 2
 
 
@@ -65,7 +65,7 @@ def test_no_shots_make_no_templates(numbers: Numbers) -> None:
 def test_a_vectors_length_counts_once_where_it_tells_the_quality() -> None:
     """Two directions, the first of full length, the second of a half: 1 and 1/4 is what they weigh."""
     engine = Directions()
-    made = [sighting(0, who=(100, 0)), sighting(1, who=(48, 14))]
+    made = [glimpse(0, who=(100, 0)), glimpse(1, who=(48, 14))]
     pooled, best, _ = templates(made, engine, Choices(agrees=9))
     expected = np.average([(1, 0), (0.96, 0.28)], axis=0, weights=(1, 0.25))
     assert pooled.vector == pytest.approx(tuple(expected / np.linalg.norm(expected)), abs=1e-4)

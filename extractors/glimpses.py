@@ -16,7 +16,7 @@ NO_CHIP: Final = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(eq=False, slots=True)
-class Sighting:
+class Glimpse:
     """One face on one sampled picture, with what is needed to embed it."""
 
     at: Fraction
@@ -32,7 +32,7 @@ class Sighting:
     """d values; None: not embedded yet"""
 
 
-def sightings(at: Fraction, pixels: Pixels, faces: Sequence[Face], engine: Engine, choices: Choices) -> list[Sighting]:
+def glimpses(at: Fraction, pixels: Pixels, faces: Sequence[Face], engine: Engine, choices: Choices) -> list[Glimpse]:
     """The faces of one picture, held against the gates; those that the detector alone does not rule out are aligned."""
     at_sight = [refusal_at_sight(choices.gates, face.box.width, face.score, engine) for face in faces]
     chips = iter(engine.align(pixels, [face for face, why in zip(faces, at_sight, strict=True) if not why]))
@@ -42,17 +42,17 @@ def sightings(at: Fraction, pixels: Pixels, faces: Sequence[Face], engine: Engin
     ]
 
 
-def _aligned(at: Fraction, face: Face, chip: Pixels, engine: Engine, choices: Choices) -> Sighting:
+def _aligned(at: Fraction, face: Face, chip: Pixels, engine: Engine, choices: Choices) -> Glimpse:
     quality = measured(face, chip)
-    return Sighting(at, face, chip, quality, weight(quality, engine, choices), refusal(choices.gates, quality, engine))
+    return Glimpse(at, face, chip, quality, weight(quality, engine, choices), refusal(choices.gates, quality, engine))
 
 
-def _unaligned(at: Fraction, face: Face, why: str) -> Sighting:
+def _unaligned(at: Fraction, face: Face, why: str) -> Glimpse:
     """A face that is too small or too doubtful to be cut out: it is followed and counted, never embedded."""
-    return Sighting(at, face, NO_CHIP, Quality(face.box.width, face.score, 0.0, face.pose), 0.0, why)
+    return Glimpse(at, face, NO_CHIP, Quality(face.box.width, face.score, 0.0, face.pose), 0.0, why)
 
 
-def embed(shots: Sequence[Sighting], engine: Engine, choices: Choices) -> Vectors:
+def embed(shots: Sequence[Glimpse], engine: Engine, choices: Choices) -> Vectors:
     """Their vectors, n x d; of none, 0 x d.
 
     Those that have none yet get theirs in one batch, and with it what the engine makes of the picture
