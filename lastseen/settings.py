@@ -164,7 +164,7 @@ class Settings(BaseSettings):
     telegram_server: str | None = Field(
         None, title="Telegram's server", description="host:port of a server for tests; unset: Telegram's own."
     )
-    telegram_server_key: Path | None = Field(
+    telegram_server_pem: Path | None = Field(
         None, title="Key of that server", description="File with its RSA public key (PEM), for logging in to it."
     )
 

@@ -34,7 +34,7 @@ def step(settings: Settings) -> Step[AnyJob, Any]:
 def _load(db: Connection, claim: Claim) -> AnyJob:
     source = sources.get(db, claim.subject)
     if source.platform is Platform.TELEGRAM:
-        return telegram.desk(db, source)
+        return collect_telegram.load(db, source)
     return collect_video_site.Job(source, posts.latest_hashes(db, source.id))
 
 

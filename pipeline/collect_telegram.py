@@ -1,17 +1,34 @@
 """How a source on Telegram is collected: one bounded reading of its chats at a time, until nothing is left."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from extractors.telegram import reading
 from extractors.telegram.faults import ChatClosed, Unanswered
 from extractors.telegram.history import History
 from extractors.telegram.line import Line
+from extractors.telegram.messages import METHOD
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
-from lastseen.records import ChatRole, ChatSeen
+from lastseen.records import ChatRole, ChatSeen, Source
 from pipeline import telegram
 from pipeline.runner import Bench
 from pipeline.telegram import Desk, Made
+from storage import messages
+from storage.database import Connection
+
+MOST_KNOWN: Final = 10_000
+"""messages that a reading is compared with; what it may find beyond these is kept as if it were news"""
+
+
+def load(db: Connection, source: Source) -> Desk:
+    """Who reads it, and how the messages look that are to be read anew."""
+    desk = telegram.desk(db, source)
+    channel = desk.chat(ChatRole.CHANNEL)
+    if channel is None or not channel.again:
+        return desk
+    known = messages.hashes_from(db, channel.id, METHOD, channel.again[0].first, MOST_KNOWN)
+    return replace(desk, known=known)
 
 
 def run(job: Desk, bench: Bench) -> Outcome[Made]:
@@ -50,7 +67,7 @@ class _Round:
 
     def brought(self) -> telegram.Brought:
         """All that was read until now."""
-        return telegram.joined(telegram.brought(role, history) for role, history in self.begun)
+        return telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
 
     def _chats(self) -> Iterator[tuple[ChatRole, ChatSeen]]:
         """The channel, then its discussion if that is asked for and there is one."""

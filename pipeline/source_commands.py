@@ -147,10 +147,11 @@ def _account(db: Connection, name: str | None) -> int | None:
 
 def _title(chat: Coverage) -> str:
     stated = f"; Telegram says that it has {chat.stated}" if chat.stated is not None else ""
+    unchecked = f", {chat.unchecked} known from exports only" if chat.unchecked else ""
     read = f", read {iso(chat.read_at)}" if chat.read_at else ""
     return (
         f"{chat.role} {chat.chat} ({plain(chat.title)}): {chat.posts} posts held, {chat.missing} missing,"
-        f" {chat.gone} gone{stated}{read}"
+        f" {chat.gone} gone{unchecked}{stated}{read}"
     )
 
 
@@ -178,6 +179,7 @@ def _as_json(source: Source, chat: Coverage) -> dict[str, object]:
         "posts": chat.posts,
         "missing": chat.missing,
         "gone": chat.gone,
+        "unchecked": chat.unchecked,
         "stated": chat.stated,
         "read_at": iso(chat.read_at) if chat.read_at else None,
         "refusal": chat.refusal,

@@ -1,7 +1,7 @@
 """What collecting, rechecking and fetching from Telegram share: who reads, what goes wrong, and how it is kept."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -61,6 +61,8 @@ class Desk:
     """Telegram's id of the channel that the source was read as before, by whatever account"""
     waits: Mapping[str, datetime]
     """kind of request -> until when the account was told to wait with it"""
+    known: Mapping[int, str] = field(default_factory=dict)
+    """of the channel's messages that are to be read anew next: number -> content hash of the newest look"""
 
     def chat(self, role: ChatRole) -> Chat | None:
         """The newest of that role that the account can name."""
@@ -113,8 +115,11 @@ Brought = tuple[tuple[Reading, ...], tuple[ObjectToStore, ...]]
 NOTHING: Final[Brought] = ((), ())
 
 
-def brought(role: ChatRole, history: History) -> Brought:
-    """What one reading of a chat's history brought.  Its raw record is kept where it brought any message."""
+def brought(role: ChatRole, history: History, known: Mapping[int, str]) -> Brought:
+    """What one reading of a chat's history brought.
+
+    Its raw record is kept where it tells anything new: a message that does not look as it is `known` to.
+    """
     read = sorted(history.messages.values(), key=lambda one: one.number)
     made = Reading(
         role=role,
@@ -127,7 +132,8 @@ def brought(role: ChatRole, history: History) -> Brought:
         first=history.first,
         stated=history.stated,
     )
-    return with_record(made, history.pages) if read else ((made,), ())
+    is_news = any(known.get(one.number) != one.content_hash for one in read)
+    return with_record(made, history.pages) if is_news else ((made,), ())
 
 
 def with_record(read: Reading, pages: Iterable[Page]) -> Brought:

@@ -56,6 +56,11 @@ LATEST_OF = text("""
      WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[])) AND method = :method
      ORDER BY number, observations.id DESC""")
 
+HASHES_FROM = text("""
+    SELECT number, (SELECT content_hash FROM observations WHERE post_id = posts.id AND method = :method
+                     ORDER BY id DESC LIMIT 1) AS content_hash
+      FROM posts WHERE chat_id = :chat AND number >= :first ORDER BY number LIMIT :limit""")
+
 OBSERVE = text("""
     INSERT INTO observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
                               audience)
@@ -167,6 +172,12 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
         missing=turned.count(Seen.MISSING),
         gone=turned.count(Seen.GONE),
     )
+
+
+def hashes_from(db: Connection, chat: int, method: str, first: int, limit: int) -> Mapping[int, str]:
+    """The same for the messages that are known from number `first` on, in order, at most `limit`."""
+    values = {"chat": chat, "method": method, "first": first, "limit": limit}
+    return {row.number: row.content_hash for row in db.execute(HASHES_FROM, values)}
 
 
 def latest_hashes(db: Connection, chat: int, method: str, numbers: Sequence[int]) -> Mapping[int, str]:

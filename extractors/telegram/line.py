@@ -73,8 +73,8 @@ class Access:
                 "Telegram is not set up: get an id and a hash for this office at my.telegram.org, and set "
                 "LASTSEEN_TELEGRAM_API_ID and LASTSEEN_TELEGRAM_API_HASH"
             )
-        if settings.telegram_server_key:
-            rsa.add_key(_key(settings.telegram_server_key), old=False)
+        if settings.telegram_server_pem:
+            rsa.add_key(_key(settings.telegram_server_pem), old=False)
         server = _address(settings.telegram_server) if settings.telegram_server else None
         return cls(settings.telegram_api_id, settings.telegram_api_hash.get_secret_value(), server)
 
@@ -259,7 +259,7 @@ def _key(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as fault:
-        raise WrongUse(f"LASTSEEN_TELEGRAM_SERVER_KEY cannot be read: {type(fault).__name__}") from fault
+        raise WrongUse(f"LASTSEEN_TELEGRAM_SERVER_PEM cannot be read: {type(fault).__name__}") from fault
 
 
 def _address(server: str) -> tuple[str, int]:

@@ -234,7 +234,8 @@ def _described(file: Any) -> dict[str, object]:
 
 
 def _files(media: Any) -> Iterator[FileSeen]:
-    for one in _carried(media):
+    """Each once: paid media may carry a file twice."""
+    for one in {one.id: one for one in _carried(media)}.values():
         if isinstance(one, types.Photo):
             yield _photo(one)
         elif kind := _kind(one):

@@ -181,6 +181,16 @@ def test_views_are_no_change_of_content(office: Watching) -> None:
     assert office.coverage().again == ()
 
 
+def test_reading_anew_what_looks_as_it_did_leaves_nothing_behind(office: Watching) -> None:
+    office.collect()
+    before = list(office.app.stores.objects.keys("evidence"))
+    with office.app.stores.db.begin() as db:
+        telegram_chats.read_again(db, office.source, Stretch(1, 499))
+    office.collect()
+    assert list(office.app.stores.objects.keys("evidence")) == before
+    assert verification.verify(office.app.stores.db, office.app.stores.objects).ok
+
+
 def test_comments_of_the_linked_discussion(settings: Settings, world: World, channel: Channel) -> None:
     channel.discussion = 2002
     world.add(Channel(2002, "", "Talk", access_hash=5)).publish(*numbered(range(1, 31)))

@@ -43,7 +43,7 @@ def telegram(office: Office, tmp_path: Path) -> Iterator[Telegram]:
                 "telegram_api_id": 1,
                 "telegram_api_hash": SecretStr("a secret hash"),
                 "telegram_server": f"127.0.0.1:{server.port}",
-                "telegram_server_key": key,
+                "telegram_server_pem": key,
                 "telegram_pause_seconds": 0.0,
             }
         )
