@@ -383,6 +383,7 @@ class Choices(BaseModel):
     singles: int = Field(
         3,
         ge=1,
+        le=64,
         title="Single shots",
         description="How many of the best shots are searched on their own, beside their mean. Of tracks of 3, 5 and 8"
         " degraded views 80.8 %, 90.2 % and 96.4 % come within the threshold (0.5) of their person with 1, 82.8 %,"

@@ -159,7 +159,7 @@ def test_wrong_use_is_told_apart_from_failure(office: Office) -> None:
     assert "--reason" in office.run("source", "add", "video_site", "http://127.0.0.1/", status=2).stderr
     assert "there is no source 99" in office.run("run", "--source", "99", status=2).stderr
     assert "sha256" in office.run("analyze", "--blob", "0" * 64, status=2).stderr
-    assert "telegram" in office.run("source", "add", "telegram", "@channel", "--reason", "a test", status=2).stderr
+    assert "public channel" in office.run("source", "add", "telegram", "t.me", "--reason", "a test", status=2).stderr
     lawless = Office(office.settings.model_copy(update={"legal_basis": ""}), office.stores)
     assert "LASTSEEN_LEGAL_BASIS" in lawless.run("run", status=2).stderr
 
