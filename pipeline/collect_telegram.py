@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Self
 
 from extractors.telegram import reading
 from extractors.telegram.faults import ChatClosed, Unanswered
@@ -10,7 +10,7 @@ from extractors.telegram.history import History
 from extractors.telegram.line import Line
 from extractors.telegram.messages import METHOD
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
-from lastseen.records import ChatRole, ChatSeen, Source
+from lastseen.records import Chat, ChatRole, ChatSeen, Source
 from pipeline import telegram
 from pipeline.runner import Bench
 from pipeline.telegram import Desk, Made
@@ -32,18 +32,26 @@ def load(db: Connection, source: Source) -> Desk:
 
 
 def run(job: Desk, bench: Bench) -> Outcome[Made]:
-    """Read on, at most `telegram_batch_posts` posts."""
-    return telegram.on_line(job, bench, lambda line: _collect(_Round(job, line, bench.settings.telegram_batch_posts)))
+    """Read on, at most `telegram_batch_posts` posts; what comes after them is read while these are kept."""
+    return telegram.on_line(job, bench, lambda line: _collect(job, line, bench))
 
 
-def _collect(this: "_Round") -> Outcome[Made]:
-    try:
-        more = this.read()
-    except Unanswered as fault:
-        return telegram.broken_off(this.desk, fault, this.brought())
+def _collect(job: Desk, line: Line, bench: Bench) -> Outcome[Made]:
+    this = bench.lines.taken(line.account, job.source.id)
+    if this is None or not this.goes_on_from(job):
+        this = _Round(job, line, bench.settings.telegram_batch_posts).read()
+    if this.more and not job.known:
+        following = _Round(this.desk_afterwards(), line, bench.settings.telegram_batch_posts)
+        bench.lines.read_ahead(line.account, job.source.id, following.read)
+    return _outcome(job, this)
+
+
+def _outcome(job: Desk, this: "_Round") -> Outcome[Made]:
     made, objects = this.brought()
+    if this.fault is not None:
+        return telegram.broken_off(job, this.fault, (made, objects))
     note = f"{sum(len(history.messages) for _, history in this.begun)} posts"
-    return Done(made, objects, note=f"{note}, and there is more" if more else note, again=more)
+    return Done(made, objects, note=f"{note}, and there is more" if this.more else note, again=this.more)
 
 
 @dataclass(slots=True)
@@ -54,9 +62,37 @@ class _Round:
     line: Line
     budget: int
     begun: list[tuple[ChatRole, History]] = field(default_factory=list)
+    more: bool = False
+    """than was to be read now"""
+    fault: Unanswered | None = None
+    """why it broke off"""
 
-    def read(self) -> bool:
-        """Whether more is left than was to be read now.  Raises Unanswered."""
+    def read(self) -> Self:
+        """Whatever Telegram refuses is noted; what was read until then stays."""
+        try:
+            self.more = self._read()
+        except Unanswered as fault:
+            self.fault = fault
+        return self
+
+    def brought(self) -> telegram.Brought:
+        """All that was read."""
+        return telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
+
+    def goes_on_from(self, desk: Desk) -> bool:
+        """Whether it was begun where things stand now: what came before it may not have been kept."""
+        return _standing(self.desk) == _standing(desk)
+
+    def desk_afterwards(self) -> Desk:
+        """How things stand once this is kept."""
+        known = {chat.seen.chat: chat for chat in self.desk.chats}
+        for role, history in self.begun:
+            seen = history.chat
+            row = known[seen.chat].id if seen.chat in known else 0
+            known[seen.chat] = Chat(row, self.desk.source.id, role, seen, history.first, history.held)
+        return replace(self.desk, chats=tuple(known.values()), channel=next(iter(known)))
+
+    def _read(self) -> bool:
         for role, seen in self._chats():
             history = self._history(role, seen)
             self.begun.append((role, history))
@@ -64,10 +100,6 @@ class _Round:
                 return True
             self.budget -= len(history.messages)
         return False
-
-    def brought(self) -> telegram.Brought:
-        """All that was read until now."""
-        return telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
 
     def _chats(self) -> Iterator[tuple[ChatRole, ChatSeen]]:
         """The channel, then its discussion if that is asked for and there is one."""
@@ -98,3 +130,7 @@ class _Round:
             held=known.held if known else (),
             again=known.again if known else (),
         )
+
+
+def _standing(desk: Desk) -> list[tuple[object, ...]]:
+    return [(chat.seen.chat, chat.first, chat.held, chat.again) for chat in desk.chats]

@@ -5,8 +5,11 @@ Whoever has nothing to do lets go of it, so that others have their turn.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from extractors.telegram.line import Access, Line
 from lastseen.settings import Settings
@@ -26,6 +29,10 @@ class _Held:
     line: Line
     session: str
     """as it is kept"""
+    hands: ThreadPoolExecutor
+    """that read ahead"""
+    ahead: dict[int, "Future[Any]"] = field(default_factory=dict)
+    """source -> what is being read of it"""
 
 
 class Lines:
@@ -50,6 +57,16 @@ class Lines:
             held = self._held[account] = self._take(account)
         return held.line
 
+    def read_ahead(self, account: int, source: int, read: Callable[[], object]) -> None:
+        """Have what will be asked for next be read while what was read before is kept; it may be lost."""
+        held = self._held[account]
+        held.ahead[source] = held.hands.submit(read)
+
+    def taken(self, account: int, source: int) -> Any:
+        """What was read ahead, once it is there, or whatever that raises; None: nothing was."""
+        found = self._held[account].ahead.pop(source, None)
+        return found.result() if found else None
+
     def rest(self) -> None:
         """Let others have the accounts."""
         for account in list(self._held):
@@ -68,7 +85,8 @@ class Lines:
                 self._settings.telegram_patience_seconds,
                 self._settings.telegram_pause_seconds,
             )
-            return _Held(lock, line, self._as_now(account, session, line, key))
+            hands = ThreadPoolExecutor(1, thread_name_prefix=f"ahead-{account}")
+            return _Held(lock, line, self._as_now(account, session, line, key), hands)
         except BaseException:
             lock.release()
             raise
@@ -82,7 +100,9 @@ class Lines:
 
     def _let_go(self, account: int) -> None:
         held = self._held.pop(account)
+        held.hands.shutdown(wait=False, cancel_futures=True)
         try:
             held.line.close()
+            held.hands.shutdown()
         finally:
             held.lock.release()

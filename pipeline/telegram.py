@@ -126,7 +126,7 @@ def brought(role: ChatRole, history: History, known: Mapping[int, str]) -> Broug
         chat=history.chat,
         account=history.line.account,
         method=METHOD,
-        observed_at=utcnow(),
+        observed_at=history.read_at,
         messages=tuple(read),
         covered=tuple(history.covered),
         first=history.first,

@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from psycopg import Error as PsycopgError
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
@@ -31,6 +33,7 @@ __all__ = [
     "SchemaTooNew",
     "any_of",
     "connect",
+    "driver",
     "ensure_database",
     "is_away",
     "is_conflict",
@@ -138,6 +141,14 @@ def newest_revision() -> str:
 def any_of(ids: Sequence[int]) -> ColumnElement[int]:
     """For `column == any_of(ids)`: one bound array, however many there are (PostgreSQL takes 65,535 parameters)."""
     return func.any(literal(list(ids), ARRAY(BigInteger)))
+
+
+def driver(db: Connection) -> psycopg.Connection[Any]:
+    """psycopg's own connection below one of SQLAlchemy's, for what that has no word for (COPY)."""
+    below = db.connection.driver_connection
+    if not isinstance(below, psycopg.Connection):
+        raise TypeError(f"{type(below).__name__} is no connection of psycopg")
+    return below
 
 
 def is_away(error: DatabaseError) -> bool:

@@ -8,31 +8,26 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from lastseen.clock import iso
 from lastseen.records import MessageSeen, Platform, Reading, Seen
 from storage import telegram_chats
+from storage.database import driver
 
-KEEP_POSTS = text("""
-    INSERT INTO posts AS known (source_id, platform, platform_post_id, permalink, published_at, seen,
-                                first_seen_at, last_seen_at, checked_at, chat_id, number)
-    SELECT :source, :platform, :prefix || number, permalink, published_at, 'present', :at, :at, :at, :chat, number
-      FROM unnest(CAST(:numbers AS bigint[]), CAST(:permalinks AS text[]), CAST(:published AS timestamptz[]))
-           AS read (number, permalink, published_at)
-    ON CONFLICT (chat_id, number) DO UPDATE
-       SET seen = 'present', missing_since = NULL, published_at = coalesce(known.published_at, excluded.published_at),
-           last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
-           checked_at = greatest(known.checked_at, excluded.checked_at)
-    RETURNING id, number, xmax = 0 AS new""")
+KNOWN = text("SELECT id, number FROM posts WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[]))")
 
-# An export says what a chat held once, and nothing of what is there now: a post that is known stays what it is, and
-# one that is not known has yet to be looked for (`checked_at`).
-STATE_POSTS = text("""
-    INSERT INTO posts AS known (source_id, platform, platform_post_id, permalink, published_at, seen,
-                                first_seen_at, last_seen_at, chat_id, number)
-    SELECT :source, :platform, :prefix || number, permalink, published_at, 'present', :at, :at, :chat, number
-      FROM unnest(CAST(:numbers AS bigint[]), CAST(:permalinks AS text[]), CAST(:published AS timestamptz[]))
-           AS read (number, permalink, published_at)
-    ON CONFLICT (chat_id, number) DO UPDATE SET published_at = coalesce(known.published_at, excluded.published_at)
-    RETURNING id, number, xmax = 0 AS new""")
+NEW_IDS = text("SELECT nextval(pg_get_serial_sequence('posts', 'id')) FROM generate_series(1, :count)")
+
+# Much faster than INSERT for many rows.  Whoever keeps a reading holds its chat's row, so that no other adds the same.
+ADD_POSTS = """
+    COPY posts (id, source_id, platform, platform_post_id, permalink, published_at, seen, first_seen_at, last_seen_at,
+                checked_at, chat_id, number) FROM STDIN"""
+
+SEE_POSTS = text("""
+    UPDATE posts SET seen = 'present', missing_since = NULL, last_seen_at = greatest(last_seen_at, :at),
+                     checked_at = greatest(checked_at, :at),
+                     published_at = coalesce(posts.published_at, read.published_at)
+      FROM unnest(CAST(:posts AS bigint[]), CAST(:published AS timestamptz[])) AS read (post, published_at)
+     WHERE id = post""")
 
 # Gone, if it was missing for long enough already; until then missing.
 MISS_POSTS = text("""
@@ -61,14 +56,10 @@ HASHES_FROM = text("""
                      ORDER BY id DESC LIMIT 1) AS content_hash
       FROM posts WHERE chat_id = :chat AND number >= :first ORDER BY number LIMIT :limit""")
 
-OBSERVE = text("""
-    INSERT INTO observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
-                              audience)
-    SELECT post, :at, :method, seen, hash, :raw_key, :raw_sha256, '', said, CAST(facts AS jsonb),
-           CAST(audience AS jsonb)
-      FROM unnest(CAST(:posts AS bigint[]), CAST(:seens AS text[]), CAST(:hashes AS text[]), CAST(:texts AS text[]),
-                  CAST(:facts AS text[]), CAST(:audiences AS text[]))
-           AS read (post, seen, hash, said, facts, audience)""")
+# Half the time of an INSERT for the same rows.
+OBSERVE = """
+    COPY observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
+                       audience) FROM STDIN"""
 
 KEEP_AUDIENCES = text("""
     INSERT INTO audiences (post_id, observed_at, audience)
@@ -209,20 +200,39 @@ def _keep_posts(
     """Row ids by number, and which of these are new."""
     if not there:
         return {}, set()
-    rows = db.execute(
-        KEEP_POSTS if read.live else STATE_POSTS,
-        {
-            "source": source,
-            "platform": Platform.TELEGRAM,
-            "prefix": f"{read.chat.chat}/",
-            "at": read.observed_at,
-            "chat": chat,
-            "numbers": [one.number for one in there],
-            "permalinks": [one.permalink for one in there],
-            "published": [one.published_at for one in there],
-        },
-    ).all()
-    return {row.number: row.id for row in rows}, {row.id for row in rows if row.new}
+    numbers = "{" + ",".join(str(one.number) for one in there) + "}"
+    known = {row.number: row.id for row in db.execute(KNOWN, {"chat": chat, "numbers": numbers})}
+    if read.live and known:
+        _see_posts(db, read, [one for one in there if one.number in known], known)
+    new = _add_posts(db, source, chat, read, [one for one in there if one.number not in known])
+    return known | new, set(new.values())
+
+
+def _see_posts(db: Connection, read: Reading, there: Sequence[MessageSeen], known: Mapping[int, int]) -> None:
+    """An export, which is not live, says nothing of what is there now: a post that is known stays what it is."""
+    values = {
+        "at": read.observed_at,
+        "posts": [known[one.number] for one in there],
+        "published": [one.published_at for one in there],
+    }
+    db.execute(SEE_POSTS, values)
+
+
+def _add_posts(db: Connection, source: int, chat: int, read: Reading, there: Sequence[MessageSeen]) -> dict[int, int]:
+    """Row ids by number.  A post that only an export states has yet to be looked for."""
+    if not there:
+        return {}
+    ids = db.execute(NEW_IDS, {"count": len(there)}).scalars().all()
+    at, prefix = iso(read.observed_at), f"{read.chat.chat}/"
+    checked = at if read.live else None
+    with driver(db).cursor() as cursor, cursor.copy(ADD_POSTS) as rows:
+        for post, one in zip(ids, there, strict=True):
+            published = iso(one.published_at) if one.published_at else None
+            rows.write_row(
+                (post, source, Platform.TELEGRAM.value, f"{prefix}{one.number}", one.permalink, published,
+                 one.seen.value, at, at, checked, chat, one.number)
+            )  # fmt: skip
+    return {one.number: post for post, one in zip(ids, there, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,21 +278,15 @@ def _missed(db: Connection, chat: int, read: Reading, second_look: timedelta) ->
 def _observe(db: Connection, read: Reading, looks: Sequence[_Look]) -> None:
     if not looks:
         return
-    db.execute(
-        OBSERVE,
-        {
-            "at": read.observed_at,
-            "method": read.method,
-            "raw_key": read.raw_key,
-            "raw_sha256": read.raw_sha256,
-            "posts": [look.post for look in looks],
-            "seens": [look.seen for look in looks],
-            "hashes": [look.message.content_hash for look in looks],
-            "texts": [look.message.text for look in looks],
-            "facts": [json.dumps(look.message.facts) for look in looks],
-            "audiences": [_spelled(look.message.audience) for look in looks],
-        },
-    )
+    at, record = iso(read.observed_at), (read.raw_key, read.raw_sha256)
+    with driver(db).cursor() as cursor, cursor.copy(OBSERVE) as rows:
+        for look in looks:
+            said = look.message
+            facts = json.dumps(said.facts) if said.facts else "{}"
+            rows.write_row(
+                (look.post, at, read.method, look.seen.value, said.content_hash, *record, "", said.text, facts,
+                 _spelled(said.audience))
+            )  # fmt: skip
 
 
 def _keep_audiences(db: Connection, read: Reading, looks: Sequence[_Look], latest: Mapping[int, _Latest]) -> None:

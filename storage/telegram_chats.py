@@ -99,8 +99,11 @@ def known(db: Connection, source: int) -> ChatSeen | None:
 
 
 def row(db: Connection, source: int, read: Reading) -> int:
-    """Row id of the chat that a reading is about.  Raises sqlalchemy's NoResultFound where it is not known."""
-    statement = text("SELECT id FROM telegram_chats WHERE source_id = :source AND chat = :chat")
+    """Row id of the chat that a reading is about, which is held until the transaction ends, as `cover` does.
+
+    Raises sqlalchemy's NoResultFound where it is not known.
+    """
+    statement = text("SELECT id FROM telegram_chats WHERE source_id = :source AND chat = :chat FOR UPDATE")
     found: int = db.execute(statement, {"source": source, "chat": read.chat.chat}).scalar_one()
     return found
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from extractors.telegram import reading
 from extractors.telegram.line import Line
 from extractors.telegram.reading import Page
+from lastseen.clock import utcnow
 from lastseen.records import ChatSeen, MessageSeen, Stretch
 from lastseen.stretches import Stretches, gaps, joined
 
@@ -34,10 +35,14 @@ class History:
     messages: dict[int, MessageSeen] = field(default_factory=dict)
     """the newest look at each"""
     stated: int | None = None
+    read_at: datetime = field(default_factory=utcnow)
 
     def read(self) -> bool:
         """Whether nothing is left to read.  Raises faults.Unanswered."""
-        return self._begin() and self._new() and self._past() and self._anew()
+        try:
+            return self._begin() and self._new() and self._past() and self._anew()
+        finally:
+            self.read_at = utcnow()
 
     def _begin(self) -> bool:
         """Find the first message that is to be read, and begin a chat that was never read at its newest end."""

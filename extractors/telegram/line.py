@@ -153,10 +153,12 @@ class Line:
 
     def ask(self, request: Any) -> Any:
         """The answer.  Raises faults.Unanswered."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead.request == bytes(request) and time.monotonic() - ahead.at < AHEAD_SECONDS:
-            return ahead.answer.result()
-        return self.do(self.answer(request))
+        ahead = self._ahead
+        if ahead is None or ahead.request != bytes(request):
+            return self.do(self.answer(request))
+        self._ahead = None
+        is_young = time.monotonic() - ahead.at < AHEAD_SECONDS
+        return ahead.answer.result() if is_young else self.do(self.answer(request))
 
     def ask_ahead(self, request: Any) -> None:
         """Ask already for what will probably be asked next, so that its answer comes while this one is worked on."""
