@@ -1,9 +1,11 @@
 """Posts a second: collected and kept, beside bare Telethon that reads the same history and keeps nothing.
 
-`python -m tests.pipeline.telegram_bench [--posts N] [--rounds N]`
+`python -m tests.pipeline.telegram_bench [--posts N] [--rounds N] [--growth]`
 
 The loopback Telegram runs in a process of its own.  Each round, a fresh database and fresh buckets take all of it, and
 the peer reads it once; prints one JSON object with the median of the rounds' ratios, and the least and the most.
+`--growth` collects 101,000 posts once, and says what a thousand of them cost when few and when many are held, and what
+it costs to find those that a recheck is to look for.
 """
 
 import argparse
@@ -16,6 +18,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,16 +29,19 @@ from telethon import TelegramClient
 from telethon.sessions import StringSession
 
 from extractors import faces
+from extractors.telegram.messages import METHOD
 from lastseen.records import Platform
 from pipeline import jobs
 from pipeline.app import open_app
 from pipeline.jobs import Scope
-from storage import sealing, sources, telegram_accounts, telegram_chats
+from storage import messages, sealing, sources, telegram_accounts, telegram_chats
 from storage.embedded import Endpoints, make_room, running
 from storage.objects import ObjectStore
 from tests.conftest import in_database, run_sql, settings_on
 
 AS_FAST = {"telegram_api_id": 1, "telegram_api_hash": SecretStr("hash"), "telegram_pause_seconds": 0.0}
+
+MANY = 101_000
 
 SERVE = """
 import sys, threading
@@ -51,28 +59,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.pipeline.telegram_bench", description=__doc__)
     parser.add_argument("--posts", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--growth", action="store_true")
     wanted = parser.parse_args()
+    sys.stdout.write(json.dumps(_growth() if wanted.growth else _beside(wanted.posts, wanted.rounds)) + "\n")
+
+
+def _beside(posts: int, rounds: int) -> dict[str, float]:
     ours, theirs = [], []
     with (
         TemporaryDirectory() as made,
-        _server(wanted.posts) as (anna, bohdan),
+        _server(posts) as (anna, bohdan),
         running(Path(made, "data")) as endpoints,
     ):
         faces.prepare("dlib", Path(made, "models"))
-        for _ in range(wanted.rounds):
-            theirs.append(wanted.posts / _peer(bohdan, wanted.posts))
-            ours.append(wanted.posts / _ours(endpoints, Path(made), anna, wanted.posts))
+        for _ in range(rounds):
+            theirs.append(posts / _peer(bohdan, posts))
+            ours.append(posts / _ours(endpoints, Path(made), anna, posts).seconds)
             sys.stderr.write(f"kept {ours[-1]:.0f} posts/s, bare {theirs[-1]:.0f} posts/s\n")
     ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
-    said = {
-        "posts": wanted.posts,
+    return {
+        "posts": posts,
         "ratio": round(statistics.median(ratios), 3),
         "ratio_least": round(min(ratios), 3),
         "ratio_most": round(max(ratios), 3),
         "kept_per_second": round(statistics.median(ours)),
         "bare_per_second": round(statistics.median(theirs)),
     }
-    sys.stdout.write(json.dumps(said) + "\n")
+
+
+def _growth() -> dict[str, float]:
+    with TemporaryDirectory() as made, _server(MANY) as (anna, _), running(Path(made, "data")) as endpoints:
+        faces.prepare("dlib", Path(made, "models"))
+        taken = _ours(endpoints, Path(made), anna, MANY)
+    few, many = taken.batches[1:11], taken.batches[-11:-1]
+    return {
+        "posts": MANY,
+        "seconds_a_thousand_at_1000": round(statistics.median(few), 4),
+        "seconds_a_thousand_at_100000": round(statistics.median(many), 4),
+        "seconds_to_find_what_is_due": round(taken.due, 4),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """How long it took to collect everything."""
+
+    seconds: float
+    batches: list[float]
+    """of each thousand, in order"""
+    due: float
+    """seconds to find what a recheck is to look for, when all are held"""
 
 
 @contextmanager
@@ -110,8 +146,8 @@ def _peer(session: str, posts: int) -> float:
     return asyncio.run(read())
 
 
-def _ours(endpoints: Endpoints, folder: Path, session: str, posts: int) -> float:
-    """Seconds from the first request to the last commit, connecting included."""
+def _ours(endpoints: Endpoints, folder: Path, session: str, posts: int) -> _Taken:
+    """From the first request to the last commit, connecting included."""
     name = f"bench_{secrets.token_hex(4)}"
     run_sql(endpoints.database_url, f"CREATE DATABASE {name}")
     url = in_database(endpoints.database_url, name)
@@ -124,19 +160,23 @@ def _ours(endpoints: Endpoints, folder: Path, session: str, posts: int) -> float
     )
     make_room(folder / "data", objects.prepare())
     settings = settings_on(endpoints, url, objects, folder, folder / "models").model_copy(update=AS_FAST)
-    with open_app(settings, "bench") as app:
+    ends = [0.0]
+    with open_app(settings, "bench", lambda _: ends.append(time.perf_counter())) as app:
         with app.stores.db.begin() as db:
             telegram_accounts.add(db, "anna", 1, session, sealing.secrets(settings), "bench")
             source = sources.add(db, Platform.TELEGRAM, "@news", "bench", "bench", "bench").source.id
-        began = time.perf_counter()
+        began = ends[0] = time.perf_counter()
         jobs.execute(app, "collect", Scope())
         taken = time.perf_counter() - began
         with app.stores.db.begin() as db:
             (coverage,) = telegram_chats.coverage(db, source)
+            looked = time.perf_counter()
+            messages.due(db, 1, METHOD, timedelta(minutes=10), 1000)
+            due = time.perf_counter() - looked
     objects.close()
     if coverage.posts != posts or coverage.gaps:
         raise RuntimeError(f"{coverage.posts} of {posts} posts were kept")
-    return taken
+    return _Taken(taken, [after - before for before, after in pairwise(ends)], due)
 
 
 if __name__ == "__main__":
