@@ -1,6 +1,5 @@
 """How a source on Telegram is collected: one bounded reading of its chats at a time, until nothing is left."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
@@ -51,6 +50,8 @@ def _outcome(job: Desk, this: "_Round") -> Outcome[Made]:
     if this.fault is not None:
         return telegram.broken_off(job, this.fault, (made, objects))
     note = f"{sum(len(history.messages) for _, history in this.begun)} posts"
+    if this.closed:
+        return Done(made, objects, note=f"{note}; its discussion: {this.closed}", flaw=Fault.BLOCKED)
     return Done(made, objects, note=f"{note}, and there is more" if this.more else note, again=this.more)
 
 
@@ -66,6 +67,8 @@ class _Round:
     """than was to be read now"""
     fault: Unanswered | None = None
     """why it broke off"""
+    closed: str = ""
+    """why the discussion cannot be read, which is no reason not to read the channel"""
 
     def read(self) -> Self:
         """Whatever Telegram refuses is noted; what was read until then stays."""
@@ -93,23 +96,28 @@ class _Round:
         return replace(self.desk, chats=tuple(known.values()), channel=next(iter(known)))
 
     def _read(self) -> bool:
-        for role, seen in self._chats():
-            history = self._history(role, seen)
-            self.begun.append((role, history))
-            if not history.read():
-                return True
-            self.budget -= len(history.messages)
-        return False
-
-    def _chats(self) -> Iterator[tuple[ChatRole, ChatSeen]]:
         """The channel, then its discussion if that is asked for and there is one."""
         known = self.desk.chat(ChatRole.CHANNEL)
         channel = known.seen if known else self._resolved()
-        yield ChatRole.CHANNEL, channel
-        if self.desk.source.with_comments:
+        if self._read_chat(ChatRole.CHANNEL, channel):
+            return True
+        return self.desk.source.with_comments and self._read_discussion(channel)
+
+    def _read_discussion(self, channel: ChatSeen) -> bool:
+        try:
             discussion = reading.discussion(self.line, channel)
-            if discussion is not None:
-                yield ChatRole.COMMENTS, discussion
+            return discussion is not None and self._read_chat(ChatRole.COMMENTS, discussion)
+        except ChatClosed as fault:
+            self.closed = fault.outcome.why
+            return False
+
+    def _read_chat(self, role: ChatRole, seen: ChatSeen) -> bool:
+        """Whether more of it is left."""
+        history = self._history(role, seen)
+        self.begun.append((role, history))
+        done = history.read()
+        self.budget -= len(history.messages)
+        return not done
 
     def _resolved(self) -> ChatSeen:
         """Asked once for each account.  Raises Unanswered."""

@@ -106,10 +106,10 @@ def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:
     """Sources, or media items, on Telegram, together those that one account reads; what none reads is one group."""
     with app.stores.db.begin() as db:
         source_of = {one: one for one in subjects} if step in READ else posts.sources_of(db, subjects)
-        accounts = {source: telegram_accounts.of_source(db, source) for source in set(source_of.values())}
-    groups: dict[int | None, list[int]] = {}
+        readers = {source: telegram_accounts.of_source(db, source) for source in set(source_of.values())}
+    groups: dict[telegram_accounts.Reader | None, list[int]] = {}
     for subject in subjects:
-        groups.setdefault(accounts[source_of[subject]], []).append(subject)
+        groups.setdefault(readers[source_of[subject]], []).append(subject)
     return list(groups.values())
 
 

@@ -27,7 +27,7 @@ class _Held:
 
     lock: AccountLock
     line: Line
-    session: str
+    session: str = field(repr=False)
     """as it is kept"""
     hands: ThreadPoolExecutor
     """that read ahead"""

@@ -24,7 +24,7 @@ from storage.custody import Entry
 from storage.database import Connection
 from storage.messages import Kept
 from storage.objects import EVIDENCE
-from storage.telegram_accounts import AccountBusy
+from storage.telegram_accounts import AccountBusy, Reader
 
 RAW_TYPE: Final = "application/octet-stream"
 FRESH, IN_DANGER = 1, 2
@@ -53,8 +53,8 @@ class Desk:
     """A source on Telegram, and who reads it."""
 
     source: Source
-    account: int | None
-    """row id; None: there is none"""
+    reader: Reader | None
+    """None: there is none"""
     chats: tuple[Chat, ...]
     """those that the account can name already"""
     channel: int | None
@@ -71,20 +71,22 @@ class Desk:
 
 def desk(db: Connection, source: Source) -> Desk:
     """Who reads a source, and what is known of it."""
-    account = telegram_accounts.of_source(db, source.id)
+    reader = telegram_accounts.of_source(db, source.id)
     channel = telegram_chats.channel(db, source.id)
-    if account is None:
+    if reader is None:
         return Desk(source, None, (), channel, {})
-    known = telegram_chats.chats(db, source.id, account)
-    return Desk(source, account, known, channel, telegram_accounts.waits(db, account))
+    known = telegram_chats.chats(db, source.id, reader.id)
+    return Desk(source, reader, known, channel, telegram_accounts.waits(db, reader.id))
 
 
 def on_line(desk: Desk, bench: Bench, do: Callable[[Line], Outcome[More]]) -> Outcome[More | Made]:
     """Do something with the account's line.  Whatever Telegram refuses becomes an outcome that says who must know."""
-    if desk.account is None:
+    if desk.reader is None:
         return NotDone(Fault.BLOCKED, "no account reads Telegram yet: `lastseen telegram login NAME` adds one")
+    if desk.reader.refusal:
+        return NotDone(Fault.BLOCKED, desk.reader.refusal)  # asking again and again would look like an attack
     try:
-        line = bench.lines.of(desk.account)
+        line = bench.lines.of(desk.reader.id)
     except AccountBusy as busy:
         return NotDone(Fault.WAIT, str(busy), utcnow() + BUSY_REST)
     except Unanswered as fault:
@@ -102,7 +104,7 @@ def _not_done(desk: Desk, fault: Unanswered) -> NotDone[Made]:
     match fault:
         case AccountLost():
             why = f"{outcome.why}: log in again with `lastseen telegram login`"
-            return replace(outcome, why=why, made=(Refused(why, desk.account),))
+            return replace(outcome, why=why, made=(Refused(why, desk.reader.id if desk.reader else None),))
         case ChatClosed():
             return replace(outcome, made=(Refused(outcome.why, None),))
     return outcome

@@ -34,7 +34,7 @@ EVERY = text("""
 
 # The one that the source names; else one that can name its chats already; else the first.  Lost ones come last.
 OF_SOURCE = text("""
-    SELECT accounts.id FROM telegram_accounts AS accounts, sources
+    SELECT accounts.id, accounts.refusal FROM telegram_accounts AS accounts, sources
      WHERE sources.id = :source AND coalesce(sources.account_id, accounts.id) = accounts.id
      ORDER BY accounts.refusal <> '',
               NOT EXISTS (SELECT 1 FROM telegram_access JOIN telegram_chats ON telegram_chats.id = chat_id
@@ -88,9 +88,19 @@ def every(db: Connection) -> list[Account]:
     return [Account(**row) for row in db.execute(EVERY).mappings()]
 
 
-def of_source(db: Connection, source: int) -> int | None:
-    """Row id of the account that reads a source; None: there is none yet."""
-    return db.execute(OF_SOURCE, {"source": source}).scalar()
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The account that reads a source."""
+
+    id: int
+    refusal: str
+    """why Telegram lets it in no more; empty: it does"""
+
+
+def of_source(db: Connection, source: int) -> Reader | None:
+    """Who reads a source; None: there is nobody yet."""
+    row = db.execute(OF_SOURCE, {"source": source}).mappings().first()
+    return Reader(**row) if row else None
 
 
 def session(db: Connection, account: int, secrets: Secrets) -> str:

@@ -74,7 +74,7 @@ class Access:
                 "LASTSEEN_TELEGRAM_API_ID and LASTSEEN_TELEGRAM_API_HASH"
             )
         if settings.telegram_server_pem:
-            rsa.add_key(_key(settings.telegram_server_pem), old=False)
+            _trust(settings.telegram_server_pem)
         server = _address(settings.telegram_server) if settings.telegram_server else None
         return cls(settings.telegram_api_id, settings.telegram_api_hash.get_secret_value(), server)
 
@@ -206,8 +206,11 @@ class Line:
         left = (self._until[kind] - utcnow()).total_seconds() if kind in self._until else 0.0
         if left > self._patience:
             raise waiting(left)
-        await asyncio.sleep(max(left, self._next - time.monotonic(), 0.0))
-        self._next = time.monotonic() + (self._pause if kind != FILES else 0.0)
+        now = time.monotonic()
+        begin = max(now + left, self._next)
+        if kind != FILES:
+            self._next = begin + self._pause  # taken now: another request may come while this one waits
+        await asyncio.sleep(max(begin - now, 0.0))
 
     def _met(self, kind: str, seconds: int) -> None:
         until = utcnow() + timedelta(seconds=seconds)
@@ -257,11 +260,11 @@ def _quiet() -> logging.Logger:
     return made
 
 
-def _key(path: Path) -> str:
+def _trust(path: Path) -> None:
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise WrongUse(f"LASTSEEN_TELEGRAM_SERVER_PEM cannot be read: {type(fault).__name__}") from fault
+        rsa.add_key(path.read_text(), old=False)
+    except (OSError, ValueError) as fault:
+        raise WrongUse(f"LASTSEEN_TELEGRAM_SERVER_PEM names no public key ({type(fault).__name__})") from fault
 
 
 def _address(server: str) -> tuple[str, int]:

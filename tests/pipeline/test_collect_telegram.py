@@ -203,6 +203,18 @@ def test_comments_of_the_linked_discussion(settings: Settings, world: World, cha
     assert links == [("https://t.me/c/2002/7",)]
 
 
+def test_a_discussion_that_is_closed_is_no_reason_not_to_read_the_channel(
+    settings: Settings, world: World, channel: Channel
+) -> None:
+    channel.discussion = 2002
+    world.add(Channel(2002, "", "Talk", access_hash=5, refusal="CHANNEL_PRIVATE"))
+    with watching(settings, world, channel, with_comments=True) as office:
+        assert office.collect() == {"done": 1, "BLOCKED": 1}
+        assert office.numbers() == channel.ids
+        assert office.alerts() == []
+        assert "its discussion: it is private" in str(office.outcome()[2])
+
+
 def test_a_message_that_is_not_understood_stops_nobody(office: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
     def stumbles(found: object) -> object:
         raise KeyError("of a kind that nobody knows")
@@ -299,6 +311,10 @@ def test_a_revoked_session_and_a_new_login(office: Watching) -> None:
     assert office.collect() == {"done": 0, "BLOCKED": 1}
     assert [kind for kind, _ in office.alerts()] == ["account lost"]
     assert "lastseen telegram login" in str(office.outcome()[2])
+    asked = len(office.server.requests)
+    office.waited()
+    office.collect()
+    assert len(office.server.requests) == asked, "nobody knocks again before somebody has logged in"
     with office.app.stores.db.begin() as db:
         session = office.server.session("anna").save()
         telegram_accounts.add(db, "anna", 1, session, secrets(office.settings), "test")

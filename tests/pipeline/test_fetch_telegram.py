@@ -9,7 +9,7 @@ import pytest
 from lastseen.settings import Settings
 from storage import verification
 from tests.pipeline.watching import Watching, watching
-from tests.servers.telegram import Attachment, Call, Channel, Drop, Post, Refuse, World
+from tests.servers.telegram import OTHER, Attachment, Call, Channel, Drop, Post, Refuse, World
 
 LARGE = bytes(range(256)) * 4096 * 20
 """20 MiB"""
@@ -139,6 +139,30 @@ def test_a_file_of_which_telegram_has_less_than_it_says(office: Watching) -> Non
     office.channel.publish(Post(1, "large", attachment=Attachment(21, LARGE[: 3 * BYTES])))
     assert office.run("fetch") == {"done": 0, "TRANSIENT": 1}
     assert "ended after 1572864 of 20971520 bytes" in str(office.outcome("fetch")[2])
+
+
+def test_a_file_that_lives_in_another_data_centre(office: Watching) -> None:
+    office.server.fresh_session()  # whose key a connection to it has to trust
+    office.channel.publish(Post(2, "elsewhere", attachment=Attachment(32, SMALL, dc=OTHER)))
+    office.collect()
+    office.run("fetch")
+    assert held(office)[1] == (2, hashlib.sha256(SMALL).hexdigest())
+    assert office.server.asked("ExportAuthorization") == 1
+
+
+def test_a_file_that_has_moved_to_another_data_centre(office: Watching) -> None:
+    office.server.fresh_session()
+    office.channel.publish(Post(1, "large", attachment=Attachment(21, LARGE, dc=OTHER)))
+    office.run("fetch")
+    assert held(office) == [(1, SHA256)]
+
+
+def test_a_media_type_that_would_break_a_header(office: Watching) -> None:
+    hostile = Attachment(31, SMALL, media_type="video/mp4\r\nX-Amz-Meta: y")
+    office.channel.publish(Post(2, "hostile", attachment=hostile))
+    office.collect()
+    office.run("fetch")
+    assert held(office)[1] == (2, hashlib.sha256(SMALL).hexdigest())
 
 
 def test_another_account_finds_its_own_way_to_the_file(office: Watching) -> None:

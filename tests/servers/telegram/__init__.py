@@ -14,9 +14,10 @@ shown not to have been sent.
 
 from tests.servers.telegram.faults import Call, Drop, Refuse, Transport, Wait
 from tests.servers.telegram.server import TelegramServer
-from tests.servers.telegram.world import Attachment, Channel, Origin, Post, World, numbered
+from tests.servers.telegram.world import OTHER, Attachment, Channel, Origin, Post, World, numbered
 
 __all__ = [
+    "OTHER",
     "Attachment",
     "Call",
     "Channel",

@@ -10,10 +10,8 @@ from telethon.tl import types
 from telethon.tl.types import auth, contacts, messages, storage, updates, upload
 
 from tests.servers.telegram.passwords import Check
-from tests.servers.telegram.world import Attachment, Channel, Post, World
+from tests.servers.telegram.world import HOME, OTHER, Attachment, Channel, Post, World
 
-HOME: Final = 2
-"""the number of the one data centre"""
 CODE_HASH: Final = "sent"
 PAGE: Final = 100
 """messages that are given at once, whatever was asked for"""
@@ -50,6 +48,8 @@ class Client:
     account: Account | None = None
     check: Check | None = None
     """of the password of one who has given the code"""
+    dc: int = HOME
+    """the data centre that it talks to"""
     waiting: Account | None = None
     """who has given the code, but not the password"""
 
@@ -119,13 +119,13 @@ class Answers:
     def config(self, request: Any, client: Client) -> Any:
         """help.getConfig"""
         now = datetime.now(UTC)
-        own = types.DcOption(id=HOME, ip_address="127.0.0.1", port=self.port)
+        centres = [types.DcOption(id=number, ip_address="127.0.0.1", port=self.port) for number in (HOME, OTHER)]
         said = {
             "date": now,
             "expires": now + timedelta(hours=1),
             "test_mode": False,
             "this_dc": HOME,
-            "dc_options": [own],
+            "dc_options": centres,
             "dc_txt_domain_name": "",
             "me_url_prefix": "",
         }
@@ -198,6 +198,15 @@ class Answers:
         ]
         return self._posts(channel, found, len(found))
 
+    def export_authorization(self, request: Any, client: Client) -> Any:
+        """auth.exportAuthorization: a word by which another key is let in, at another data centre"""
+        return auth.ExportedAuthorization(request.dc_id, client.name.encode())
+
+    def import_authorization(self, request: Any, client: Client) -> Any:
+        """auth.importAuthorization"""
+        client.account, client.dc = self.accounts[request.bytes.decode()], request.id
+        return auth.Authorization(self._self(client.account))
+
     def file(self, request: Any, client: Client) -> Any:
         """upload.getFile"""
         if request.location.file_reference != self.world.reference:
@@ -207,6 +216,8 @@ class Answers:
         attachment = self.world.attachment(request.location.id)
         if attachment is None:
             raise Refused(400, "FILE_ID_INVALID")
+        if attachment.dc != client.dc:
+            raise Refused(303, f"FILE_MIGRATE_{attachment.dc}")
         part = attachment.content[request.offset : request.offset + request.limit]
         return upload.File(storage.FileUnknown(), 0, part)
 
@@ -246,7 +257,7 @@ class Answers:
             sizes = [types.PhotoSize("m", 32, 32, 8), types.PhotoSize("y", 640, 640, len(attachment.content))]
             reference = self.world.reference
             return types.MessageMediaPhoto(
-                photo=types.Photo(attachment.id, attachment.id, reference, datetime.now(UTC), sizes, HOME)
+                photo=types.Photo(attachment.id, attachment.id, reference, datetime.now(UTC), sizes, attachment.dc)
             )
         document = types.Document(
             id=attachment.id,
@@ -255,7 +266,7 @@ class Answers:
             date=datetime.now(UTC),
             mime_type=attachment.media_type,
             size=len(attachment.content),
-            dc_id=HOME,
+            dc_id=attachment.dc,
             attributes=[types.DocumentAttributeFilename(attachment.name)],
         )
         return types.MessageMediaDocument(document=document)
@@ -309,10 +320,12 @@ _HANDLERS: Final[Mapping[str, Callable[[Answers, Any, Client], Any]]] = {
     "GetHistory": Answers.history,
     "GetMessages": Answers.posts,
     "GetFile": Answers.file,
+    "ExportAuthorization": Answers.export_authorization,
+    "ImportAuthorization": Answers.import_authorization,
     "SendCode": Answers.send_code,
     "SignIn": Answers.sign_in,
     "GetPassword": Answers.password,
     "CheckPassword": Answers.check_password,
     "LogOut": Answers.log_out,
 }
-_BEFORE_LOGIN: Final = ("GetConfig", "SendCode", "SignIn", "GetPassword", "CheckPassword")
+_BEFORE_LOGIN: Final = ("GetConfig", "ImportAuthorization", "SendCode", "SignIn", "GetPassword", "CheckPassword")

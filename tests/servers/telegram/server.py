@@ -13,11 +13,11 @@ from telethon.sessions import StringSession
 from telethon.tl.functions import PingDelayDisconnectRequest, PingRequest
 from telethon.tl.types import MsgsAck, Pong
 
-from tests.servers.telegram.answers import HOME, Account, Answers, Client, Refused
+from tests.servers.telegram.answers import Account, Answers, Client, Refused
 from tests.servers.telegram.faults import Call, Drop, Fault, Refuse, Scripted, Transport, Wait
 from tests.servers.telegram.key_exchange import PLAIN, Exchange, own_key
 from tests.servers.telegram.wire import NO_SUCH_KEY, Asked, Broken, Line, error, key_id, result
-from tests.servers.telegram.world import World
+from tests.servers.telegram.world import HOME, World
 
 HOST: Final = "127.0.0.1"
 KEY_BYTES: Final = 256

@@ -8,6 +8,10 @@ from typing import Final
 
 EPOCH: Final = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
 """date of a channel's first post, unless it says another"""
+HOME: Final = 2
+"""number of the data centre that accounts and most files live in"""
+OTHER: Final = 4
+"""number of another one; both are the same server"""
 FIRST_REFERENCE: Final = b"reference 1"
 
 
@@ -21,6 +25,8 @@ class Attachment:
     media_type: str = "video/mp4"
     photo: bool = False
     """sent as a photo rather than as a document"""
+    dc: int = HOME
+    """number of the data centre that has it"""
 
 
 @dataclass(frozen=True, slots=True)
