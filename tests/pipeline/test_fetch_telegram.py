@@ -145,7 +145,7 @@ def test_a_file_that_lives_in_another_data_centre(office: Watching) -> None:
     office.server.fresh_session()  # whose key a connection to it has to trust
     office.channel.publish(Post(2, "elsewhere", attachment=Attachment(32, SMALL, dc=OTHER)))
     office.collect()
-    office.run("fetch")
+    assert office.run("fetch") == {"done": 2}, office.outcome("fetch")
     assert held(office)[1] == (2, hashlib.sha256(SMALL).hexdigest())
     assert office.server.asked("ExportAuthorization") == 1
 
@@ -153,7 +153,7 @@ def test_a_file_that_lives_in_another_data_centre(office: Watching) -> None:
 def test_a_file_that_has_moved_to_another_data_centre(office: Watching) -> None:
     office.server.fresh_session()
     office.channel.publish(Post(1, "large", attachment=Attachment(21, LARGE, dc=OTHER)))
-    office.run("fetch")
+    assert office.run("fetch") == {"done": 1}, office.outcome("fetch")
     assert held(office) == [(1, SHA256)]
 
 

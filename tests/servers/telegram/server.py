@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
 
+from telethon import TelegramClient
 from telethon.crypto import AuthKey
 from telethon.sessions import StringSession
 from telethon.tl.functions import PingDelayDisconnectRequest, PingRequest
@@ -50,6 +51,7 @@ class TelegramServer:
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def __enter__(self) -> Self:
+        TelegramClient._config = None  # Telethon keeps what the first server has said for all clients of a process
         self._loop, self._stop = asyncio.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="telegram", daemon=True)
         self._thread.start()
