@@ -81,16 +81,7 @@ def step(command: str, name: str, outlets: list[Asset] | None = None, platform: 
 
         return tasks.plan(command, name, dict(get_current_context()["params"]), platform)
 
-    @task(task_id=name, outlets=outlets or [])
-    def work(batch: list[int]) -> dict[str, int]:
-        """Work one batch off."""
-        from pipeline import tasks
-
-        return tasks.work(name, batch)
-
-    planned = plan()
-    worked = work.expand(batch=planned)
-    return planned, worked
+    return _worked(name, plan(), outlets)
 
 
 def step_by_account(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
@@ -103,16 +94,20 @@ def step_by_account(command: str, name: str, outlets: list[Asset] | None = None)
 
         return tasks.plan_by_account(command, name, dict(get_current_context()["params"]))
 
-    @task(task_id=name, outlets=outlets or [], pool=TELEGRAM_POOL)
+    return _worked(name, plan(), outlets, pool=TELEGRAM_POOL)
+
+
+def _worked(name: str, planned: Any, outlets: list[Asset] | None, **more: Any) -> Any:
+    """A plan, and a task for each batch of it."""
+
+    @task(task_id=name, outlets=outlets or [], **more)
     def work(batch: list[int]) -> dict[str, int]:
-        """Work off what one account reads."""
+        """Work one batch off."""
         from pipeline import tasks
 
         return tasks.work(name, batch)
 
-    planned = plan()
-    worked = work.expand(batch=planned)
-    return planned, worked
+    return planned, work.expand(batch=planned)
 
 
 def in_order(*steps: Any) -> None:

@@ -21,7 +21,7 @@ from telethon import TelegramClient
 from telethon.crypto import rsa
 from telethon.sessions import StringSession
 from telethon.tl.alltlobjects import LAYER
-from telethon.tl.functions.channels import GetChannelsRequest, GetFullChannelRequest
+from telethon.tl.functions.channels import GetFullChannelRequest
 from telethon.tl.functions.channels import GetMessagesRequest as GetChannelMessagesRequest
 from telethon.tl.functions.contacts import ResolveUsernameRequest
 from telethon.tl.functions.messages import GetHistoryRequest
@@ -37,7 +37,6 @@ Made = TypeVar("Made")
 __all__ = ["LAYER", "Access", "Line", "client", "kind_of"]
 
 MAY_ASK: Final = (
-    GetChannelsRequest,
     GetFullChannelRequest,
     GetChannelMessagesRequest,
     ResolveUsernameRequest,

@@ -283,6 +283,18 @@ def test_a_connection_that_drops_in_any_request(office: Watching, kind: str, *, 
     assert office.coverage().held == (Stretch(1, 499),)
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_connection_that_drops_on_the_way_to_the_discussion(
+    settings: Settings, world: World, channel: Channel, *, answered: bool
+) -> None:
+    channel.discussion = 2002
+    world.add(Channel(2002, "", "Talk", access_hash=5)).publish(*numbered(range(1, 31)))
+    with watching(settings, world, channel, with_comments=True) as office:
+        office.server.script("GetFullChannel", Drop(answered=answered))
+        office.collect()
+        assert office.numbers(ChatRole.COMMENTS) == list(range(1, 31))
+
+
 def test_too_many_connections_and_internal_trouble(office: Watching) -> None:
     office.server.script("GetHistory", Transport(-429), after=1)
     office.server.script("GetHistory", Refuse(500, "RPC_CALL_FAIL"), after=3)

@@ -10,7 +10,7 @@ from lastseen.clock import utcnow
 from lastseen.settings import Settings
 from storage import verification
 from tests.pipeline.watching import Watching, watching
-from tests.servers.telegram import Attachment, Call, Channel, Post, Refuse, World
+from tests.servers.telegram import Attachment, Call, Channel, Drop, Post, Refuse, World
 
 YOUNG, WEEKLY, OLD = range(1, 21), range(21, 31), range(31, 41)
 """numbers of posts of some hours, two weeks, and a year"""
@@ -142,6 +142,15 @@ def test_what_comes_back_is_there_again(office: Watching, looked: int) -> None:
     assert seen(office, 7) == "present"
     assert looks(office, 7)[-1] == ("present", "post 7")
     assert office.rows("SELECT missing_since FROM posts WHERE number = 7") == [(None,)]
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_connection_that_drops(office: Watching, *, answered: bool) -> None:
+    office.channel.delete(7)
+    office.server.script("GetMessages", Drop(answered=answered))
+    office.age()
+    office.run("recheck")
+    assert seen(office, 7) == "missing"
 
 
 def test_a_channel_that_cannot_be_read_says_nothing_of_its_posts(office: Watching) -> None:
