@@ -104,6 +104,7 @@ DUE = text("""
                   JOIN media_items ON media_items.blob_id = analyses.blob_id))
      ORDER BY checked_at LIMIT :limit""")
 
+NEVER = timedelta(days=36_500)
 FRESH = timedelta(days=7)
 """most posts that are deleted at all are deleted younger than that"""
 
@@ -165,16 +166,16 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     )
 
 
-def hashes_from(db: Connection, chat: int, method: str, first: int, limit: int) -> Mapping[int, str]:
-    """The same for the messages that are known from number `first` on, in order, at most `limit`."""
-    values = {"chat": chat, "method": method, "first": first, "limit": limit}
-    return {row.number: row.content_hash for row in db.execute(HASHES_FROM, values)}
-
-
 def latest_hashes(db: Connection, chat: int, method: str, numbers: Sequence[int]) -> Mapping[int, str]:
     """Number -> content hash of the newest observation of that message by this method, for those that are known."""
     values = {"chat": chat, "method": method, "numbers": list(numbers)}
     return {row.number: row.content_hash for row in db.execute(LATEST_OF, values)}
+
+
+def hashes_from(db: Connection, chat: int, method: str, first: int, limit: int) -> Mapping[int, str]:
+    """The same for the messages that are known from number `first` on, in order, at most `limit`."""
+    values = {"chat": chat, "method": method, "first": first, "limit": limit}
+    return {row.number: row.content_hash for row in db.execute(HASHES_FROM, values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,10 @@ def due(db: Connection, chat: int, method: str, second_look: timedelta, limit: i
 def _keep_posts(
     db: Connection, source: int, chat: int, read: Reading, there: Sequence[MessageSeen]
 ) -> tuple[dict[int, int], set[int]]:
-    """Row ids by number, and which of these are new."""
+    """Row ids by number, and which of these are new.
+
+    An export, which is not live, says nothing of what is there now: a post that is known stays what it is.
+    """
     if not there:
         return {}, set()
     numbers = "{" + ",".join(str(one.number) for one in there) + "}"
@@ -209,7 +213,7 @@ def _keep_posts(
 
 
 def _see_posts(db: Connection, read: Reading, there: Sequence[MessageSeen], known: Mapping[int, int]) -> None:
-    """An export, which is not live, says nothing of what is there now: a post that is known stays what it is."""
+    """Posts that are known, and are there (again)."""
     values = {
         "at": read.observed_at,
         "posts": [known[one.number] for one in there],
@@ -270,7 +274,8 @@ def _missed(db: Connection, chat: int, read: Reading, second_look: timedelta) ->
     sought = {one.number: one for one in read.messages if one.seen is Seen.MISSING}
     if not sought:
         return []
-    values = {"chat": chat, "numbers": list(sought), "at": read.observed_at, "second_look": second_look}
+    due = second_look if read.raw_key else NEVER  # a post is not gone without a record that says so
+    values = {"chat": chat, "numbers": list(sought), "at": read.observed_at, "second_look": due}
     rows = db.execute(MISS_POSTS, values)
     return [_Look(row.id, Seen(row.seen), sought[row.number]) for row in rows if row.seen != row.before]
 
