@@ -85,23 +85,28 @@ KEEP_FILES = text("""
 # A little less than an hour, a day, a week: a schedule of the same length must not find a post due every second time.
 # What is missing is looked for again as soon as a second look may say that it is gone, and what only an export states
 # as soon as may be.
+# Each reason has an index of its own, so that what is due is found at the same price however long the past is.
 DUE = text("""
+    WITH due AS (
+        SELECT id FROM posts
+         WHERE chat_id = :chat AND published_at > now() - interval '30 days'
+           AND checked_at <= now() - CASE WHEN published_at > now() - interval '1 day' THEN interval '54 minutes'
+                                          WHEN published_at > now() - interval '7 days' THEN interval '21 hours'
+                                          ELSE interval '6 days' END
+        UNION
+        SELECT id FROM posts
+         WHERE chat_id = :chat AND (seen = 'missing' OR checked_at IS NULL)
+           AND (checked_at IS NULL OR checked_at <= now() - :second_look)
+        UNION
+        SELECT posts.id FROM candidates
+          JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+          JOIN media_items ON media_items.blob_id = analyses.blob_id JOIN posts ON posts.id = media_items.post_id
+         WHERE chat_id = :chat AND checked_at <= now() - interval '21 hours')
     SELECT number,
            (SELECT content_hash FROM observations WHERE post_id = posts.id AND method = :method
              ORDER BY id DESC LIMIT 1) AS content_hash,
            seen = 'gone' OR (seen = 'missing' AND missing_since > now() - :second_look) AS told
-      FROM posts
-     WHERE chat_id = :chat
-       AND (checked_at <= now() - CASE WHEN published_at > now() - interval '1 day' THEN interval '54 minutes'
-                                       WHEN published_at > now() - interval '7 days' THEN interval '21 hours'
-                                       ELSE interval '6 days' END
-                AND published_at > now() - interval '30 days'
-            OR checked_at IS NULL
-            OR seen = 'missing' AND checked_at <= now() - :second_look
-            OR checked_at <= now() - interval '21 hours' AND id IN (
-                SELECT media_items.post_id FROM candidates
-                  JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-                  JOIN media_items ON media_items.blob_id = analyses.blob_id))
+      FROM posts JOIN due ON due.id = posts.id
      ORDER BY checked_at LIMIT :limit""")
 
 NEVER = timedelta(days=36_500)

@@ -138,6 +138,9 @@ telegram_waits = Table(
     comment="what an account was told to wait with, and how long, whichever worker was told",
 )
 
+SOUGHT = "chat_id IS NOT NULL AND (seen = 'missing' OR checked_at IS NULL)"
+"""posts that are to be looked for as soon as may be"""
+
 posts = Table(
     "posts",
     metadata,
@@ -158,6 +161,7 @@ posts = Table(
     UniqueConstraint("chat_id", "number"),
     CheckConstraint("(chat_id IS NULL) = (number IS NULL)", name="numbered_in_a_chat"),
     Index("ix_posts_recheck", "chat_id", "published_at"),
+    Index("ix_posts_sought", "chat_id", postgresql_where=text(SOUGHT)),
     comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look",
 )
 

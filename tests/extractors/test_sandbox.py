@@ -456,6 +456,12 @@ def _lives(pid: int) -> bool:
     return _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].strip()[:1] not in ("", "Z")
 
 
+def _began(pid: int) -> int:
+    """In ticks since the machine started; 0: it is gone."""
+    fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return int(fields[19]) if fields else 0
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text()
@@ -464,11 +470,11 @@ def _read(path: Path) -> str:
 
 
 def _kill_the_one_with_the_file() -> None:
-    """The last but one: the last waits for the next file."""
-    before = max(_descendants())
-    _until(lambda: max(_descendants()) >= before + 2)
+    """The last but one that began: the last waits for the next file.  Numbers say nothing: they begin anew at times."""
+    before = set(_descendants())
+    _until(lambda: bool(set(_descendants()) - before))
     time.sleep(0.1)
-    os.kill(sorted(_descendants())[-2], signal.SIGKILL)
+    os.kill(sorted(_descendants(), key=_began)[-2], signal.SIGKILL)
 
 
 def _until(true: Callable[[], bool], seconds: float = 10) -> None:

@@ -123,6 +123,13 @@ def upgrade() -> None:
     op.add_column("posts", sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("posts", sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_posts_recheck", "posts", ["chat_id", "published_at"], unique=False)
+    op.create_index(
+        "ix_posts_sought",
+        "posts",
+        ["chat_id"],
+        unique=False,
+        postgresql_where=sa.text("chat_id IS NOT NULL AND (seen = 'missing' OR checked_at IS NULL)"),
+    )
     op.create_unique_constraint(op.f("uq_posts_chat_id_number"), "posts", ["chat_id", "number"])
     op.create_check_constraint(op.f("ck_posts_numbered_in_a_chat"), "posts", "(chat_id IS NULL) = (number IS NULL)")
     op.create_foreign_key(op.f("fk_posts_chat_id"), "posts", "telegram_chats", ["chat_id"], ["id"])
@@ -174,6 +181,7 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_posts_numbered_in_a_chat"), "posts", type_="check")
     op.drop_constraint(op.f("fk_posts_chat_id"), "posts", type_="foreignkey")
     op.drop_constraint(op.f("uq_posts_chat_id_number"), "posts", type_="unique")
+    op.drop_index("ix_posts_sought", table_name="posts")
     op.drop_index("ix_posts_recheck", table_name="posts")
     op.drop_column("posts", "missing_since")
     op.drop_column("posts", "checked_at")
