@@ -23,8 +23,7 @@ def step(settings: Settings) -> Step[AnyJob, Any]:
     def keep(db: Connection, result: Result[AnyJob, Any]) -> list[Entry]:
         match result.job:
             case telegram.Desk():
-                kept = (telegram.keep(db, result.job, made, settings) for made in result.made)
-                return [entry for entries, _ in kept for entry in entries]
+                return [entry for made in result.made for entry in telegram.keep(db, result.job, made, settings)]
             case collect_video_site.Job():
                 return collect_video_site.keep(db, result.job, result.made, result.stored, settings)
 

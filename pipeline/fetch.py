@@ -54,8 +54,7 @@ def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, reci
             work.offer(db, Queue("analyze", recipe), [blob.id])
             return [Entry("seen again", f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})]
         case _, fetch_telegram.Job(desk=desk):
-            entries, _ = telegram.keep(db, desk, made, settings)
-            return entries
+            return telegram.keep(db, desk, made, settings)
     raise TypeError(f"a fetch does not make {type(made).__name__}")
 
 

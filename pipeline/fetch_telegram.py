@@ -114,8 +114,7 @@ class _Fetch:
         page = reading.named(self.line, chat.seen, [self.job.item.number])
         read = Reading(chat.role, page.chat, self.line.account, METHOD, utcnow(), page.messages)
         (message,) = page.messages
-        changed = message.content_hash != self.job.known
-        self.brought = telegram.with_record(read, [page]) if changed else ((read,), ())
+        self.brought = telegram.recorded(read, [page], is_news=message.content_hash != self.job.known)
         return message
 
     def _gone(self, message: MessageSeen) -> Outcome[Made]:

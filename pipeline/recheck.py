@@ -52,8 +52,7 @@ def step(settings: Settings) -> Step[Job, Made]:
         return Job(desk, due, any(len(some) == limit for _, some in due))
 
     def keep(db: Connection, result: Result[Job, Made]) -> list[Entry]:
-        kept = (telegram.keep(db, result.job.desk, made, settings) for made in result.made)
-        return [entry for entries, _ in kept for entry in entries]
+        return [entry for made in result.made for entry in telegram.keep(db, result.job.desk, made, settings)]
 
     return Step(NAME, "", load, _run, keep)
 
@@ -80,7 +79,7 @@ def _looked(line: Line, chat: Chat, due: Sequence[Due]) -> Brought:
     """Raises Unanswered."""
     page = reading.named(line, chat.seen, [one.number for one in due])
     read = Reading(chat.role, page.chat, line.account, METHOD, utcnow(), page.messages)
-    return telegram.with_record(read, [page]) if _tells_something(page, due) else ((read,), ())
+    return telegram.recorded(read, [page], is_news=_tells_something(page, due))
 
 
 def _tells_something(page: Page, due: Sequence[Due]) -> bool:

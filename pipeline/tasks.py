@@ -9,7 +9,7 @@ from pathlib import Path
 from lastseen.records import Platform
 from lastseen.settings import settings
 from pipeline import jobs, register_import
-from pipeline.app import open_app
+from pipeline.app import App, open_app
 from pipeline.jobs import Scope
 
 ACTOR = "airflow"
@@ -42,15 +42,21 @@ def plan(command: str, step: str, params: Mapping[str, object], platform: str | 
     """
     with open_app(settings(), ACTOR) as app:
         wanted = replace(scope(params), platform=Platform(platform) if platform else None)
-        ids = jobs.due(app, command, wanted, dry=bool(params.get("dry_run")))[step]
-    log.info("%s: %d items are due", step, len(ids))
-    if params.get("dry_run"):
-        log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
-        return []
+        ids = _due(app, command, step, params, wanted)
     batches, left = in_batches(ids, BATCHES[step])
     if left:
         log.warning("%s: %d items are more than one run takes, and are left to the next one", step, left)
     return batches
+
+
+def _due(app: App, command: str, step: str, params: Mapping[str, object], wanted: Scope) -> Sequence[int]:
+    """The items that are to be worked off; none when `dry_run`, which only logs what would be done."""
+    dry = bool(params.get("dry_run"))
+    ids = jobs.due(app, command, wanted, dry=dry)[step]
+    log.info("%s: %d items are due", step, len(ids))
+    if dry:
+        log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
+    return [] if dry else ids
 
 
 def in_batches(ids: Sequence[int], size: int) -> tuple[list[list[int]], int]:
@@ -68,12 +74,7 @@ def plan_by_account(command: str, step: str, params: Mapping[str, object]) -> li
         return []
     wanted = replace(scope(params), platform=Platform.TELEGRAM)
     with open_app(settings(), ACTOR) as app:
-        ids = jobs.due(app, command, wanted, dry=bool(params.get("dry_run")))[step]
-        groups = jobs.by_account(app, step, ids)
-    log.info("%s: %d items are due, of %d accounts", step, len(ids), len(groups))
-    if params.get("dry_run"):
-        log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
-        return []
+        groups = jobs.by_account(app, step, _due(app, command, step, params, wanted))
     return [group[:MOST_OF_AN_ACCOUNT] for group in groups]
 
 

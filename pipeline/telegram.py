@@ -72,11 +72,12 @@ class Desk:
 def desk(db: Connection, source: Source) -> Desk:
     """Who reads a source, and what is known of it."""
     reader = telegram_accounts.of_source(db, source.id)
-    channel = telegram_chats.channel(db, source.id)
+    known = telegram_chats.known(db, source.id)
+    channel = known.chat if known else None
     if reader is None:
         return Desk(source, None, (), channel, {})
-    known = telegram_chats.chats(db, source.id, reader.id)
-    return Desk(source, reader, known, channel, telegram_accounts.waits(db, reader.id))
+    nameable = telegram_chats.chats(db, source.id, reader.id)
+    return Desk(source, reader, nameable, channel, telegram_accounts.waits(db, reader.id))
 
 
 def on_line(desk: Desk, bench: Bench, do: Callable[[Line], Outcome[More]]) -> Outcome[More | Made]:
@@ -135,11 +136,13 @@ def brought(role: ChatRole, history: History, known: Mapping[int, str]) -> Broug
         stated=history.stated,
     )
     is_news = any(known.get(one.number) != one.content_hash for one in read)
-    return with_record(made, history.pages) if is_news else ((made,), ())
+    return recorded(made, history.pages, is_news=is_news)
 
 
-def with_record(read: Reading, pages: Iterable[Page]) -> Brought:
-    """A reading with the place of its raw record, and the record."""
+def recorded(read: Reading, pages: Iterable[Page], *, is_news: bool) -> Brought:
+    """A reading with the place of its raw record, and the record; with none where it tells nothing new."""
+    if not is_news:
+        return (read,), ()
     raw, sha256 = pages_joined(pages)
     record = ObjectToStore(EVIDENCE, raw_key(read.chat, read.messages, str(ULID())), raw, sha256, RAW_TYPE)
     return (replace(read, raw_key=record.key, raw_sha256=sha256),), (record,)
@@ -160,8 +163,8 @@ def broken_off(desk: Desk, fault: Unanswered, read: Brought) -> Outcome[Made]:
     return replace(outcome, made=(*made, *outcome.made), objects=objects)
 
 
-def keep(db: Connection, desk: Desk, made: Made, settings: Settings) -> tuple[list[Entry], Kept | None]:
-    """Keep one thing that a step made.  Returns what the custody log must say, and what a reading added."""
+def keep(db: Connection, desk: Desk, made: Made, settings: Settings) -> list[Entry]:
+    """Keep one thing that a step made.  Returns what the custody log must say."""
     match made:
         case Wait():
             _keep_wait(db, made, settings)
@@ -169,7 +172,7 @@ def keep(db: Connection, desk: Desk, made: Made, settings: Settings) -> tuple[li
             _keep_refusal(db, desk.source, made)
         case Reading():
             return _keep_reading(db, desk.source, made, settings)
-    return [], None
+    return []
 
 
 def _keep_wait(db: Connection, wait: Wait, settings: Settings) -> None:
@@ -188,7 +191,7 @@ def _keep_refusal(db: Connection, source: Source, refused: Refused) -> None:
     alerts.sound(db, alerts.ACCOUNT_LOST, f"telegram account:{refused.account}", refused.why)
 
 
-def _keep_reading(db: Connection, source: Source, read: Reading, settings: Settings) -> tuple[list[Entry], Kept]:
+def _keep_reading(db: Connection, source: Source, read: Reading, settings: Settings) -> list[Entry]:
     kept = messages.keep(db, source.id, read, timedelta(seconds=settings.telegram_gone_after_seconds))
     fresh = set(kept.fresh_items)
     work.offer(db, FETCH, kept.fresh_items, FRESH)
@@ -197,7 +200,7 @@ def _keep_reading(db: Connection, source: Source, read: Reading, settings: Setti
         alerts.end(db, alerts.SOURCE_CLOSED, f"source:{source.id}")
     if kept.missing >= settings.telegram_burst:
         _tell_of_burst(db, source, kept.missing)
-    return _entries(source, read, kept, settings), kept
+    return _entries(source, read, kept, settings)
 
 
 def _tell_of_burst(db: Connection, source: Source, missing: int) -> None:

@@ -58,12 +58,6 @@ def chats(db: Connection, source: int, account: int) -> tuple[Chat, ...]:
     )
 
 
-def channel(db: Connection, source: int) -> int | None:
-    """Telegram's id of the channel that a source was read as, by whatever account; None: it was not read yet."""
-    statement = text("SELECT chat FROM telegram_chats WHERE source_id = :source AND role = 'channel'")
-    return db.execute(statement, {"source": source}).scalar()
-
-
 STRETCH = text("""
     SELECT min(number) AS first, max(number) AS last
       FROM posts JOIN telegram_chats ON telegram_chats.id = posts.chat_id
