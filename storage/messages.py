@@ -126,8 +126,6 @@ class Kept:
     """those of them whose posts are so young that they may well be deleted soon"""
     missing: int
     """posts that were there before, and were missed now for the first time"""
-    gone: int
-    """posts that a second look has not found either"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +158,12 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
         _keep_audiences(db, read, [look for look in looks if not _differs(look, latest)], latest)
     items = _keep_files(db, read, there, posts)
     young = {posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - FRESH}
-    turned = [look.seen for look in changed]
     return Kept(
         new_posts=len(new),
         observations=len(changed) if read.raw_key else 0,
         new_items=tuple(items),
         fresh_items=tuple(item for item, post in items.items() if post in young),
-        missing=turned.count(Seen.MISSING),
-        gone=turned.count(Seen.GONE),
+        missing=sum(look.seen is Seen.MISSING for look in changed),
     )
 
 
