@@ -10,4 +10,5 @@ def utcnow() -> datetime:
 
 def iso(moment: datetime) -> str:
     """A moment as ISO 8601 in UTC with microseconds: one spelling, so that it can be hashed."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    there = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return there.isoformat(timespec="microseconds").replace("+00:00", "Z")

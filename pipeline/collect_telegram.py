@@ -31,7 +31,7 @@ def load(db: Connection, source: Source) -> Desk:
 
 
 def run(job: Desk, bench: Bench) -> Outcome[Made]:
-    """Read on, at most `telegram_batch_posts` posts; what comes after them is read while these are kept."""
+    """Read on, at most `telegram_batch_posts` posts; what comes after is read, and its record stored, while these are kept."""
     return telegram.on_line(job, bench, lambda line: _collect(job, line, bench))
 
 
@@ -41,12 +41,12 @@ def _collect(job: Desk, line: Line, bench: Bench) -> Outcome[Made]:
         this = _Round(job, line, bench.settings.telegram_batch_posts).read()
     if this.more and not job.known:
         following = _Round(this.desk_afterwards(), line, bench.settings.telegram_batch_posts)
-        bench.lines.read_ahead(line.account, job.source.id, following.read)
+        bench.lines.read_ahead(line.account, job.source.id, lambda: following.read_and_stored(bench))
     return _outcome(job, this)
 
 
 def _outcome(job: Desk, this: "_Round") -> Outcome[Made]:
-    made, objects = this.brought()
+    made, objects = this.brought
     if this.fault is not None:
         return telegram.broken_off(job, this.fault, (made, objects))
     note = f"{sum(len(history.messages) for _, history in this.begun)} posts"
@@ -69,6 +69,8 @@ class _Round:
     """why it broke off"""
     closed: str = ""
     """why the discussion cannot be read, which is no reason not to read the channel"""
+    brought: telegram.Brought = telegram.NOTHING
+    """all that was read, and its raw record"""
 
     def read(self) -> Self:
         """Whatever Telegram refuses is noted; what was read until then stays."""
@@ -76,11 +78,15 @@ class _Round:
             self.more = self._read()
         except Unanswered as fault:
             self.fault = fault
+        self.brought = telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
         return self
 
-    def brought(self) -> telegram.Brought:
-        """All that was read."""
-        return telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
+    def read_and_stored(self, bench: Bench) -> Self:
+        """`read`, and the raw record is safe when it is wanted."""
+        self.read()
+        for record in self.brought[1]:
+            bench.store_ahead(record)
+        return self
 
     def goes_on_from(self, desk: Desk) -> bool:
         """Whether it was begun where things stand now: what came before it may not have been kept."""

@@ -23,7 +23,7 @@ from extractors.sandbox import Sandbox
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
-from lastseen.outcomes import Done, Fault, NotDone, Outcome
+from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.lines import Lines
@@ -57,6 +57,9 @@ class Bench:
     """for whatever came from outside; it starts with the first file"""
     lines: Lines
     """to Telegram; each is taken when it is first asked for"""
+    store_ahead: Callable[[ObjectToStore], None]
+    """have an object safe in the store before the outcome that it belongs to; from any thread, raising what storing it
+    then would"""
 
     def download(self, bucket: str, key: str, sha256: str, version_id: str | None = None) -> Path:
         """The object as a file, hashed again on its way.  Raises storage.objects.Corrupted."""
@@ -149,6 +152,8 @@ class Runner:
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._box = Sandbox(settings, lambda: scratch.folder(scratch.root(settings)))
         self._lines = Lines(stores.db, settings)
+        self._ahead: dict[str, Stored] = {}
+        """by key: what is safe in the store before the outcome that it belongs to"""
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +161,7 @@ class Runner:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.rest()
+        self._rest()
         self._box.close()
 
     def drain(
@@ -180,13 +185,18 @@ class Runner:
             if held is not None:
                 self._take(step, held, tally)
                 continue
-            self._lines.rest()
+            self._rest()
             pause = self._pause(queue) if wait and patience > timedelta() else None
             if pause is None:
                 break
             patience -= pause
-        self._lines.rest()
+        self._rest()
         return tally
+
+    def _rest(self) -> None:
+        """Let others have the accounts; what was read and stored ahead of it is not asked for any more."""
+        self._lines.rest()
+        self._ahead.clear()
 
     def _take(self, step: Step[Job, Made], held: Claim, tally: Tally) -> None:
         ended = self._work(step, held)
@@ -227,9 +237,10 @@ class Runner:
 
     def _work_in(self, step: Step[Job, Made], claim: Claim, folder: Path) -> Ended:
         """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
-        locked_until = utcnow() + timedelta(days=self.settings.evidence_lock_days)
+        locked_until = self._locked_until()
+        bench = Bench(self.settings, folder, self.stores, self._box, self._lines, self._store_ahead)
         try:
-            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores, self._box, self._lines))
+            job, outcome = self._attempt(step, claim, bench)
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
@@ -254,9 +265,17 @@ class Runner:
 
     def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
         return {
-            thing.key: self.stores.objects.put_verified(thing, locked_until if thing.bucket == EVIDENCE else None)
-            for thing in outcome.objects
+            thing.key: self._ahead.pop(thing.key, None) or self._put(thing, locked_until) for thing in outcome.objects
         }
+
+    def _store_ahead(self, thing: ObjectToStore) -> None:
+        self._ahead[thing.key] = self._put(thing, self._locked_until())
+
+    def _put(self, thing: ObjectToStore, locked_until: datetime) -> Stored:
+        return self.stores.objects.put_verified(thing, locked_until if thing.bucket == EVIDENCE else None)
+
+    def _locked_until(self) -> datetime:
+        return utcnow() + timedelta(days=self.settings.evidence_lock_days)
 
     def _keep(self, step: Step[Job, Made], result: Result[Job, Made], outcome: Outcome[Made]) -> Ended:
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, text
 from lastseen.clock import iso
 from lastseen.records import MessageSeen, Platform, Reading, Seen
 from storage import telegram_chats
-from storage.database import driver
+from storage.copying import NULL, copy_in, field, fields
 
 KNOWN = text("SELECT id, number FROM posts WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[]))")
 
@@ -150,12 +150,13 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     posts, new = _keep_posts(db, source, chat, read, there)
     looks = [_Look(posts[one.number], one.seen, one) for one in there]
     latest = _latest(db, read, [post for post in posts.values() if post not in new])
-    changed = [look for look in looks if _differs(look, latest)]
-    changed += _missed(db, chat, read, second_look)
+    same = [look for look in looks if not _differs(look, latest)] if latest else []
+    changed = [look for look in looks if _differs(look, latest)] if same else looks
+    changed = [*changed, *_missed(db, chat, read, second_look)]
     if read.raw_key:
         _observe(db, read, changed)
     if read.live:
-        _keep_audiences(db, read, [look for look in looks if not _differs(look, latest)], latest)
+        _keep_audiences(db, read, same, latest)
     items = _keep_files(db, read, there, posts)
     young = {posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - FRESH}
     return Kept(
@@ -228,15 +229,18 @@ def _add_posts(db: Connection, source: int, chat: int, read: Reading, there: Seq
     if not there:
         return {}
     ids = db.execute(NEW_IDS, {"count": len(there)}).scalars().all()
-    at, prefix = iso(read.observed_at), f"{read.chat.chat}/"
-    checked = at if read.live else None
-    with driver(db).cursor() as cursor, cursor.copy(ADD_POSTS) as rows:
-        for post, one in zip(ids, there, strict=True):
-            published = iso(one.published_at) if one.published_at else None
-            rows.write_row(
-                (post, source, Platform.TELEGRAM.value, f"{prefix}{one.number}", one.permalink, published,
-                 one.seen.value, at, at, checked, chat, one.number)
-            )  # fmt: skip
+    at = iso(read.observed_at)
+    begin = fields(str(source), Platform.TELEGRAM, f"{read.chat.chat}/")
+    end = fields(at, at, at if read.live else None, str(chat))
+    copy_in(
+        db,
+        ADD_POSTS,
+        (
+            f"{post}\t{begin}{one.number}\t{field(one.permalink)}\t{_moment(one.published_at)}\t{one.seen}\t{end}"
+            f"\t{one.number}"
+            for post, one in zip(ids, there, strict=True)
+        ),
+    )
     return {one.number: post for post, one in zip(ids, there, strict=True)}
 
 
@@ -284,15 +288,21 @@ def _missed(db: Connection, chat: int, read: Reading, second_look: timedelta) ->
 def _observe(db: Connection, read: Reading, looks: Sequence[_Look]) -> None:
     if not looks:
         return
-    at, record = iso(read.observed_at), (read.raw_key, read.raw_sha256)
-    with driver(db).cursor() as cursor, cursor.copy(OBSERVE) as rows:
-        for look in looks:
-            said = look.message
-            facts = json.dumps(said.facts) if said.facts else "{}"
-            rows.write_row(
-                (look.post, at, read.method, look.seen.value, said.content_hash, *record, "", said.text, facts,
-                 _spelled(said.audience))
-            )  # fmt: skip
+    begin, record = fields(iso(read.observed_at), read.method), fields(read.raw_key, read.raw_sha256, "")
+    copy_in(
+        db,
+        OBSERVE,
+        (
+            f"{look.post}\t{begin}\t{look.seen}\t{look.message.content_hash}\t{record}\t{field(look.message.text)}"
+            f"\t{field(json.dumps(look.message.facts)) if look.message.facts else '{}'}"
+            f"\t{field(_spelled(look.message.audience))}"
+            for look in looks
+        ),
+    )
+
+
+def _moment(at: datetime | None) -> str:
+    return iso(at) if at else NULL
 
 
 def _keep_audiences(db: Connection, read: Reading, looks: Sequence[_Look], latest: Mapping[int, _Latest]) -> None:

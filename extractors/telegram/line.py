@@ -21,6 +21,7 @@ from telethon import TelegramClient
 from telethon.crypto import rsa
 from telethon.sessions import StringSession
 from telethon.tl.alltlobjects import LAYER
+from telethon.tl.functions import InvokeWithoutUpdatesRequest
 from telethon.tl.functions.channels import GetFullChannelRequest
 from telethon.tl.functions.channels import GetMessagesRequest as GetChannelMessagesRequest
 from telethon.tl.functions.contacts import ResolveUsernameRequest
@@ -53,6 +54,23 @@ FILES: Final = "GetFile"
 AHEAD_SECONDS: Final = 5.0
 """an answer that waited for longer than that is of the past, and asked for again"""
 TEST_DC: Final = 2
+
+
+def _as_asked(wrapper: Any, reader: Any) -> Any:
+    """An answer, read as the request that was wrapped wants it."""
+    return wrapper.query.read_result(reader)
+
+
+# Telethon wraps every request in this one, and lets none of them read its answer itself: not even those that need to.
+InvokeWithoutUpdatesRequest.read_result = _as_asked
+
+
+def _with_its_bytes(reader: Any) -> Any:
+    """An answer that has the bytes it was read from as its `as_received`, unpacked but otherwise as they came."""
+    begin = reader.tell_position()
+    answer = reader.tgread_object()
+    answer.as_received = reader.get_bytes()[begin : reader.tell_position()]
+    return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +169,7 @@ class Line:
         return taken
 
     def ask(self, request: Any) -> Any:
-        """The answer.  Raises faults.Unanswered."""
+        """The answer, with its bytes `as_received`.  Raises faults.Unanswered."""
         ahead = self._ahead
         if ahead is None or ahead.request != bytes(request):
             return self.do(self.answer(request))
@@ -173,6 +191,7 @@ class Line:
         if not isinstance(request, MAY_ASK):
             raise TypeError(f"a line does not ask for {type(request).__name__}: it only reads")
         kind = kind_of(request)
+        request.read_result = _with_its_bytes
         while True:
             await self._rest(kind)
             try:

@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as quoted
+from operator import attrgetter
 from typing import Any, Final
 
 from telethon.tl import types
@@ -29,14 +31,20 @@ MEDIA_ENDINGS: Final = (
 )  # fmt: skip
 """of files that are sent without a media type that says so"""
 
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 MEDIA_TYPE: Final = re.compile(r"[A-Za-z]{1,20}/[A-Za-z0-9.+_-]{1,100}")
 UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
-def messages(answered: Iterable[Any], chat: ChatSeen) -> tuple[MessageSeen, ...]:
+def answered(given: Iterable[Any]) -> list[Any]:
+    """Those messages of an answer that are there."""
+    return [one for one in given if type(one) is not types.MessageEmpty]  # isinstance() takes ten times as long
+
+
+def messages(given: Iterable[Any], chat: ChatSeen) -> tuple[MessageSeen, ...]:
     """What a chat showed; what is not there is left out (see `missing`)."""
-    found = (message(one, chat) for one in answered if not isinstance(one, types.MessageEmpty))
-    return tuple(sorted(found, key=lambda one: one.number))
+    return tuple(sorted((message(one, chat) for one in answered(given)), key=attrgetter("number")))
 
 
 def message(found: Any, chat: ChatSeen) -> MessageSeen:
@@ -62,8 +70,8 @@ def content_hash(
     text: str, published_at: datetime | None, facts: Mapping[str, object], version: str = HASH_VERSION
 ) -> str:
     """sha256 over what an investigator cares about: text, date and facts, not views or reactions."""
-    at = iso(published_at) if published_at else None
-    spelled = json.dumps([version, text, at, facts], sort_keys=True, separators=(",", ":"))
+    at = quoted(iso(published_at)) if published_at else "null"
+    spelled = f"[{quoted(version)},{quoted(text)},{at},{_json(facts) if facts else '{}'}]"
     return hashlib.sha256(spelled.encode()).hexdigest()
 
 
@@ -81,7 +89,7 @@ def usable_type(stated: str) -> str:
 
 
 def _message(found: Any, chat: ChatSeen) -> MessageSeen:
-    if isinstance(found, types.MessageService):
+    if type(found) is types.MessageService:
         facts = {"action": type(found.action).__name__.removeprefix("MessageAction"), **_common(found)}
         return _made(found.id, chat, found.date, "", facts)
     files = tuple(_files(found.media)) if found.media else ()

@@ -5,8 +5,7 @@ on (https://core.telegram.org/api/offsets).  A page may be short without being t
 that nothing follows.  What lies between the bound that was asked from and the last number of the page is read: whatever
 is not in the page does not exist (any more).
 
-Telethon's objects give back the bytes that they were read from (a test holds it to that), so those are kept, with the
-layer by which they are to be read.
+What is kept are the bytes from the wire, decrypted and unpacked, with the layer by which they are to be read.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ from telethon.tl.functions.messages import GetHistoryRequest
 
 from extractors.telegram.faults import ChatClosed
 from extractors.telegram.line import LAYER, Line, kind_of
-from extractors.telegram.messages import messages, missing, storable
+from extractors.telegram.messages import answered, messages, missing, storable
 from lastseen.clock import iso, utcnow
 from lastseen.outcomes import Fault, NotDone
 from lastseen.records import ChatSeen, MessageSeen
@@ -70,10 +69,13 @@ def after(line: Line, chat: ChatSeen, number: int, until: float = math.inf) -> P
 
     Raises faults.Unanswered.
     """
-    page = _history(line, chat, above=number, **_above(number))
-    if page.messages and page.messages[-1].number < until:
-        line.ask_ahead(_request(chat, _above(page.messages[-1].number)))
-    return page
+    asked = _above(number)
+    request = _request(chat, asked)
+    answer = line.ask(request)
+    last = max((one.id for one in answered(answer.messages)), default=number)
+    if number < last < until:
+        line.ask_ahead(_request(chat, _above(last)))
+    return _page(chat, request, answer, asked, number)
 
 
 def newest(line: Line, chat: ChatSeen) -> Page:
@@ -122,9 +124,12 @@ def _request(chat: ChatSeen, asked: Mapping[str, Any]) -> Any:
     return GetHistoryRequest(peer, limit=PAGE, max_id=0, min_id=0, hash=0, **position)
 
 
-def _history(line: Line, chat: ChatSeen, above: int = 0, **asked: Any) -> Page:
+def _history(line: Line, chat: ChatSeen, **asked: Any) -> Page:
     request = _request(chat, asked)
-    answer = line.ask(request)
+    return _page(chat, request, line.ask(request), asked)
+
+
+def _page(chat: ChatSeen, request: Any, answer: Any, asked: dict[str, Any], above: int = 0) -> Page:
     read = tuple(one for one in messages(answer.messages, chat) if one.number > above)
     return Page(read, _renamed(chat, answer), getattr(answer, "count", len(read)), _raw(request, answer, asked))
 
@@ -139,7 +144,7 @@ def _renamed(chat: ChatSeen, answer: Any) -> ChatSeen:
 
 def _raw(request: Any, answer: Any, asked: dict[str, Any]) -> bytes:
     """`asked` as a line of JSON, then the answer's bytes, so many as the line says."""
-    body = bytes(answer)
+    body: bytes = answer.as_received
     said = {
         "format": RAW_VERSION,
         "layer": LAYER,
