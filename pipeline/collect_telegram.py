@@ -31,7 +31,7 @@ def load(db: Connection, source: Source) -> Desk:
 
 
 def run(job: Desk, bench: Bench) -> Outcome[Made]:
-    """Read on, at most `telegram_batch_posts` posts; what comes after is read, and its record stored, while these are kept."""
+    """Read on, at most `telegram_batch_posts` posts; while they are kept, the next are read and their record stored."""
     return telegram.on_line(job, bench, lambda line: _collect(job, line, bench))
 
 

@@ -264,9 +264,9 @@ class Runner:
         return job, step.run(job, bench)
 
     def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
-        return {
-            thing.key: self._ahead.pop(thing.key, None) or self._put(thing, locked_until) for thing in outcome.objects
-        }
+        ahead = {thing.key: self._ahead.pop(thing.key) for thing in outcome.objects if thing.key in self._ahead}
+        rest = {thing.key: self._put(thing, locked_until) for thing in outcome.objects if thing.key not in ahead}
+        return ahead | rest
 
     def _store_ahead(self, thing: ObjectToStore) -> None:
         self._ahead[thing.key] = self._put(thing, self._locked_until())
