@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         3600, ge=1, title="Waits to be told of", description="Seconds; a longer wait raises an alert."
     )
     telegram_batch_posts: int = Field(
-        1000,
+        2000,
         ge=100,
         title="Posts kept at once",
         description="How many posts one reading of a channel brings before others have a turn.",

@@ -96,6 +96,13 @@ def test_raw_records_give_the_messages_back(office: Watching) -> None:
     assert found == set(office.channel.ids)
 
 
+def test_a_record_that_is_stored_ahead_is_stored_once_and_has_its_rows(office: Watching) -> None:
+    office.collect()
+    named = [str(key) for (key,) in office.rows("SELECT DISTINCT raw_key FROM observations")]
+    assert len(named) == 3, "450 posts, 200 at once"
+    assert sorted(office.app.stores.objects.keys("evidence", "raw/", versions=True)) == sorted(named)
+
+
 def test_again_adds_nothing_and_new_posts_come(office: Watching) -> None:
     office.collect()
     before = office.rows("SELECT count(*) FROM observations"), office.server.asked("GetHistory")
