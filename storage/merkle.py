@@ -51,14 +51,10 @@ class Frontier:
 
     def grown(self, entries: Iterable[bytes]) -> "Frontier":
         """The frontier with more entries behind those it has."""
-        peaks, size = list(self.peaks), self.size
+        stack = _Stack(self)
         for entry in entries:
-            peaks.append(leaf(entry))
-            size += 1
-            for _ in range(_trailing_zeros(size)):
-                right = peaks.pop()
-                peaks[-1] = node(peaks[-1], right)
-        return Frontier(size, tuple(peaks))
+            stack.push(entry)
+        return stack.frontier
 
     def packed(self) -> bytes:
         """The peaks as bytes, to be kept beside `size`."""
@@ -79,27 +75,40 @@ def subtrees(entries: Iterable[bytes], wanted: Collection[Span], onto: Frontier 
     Below `onto` only its peaks are known.  Raises KeyError if a subtree cannot be had so.
     """
     found = dict(zip(onto.spans, onto.peaks, strict=True))
-    missing = set(wanted)
-    peaks, size = list(onto.peaks), onto.size
+    missing, stack = set(wanted), _Stack(onto)
     for entry in entries:
-        peaks.append(leaf(entry))
-        if (size, size + 1) in missing:
-            found[size, size + 1] = peaks[-1]
-        size += 1
-        for level in range(_trailing_zeros(size)):
-            right = peaks.pop()
-            peaks[-1] = node(peaks[-1], right)
-            span = (size - (2 << level), size)
-            if span in missing:
-                found[span] = peaks[-1]
-    frontier = Frontier(size, tuple(peaks))
-    for number, (start, _) in enumerate(frontier.spans):
-        found[start, size] = _folded(frontier.peaks[number:])
+        found |= {span: root for span, root in stack.push(entry) if span in missing}
+    whole = stack.frontier
+    for number, (start, _) in enumerate(whole.spans):
+        found[start, whole.size] = _folded(whole.peaks[number:])
     return {span: found[span] for span in missing}
 
 
+class _Stack:
+    """A frontier while it grows."""
+
+    def __init__(self, start: Frontier) -> None:
+        self._size, self._peaks = start.size, list(start.peaks)
+
+    @property
+    def frontier(self) -> Frontier:
+        """What it has grown to."""
+        return Frontier(self._size, tuple(self._peaks))
+
+    def push(self, entry: bytes) -> list[tuple[Span, bytes]]:
+        """Add one entry.  Returns the perfect subtrees that end with it."""
+        self._size += 1
+        root, width = leaf(entry), 1
+        ended = [((self._size - 1, self._size), root)]
+        while self._size % (2 * width) == 0:
+            root, width = node(self._peaks.pop(), root), 2 * width
+            ended.append(((self._size - width, self._size), root))
+        self._peaks.append(root)
+        return ended
+
+
 def inclusion_spans(index: int, size: int) -> list[Span]:
-    """The subtrees whose hashes prove that entry `index` (from 0) is one of `size`, in the proof's order (2.1.3.1)."""
+    """The subtrees that prove that entry `index` (from 0) is one of `size`, in the proof's order (2.1.3.1)."""
     if not 0 <= index < size:
         raise ValueError(f"a log of {size} entries has no entry {index}")
     spans, start, stop = [], 0, size
@@ -115,7 +124,7 @@ def inclusion_spans(index: int, size: int) -> list[Span]:
 
 
 def consistency_spans(old: int, new: int) -> list[Span]:
-    """The subtrees whose hashes prove that a log of `old` entries has grown to `new`, in the proof's order (2.1.4.1)."""
+    """The subtrees that prove that a log of `old` entries has grown to `new`, in the proof's order (2.1.4.1)."""
     if not 0 <= old <= new:
         raise ValueError(f"a log of {old} entries does not grow to {new}")
     if old in (0, new):
@@ -170,10 +179,6 @@ def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: S
 def _split(size: int) -> int:
     """The largest power of two below `size`, which is 2 or more."""
     return 1 << (size - 1).bit_length() - 1
-
-
-def _trailing_zeros(size: int) -> int:
-    return (size & -size).bit_length() - 1
 
 
 def _folded(peaks: Sequence[bytes]) -> bytes:

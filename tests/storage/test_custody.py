@@ -182,7 +182,8 @@ from storage.database import connect
 db = connect(sys.argv[1])
 for number in range(25):
     with db.begin() as connection:
-        custody.append_all(connection, "me", [custody.Entry(custody.Action.STORED, f"blob:{n}") for n in range(number % 3)])
+        entries = [custody.Entry(custody.Action.STORED, f"blob:{n}") for n in range(number % 3)]
+        custody.append_all(connection, "me", entries)
 """
     command = [sys.executable, "-c", program, db.url.render_as_string(hide_password=False)]
     writers = [subprocess.Popen(command, cwd=ROOT) for _ in range(4)]

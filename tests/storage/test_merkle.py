@@ -125,8 +125,8 @@ def test_published_proofs_of_consistency(where: tuple[int, int]) -> None:
     old, new = where
     found = proof(merkle.consistency_spans(old, new), ENTRIES[:new])
     assert [one.hex() for one in found] == CONSISTENCIES[where]
-    roots = [bytes.fromhex(ROOTS[size - 1]) for size in where]
-    assert merkle.is_consistent(old, new, *roots, found)
+    old_root, new_root = (bytes.fromhex(ROOTS[size - 1]) for size in where)
+    assert merkle.is_consistent(old, new, old_root, new_root, found)
 
 
 @pytest.mark.parametrize("size", SIZES[1:])

@@ -12,11 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the tables and columns.  The events that are there, and those of older workers that still run, are of
-    version 1."""
-    op.add_column(
-        "custody_events", sa.Column("version", sa.SmallInteger(), server_default=sa.text("1"), nullable=False)
-    )
+    """Add the tables and columns.  Events that are there are of version 1, as are those of workers that still run."""
+    version = sa.Column("version", sa.SmallInteger(), server_default=sa.text("1"), nullable=False)
+    op.add_column("custody_events", version)
     op.add_column("custody_events", sa.Column("reason", sa.Text(), server_default="", nullable=False))
     op.create_table_comment(
         "custody_events",
