@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from ulid import ULID
 
+MANIFESTS, STAMPS = "manifest/", "stamp/"
 ULID_TIME_BYTES, ULID_OTHER_BYTES = 6, 10
 
 
@@ -19,12 +20,12 @@ def export(chat: int, sha256: str) -> str:
 
 def manifest(day: date, at: datetime, sha256: str) -> str:
     """What came in on a day, in the evidence bucket."""
-    return f"manifest/{day:%Y/%m/%d}/{_ulid(at, sha256)}.jsonl"
+    return f"{MANIFESTS}{day:%Y/%m/%d}/{_ulid(at, sha256)}.jsonl"
 
 
 def statement(day: date, at: datetime, sha256: str) -> str:
     """What is time-stamped of a day, in the evidence bucket."""
-    return f"stamp/{day:%Y/%m/%d}/{_ulid(at, sha256)}.json"
+    return f"{STAMPS}{day:%Y/%m/%d}/{_ulid(at, sha256)}.json"
 
 
 def token(statement: str, authority: str) -> str:

@@ -103,19 +103,31 @@ def contents(day: date, origin: str, events: Iterable[Event]) -> Contents:
     """The manifest of events of one day, all of which are of objects, by their numbers.  Raises ValueError for none."""
     lines, seqs = [], []
     for event in events:
-        lines.append(_line(_entry(event)))
+        lines.append(line(event))
         seqs.append(event.seq)
     if not seqs:
         raise ValueError(f"nothing came in on {day}")
-    header = {
-        "day": day.isoformat(),
-        "first_seq": seqs[0],
-        "format": FORMAT,
-        "last_seq": seqs[-1],
-        "objects": len(seqs),
-        "origin": origin,
-    }
-    return Contents(b"".join([_line(header), *lines]), len(seqs), seqs[0], seqs[-1])
+    first = header(day, origin, len(seqs), seqs[0], seqs[-1])
+    return Contents(b"".join([first, *lines]), len(seqs), seqs[0], seqs[-1])
+
+
+def header(day: date, origin: str, objects: int, first_seq: int, last_seq: int) -> bytes:
+    """The first line."""
+    return _line(
+        {
+            "day": day.isoformat(),
+            "first_seq": first_seq,
+            "format": FORMAT,
+            "last_seq": last_seq,
+            "objects": objects,
+            "origin": origin,
+        }
+    )
+
+
+def line(event: Event) -> bytes:
+    """The line of an event of an object."""
+    return _line(_entry(event))
 
 
 def _entry(event: Event) -> dict[str, object]:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from storage.manifests import Manifest
 from storage.notes import Checkpoint, Note
 from storage.objects import Stored
-from storage.tables import checkpoints, stamp_refusals, stamp_requests, stamp_statements, stamps
+from storage.tables import checkpoints, manifests, stamp_refusals, stamp_requests, stamp_statements, stamps
 
 DOMAIN = b"lastseen.stamp.v1\n"
 
@@ -104,6 +104,16 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, with whose it is and what it is about."""
+
+    authority: str
+    statement: int
+    """row id"""
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A day with one of its authorities, for people to read."""
 
@@ -129,6 +139,7 @@ class Line:
     refusals: int
 
 
+STAMP = [stamps.c.request_id.label("request"), *(stamps.c[one.name] for one in fields(Stamp)[1:])]
 STATEMENT = [stamp_statements.c[one.name] for one in fields(Statement)]
 
 
@@ -140,14 +151,19 @@ def statement(note: str, manifest: Manifest) -> bytes:
     said = {
         "checkpoint": note,
         "day": manifest.day.isoformat(),
-        "manifest": {
-            "key": manifest.key,
-            "objects": manifest.objects,
-            "sha256": manifest.sha256,
-            "size": manifest.size,
-        },
+        "manifest": about(manifest),
     }
     return DOMAIN + json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def about(manifest: Manifest) -> dict[str, object]:
+    """What a statement says of a manifest."""
+    return {
+        "key": manifest.key,
+        "objects": manifest.objects,
+        "sha256": manifest.sha256,
+        "size": manifest.size,
+    }
 
 
 def parse(content: bytes) -> Said:
@@ -229,13 +245,29 @@ def keep(db: Connection, stamp: Stamp, locked_until: datetime) -> None:
     db.execute(insert(stamps).values(request_id=values.pop("request"), **values, locked_until=locked_until))
 
 
-def answers(db: Connection, request: int | None = None) -> Sequence[Stamp]:
-    """The answers (to one request), in the order in which they came."""
-    columns = [stamps.c.request_id.label("request"), *(stamps.c[one.name] for one in fields(Stamp)[1:])]
-    found = select(*columns).order_by(stamps.c.id)
-    if request is not None:
-        found = found.where(stamps.c.request_id == request)
+def answers(db: Connection, request: int) -> Sequence[Stamp]:
+    """The answers to one request, in the order in which they came."""
+    found = select(*STAMP).where(stamps.c.request_id == request).order_by(stamps.c.id)
     return [Stamp(**row) for row in db.execute(found).mappings()]
+
+
+def answered(db: Connection) -> Sequence[Answered]:
+    """Every answer, in the order in which they came."""
+    found = select(stamp_requests.c.authority, stamp_requests.c.statement_id, *STAMP).join_from(stamps, stamp_requests)
+    rows = (dict(row) for row in db.execute(found.order_by(stamps.c.id)).mappings())
+    return [Answered(row.pop("authority"), row.pop("statement_id"), Stamp(**row)) for row in rows]
+
+
+def every_key(db: Connection) -> set[str]:
+    """Of every manifest, statement and answer."""
+    return {key for one in (manifests, stamp_statements, stamps) for key in db.execute(select(one.c.key)).scalars()}
+
+
+def heads(db: Connection) -> dict[int, str]:
+    """The signed heads that are in statements, by how many events they cover, as they stand in the database."""
+    found = select(checkpoints.c.size, checkpoints.c.note)
+    rows = db.execute(found.join(stamp_statements, stamp_statements.c.checkpoint == checkpoints.c.size))
+    return {row.size: row.note for row in rows}
 
 
 def lines(db: Connection) -> Sequence[Line]:

@@ -10,10 +10,11 @@ import pytest
 from lastseen.settings import Settings
 from pipeline import jobs, runner
 from pipeline.jobs import Scope
-from storage import custody, manifests, stamps
+from storage import custody, manifests, stamps, work
 from storage.custody import Action, Entry
 from storage.objects import EVIDENCE
 from storage.stores import Stores
+from storage.work import Queue
 from tests.pipeline.days import BEFORE, TODAY, YESTERDAY, Days, noon
 
 
@@ -100,7 +101,7 @@ def test_what_the_log_does_not_say_to_be_over_is_left(days: Days) -> None:
     with days.opened() as app:
         jobs.due(app, "manifest", Scope(), dry=True)
         with days.stores.db.begin() as db:
-            jobs.work.offer(db, jobs.Queue("manifest"), [manifests.number(YESTERDAY)])
+            work.offer(db, Queue("manifest"), [manifests.number(YESTERDAY)])
         tally = jobs.batch(app, "manifest", [manifests.number(YESTERDAY)])
     assert tally.as_dict() == {"done": 0, "WAIT": 1}
     assert days.rows("SELECT action FROM custody_events") == [("stored",)], "and a dry run writes nothing"

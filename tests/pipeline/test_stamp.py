@@ -48,7 +48,8 @@ def test_a_stamp_is_kept_as_it_came_with_the_root_beside(days: Days, authority: 
     before = utcnow() - timedelta(seconds=1)
     assert days.run()["stamp"] == {"done": 1}
     with days.stores.db.begin() as db:
-        [stamp], [stated] = stamps.answers(db), stamps.statements(db)
+        [answered], [stated] = stamps.answered(db), stamps.statements(db)
+    stamp = answered.stamp
     assert stamp.key == stated.key.removesuffix(".json") + ".here.tsr"
     assert stamp.gen_time is not None and before <= stamp.gen_time <= utcnow()
     objects = days.stores.objects
@@ -227,7 +228,7 @@ def test_a_promise_is_kept_and_then_the_proof_beside_it(anchored: Days, calendar
     anchored.hurry()
     assert anchored.run()["upgrade"] == {"done": 1}
     with anchored.stores.db.begin() as db:
-        kept = stamps.answers(db)
+        kept = [one.stamp for one in stamps.answered(db)]
     assert [stamp.complete for stamp in kept] == [False, True]
     assert [stamp.key for stamp in kept] == [promise, promise.replace(".ots", ".2.ots")]
     assert {stamp.key for stamp in kept} <= set(anchored.keys("stamp/"))
