@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         title="PostgreSQL server",
         description="postgresql://user:password@host:port/database of a server of your own; unset: embedded.",
     )
+    database_owner_url: SecretStr | None = Field(
+        None,
+        title="PostgreSQL server, as the owner",
+        description="The same with the role that owns the database: used for migrations and grants only, so that the "
+        "role of database_url cannot rewrite the custody log. Unset: that role does both, and could.",
+    )
     s3_endpoint: str | None = Field(
         None,
         title="Object store",
