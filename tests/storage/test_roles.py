@@ -26,13 +26,13 @@ PRIVILEGES = text("""
                                    CASE WHEN has_table_privilege(oid, 'INSERT') THEN 'INSERT' END,
                                    CASE WHEN has_table_privilege(oid, 'UPDATE') THEN 'UPDATE' END,
                                    CASE WHEN has_table_privilege(oid, 'DELETE') THEN 'DELETE' END,
-                                   CASE WHEN has_table_privilege(oid, 'TRUNCATE') THEN 'TRUNCATE' END)
+                                   CASE WHEN has_table_privilege(oid, 'TRUNCATE') THEN 'TRUNCATE' END) AS held
       FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace""")
 
 
 def privileges(engine: Engine) -> dict[str, str]:
     with engine.begin() as db:
-        return {name: held for name, held in db.execute(PRIVILEGES)}
+        return {row.relname: row.held for row in db.execute(PRIVILEGES)}
 
 
 def test_what_the_application_may_do(db: Engine) -> None:
@@ -48,7 +48,7 @@ def test_the_application_can_add_a_fact_and_not_change_it(db: Engine, table: str
         connection.execute(text(FACTS[table]))
     statement = change.format(table, COLUMNS[table], COLUMNS[table])
     for before in ("", f"ALTER TABLE {table} DISABLE TRIGGER USER", "SET session_replication_role = replica"):
-        with pytest.raises(ProgrammingError, match="permission denied|must be owner"), db.begin() as connection:
+        with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), db.begin() as connection:
             connection.execute(text(before)) if before else None
             connection.execute(text(statement))
 
@@ -113,7 +113,7 @@ def test_an_owner_alone_and_roles_that_are_not_there_are_told_of(own: Settings) 
     swapped = own.model_copy(update={"database_owner_url": own.database_url, "database_url": own.database_owner_url})
     with open_stores(own, objects=False):
         pass
-    with pytest.raises(NoRole, match="no owner of the tables"), open_stores(swapped, objects=False):
+    with pytest.raises(NoRole, match="must name the role that owns"), open_stores(swapped, objects=False):
         pass
 
 
@@ -122,10 +122,8 @@ def test_the_embedded_servers_role_is_made_with_a_password_of_its_own(endpoints:
     with owner.begin() as db:
         assert db.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar()
     with application.begin() as db:
-        told = db.execute(
-            text("SELECT rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = current_user")
-        )
-        assert tuple(told.one()) == (False, False, False)
+        told = db.execute(text("SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = USER"))
+        assert told.scalar() is False
     wrong = connect(application.url.set(password=owner.url.password).render_as_string(hide_password=False))
     with pytest.raises(DatabaseError), wrong.connect():
         pass
