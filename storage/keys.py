@@ -18,6 +18,19 @@ def export(chat: int, sha256: str) -> str:
     return f"raw/telegram/{chat}/export/{sha256}.json"
 
 
+CHECKPOINTS, COSIGNATURES = "checkpoint/", "cosignature/"
+
+
+def checkpoint(size: int, at: datetime) -> str:
+    """A signed head of the custody log over `size` events, in the evidence bucket."""
+    return f"{CHECKPOINTS}{at:%Y/%m/%d}/{size:012}.txt"
+
+
+def cosignature(size: int, at: datetime, key_id: bytes, time: int) -> str:
+    """The same head with a witness's signature beside ours, in the evidence bucket."""
+    return f"{COSIGNATURES}{at:%Y/%m/%d}/{size:012}-{key_id.hex()}-{time}.txt"
+
+
 def manifest(day: date, at: datetime, sha256: str) -> str:
     """What came in on a day, in the evidence bucket."""
     return f"{MANIFESTS}{day:%Y/%m/%d}/{_ulid(at, sha256)}.jsonl"
