@@ -12,6 +12,7 @@ from lastseen.settings import Authority, Settings
 from pipeline import runner
 from storage import stamps
 from storage.alerts import standing
+from storage.database import Engine
 from storage.objects import EVIDENCE
 from storage.stores import Stores
 from tests.pipeline.days import TODAY, YESTERDAY, Days, noon
@@ -33,8 +34,10 @@ def authority(authorities: TimeStampAuthority) -> TimeStampAuthority:
 
 
 @pytest.fixture
-def days(settings: Settings, stores: Stores, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch) -> Days:
-    made = Days(settings, stores, monkeypatch)
+def days(
+    settings: Settings, stores: Stores, owner: Engine, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch
+) -> Days:
+    made = Days(settings, stores, owner, monkeypatch)
     made.asks(("here", authority), time_stamp_seconds=5.0)
     made.came_in(noon(YESTERDAY), b"one")
     return made
@@ -136,9 +139,9 @@ def test_wrong_answers_are_told_after_some_and_forgotten_after_a_right_one(
 
 
 def test_an_authority_that_is_away_is_asked_about_one_day_and_left_alone(
-    settings: Settings, stores: Stores, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, stores: Stores, owner: Engine, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days = Days(settings, stores, monkeypatch)
+    days = Days(settings, stores, owner, monkeypatch)
     days.asks(("here", authority))
     for ago in (3, 2, 1):
         days.came_in(noon(TODAY) - timedelta(days=ago), str(ago).encode())
