@@ -48,7 +48,8 @@ TROUBLES = text("""
                                'blob ' || left(blobs.sha256, 16),
                                'photo ' || photos.id || ' of ' || persons.register_number,
                                stamp_statements.day || ' by ' || authority,
-                               (date '1970-01-01' + CASE WHEN step IN ('manifest', 'statement') THEN subject::int END)::text,
+                               (CASE WHEN step IN ('manifest', 'statement') THEN date '1970-01-01' + subject::int
+                                 END)::text,
                                subject::text) AS item,
            work.state, work.outcome, work.why, coalesce(work.settled_at, work.ready_at) AS at
       FROM work
