@@ -184,11 +184,14 @@ def test_an_answer_that_was_stored_by_a_dead_worker_is_taken(
 
 
 def test_an_authority_that_is_taken_out_of_the_settings_is_not_asked(days: Days, authority: TimeStampAuthority) -> None:
-    authority.fault = Fault.AWAY
-    days.run()
-    days.hurry()
+    authority.fault = Fault.GARBAGE
+    for _ in range(3):
+        days.run()
+        days.hurry()
     days.settings = days.settings.model_copy(update={"time_stamp_authorities": ()})
     assert days.run()["stamp"] == {"done": 0, "SKIPPED": 1}
+    with days.stores.db.begin() as db:
+        assert standing(db) == [], "and nobody is told of it any more"
 
 
 def test_a_new_authority_stamps_the_newest_day(days: Days, authority: TimeStampAuthority) -> None:
@@ -264,6 +267,17 @@ def test_a_calendar_without_an_answer_is_asked_again(
     calendar.said = said
     anchored.hurry()
     assert anchored.run()["upgrade"] == {"done": 0, outcome: 1}
+
+
+def test_a_calendar_that_the_office_does_not_name_any_more_is_not_asked(anchored: Days, calendar: Calendar) -> None:
+    anchored.run()
+    before = len(calendar.asked)
+    with Calendar() as other:
+        anchored.settings = anchored.settings.model_copy(update={"opentimestamps_calendars": (other.url,)})
+        anchored.hurry()
+        assert anchored.run()["upgrade"] == {"done": 0, "SKIPPED": 1}
+        assert other.asked == []
+    assert len(calendar.asked) == before
 
 
 def test_settings_that_cannot_be_meant_are_refused() -> None:
