@@ -4,15 +4,22 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from extractors import faces, sandbox
+from extractors import faces, sandbox, time_stamps
 from extractors.telegram.line import Access
+from lastseen.clock import iso
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import observing
-from storage import sources, telegram_accounts
+from storage import roles, sources, stamps, telegram_accounts
 from storage.sealing import sealer, secrets
 from storage.stores import open_stores
+
+EXPOSED = (
+    "; WARNING: the role of LASTSEEN_DATABASE_URL owns the tables and could rewrite the custody log. Make a second role"
+    " (CREATE ROLE lastseen_application LOGIN PASSWORD '...'), name it in LASTSEEN_DATABASE_URL, and the owner in"
+    " LASTSEEN_DATABASE_OWNER_URL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,10 @@ def _legal_basis(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
         version: str = db.exec_driver_sql("SHOW server_version").scalar_one()
+        exposed = roles.may_rewrite(db)
     where = "your own server" if settings.database_url else "the embedded server"
-    return f"PostgreSQL {version} answers ({where}), its schema is up to date"
+    warning = EXPOSED if exposed else "; the application's role cannot rewrite the custody log"
+    return f"PostgreSQL {version} answers ({where}), its schema is up to date{warning}"
 
 
 def _object_store(settings: Settings) -> str:
@@ -95,6 +104,22 @@ def _telegram(settings: Settings) -> str:
     return f"{len(known)} accounts read {len(watched)} channels; the key of their sessions is in {where}"
 
 
+def _time_stamps(settings: Settings) -> str:
+    authorities, calendars = settings.time_stamp_authorities, settings.opentimestamps_calendars
+    for one in authorities:
+        time_stamps.roots(one.roots)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        late = [line for line in stamps.lines(db) if line.authority and line.complete is None]
+    if not authorities and not calendars:
+        return (
+            "none are asked for: nobody outside says when the custody log was what it is"
+            " (LASTSEEN_TIME_STAMP_AUTHORITIES, docs/operate.md)"
+        )
+    asked = ", ".join([*(one.name for one in authorities), *calendars])
+    since = f", the first since {iso(min(line.asked_at for line in late if line.asked_at))}" if late else ""
+    return f"days are stamped by {asked}; {len(late)} wait{since} (`lastseen stamps`)"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,
@@ -104,4 +129,5 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "face engine": _engine,
     "template key": _key,
     "Telegram": _telegram,
+    "time stamps": _time_stamps,
 }

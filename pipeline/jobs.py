@@ -9,7 +9,7 @@ from datetime import date, datetime
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import match, observing
+from pipeline import anchor, manifest, match, observing, signing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
@@ -19,6 +19,11 @@ from storage.work import Queue
 
 ENDED = tuple(state for state in WorkState if state is not WorkState.OPEN)
 NOT_THROUGH = tuple(state for state in ENDED if state is not WorkState.DONE)
+
+OF_DAYS = (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE)
+"""steps whose items are days, or what is time-stamped of them: no scope is about these"""
+TO_EVIDENCE = ("fetch", "manifest")
+"""commands that put locked objects into the evidence, before which the lock is tried"""
 
 READ = {"collect": tuple(Platform), "recheck": (Platform.TELEGRAM,)}
 """steps whose items are sources, with the platforms whose sources they read"""
@@ -67,6 +72,8 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
     """
     if command in ("collect", "recheck", "fetch"):
         observing.check_legal_basis(app.settings)
+    if command == "manifest" and not dry:
+        manifest.close_days(app.stores.db, app.actor)
     with app.stores.db.connect() as db:
         queues = _queues(db, app, command, scope)
         found = {queue.step: work.ready(db, queue) for queue in queues}
@@ -78,16 +85,17 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
 def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     """Work a command off.  One tally a step.
 
-    Raises as `due` does; storage.objects.LockNotKept where evidence is to be stored and the store would let it be
-    deleted (asked once a day).
+    Raises as `due` and `signing.sign` do; storage.objects.LockNotKept where evidence is to be stored and the store
+    would let it be deleted (asked once a day).
     """
-    if command == "fetch":
+    if command in TO_EVIDENCE:
         app.stores.objects.probe_lock()
     due(app, command, scope)
     tallies = []
     for step in app.steps.of(command):
         with app.stores.db.begin() as db:
             subjects = _subjects(db, app, step.name, scope)
+        _sign_before(app, step.name)
         tallies.append(app.runner.drain(step, subjects))
     return tallies
 
@@ -95,11 +103,22 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
 def batch(app: App, step: str, subjects: Sequence[int], seconds: float = math.inf) -> Tally:
     """Work off some items of one step, as an Airflow task does: what others hold is left to them.
 
-    After so many seconds no further item is begun.
+    After so many seconds no further item is begun.  Raises as `execute` does.
     """
-    if step == "fetch":
+    if step in ("fetch", manifest.MANIFEST):
         app.stores.objects.probe_lock()
+    _sign_before(app, step)
     return app.runner.drain(app.steps.by_name[step], subjects, wait=False, seconds=seconds)
+
+
+def _sign_before(app: App, step: str) -> None:
+    """What is stamped of a day is a signed head that covers its manifest.  Raises as `signing.sign` does."""
+    if step != manifest.STATEMENT:
+        return
+    with app.stores.db.begin() as db:
+        waiting = work.ready(db, Queue(step))
+    if waiting:
+        signing.sign(app.settings, app.stores)
 
 
 def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:
@@ -170,7 +189,7 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope, READ[step])
-    if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate"):
+    if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
@@ -204,6 +223,8 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
         work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
     if queue.step == "analyze" and queue.subjects:
         work.offer(db, queue, queue.subjects)
+    if queue.step in OF_DAYS:
+        manifest.fill(db, queue, app.settings)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)

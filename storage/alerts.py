@@ -14,6 +14,17 @@ LONG_WAIT = "long wait"
 """we were asked to wait for longer than usual"""
 DELETIONS = "deletions"
 """many posts of one source went at once"""
+TIME_STAMPS = "time stamps"
+"""an authority answers wrongly, or is not reached for days"""
+
+LOG_REWRITTEN = "custody log"
+"""the custody log is not what was signed before: nothing more is signed"""
+LOG_UNWITNESSED = "witness refuses"
+"""a witness says that a signed head does not extend the one it saw before"""
+WITNESS_AWAY = "witness away"
+"""a witness does not answer; it is asked again at every signing"""
+CLOCK = "clock"
+"""the newest event is dated later than this machine's clock"""
 
 RAISE = text("""
     INSERT INTO alerts (kind, subject, said) VALUES (:kind, :subject, :said)
