@@ -18,7 +18,7 @@ from extractors.video_site_messages import ANSWERS, REQUESTS, Answer, Refused, R
 from extractors.video_site_posts import LISTING, PAGE, PART, Page
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone
-from lastseen.records import Fetched, FetchedFile, Listing, PostSeen
+from lastseen.records import Fetched, FetchedFile, FileRole, Listing, PageFile, PostSeen
 
 MEMORY_BYTES = 2 << 30
 """address space: a page without an end must not take the machine's memory"""
@@ -74,7 +74,7 @@ def _answer(request: Request, refused: list[str]) -> Answer:
         outcome = yt_dlp_faults.classify(fault)
     if refused and outcome.fault in (Fault.TRANSIENT, Fault.DEFECT):
         outcome = NotDone(Fault.SKIPPED, yt_dlp_faults.one_line(f"not allowed: {refused[-1]}"))
-    return Answer(refused=Refused(outcome.fault, outcome.why, outcome.until))
+    return Answer(refused=Refused(outcome.fault, outcome.why, outcome.until, outcome.scope))
 
 
 def _serve(request: Request) -> Answer:
@@ -195,7 +195,7 @@ def _fetch(reader: yt_dlp_reader.Reader, address: str, number: int, scratch: Pat
     file = _measured(scratch / yt_dlp_reader.FILE_NAME)
     reader.forget_validator()
     seen = _page_post(reader, info or {}, address, number, now, PART if "entries" in (info or {}) else PAGE)
-    return Fetched(seen, file)
+    return Fetched(seen, (PageFile(FileRole.VIDEO, file, {}),))
 
 
 def _refuse_live(info: Mapping[str, Any], now: datetime) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from lastseen.outcomes import Fault
+from lastseen.outcomes import Fault, Scope
 from lastseen.records import Fetched, Listing
 
 
@@ -35,6 +35,8 @@ class Request:
     """networks that may be visited though they are not public"""
     listing_limit: int
     max_bytes: int
+    max_seconds: float
+    """longest video that is fetched, by what its page says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,15 @@ class Refused:
     fault: Fault
     why: str
     until: datetime | None = None
+    scope: Scope = Scope.ITEM
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """At most one of these is set; none: the address passed the check."""
+    """At most one of these is set; none: the address passed the check.
+
+    `fetched` and `refused`: the page could be read, its video could not be had.
+    """
 
     listing: Listing | None = None
     fetched: Fetched | None = None

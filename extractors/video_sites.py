@@ -73,6 +73,7 @@ def _request(task: Task, address: str, home: str, scratch: Path, settings: Setti
         private=settings.allow_private_addresses,
         listing_limit=settings.listing_limit,
         max_bytes=settings.fetch_max_mib * MIB,
+        max_seconds=settings.fetch_max_seconds,
     )
 
 
@@ -114,4 +115,4 @@ def _environment(scratch: Path) -> dict[str, str]:
 def _not_done(refused: Refused | None) -> NotDone[Never]:
     if refused is None:
         return NotDone(Fault.DEFECT, "the reader of video sites answered something else")
-    return NotDone(refused.fault, refused.why, until=refused.until)
+    return NotDone(refused.fault, refused.why, until=refused.until, scope=refused.scope)

@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,19 @@ STATED = ("title", "description", "timestamp", "duration", "uploader")
 
 class TooLarge(Exception):
     """The file is larger than the office wants to keep."""
+
+
+class TooLong(Exception):
+    """The video is longer than the office wants to keep, by what its page says."""
+
+
+class Live(Exception):
+    """There is no video yet: it is announced, or live."""
+
+    def __init__(self, why: str, until: datetime) -> None:
+        super().__init__(why)
+        self.until = until
+        """when to look again"""
 
 
 class Quiet:

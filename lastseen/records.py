@@ -118,12 +118,43 @@ class FetchedFile:
     media_type: str
 
 
+class FileRole(StrEnum):
+    """What a file is to the page that it comes from; also the kind of its media item."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+    """the sound of a video, where the site has it apart"""
+    THUMBNAIL = "thumbnail"
+    SUBTITLE = "subtitle"
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """One file of a page, as the server sent it."""
+
+    role: FileRole
+    file: FetchedFile
+    how: Mapping[str, str | int]
+    """how it came over the wire: `protocol`, `fragments` joined, `format`, `language` ..., as far as there is such"""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one fetch brought: the page at that moment, and the file."""
+    """What one fetch brought: the page at that moment, and its files."""
 
     post: PostSeen
-    file: FetchedFile
+    files: tuple[PageFile, ...] = ()
+    """the video or picture first; without one where it was refused, and this is what was learnt on the way"""
+    duration: float | None = None
+    """seconds that the page says the video lasts"""
+    note: str = ""
+    """what is missing beside the video, in words"""
+
+    @property
+    def file(self) -> FetchedFile:
+        """The video or picture itself.  Raises LookupError if it could not be had."""
+        return self.files[0].file
 
 
 # --- Telegram ----------------------------------------------------------------------------------------------

@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     fetch_max_mib: int = Field(
         4096, ge=1, title="Largest file", description="MiB; a larger one is skipped and counted."
     )
+    fetch_max_seconds: int = Field(
+        12 * 3600,
+        ge=1,
+        title="Longest video of a site",
+        description="Seconds, by what its page says; a longer one is skipped and counted. Pages that say nothing pass.",
+    )
 
     # --- Telegram -----------------------------------------------------------------------------------------
     telegram_api_id: int | None = Field(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lastseen.outcomes import Outcome
-from lastseen.records import Fetched, FetchedFile, Platform
+from lastseen.records import Fetched, FetchedFile, PageFile, Platform
 from lastseen.settings import Settings
 from pipeline import fetch_telegram, fetch_video_site, observing, telegram
 from pipeline.fetch_telegram import Held
@@ -44,7 +44,7 @@ def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:
 
 def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, recipe: str) -> list[Entry]:
     match made, result.job:
-        case Fetched(post=post, file=file), fetch_video_site.Job(source=source):
+        case Fetched(post=post, files=(PageFile(file=file), *_)), fetch_video_site.Job(source=source):
             seen = observing.keep(db, source, post, result.stored, settings.legal_basis)
             return [*seen, _keep_file(db, result, file, recipe)]
         case FetchedFile(), _:
