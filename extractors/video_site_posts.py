@@ -29,6 +29,16 @@ HASHED_FIELDS = ("id", "title", "description", "uploader", "timestamp", "upload_
 """what an investigator cares about, frozen: another list is another HASH_VERSION"""
 HASH_VERSION = "video_site.2"
 
+AUDIENCE = {
+    "views": "view_count",
+    "viewers": "concurrent_view_count",
+    "likes": "like_count",
+    "dislikes": "dislike_count",
+    "reposts": "repost_count",
+    "comments": "comment_count",
+}
+"""our word -> yt-dlp's"""
+
 SECRET_KEYS = frozenset({"http_headers", "cookies", "request_data", "downloader_options", "hls_aes", "_has_drm"})
 FLEETING_KEYS = frozenset({"fragments", "fragment_base_url", "manifest_url", "manifest_stream_number"})
 """addresses that carry signatures and our own address in their path, and expire"""
@@ -70,7 +80,30 @@ def post(info: Info, page: Page, method: str, observed_at: datetime) -> PostSeen
         text=_text(info.get("description")),
         published_at=published(info),
         media=_media(page, info),
+        audience=audience(info),
     )
+
+
+def absent(platform_post_id: str, permalink: str, why: str, observed_at: datetime) -> PostSeen:
+    """A post whose page was asked for and is not there: what was answered is all there is to record."""
+    said = {"page": without_secrets(permalink), "asked_at": observed_at.isoformat(), "answer": why}
+    extractor, _, own = platform_post_id.partition(":")
+    return PostSeen(
+        platform_post_id=platform_post_id,
+        permalink=permalink,
+        observed_at=observed_at,
+        method=PAGE,
+        seen=Seen.MISSING,
+        raw=json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
+        raw_key=f"raw/video_site/{extractor}/{key_safe(own)}/{ULID()}.json",
+        content_hash=hashlib.sha256(f"{HASH_VERSION} absent".encode()).hexdigest(),
+    )
+
+
+def audience(info: Info) -> dict[str, object] | None:
+    """How many people a page says to have met, or None where it says nothing of it."""
+    stated = ((ours, info.get(theirs)) for ours, theirs in AUDIENCE.items())
+    return {name: count for name, count in stated if isinstance(count, int) and count >= 0} or None
 
 
 def identity(page: Page) -> tuple[str, str]:

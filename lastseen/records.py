@@ -5,7 +5,7 @@ Times inside a video are whole milliseconds on the stream's own clock; boxes are
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -82,6 +82,21 @@ class PostSeen:
     text: str = ""
     published_at: datetime | None = None
     media: tuple["MediaSeen", ...] = ()
+    audience: Mapping[str, object] | None = None
+    """how many people it had met, which is no part of its content: views, likes, comments ..., where the site says so"""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAccess:
+    """How a site is reached, where that is not as everybody reaches it."""
+
+    cookies: str = field(default="", repr=False)
+    """a Netscape cookies file; empty: none"""
+    proxy: str = field(default="", repr=False)
+    """http://, or socks5h://[user:password@]host:port; empty: none"""
+
+
+NO_ACCESS: Final = SiteAccess()
 
 
 @dataclass(frozen=True, slots=True)
