@@ -60,7 +60,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints does not reach the answer
     request = REQUESTS.validate_json(processes.hold_lifeline())
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    refused = network_guard.install(request.private)
+    refused = network_guard.install(request.private, request.access.proxy)
     with answers:
         answers.write(ANSWERS.dump_json(_answer(request, refused)))
 
@@ -80,6 +80,7 @@ def _answer(request: Request, refused: list[str]) -> Answer:
 def _serve(request: Request) -> Answer:
     address, number = video_site_posts.number_of(request.address)
     options = yt_dlp_reader.common_options(request.extractors, request.scratch)
+    options |= yt_dlp_reader.visiting_options(request.access, request.pause, request.rate)
     match request.task:
         case Task.CHECK | Task.LIST:
             options |= yt_dlp_reader.listing_options(request.listing_limit)

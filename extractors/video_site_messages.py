@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from lastseen.outcomes import Fault, Scope
-from lastseen.records import Fetched, Listing
+from lastseen.records import NO_ACCESS, Fetched, Listing, SiteAccess
 
 
 class Task(StrEnum):
@@ -37,6 +37,11 @@ class Request:
     max_bytes: int
     max_seconds: float
     """longest video that is fetched, by what its page says"""
+    access: SiteAccess = NO_ACCESS
+    pause: float = 0.0
+    """seconds between two requests for pages"""
+    rate: int = 0
+    """bytes a second at which a file comes at most; 0: as fast as it may"""
 
 
 @dataclass(frozen=True, slots=True)

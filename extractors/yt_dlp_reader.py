@@ -10,6 +10,7 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 - The extension that a page states reaches the file system: `process_info` sees the final word on it.
 """
 
+import io
 import json
 import re
 import sys
@@ -41,6 +42,7 @@ from yt_dlp.utils._utils import _UnsafeExtensionError as UnsafeExtensionError
 
 from extractors import addresses
 from extractors.addresses import NotAllowed
+from lastseen.records import SiteAccess
 
 __all__ = [
     "CertificateVerifyError",
@@ -60,6 +62,7 @@ __all__ = [
     "common_options",
     "fetching_options",
     "listing_options",
+    "visiting_options",
 ]
 
 Info = dict[str, Any]
@@ -151,6 +154,15 @@ def common_options(extractors: tuple[str, ...], scratch: Path) -> Info:
         "paths": {"home": str(scratch)},
         "outtmpl": {"default": FILE_NAME},
     }
+
+
+def visiting_options(access: SiteAccess, pause: float, rate: int) -> Info:
+    """Options for how a site is met: `pause` in seconds between pages, `rate` in bytes a second (0: any).
+
+    Cookies are read from memory, and what the site changes about them is lost with it.
+    """
+    cookies = {"cookiefile": io.StringIO(access.cookies)} if access.cookies else {}
+    return cookies | {"proxy": access.proxy, "sleep_interval_requests": pause, "ratelimit": rate or None}
 
 
 def listing_options(limit: int) -> Info:

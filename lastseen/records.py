@@ -83,7 +83,7 @@ class PostSeen:
     published_at: datetime | None = None
     media: tuple["MediaSeen", ...] = ()
     audience: Mapping[str, object] | None = None
-    """how many people it had met, which is no part of its content: views, likes, comments ..., where the site says so"""
+    """how many people it had met, which is no part of its content: views, likes ..., where the site says so"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,19 @@ class SiteAccess:
 
 
 NO_ACCESS: Final = SiteAccess()
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The cookies of one file that are for one site, and what may be told of them."""
+
+    written: str = field(repr=False)
+    """as a Netscape file"""
+    names: tuple[str, ...]
+    ends: tuple[datetime, ...]
+    """of those that end"""
+    others: int = 0
+    """cookies of other sites, which were left out"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from lastseen.outcomes import Outcome
-from lastseen.records import Fetched, FetchedFile, PageFile, Platform
+from lastseen.records import Fetched, FetchedFile, PageFile, Platform, PostSeen
 from lastseen.settings import Settings
-from pipeline import fetch_telegram, fetch_video_site, observing, telegram
+from pipeline import fetch_telegram, fetch_video_site, observing, telegram, visits
 from pipeline.fetch_telegram import Held
 from pipeline.runner import Bench, Result, Step
 from storage import keys, posts, sources, work
@@ -23,15 +23,14 @@ def step(settings: Settings, recipe: str) -> Step[AnyJob, Any]:
     def keep(db: Connection, result: AnyResult) -> list[Entry]:
         return [entry for made in result.made for entry in _keep(db, result, made, settings, recipe)]
 
-    return Step(observing.FETCH.step, "", _load, _run, keep)
+    def load(db: Connection, claim: Claim) -> AnyJob:
+        item = posts.media_item(db, claim.subject)
+        source = sources.of_post(db, item.post)
+        if source.platform is Platform.TELEGRAM:
+            return fetch_telegram.load(db, item, source)
+        return fetch_video_site.load(db, claim, item, source, settings)
 
-
-def _load(db: Connection, claim: Claim) -> AnyJob:
-    item = posts.media_item(db, claim.subject)
-    source = sources.of_post(db, item.post)
-    if source.platform is Platform.TELEGRAM:
-        return fetch_telegram.load(db, item, source)
-    return fetch_video_site.Job(item, source, posts.latest_hashes(db, source.id, item.post))
+    return Step(observing.FETCH.step, "", load, _run, keep)
 
 
 def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:
@@ -45,7 +44,7 @@ def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:
 def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, recipe: str) -> list[Entry]:
     match made, result.job:
         case Fetched(post=post, files=(PageFile(file=file), *_)), fetch_video_site.Job(source=source):
-            seen = observing.keep(db, source, post, result.stored, settings.legal_basis)
+            seen = observing.keep(db, source, post, result.stored, settings)
             return [*seen, _keep_file(db, result, file, recipe)]
         case FetchedFile(), _:
             return [_keep_file(db, result, made, recipe)]
@@ -53,8 +52,13 @@ def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, reci
             posts.carry(db, result.job.item.id, blob.id)
             work.offer(db, Queue("analyze", recipe), [blob.id])
             return [Entry("seen again", f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})]
+        case PostSeen(), fetch_video_site.Job(source=source):
+            return observing.keep(db, source, made, result.stored, settings)
         case _, fetch_telegram.Job(desk=desk):
             return telegram.keep(db, desk, made, settings)
+        case _, fetch_video_site.Job():
+            visits.keep(db, made, settings)
+            return []
     raise TypeError(f"a fetch does not make {type(made).__name__}")
 
 

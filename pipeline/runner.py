@@ -23,14 +23,15 @@ from extractors.sandbox import Sandbox
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
-from lastseen.outcomes import Done, Fault, NotDone, Outcome
+from lastseen.outcomes import Done, Fault, NotDone, Outcome, Scope
 from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.lines import Lines
-from storage import custody, work
+from storage import custody, sites, work
 from storage.custody import Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
+from storage.sites import Manners
 from storage.stores import Stores
 from storage.work import Claim, Heartbeat, LeaseLost, Queue
 
@@ -39,6 +40,8 @@ Made = TypeVar("Made")
 
 log = logging.getLogger("lastseen.runner")
 
+VISITING = ("collect", "recheck", "fetch")
+"""steps that ask video sites"""
 WAITED_LEASES = 1.5
 """a dead worker's item is free after one lease; the rest is for slow clocks and machines"""
 SHORTEST_PAUSE = timedelta(milliseconds=50)
@@ -147,6 +150,7 @@ class Runner:
         """`told` hears of every item that ended, e.g. to show progress."""
         self.stores, self.settings, self.actor, self._told = stores, settings, actor, told
         self._lease = timedelta(seconds=settings.lease_seconds)
+        self._manners = manners(settings)
         self._box = Sandbox(settings, lambda: scratch.folder(scratch.root(settings)))
         self._lines = Lines(stores.db, settings)
 
@@ -198,7 +202,8 @@ class Runner:
         with self.stores.db.begin() as db:
             work.retire(db, queue, self.settings.crash_limit)
         with self.stores.db.begin() as db:
-            return work.claim(db, queue, self._lease)
+            leave = sites.unavailable(db, queue.step, self._manners) if queue.step in VISITING else ()
+            return work.claim(db, queue, self._lease, leave)
 
     def _pause(self, queue: Queue) -> timedelta | None:
         """Sleep until another worker's lease may have ended.  Returns for how long; None if nobody holds anything."""
@@ -282,7 +287,8 @@ class Runner:
                 work.finish(db, claim, note, flaw)
                 return Ended(claim.step, claim.subject, True, flaw, note)
             case NotDone(fault=fault, why=why, until=until):
-                work.fail(db, claim, fault, why, _rest(fault, claim.failures), until, self.settings.transient_limit)
+                rest = timedelta() if outcome.scope is Scope.SITE else _rest(fault, claim.failures)
+                work.fail(db, claim, fault, why, rest, until, self.settings.transient_limit)
                 return Ended(claim.step, claim.subject, False, fault, why, bug=isinstance(outcome, _OurFault))
 
     def _give_up(self, claim: Claim, outcome: NotDone[Made]) -> Ended:
@@ -292,6 +298,17 @@ class Runner:
     def _release(self, claim: Claim) -> None:
         with self.stores.db.begin() as db:
             work.release(db, claim)
+
+
+def manners(settings: Settings) -> Manners:
+    """How this office behaves towards video sites."""
+    return Manners(
+        pause=timedelta(seconds=settings.site_pause_seconds),
+        jitter=settings.site_jitter,
+        patience=timedelta(seconds=settings.site_patience_seconds),
+        downloads=settings.site_downloads,
+        rest=timedelta(seconds=settings.site_rest_seconds),
+    )
 
 
 class _OurFault(NotDone[Made]):

@@ -30,7 +30,7 @@ LEVEL = """greatest(0, refusals - floor(coalesce(extract(epoch FROM clock_timest
 # Visitors that count beside one more of this step: downloads, and all while the site is not trusted.
 VISITORS = f"""(SELECT count(*) FROM work
                  WHERE visits = sites.site AND lease IS NOT NULL AND ready_at > clock_timestamp() AND id <> :item
-                   AND (work.step = :step OR {LEVEL} > 0))"""
+                   AND (work.step = :step OR {LEVEL} > 0))"""  # noqa: S608  our own expression
 
 MOST = f"CASE WHEN {LEVEL} > 0 THEN 1 WHEN :step = 'fetch' THEN CAST(:downloads AS int) ELSE 2147483647 END"
 

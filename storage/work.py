@@ -253,7 +253,7 @@ def held(db: Connection, queue: Queue) -> Held | None:
 
 
 def ready(db: Connection, queue: Queue, leave: Sequence[str] = ()) -> Sequence[int]:
-    """Subjects of a queue's items that could be claimed now, none of the sites in `leave`, in the order of their turn."""
+    """Subjects of a queue's items that could be claimed now, in their order; none of the sites in `leave`."""
     return db.execute(READY, {**queue.values(), "leave": list(leave)}).scalars().all()
 
 
