@@ -53,7 +53,7 @@ def pass_by(db: Connection, passed: timedelta) -> None:
 
 def rest(db: Connection) -> float:
     """Minutes for which the site is closed now."""
-    row = db.execute(text("SELECT closed_until - clock_timestamp() FROM sites")).scalar_one()
+    row: timedelta = db.execute(text("SELECT closed_until - clock_timestamp() FROM sites")).scalar_one()
     return round(row / timedelta(minutes=1))
 
 
