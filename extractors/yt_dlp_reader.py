@@ -90,6 +90,7 @@ OPEN_RANGE = re.compile(r"bytes=([1-9]\d*)-$")
 DYNAMIC = re.compile(r"<MPD\b[^>]*\btype\s*=\s*[\"']dynamic[\"']")
 PROTOCOLS = {"m3u8": "hls", "m3u8_native": "hls", DASH: "dash"}
 BLOCK_BYTES = 1 << 20
+EMPTY_PAGE = "<html></html>"
 RETRIES = 3
 SOCKET_SECONDS = 20
 STATED = ("title", "description", "timestamp", "duration", "uploader", "thumbnails")
@@ -337,9 +338,12 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return logger.warnings if isinstance(logger, Quiet) else []
 
     def warm(self, address: str) -> None:
-        """Compile every pattern that an address is held against."""
-        for extractor in self._ies.values():
+        """Import and compile whatever is done so at first use: with an empty page of `address`, asking nobody."""
+        for key, extractor in list(self._ies.items()):
             extractor.suitable(address)
+            loaded = self.get_info_extractor(key)
+            if key != GENERIC:
+                list(loaded.extract_from_webpage(self, address, EMPTY_PAGE))
 
     # --- the files ----------------------------------------------------------------------------------------
 
