@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from extractors import video_sites
 from lastseen.outcomes import Done, NotDone, Outcome
 from lastseen.records import Listing, Source
 from lastseen.settings import Settings
@@ -25,7 +24,7 @@ class Job:
 
 def run(job: Job, bench: Bench) -> Outcome[Listing]:
     """Read the newest posts of a source."""
-    listing = video_sites.read_listing(job.source, bench.settings, bench.scratch)
+    listing = bench.sites.read_listing(job.source, bench.scratch)
     if isinstance(listing, NotDone):
         return listing
     records = tuple(record for seen in listing.posts for record in observing.raw_record(seen, job.known))

@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, PostSeen, Source
 from lastseen.settings import Settings
+from pipeline.runner import Result
 from storage import keys, posts, work
 from storage.custody import Entry
 from storage.database import Connection
@@ -63,6 +66,26 @@ def keep(db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, St
         "legal_basis": legal_basis,
     }
     return [Entry("collected", f"post:{noted.post}", detail)]
+
+
+def keep_file(
+    db: Connection,
+    item: int,
+    file: FetchedFile,
+    result: Result[Any, Any],
+    recipe: str | None,
+    how: Mapping[str, str | int] = MappingProxyType({}),
+) -> Entry:
+    """Record that a media item carries these bytes, which are in the evidence; offer them to the analysis by `recipe`.
+
+    `how` is what else the custody log says of them.
+    """
+    stored = result.stored[keys.blob(file.sha256)]
+    blob, new = posts.keep_blob(db, item, file, stored, result.locked_until)
+    detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id, **how}
+    if recipe is not None:
+        work.offer(db, Queue("analyze", recipe), [blob])
+    return Entry("stored" if new else "seen again", f"blob:{file.sha256}", detail)
 
 
 def _sha256(seen: PostSeen) -> str:
