@@ -90,6 +90,7 @@ OPEN_RANGE = re.compile(r"bytes=([1-9]\d*)-$")
 DYNAMIC = re.compile(r"<MPD\b[^>]*\btype\s*=\s*[\"']dynamic[\"']")
 PROTOCOLS = {"m3u8": "hls", "m3u8_native": "hls", DASH: "dash"}
 BLOCK_BYTES = 1 << 20
+REDIRECTS = range(300, 400)
 EMPTY_PAGE = "<html></html>"
 RETRIES = 3
 SOCKET_SECONDS = 20
@@ -103,6 +104,13 @@ class TooLarge(Exception):
 
 class TooLong(Exception):
     """The video is longer than the office wants to keep, by what its page says."""
+
+
+class Told(Exception):
+    """An answer that asking again at once does not change; the answer itself is the cause.
+
+    yt-dlp would ask for a file three times more, and then keep to itself what it was told.
+    """
 
 
 class NoVideo(Exception):
@@ -312,13 +320,18 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return super().build_request_director([each for each in handlers if each.RH_KEY == "Urllib"], preferences)
 
     def urlopen(self, req: Any) -> Any:
-        """As YoutubeDL's; only http(s), and a resumed download only of the file that was begun."""
+        """As YoutubeDL's; only http(s), and a resumed download only of the file that was begun.  Raises Told."""
         request = Request(req) if isinstance(req, str) else req
         if not request.url.startswith("data:"):
             addresses.check(unsmuggle_url(request.url)[0], self._private)
         if OPEN_RANGE.match(request.headers.get("Range") or ""):
             self._guard_resume(request)
-        response: Response = super().urlopen(request)
+        try:
+            response: Response = super().urlopen(request)
+        except HTTPError as error:
+            if error.status in REDIRECTS or error.response.headers.get("Retry-After"):
+                raise Told(f"the server answered {error.status}") from error
+            raise
         self._remember(request, response)
         return response
 
