@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urldefrag
+from urllib.parse import quote, urldefrag
 
 from ulid import ULID
 
@@ -164,6 +164,12 @@ def cleaned(value: Any, below_formats: bool = False) -> Any:
 def numbered(address: str, number: int) -> str:
     """The address of the `number`-th video of a page that has several."""
     return address if number == 1 else f"{urldefrag(address).url}#video={number}"
+
+
+def beside(address: str, role: str, language: str, sha256: str) -> str:
+    """The address of what stands beside a video: each version of it has one of its own."""
+    named = "&".join(part for part in (f"file={role}", language and f"language={quote(language)}") if part)
+    return f"{address}{'&' if '#' in address else '#'}{named}&sha256={sha256[:16]}"
 
 
 def number_of(address: str) -> tuple[str, int]:

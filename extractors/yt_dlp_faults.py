@@ -65,10 +65,15 @@ Meaning = tuple[str, Fault, str]
 
 # yt-dlp's own words, for what it tells in no other way
 OWN_WORDS: tuple[Meaning, ...] = (
+    (r"fragment \d+ not found|the pieces could not be had|downloaded file is empty", Fault.TRANSIENT,
+     "a piece of the stream is missing"),
     (r"did not get any data blocks", Fault.DEFECT, "the server sent 0 bytes"),
     (r"giving up after \d+ retries", Fault.TRANSIENT, "the download broke off"),
     (r"no video formats|requested format is not available|no video could be found|there'?s no video", Fault.SKIPPED,
      "no video on this page"),
+    (r"only images are available", Fault.SKIPPED, "pictures only, no video"),
+    (r"ffmpeg (?:could not be found|is not installed)|live HLS streams are not supported", Fault.SKIPPED,
+     "a stream of a kind that is not read here (encrypted in an unusual way, or without an end)"),
     (r"\bDRM\b", Fault.SKIPPED, "protected against copying, not fetched"),
     (r"is not a valid url", Fault.SKIPPED, "this is not an address"),
 )  # fmt: skip
@@ -150,7 +155,7 @@ def _policy(error: BaseException) -> NotDone[Never] | None:
         case TooLong():
             return NotDone(Fault.SKIPPED, f"too long ({error}); LASTSEEN_FETCH_MAX_SECONDS is the limit")
         case Live():
-            return NotDone(Fault.WAIT, str(error), until=error.until)
+            return NotDone(Fault.WAIT, str(error), until=error.until or utcnow() + UNASKED_WAIT)
         case UnsafeExtensionError():
             return NotDone(Fault.SKIPPED, one_line(f"not allowed: a file of the type {error.extension!r}"))
     return None

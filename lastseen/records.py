@@ -469,6 +469,24 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """How long a file with moving pictures or sound lasts, by its packets: what a header says may be cut off."""
+
+    milliseconds: int
+    """from its first packet to the end of its last; 0: no packet says when it is"""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A picture's and a sound's packets were copied into one file."""
+
+    container: str
+    """`mp4` or `matroska`"""
+    made_with: Mapping[str, str]
+    """library -> version"""
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """The child's other verdict: this file gives nothing, and why."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from extractors import addresses, video_sites
+from extractors import addresses
 from lastseen.outcomes import Done, Fault, NotDone, Outcome, Scope
 from lastseen.records import Listing, Source
 from lastseen.settings import Settings
@@ -73,7 +73,7 @@ def run(job: Job, bench: Bench) -> Outcome[Made]:
         job.claim,
         job.source,
         job.source.address,
-        lambda access: video_sites.read_listing(job.source, bench.settings, bench.scratch, access, whole=job.whole),
+        lambda access: bench.sites.read_listing(job.source, bench.scratch, access, whole=job.whole),
     )
     if isinstance(visit.brought, NotDone):
         return _not_listed(job, visit.brought, visit.told, barred=visit.barred)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from lastseen.outcomes import Outcome
-from lastseen.records import Fetched, FetchedFile, PageFile, Platform, PostSeen
+from lastseen.records import FetchedFile, Platform
 from lastseen.settings import Settings
-from pipeline import fetch_telegram, fetch_video_site, observing, telegram, visits
+from pipeline import fetch_telegram, fetch_video_site, observing, telegram
 from pipeline.fetch_telegram import Held
 from pipeline.runner import Bench, Result, Step
-from storage import keys, posts, sources, work
+from storage import posts, sources, work
 from storage.custody import Entry
 from storage.database import Connection
 from storage.work import Claim, Queue
@@ -43,28 +43,14 @@ def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:
 
 def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, recipe: str) -> list[Entry]:
     match made, result.job:
-        case Fetched(post=post, files=(PageFile(file=file), *_)), fetch_video_site.Job(source=source):
-            seen = observing.keep(db, source, post, result.stored, settings)
-            return [*seen, _keep_file(db, result, file, recipe)]
+        case _, fetch_video_site.Job() as job:
+            return fetch_video_site.keep(db, job, made, result, settings, recipe)
         case FetchedFile(), _:
-            return [_keep_file(db, result, made, recipe)]
+            return [observing.keep_file(db, result.job.item.id, made, result, recipe)]
         case Held(blob=blob), _:
             posts.carry(db, result.job.item.id, blob.id)
             work.offer(db, Queue("analyze", recipe), [blob.id])
             return [Entry("seen again", f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})]
-        case PostSeen(), fetch_video_site.Job(source=source):
-            return observing.keep(db, source, made, result.stored, settings)
         case _, fetch_telegram.Job(desk=desk):
             return telegram.keep(db, desk, made, settings)
-        case _, fetch_video_site.Job():
-            visits.keep(db, made, settings)
-            return []
     raise TypeError(f"a fetch does not make {type(made).__name__}")
-
-
-def _keep_file(db: Connection, result: AnyResult, file: FetchedFile, recipe: str) -> Entry:
-    stored = result.stored[keys.blob(file.sha256)]
-    blob, new = posts.keep_blob(db, result.job.item.id, file, stored, result.locked_until)
-    detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id}
-    work.offer(db, Queue("analyze", recipe), [blob])
-    return Entry("stored" if new else "seen again", f"blob:{file.sha256}", detail)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from extractors.addresses import site_of
 from extractors.video_site_posts import LISTING
@@ -15,6 +16,7 @@ from lastseen.lifecycle import WorkState
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, PostSeen, Seen, Source
 from lastseen.settings import Settings
+from pipeline.runner import Result
 from storage import alerts, keys, pages, posts, schedule, work
 from storage.custody import Entry
 from storage.database import Connection
@@ -109,6 +111,26 @@ def tell_of_burst(db: Connection, source: Source, missing: int) -> None:
     said = f"{missing} posts of it were found missing at once; its media are fetched before others'"
     alerts.sound(db, alerts.DELETIONS, f"source:{source.id}", said, utcnow() + ALERT_BURST)
     work.hurry(db, replace(FETCH, subjects=tuple(posts.items_of(db, source.id, unfetched=True))), IN_DANGER)
+
+
+def keep_file(
+    db: Connection,
+    item: int,
+    file: FetchedFile,
+    result: Result[Any, Any],
+    recipe: str | None,
+    how: Mapping[str, str | int] = MappingProxyType({}),
+) -> Entry:
+    """Record that a media item carries these bytes, which are in the evidence; offer them to the analysis by `recipe`.
+
+    `how` is what else the custody log says of them.
+    """
+    stored = result.stored[keys.blob(file.sha256)]
+    blob, new = posts.keep_blob(db, item, file, stored, result.locked_until)
+    detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id, **how}
+    if recipe is not None:
+        work.offer(db, Queue("analyze", recipe), [blob])
+    return Entry("stored" if new else "seen again", f"blob:{file.sha256}", detail)
 
 
 def _sha256(seen: PostSeen) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from extractors import video_site_posts, video_sites
+from extractors import video_site_posts
 from lastseen.clock import utcnow
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import PostSeen, Source
@@ -78,14 +78,14 @@ class _Recheck:
         return self._done(len(self.job.due), again=self.job.more)
 
     def _visit(self, number: int, due: Due) -> Visit[PostSeen]:
-        source, settings, folder = self.job.source, self.bench.settings, self.bench.scratch / str(number)
+        source, folder = self.job.source, self.bench.scratch / str(number)
         folder.mkdir()
         return visits.visit(
             self.bench,
             self.job.claim,
             source,
             due.permalink,
-            lambda access: video_sites.read_page(due.permalink, source, settings, folder, access),
+            lambda access: self.bench.sites.read_page(due.permalink, source, folder, access),
         )
 
     def _note(self, due: Due, brought: PostSeen | NotDone[Made]) -> None:

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from extractors.sandbox import Sandbox
+from extractors.video_sites import Sites
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
@@ -58,6 +59,8 @@ class Bench:
     stores: Stores
     box: Sandbox
     """for whatever came from outside; it starts with the first file"""
+    sites: Sites
+    """reads video sites; it starts with the first page"""
     lines: Lines
     """to Telegram; each is taken when it is first asked for"""
 
@@ -141,7 +144,7 @@ class Tally:
 class Runner:
     """Works items off, one at a time; any number of runners may work side by side.
 
-    A context manager: at its end, the sandbox that its steps opened files in is closed, and its lines are.
+    A context manager: at its end, the sandbox that its steps opened files in is closed, and so are its sites and lines.
     """
 
     def __init__(
@@ -152,6 +155,7 @@ class Runner:
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._manners = manners(settings)
         self._box = Sandbox(settings, lambda: scratch.folder(scratch.root(settings)))
+        self._sites = Sites(settings)
         self._lines = Lines(stores.db, settings)
 
     def __enter__(self) -> Self:
@@ -161,6 +165,7 @@ class Runner:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lines.rest()
+        self._sites.close()
         self._box.close()
 
     def drain(
@@ -234,7 +239,7 @@ class Runner:
         """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
         locked_until = utcnow() + timedelta(days=self.settings.evidence_lock_days)
         try:
-            job, outcome = self._attempt(step, claim, Bench(self.settings, folder, self.stores, self._box, self._lines))
+            job, outcome = self._attempt(step, claim, self._bench(folder))
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
@@ -251,6 +256,9 @@ class Runner:
             log.exception("%s %d", claim.step, claim.subject)
             why = f"a fault of lastseen itself, see the log: {type(fault).__name__}"
             return self._give_up(claim, _OurFault(Fault.DEFECT, why))
+
+    def _bench(self, folder: Path) -> Bench:
+        return Bench(self.settings, folder, self.stores, self._box, self._sites, self._lines)
 
     def _attempt(self, step: Step[Job, Made], claim: Claim, bench: Bench) -> tuple[Job, Outcome[Made]]:
         with self.stores.db.begin() as db:

@@ -36,5 +36,10 @@ def clip(sha256: str, recipe: str, at_ms: int, number: int) -> str:
     return f"moment/{sha256}/{_safe(recipe)}/{at_ms}-{number}.mp4"
 
 
+def joined(video_sha256: str, audio_sha256: str, recipe: str, container: str) -> str:
+    """A video and its sound in one file, in the derived bucket; `.json` after it: how it was made."""
+    return f"joined/{video_sha256}/{audio_sha256}/{_safe(recipe)}.{'mp4' if container == 'mp4' else 'mkv'}"
+
+
 def _safe(recipe: str) -> str:
     return recipe.replace("/", "-")

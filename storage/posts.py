@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, null, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.records import FetchedFile, MediaSeen, Platform, PostSeen, Seen, Source
+from lastseen.records import FetchedFile, FileRole, MediaSeen, Platform, PostSeen, Seen, Source
 from storage.database import any_of
 from storage.objects import Stored
 from storage.tables import blobs, media_items, observations, posts
@@ -24,6 +24,8 @@ KEEP_AUDIENCE = text("""
                               UNION ALL SELECT audience, observed_at FROM audiences WHERE post_id = :post) AS known
          ORDER BY observed_at DESC LIMIT 1)
     ON CONFLICT DO NOTHING""")
+FIRST_BESIDE = 10_000
+"""ordinals from here on are of what stands beside a post's videos and pictures, of which there are fewer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,19 @@ def held_as(db: Connection, address: str) -> Blob | None:
     return Blob(**row) if row else None
 
 
+def item_beside(db: Connection, item: int, kind: str, address: str) -> int | None:
+    """A further media item of the post of one, such as its sound; None if that of this address is there already."""
+    post = db.execute(select(media_items.c.post_id).where(media_items.c.id == item)).scalar_one()
+    db.execute(select(posts.c.id).where(posts.c.id == post).with_for_update())  # ordinals are given one at a time
+    beside = select(func.max(media_items.c.ordinal)).where(
+        media_items.c.post_id == post, media_items.c.ordinal >= FIRST_BESIDE
+    )
+    latest = db.execute(beside).scalar()
+    ordinal = FIRST_BESIDE if latest is None else latest + 1
+    statement = upsert(media_items).values(post_id=post, ordinal=ordinal, kind=kind, address=address)
+    return db.execute(statement.on_conflict_do_nothing().returning(media_items.c.id)).scalar()
+
+
 def carry(db: Connection, item: int, blob: int) -> None:
     """Record that a media item carries bytes that are held already."""
     db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
@@ -159,9 +174,12 @@ def items_of(
 ) -> Sequence[int]:
     """Ids of the media items of a source, published (or, if that is unknown, first seen) since a moment.
 
+    What stands beside them (sound, thumbnails, subtitles) comes with them, and is none of them.
+
     `unfetched`: only those that have no bytes yet.
     """
     statement = select(media_items.c.id).join(posts, posts.c.id == media_items.c.post_id)
+    statement = statement.where(media_items.c.ordinal < FIRST_BESIDE)
     if platform is not None:
         statement = statement.where(posts.c.platform == platform)
     if unfetched:
@@ -215,7 +233,18 @@ def every_raw_record(db: Connection) -> list[tuple[str, str]]:
 def blobs_of(
     db: Connection, source: int | None = None, since: datetime | None = None, sha256: str | None = None
 ) -> Sequence[int]:
-    """Ids of the blobs that posts of a source carry, published since a moment, or with one hash."""
+    """Ids of the blobs that posts of a source carry, published since a moment, or with one hash.
+
+    Without a hash: those that are looked at, which are videos and pictures, and thumbnails of what could not be had.
+    """
+    other = media_items.alias()
+    had = select(other.c.id).where(
+        other.c.post_id == media_items.c.post_id, other.c.ordinal < FIRST_BESIDE, other.c.blob_id.is_not(None)
+    )
+    looked_at = or_(
+        media_items.c.ordinal < FIRST_BESIDE,
+        and_(media_items.c.kind == FileRole.THUMBNAIL, ~had.exists()),
+    )
     statement = (
         select(blobs.c.id)
         .join(media_items, media_items.c.blob_id == blobs.c.id)
@@ -226,8 +255,7 @@ def blobs_of(
         statement = statement.where(posts.c.source_id == source)
     if since is not None:
         statement = statement.where(_when() >= since)
-    if sha256 is not None:
-        statement = statement.where(blobs.c.sha256 == sha256)
+    statement = statement.where(looked_at if sha256 is None else blobs.c.sha256 == sha256)
     return db.execute(statement.order_by(blobs.c.id)).scalars().all()
 
 
