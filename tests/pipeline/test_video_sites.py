@@ -23,10 +23,8 @@ NOT_A_BOT = Answer(403, b"prove it", {"cf-mitigated": "challenge", "Content-Type
 
 def page(name: str, number: int = 0) -> Page:
     """Published some minutes ago, the first the newest; its file is no video."""
-    made = Page(
-        name, f"file {name}".encode(), title=f"title {name}", published=utcnow() - timedelta(minutes=number + 1)
-    )
-    return replace(made, **more)  # type: ignore[arg-type]  # a test's own words
+    published = utcnow() - timedelta(minutes=number + 1)
+    return Page(name, f"file {name}".encode(), title=f"title {name}", published=published)
 
 
 @pytest.fixture
@@ -354,8 +352,8 @@ def test_two_workers_download_from_a_site_one_after_the_other(office: Visiting, 
 
 def test_visits_of_two_workers_begin_a_pause_apart(settings: Settings, pages: VideoSite) -> None:
     """By the database's clock: where the next one may begin is moved on by a pause for each visit, at least."""
-    slow = {"site_pause_seconds": 0.4, "site_jitter": 0.0, "site_downloads": 5}
-    with visiting(settings, pages, **slow) as office, open_app(office.settings, "another") as app:
+    slow = settings.model_copy(update={"site_pause_seconds": 0.4, "site_jitter": 0.0, "site_downloads": 5})
+    with visiting(slow, pages) as office, open_app(office.settings, "another") as app:
         office.run("collect")
         ((begun,),) = office.rows("SELECT next_at FROM sites")
         workers = [threading.Thread(target=one.run, args=("fetch",)) for one in (office, replace_app(office, app))]
