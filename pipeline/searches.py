@@ -8,7 +8,8 @@ import re
 import unicodedata
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from extractors.addresses import searched
+from extractors.addresses import SEARCH, searched
+from lastseen.errors import WrongUse
 from storage import register
 from storage.database import Connection
 
@@ -23,6 +24,18 @@ BETRAYS = (
     "the search holds a name or number of the register, and the site would learn whom the office looks for: search for"
     " places, units, dates, and leave the comparing of people to lastseen"
 )
+
+WITHHELD = "a search (its words are not kept)"
+
+
+class Betrays(WrongUse):
+    """The site would learn whom the office looks for."""
+
+
+def check(address: str) -> None:
+    """Raise WrongUse for a search that does not say how many results are wanted: yt-dlp would take one, or all."""
+    if (search := SEARCH.fullmatch(address)) and not search[2].isdecimal():
+        raise WrongUse(f"say how many results are wanted: {search[1]}50:WORDS")
 
 
 def words(address: str) -> frozenset[str]:

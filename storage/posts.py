@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, null, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import FetchedFile, FileRole, MediaSeen, Platform, PostSeen, Seen, Source
@@ -81,7 +82,7 @@ def latest_hashes(db: Connection, source: int, among: Sequence[int] | None = Non
         select(posts.c.platform_post_id, observations.c.method, observations.c.content_hash)
         .join(observations, observations.c.post_id == posts.c.id)
         .where(posts.c.source_id == source)
-        .distinct(posts.c.id, observations.c.method)
+        .ext(distinct_on(posts.c.id, observations.c.method))
         .order_by(posts.c.id, observations.c.method, observations.c.id.desc())
     )
     if among is not None:
