@@ -225,8 +225,9 @@ def status_(as_json: AsJson = False) -> None:
     if standing:
         voice.show(console.table("alerts", ("what", "about", "since", "said"), [_told(alert) for alert in standing]))
     if closed:
-        rows = [(site["site"], site["closed_until"], site["waiting"], site["why"]) for site in closed]
-        voice.show(console.table("sites that nobody asks now", ("site", "until", "waiting", "why"), rows))
+        columns = ("site", "closed_until", "waiting", "why")
+        shut = [tuple(site[name] for name in columns) for site in closed]
+        voice.show(console.table("sites that nobody asks now", columns, shut))
     told_of = [dict(zip(("what", "about", "since", "said"), _told(alert), strict=True)) for alert in standing]
     result = {**counts, "alerts": told_of, "closed_sites": closed, "sandbox": contained}
     voice.result(result, [f"hostile media is opened in: {contained}"])

@@ -117,6 +117,25 @@ def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:
     return list(groups.values())
 
 
+def by_site(app: App, step: str, subjects: Sequence[int], size: int) -> list[list[int]]:
+    """Batches of items: of each site as many as may be fetched from it at once, of what goes to none those of `size`.
+
+    A site has one visitor at a time, or a few: more tasks for it would find nothing to do.
+    """
+    queue = _queue_of(app.steps.by_name[step], tuple(subjects))
+    with app.stores.db.begin() as db:
+        site_of_item = work.by_site(db, queue)
+    groups: dict[str, list[int]] = {}
+    for subject in subjects:
+        groups.setdefault(site_of_item.get(subject, ""), []).append(subject)
+    nowhere = groups.pop("", [])
+    batches = [nowhere[start : start + size] for start in range(0, len(nowhere), size)]
+    for group in groups.values():
+        hands = min(app.settings.site_downloads, math.ceil(len(group) / size))
+        batches += [group[hand::hands] for hand in range(hands)]
+    return batches
+
+
 @contextmanager
 def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
     """Write one run into the journal: its beginning at once, its end with the tallies that the block appends."""

@@ -44,8 +44,8 @@ def add(
         str | None,
         typer.Option(
             "--account",
-            help="Telegram: the account that reads it; unless given, any. Video sites: the cookies or proxy by that name"
-            " (`site accounts`); unless given, none.",
+            help="Telegram: the account that reads it; unless given, any. Video sites: the cookies or proxy by that"
+            " name (`site accounts`); unless given, none.",
         ),
     ] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`lastseen source show` for a source on a video site: when it was listed, what is held, what was not fetched and why."""
+"""`lastseen source show` for a source on a video site: when it was listed, what is held, what was not fetched, why."""
 
 from datetime import datetime, timedelta
 
