@@ -1,34 +1,72 @@
-"""`lastseen site` and `lastseen source`, for video sites, by hand; cookies and proxies reach the site and nothing else."""
+"""`lastseen site` and `lastseen source` for video sites; cookies and proxies reach the site and nothing else."""
 
 import base64
 import http.client
+import json
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
-from lastseen.settings import Settings
+from lastseen.errors import Failure, WrongUse
+from lastseen.settings import Settings, settings
+from pipeline import cli
 from storage.stores import Stores
 from tests.office import Office
 from tests.servers.video_site import Answer, Page, VideoSite
 
 COOKIE = "c00kie-value"
-JAR = f"# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t{{end}}\tSID\t{COOKIE}\n.other.example\tTRUE\t/\tTRUE\t0\tX\ty\n"
+JAR = (
+    f"# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t{{end}}\tSID\t{COOKIE}\n"
+    ".other.example\tTRUE\t/\tTRUE\t0\tX\ty\n"
+)
 FAR, PAST = 4102444800, 1000000000
 PASSWORD = "pr0xy-password"
 HTML = {"Content-Type": "text/html"}
 
 
+@dataclass(slots=True)
+class Desk:
+    """Somebody at an office who gives commands, in this process: there are many."""
+
+    office: Office
+    environ: pytest.MonkeyPatch
+
+    def run(self, *arguments: str, said: str = "", status: int = 0) -> str:
+        """`lastseen ARGUMENTS` with something on its standard input; all that it answered."""
+        for name, value in self.office.environ().items():
+            self.environ.setenv(name, value)
+        settings.cache_clear()
+        done = CliRunner().invoke(cli.app, arguments, input=said)
+        settings.cache_clear()
+        if done.exception is not None and not isinstance(done.exception, Failure | WrongUse | SystemExit):
+            raise done.exception
+        ended = 2 if isinstance(done.exception, WrongUse) else done.exit_code
+        answer = f"{done.output}{done.exception or ''}"
+        assert ended == status, answer
+        return answer
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """`lastseen ARGUMENTS --json`."""
+        answer: dict[str, Any] = json.loads(self.run(*arguments, "--json").splitlines()[-1])
+        return answer
+
+    def add(self, address: str, *more: str, status: int = 0) -> str:
+        """Put a source on the list."""
+        return self.run("source", "add", "video_site", address, "--reason", "a test", *more, status=status)
+
+
 @pytest.fixture
-def office(settings: Settings, stores: Stores) -> Office:
+def office(settings: Settings, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """An empty office."""
-    return Office(settings, stores)
+    return Desk(Office(settings, stores), monkeypatch)
 
 
 @pytest.fixture
@@ -71,7 +109,9 @@ class _Passing(BaseHTTPRequestHandler):
         self.wfile.write(body)
         there.close()
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        """The same without a body."""
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -86,40 +126,24 @@ def proxy() -> Iterator[Proxy]:
         made.shutdown()
 
 
-def give(office: Office, said: str, *arguments: str, status: int = 0) -> str:
-    """`lastseen ARGUMENTS` with something on its standard input; what it said."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from pipeline.cli import main; main()", *arguments],
-        env=office.environ(),
-        input=said,
-        cwd=office.settings.data_dir,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == status, done.stderr
-    return done.stdout + done.stderr
-
-
-def everything_kept(office: Office) -> bytes:
+def everything_kept(office: Desk) -> bytes:
     """All that the database and the evidence hold, and what was logged."""
-    with office.stores.db.begin() as db:
+    with office.office.stores.db.begin() as db:
         tables = db.execute(text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"))
         rows = [
             repr(tuple(row)).encode()
             for name in tables.scalars().all()
             for row in db.execute(text(f"SELECT * FROM {name}")).all()  # noqa: S608  our own tables
         ]
-    objects = [office.stores.objects.read("evidence", key) for key in office.objects()["evidence"]]
+    objects = [office.office.stores.objects.read("evidence", key) for key in office.office.objects()["evidence"]]
     return b"\n".join([*rows, *objects])
 
 
-def test_cookies_reach_the_site_and_nothing_else(office: Office, pages: VideoSite) -> None:
-    said = give(office, JAR.format(end=FAR), "site", "cookies", "anna", "--site", "127.0.0.1")
+def test_cookies_reach_the_site_and_nothing_else(office: Desk, pages: VideoSite) -> None:
+    said = office.run("site", "cookies", "anna", "--site", "127.0.0.1", said=JAR.format(end=FAR))
     assert "1 cookies for 127.0.0.1 kept as anna; 1 of other sites left out" in said
-    office.run("source", "add", "video_site", pages.url("/watch/one"), "--reason", "a test", "--account", "anna")
-    said += office.run("collect").stderr + office.run("fetch").stderr
+    office.add(pages.url("/watch/one"), "--account", "anna")
+    said += office.run("collect") + office.run("fetch")
     sent = {(asked.headers["Host"].partition(":")[0], asked.headers.get("Cookie")) for asked in pages.asked}
     assert sent == {("127.0.0.1", f"SID={COOKIE}"), ("localhost", None)}
     told = office.ask("site", "accounts")
@@ -128,14 +152,14 @@ def test_cookies_reach_the_site_and_nothing_else(office: Office, pages: VideoSit
             "name": "anna",
             "cookies": ["SID"],
             "expired": 0,
-            "next_end": "2100-01-01T00:00:00Z",
+            "next_end": "2100-01-01T00:00:00.000000Z",
             "proxy": "",
             "sources": [1],
         }
     ]
     assert COOKIE not in said + str(told)
     assert COOKIE.encode() not in everything_kept(office)
-    assert "source 1 is read as anna" in office.run("site", "forget", "anna", status=2).stderr
+    assert "source 1 is read as anna" in office.run("site", "forget", "anna", status=2)
     office.run("site", "use", "1", "nobody")
     office.run("site", "forget", "anna")
     pages.asked.clear()
@@ -143,11 +167,11 @@ def test_cookies_reach_the_site_and_nothing_else(office: Office, pages: VideoSit
     assert [asked.headers.get("Cookie") for asked in pages.asked] == [None] * len(pages.asked) != []
 
 
-def test_cookies_that_have_expired_are_told(office: Office, pages: VideoSite, tmp_path: Path) -> None:
+def test_cookies_that_have_expired_are_told(office: Desk, pages: VideoSite, tmp_path: Path) -> None:
     file = tmp_path / "cookies.txt"
     file.write_text(JAR.format(end=PAST))
-    assert "1 of them have expired" in office.run("site", "cookies", "anna", str(file), "--site", "127.0.0.1").stderr
-    office.run("source", "add", "video_site", pages.url("/watch/one"), "--reason", "a test", "--account", "anna")
+    assert "1 of them have expired" in office.run("site", "cookies", "anna", str(file), "--site", "127.0.0.1")
+    office.add(pages.url("/watch/one"), "--account", "anna")
     office.run("collect")
     (alert,) = alerts(office)
     assert (alert["what"], "`lastseen site cookies anna`" in alert["said"]) == ("cookies expired", True)
@@ -156,9 +180,8 @@ def test_cookies_that_have_expired_are_told(office: Office, pages: VideoSite, tm
     assert alerts(office) == []
 
 
-def alerts(office: Office) -> list[dict[str, str]]:
-    found = office.ask("status")["alerts"]
-    assert isinstance(found, list)
+def alerts(office: Desk) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = office.ask("status")["alerts"]
     return found
 
 
@@ -171,17 +194,17 @@ def alerts(office: Office) -> list[dict[str, str]]:
         ("x" * (1 << 21), "larger than any cookies file"),
     ],
 )
-def test_what_is_no_cookies_file(office: Office, said: str, why: str) -> None:
-    told = give(office, said, "site", "cookies", "anna", "--site", "site.example", status=2)
+def test_what_is_no_cookies_file(office: Desk, said: str, why: str) -> None:
+    told = office.run("site", "cookies", "anna", "--site", "site.example", status=2, said=said)
     assert why in told
     assert "secret" not in told
 
 
-def test_a_site_is_read_through_a_proxy_and_past_it_nothing(office: Office, pages: VideoSite, proxy: Proxy) -> None:
+def test_a_site_is_read_through_a_proxy_and_past_it_nothing(office: Desk, pages: VideoSite, proxy: Proxy) -> None:
     address = f"http://user:{PASSWORD}@127.0.0.1:{proxy.server_address[1]}"
-    said = give(office, f"{address}\n", "site", "proxy", "line")
-    office.run("source", "add", "video_site", pages.url("/watch/one"), "--reason", "a test", "--account", "line")
-    said += office.run("collect").stderr + office.run("fetch").stderr
+    said = office.run("site", "proxy", "line", said=f"{address}\n")
+    office.add(pages.url("/watch/one"), "--account", "line")
+    said += office.run("collect") + office.run("fetch")
     assert {path for path, _ in proxy.asked} == {pages.url("/watch/one"), pages.url("/media/one.mp4", host="localhost")}
     assert {who for _, who in proxy.asked} == {f"Basic {base64.b64encode(f'user:{PASSWORD}'.encode()).decode()}"}
     assert len(pages.asked) == len(proxy.asked)
@@ -191,14 +214,14 @@ def test_a_site_is_read_through_a_proxy_and_past_it_nothing(office: Office, page
 
 
 @pytest.mark.parametrize("target", ["http://10.0.0.1/x.mp4", "http://localhost.localdomain:{free}/x.mp4"])
-def test_a_proxy_is_not_asked_for_what_is_private(office: Office, pages: VideoSite, proxy: Proxy, target: str) -> None:
+def test_a_proxy_is_not_asked_for_what_is_private(office: Desk, pages: VideoSite, proxy: Proxy, target: str) -> None:
     """Neither by its address, nor by a name that leads there; also where a redirect leads there."""
     private = target.format(free=1)
     if "localdomain" in target and not leads_to_loopback("localhost.localdomain"):
         pytest.skip("the name is not known here")
     only = Office(office.settings.model_copy(update={"allow_private_addresses": ()}), office.stores)
-    office.run("source", "add", "video_site", pages.url("/watch/one"), "--reason", "a test")
-    give(office, f"http://127.0.0.1:{proxy.server_address[1]}", "site", "proxy", "line")
+    office.add(pages.url("/watch/one"))
+    office.run("site", "proxy", "line", said=f"http://127.0.0.1:{proxy.server_address[1]}")
     office.run("site", "use", "1", "line")
     pages.answer("/watch/one", Answer(302, headers={"Location": private}))
     office.run("collect")
@@ -216,27 +239,26 @@ def leads_to_loopback(name: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "said",
-    ["", "ftp://host:1", "http://host", "socks5://host:1", "https://host:1", "http://h:99999", "http://h:1/path"],
+    "said", ["", "ftp://host:1", "http://host", "socks5://host:1", "https://h:1", "http://h:99999", "http://h:1/path"]
 )
-def test_what_is_no_proxy(office: Office, said: str) -> None:
-    assert "write http://HOST:PORT or socks5h://HOST:PORT" in give(office, said, "site", "proxy", "line", status=2)
+def test_what_is_no_proxy(office: Desk, said: str) -> None:
+    assert "write http://HOST:PORT or socks5h://HOST:PORT" in office.run("site", "proxy", "line", status=2, said=said)
 
 
-def test_a_closed_site_is_shown_everywhere_and_opened_by_hand(office: Office, pages: VideoSite) -> None:
-    office.run("source", "add", "video_site", pages.url("/watch/one"), "--reason", "a test")
+def test_a_closed_site_is_shown_everywhere_and_opened_by_hand(office: Desk, pages: VideoSite) -> None:
+    office.add(pages.url("/watch/one"))
     pages.answer("/watch/one", Answer(429))
     office.run("collect")
     host = f"127.0.0.1:{pages.port}"
-    assert host in office.run("source", "list").stdout
-    (closed,) = office.ask("site", "list")["sites"]  # type: ignore[misc]  # a list of one
+    assert host in office.run("source", "list")
+    (closed,) = office.ask("site", "list")["sites"]
     assert (closed["site"], closed["outcome"], closed["refusals"]) == (host, "WAIT", 1)
     assert office.ask("status")["closed_sites"] == [closed]
     told = office.ask("source", "show", "1")
     assert (told["posts"], told["closed_until"]) == (0, closed["closed_until"])
     office.run("collect")
     assert pages.count("/watch/one") == 1
-    assert "was never asked" in office.run("site", "open", "nobody.example", status=2).stderr
+    assert "was never asked" in office.run("site", "open", "nobody.example", status=2)
     office.run("site", "open", host)
     assert office.ask("status")["alerts"] == []
     pages.answer("/watch/one")
@@ -249,7 +271,7 @@ def test_a_closed_site_is_shown_everywhere_and_opened_by_hand(office: Office, pa
     )
 
 
-def test_a_search_must_not_name_anybody_in_the_register(office: Office, tmp_path: Path) -> None:
+def test_a_search_must_not_name_anybody_in_the_register(office: Desk, tmp_path: Path) -> None:
     register = tmp_path / "register.csv"
     register.write_text("register_number,names\nMP-2024-17,Іван Петрович Петренко|Ivan Petrenko\nMP-2,Мрія\n")
     office.run("register", "import", str(register))
@@ -261,26 +283,26 @@ def test_a_search_must_not_name_anybody_in_the_register(office: Office, tmp_path
         "https://www.youtube.com/results?search_query=ivan+petrenko",
         "https://www.youtube.com/hashtag/petrenko_ivan-petrenko",
     ):
-        said = office.run("source", "add", "video_site", address, "--reason", "a test", status=2).stderr
+        said = office.add(address, status=2)
         assert "holds a name or number of the register" in said, address
     kept = office.ask("status")
     assert "petrenko" not in str(kept).lower()
-    office.run("source", "add", "video_site", "ytsearchdate50:Святогірськ 2024", "--reason", "a test")
-    office.run("source", "add", "video_site", "https://www.youtube.com/@petrenko", "--reason", "a test")
+    office.add("ytsearchdate50:Святогірськ 2024")
+    office.add("https://www.youtube.com/@petrenko")
     for address, why in (
         ("ytsearch:words", "say how many results are wanted: ytsearch50:WORDS"),
         ("foosearch5:words", "only http and https are read"),
         ("scsearch5:words", "LASTSEEN_ALLOWED_EXTRACTORS"),
     ):
-        said = office.run("source", "add", "video_site", address, "--reason", "a test", status=2).stderr
+        said = office.add(address, status=2)
         assert why in said, said
 
 
-def test_somebody_who_is_registered_later_is_not_searched_for_either(office: Office, tmp_path: Path) -> None:
-    office.run("source", "add", "video_site", "ytsearch5:Petrenko Ivan", "--reason", "a test")
+def test_somebody_who_is_registered_later_is_not_searched_for_either(office: Desk, tmp_path: Path) -> None:
+    office.add("ytsearch5:Petrenko Ivan")
     register = tmp_path / "register.csv"
     register.write_text("register_number,names\nMP-1,Ivan Petrenko\n")
     office.run("register", "import", str(register))
-    assert "SKIPPED" in office.run("collect").stderr
-    with office.stores.db.begin() as db:
+    assert "SKIPPED" in office.run("collect")
+    with office.office.stores.db.begin() as db:
         assert db.execute(text("SELECT count(*) FROM sites")).scalar_one() == 0, "nobody was asked"
