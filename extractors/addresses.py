@@ -33,7 +33,7 @@ SECRET_PARAMETER = re.compile(
 SIGNING_PARAMETER = re.compile(r"(?i)^(?:signature|expires|x-amz-.*|x-goog-.*)$")
 
 SEARCH = re.compile(r"([a-z]*search[a-z]*)([1-9][0-9]{0,5}|all|):(.+)", re.DOTALL)
-"""a search as yt-dlp writes it: `ytsearchdate50:words`"""
+"""a search as yt-dlp writes it: `ytsearch50:words`"""
 SEARCH_SITES = {
     "bilisearch": "bilibili.com",
     "gvsearch": "google.com",
@@ -42,7 +42,6 @@ SEARCH_SITES = {
     "rkfnsearch": "rokfin.com",
     "scsearch": "soundcloud.com",
     "ytsearch": "youtube.com",
-    "ytsearchdate": "youtube.com",
     "yvsearch": "yahoo.com",
 }
 SAME_SITE = {

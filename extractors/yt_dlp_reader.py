@@ -303,7 +303,7 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         plain, _ = unsmuggle_url(address)
         candidates = {wanted: self._ies[wanted]} if wanted in self._ies else {} if wanted else self._ies
         found = next((key for key, extractor in candidates.items() if extractor.suitable(address)), None)
-        if found is None:
+        if found is None or (found == GENERIC and addresses.searched(plain) is not None):
             raise NotAllowed(
                 f"none of the allowed extractors reads {addresses.without_secrets(plain)}; "
                 "LASTSEEN_ALLOWED_EXTRACTORS names them"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from extractors import addresses
 from lastseen.outcomes import Done, Fault, NotDone, Outcome, Scope
 from lastseen.records import Listing, Source
 from lastseen.settings import Settings
@@ -54,13 +53,9 @@ Made = Listed | NotListed | Told
 def load(db: Connection, claim: Claim, source: Source, settings: Settings) -> Job:
     """How its posts looked before, and how far its list is to be read.  A search has no end."""
     known = posts.latest_hashes(db, source.id)
-    if searches.words(source.address):
-        is_search = addresses.searched(source.address) is not None
-        betrays = searches.betrays(db, source.address)
-    else:
-        is_search, betrays = False, ""
+    betrays = searches.betrays(db, source.address)
     listed = pages.listed(db, source.id, timedelta(days=settings.listing_whole_days))
-    due = not is_search and (listed is None or listed.whole_due)
+    due = not searches.is_search(source.address) and (listed is None or listed.whole_due)
     return Job(claim, source, known, due and listed is not None, due, betrays)
 
 
@@ -81,7 +76,7 @@ def run(job: Job, bench: Bench) -> Outcome[Made]:
 
 
 def _listed(job: Job, listing: Listing, told: tuple[Told, ...]) -> Outcome[Made]:
-    if addresses.searched(job.source.address) is not None:
+    if searches.is_search(job.source.address):
         listing = replace(listing, complete=False)
     records = tuple(record for seen in listing.posts for record in observing.raw_record(seen, job.known))
     note = f"{len(listing.posts)} posts, {len(records)} changed" + (", of the whole list" if job.whole else "")

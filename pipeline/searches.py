@@ -15,6 +15,8 @@ from storage.database import Connection
 
 ENOUGH = 2
 """words of one name, in whatever order, that tell whom it is about; of a name with a single word, that one"""
+PART = 3
+"""letters of a word that tells something within another"""
 LOOKS_FOR = re.compile(r"(?i)search|results|hashtag|/tags?/|find|query")
 """paths of pages that show what somebody looks for"""
 SHORT_NUMBER = re.compile(r"\d{1,3}")
@@ -38,13 +40,18 @@ def check(address: str) -> None:
         raise WrongUse(f"say how many results are wanted: {search[1]}50:WORDS")
 
 
+def is_search(address: str) -> bool:
+    """Whether an address asks a site to look for something: what it shows has no end, and no order that stays."""
+    return searched(address) is not None or bool(LOOKS_FOR.search(urlsplit(address).path))
+
+
 def words(address: str) -> frozenset[str]:
     """The words that an address tells a site to look for; none for a channel, list or page."""
     said = searched(address)
     if said is None:
         parts = urlsplit(address)
         asked = [value for _, value in parse_qsl(parts.query)]
-        said = " ".join([*asked, unquote(parts.path) if LOOKS_FOR.search(parts.path) else ""])
+        said = " ".join([*asked, unquote(parts.path) if is_search(address) else ""])
         return frozenset(word for word in _words(said) if not SHORT_NUMBER.fullmatch(word))
     return _words(said)
 
@@ -65,9 +72,12 @@ def _is_whole(number: frozenset[str], asked: frozenset[str]) -> bool:
 
 
 def _is_named(name: frozenset[str], asked: frozenset[str]) -> bool:
-    return bool(name) and len(name & asked) >= min(ENOUGH, len(name))
+    """By words of their own, or by one that is made of them, as in a hashtag."""
+    if bool(name) and len(name & asked) >= min(ENOUGH, len(name)):
+        return True
+    return any(sum(part in word for part in name if len(part) >= PART) >= ENOUGH for word in asked)
 
 
 def _words(said: str) -> frozenset[str]:
     plain = "".join(char for char in unicodedata.normalize("NFKD", said) if not unicodedata.combining(char))
-    return frozenset(re.findall(r"\w+", re.sub(r"['\u2019\u02bc`]", "", plain).casefold()))
+    return frozenset(re.findall(r"[^\W_]+", re.sub(r"['\u2019\u02bc`]", "", plain).casefold()))

@@ -32,7 +32,7 @@ telegram_import.add_to(app)
 def add(
     platform: Annotated[Platform, typer.Argument(help="Where it lives.")],
     address: Annotated[
-        str, typer.Argument(help="The channel (@name), page, playlist or search (ytsearchdate50:WORDS) to watch.")
+        str, typer.Argument(help="The channel (@name), page, playlist or search (ytsearch50:WORDS) to watch.")
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why it may be watched; kept with the source.")],
     since: Annotated[

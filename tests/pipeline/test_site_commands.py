@@ -283,22 +283,23 @@ def test_a_search_must_not_name_anybody_in_the_register(office: Desk, tmp_path: 
     register.write_text(f"{HEAD}MP-2024-17,Іван Петрович Петренко|Ivan Petrenko,,,\nMP-2,Мрія,,,\n")
     office.run("register", "import", str(register))
     for address in (
-        "ytsearchdate50:PETRENKO, Ivan Sviatohirsk",
+        "ytsearch50:PETRENKO, Ivan Sviatohirsk",
         "ytsearch5:петренко іван",
         "ytsearch5:found mp-2024-17",
         "ytsearch5:мрія",
         "https://www.youtube.com/results?search_query=ivan+petrenko",
-        "https://www.youtube.com/hashtag/petrenko_ivan-petrenko",
+        "https://www.youtube.com/hashtag/find_petrenko_ivan",
+        "https://www.youtube.com/hashtag/findivanpetrenko",
     ):
         said = office.add(address, status=2)
         assert "holds a name or number of the register" in said, address
     kept = office.ask("status")
     assert "petrenko" not in str(kept).lower()
-    office.add("ytsearchdate50:Святогірськ 2024")
+    office.add("ytsearch50:Святогірськ 2024")
     office.add("https://www.youtube.com/@petrenko")
     for address, why in (
         ("ytsearch:words", "say how many results are wanted: ytsearch50:WORDS"),
-        ("foosearch5:words", "only http and https are read"),
+        ("foosearch5:two words", "LASTSEEN_ALLOWED_EXTRACTORS"),
         ("scsearch5:words", "LASTSEEN_ALLOWED_EXTRACTORS"),
     ):
         said = office.add(address, status=2)
