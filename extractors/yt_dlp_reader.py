@@ -363,11 +363,13 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
     def process_video_result(self, info_dict: Info, download: bool = True) -> Info:
         """As YoutubeDL's, and what is known of the video stays known if it cannot be had."""
         self.page, title = info_dict, info_dict.get("title")
+        processed: Info = info_dict
         try:
-            return super().process_video_result(info_dict, download)  # type: ignore[no-any-return]
+            processed = super().process_video_result(info_dict, download)
         finally:
-            if title:
-                info_dict["title"] = title
+            for each in (info_dict, processed) if title else ():
+                each["title"] = title
+        return processed
 
     def process_info(self, info_dict: Info) -> None:
         """As YoutubeDL's; the extension that the page states never reaches the file system."""

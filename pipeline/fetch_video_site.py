@@ -25,8 +25,8 @@ from storage.posts import MediaItem
 
 SHARE: Final = 0.02
 """by how much of what the page says a file may be shorter"""
-ROUNDING: Final = 1.0
-"""seconds by which a page may be wrong that says whole seconds"""
+ROUNDING: Final = 0.6
+"""seconds by which a page is wrong that says whole seconds, and a little"""
 LEAST: Final = 0.1
 """seconds: the length of a few pictures is nothing that is missing"""
 RECIPE: Final = "join.1"

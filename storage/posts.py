@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import FetchedFile, FileRole, MediaSeen, Platform, PostSeen, Source
@@ -65,7 +66,7 @@ def latest_hashes(db: Connection, source: int, post: int | None = None) -> Mappi
         select(posts.c.platform_post_id, observations.c.method, observations.c.content_hash)
         .join(observations, observations.c.post_id == posts.c.id)
         .where(posts.c.source_id == source)
-        .distinct(posts.c.id, observations.c.method)
+        .ext(distinct_on(posts.c.id, observations.c.method))
         .order_by(posts.c.id, observations.c.method, observations.c.id.desc())
     )
     if post is not None:
