@@ -156,7 +156,7 @@ class Fetch:
         self._thumbnail(page)
         for place, (language, form, automatic) in enumerate(subtitles(page)):
             how: How = {"language": language, "automatic": int(automatic), "extension": str(form.get("ext") or "")}
-            self._side(FileRole.SUBTITLE, f"subtitle {language}", f"subtitle-{place}", form, how)
+            self._side(FileRole.SUBTITLE, f"subtitle {language}", f"subtitle-{place:03}", form, how)
 
     def _what_is_left(self) -> None:
         """Of a video that cannot be had: its page, and the picture that stands for it."""

@@ -410,7 +410,8 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return response
 
     def save_pieces(self, info: Info, path: Path) -> None:
-        """Write a stream that comes in pieces to a file.  Raises DownloadError."""
+        """Write a stream that comes in pieces to a file, from its first one on.  Raises DownloadError."""
+        _drop(path)
         done, _ = self.dl(str(path), info)
         if not done or not path.is_file():
             raise DownloadError("the pieces could not be had")
@@ -428,15 +429,10 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         """What tells whether the file on the server is still the one that was begun."""
         return self._scratch / f"{name}.resume"
 
-    def _drop(self) -> None:
-        """What an earlier attempt left behind of this download."""
-        for left in self._scratch.glob(f"{self._name}*"):
-            left.unlink()
-
     def _take_up_file(self) -> None:
         """A file that was downloaded whole is asked for once more from its end on: it may be another one now."""
         if not self._validator(self._name).is_file():
-            self._drop()
+            _drop(self._path)
         elif self._path.is_file():
             self._path.rename(self._path.with_name(f"{self._name}.part"))
 
@@ -445,7 +441,7 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         pieces, how = _pieces(info, self._manifest(info))
         validator = self._validator(self._name)
         if not validator.is_file() or validator.read_text() != pieces:
-            self._drop()
+            _drop(self._path)
             validator.write_text(pieces)
         return how
 
@@ -481,6 +477,12 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             self._validator(self._name).write_text(validator)
         else:
             self._validator(self._name).unlink(missing_ok=True)
+
+
+def _drop(path: Path) -> None:
+    """What an earlier attempt left behind of one download."""
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
 
 
 def _how(info: Info, extension: object) -> dict[str, str | int]:
