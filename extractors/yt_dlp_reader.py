@@ -8,7 +8,7 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 - The generic extractor takes `Last-Modified` for the time of publication: it is kept apart instead.
 - It reads `<video>` elements with an extractor of another name, `html5`, and then forgets what the page says of them.
 - The extension that a page states reaches the file system: `process_info` sees the final word on it.
-- A playlist of pieces without an end is downloaded as far as it goes, and counts as a success: `_checked_pieces` looks.
+- A playlist of pieces without an end is downloaded as far as it goes, and counts as a success: `_manifest` looks.
 - It goes on in a half-fetched stream of pieces by their number alone, whatever the pieces are now.
 - The subtitles of a stream in pieces are rewritten if their `ext` is `vtt`.
 - It adds the time of day to the title of what is live: two looks would always differ.
@@ -91,7 +91,10 @@ DYNAMIC = re.compile(r"<MPD\b[^>]*\btype\s*=\s*[\"']dynamic[\"']")
 PROTOCOLS = {"m3u8": "hls", "m3u8_native": "hls", DASH: "dash"}
 BLOCK_BYTES = 1 << 20
 REDIRECTS = range(300, 400)
+PIECES = "pieces "
+"""begins what tells one list of pieces from another: no server's tag begins so"""
 EMPTY_PAGE = "<html></html>"
+LONGEST_WORD = 64
 RETRIES = 3
 SOCKET_SECONDS = 20
 STATED = ("title", "description", "timestamp", "duration", "uploader", "thumbnails")
@@ -431,7 +434,8 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
 
     def _take_up_file(self) -> None:
         """A file that was downloaded whole is asked for once more from its end on: it may be another one now."""
-        if not self._validator(self._name).is_file():
+        validator = self._validator(self._name)
+        if not validator.is_file() or validator.read_text().startswith(PIECES):
             _drop(self._path)
         elif self._path.is_file():
             self._path.rename(self._path.with_name(f"{self._name}.part"))
@@ -488,11 +492,14 @@ def _drop(path: Path) -> None:
 def _how(info: Info, extension: object) -> dict[str, str | int]:
     """How one file comes over the wire, as far as the page says."""
     told = {name: info.get(name) for name in ("format_id", "vcodec", "acodec", "width", "height")}
-    known = {name: value for name, value in told.items() if isinstance(value, str | int) and value != "none"}
-    return {
-        "protocol": PROTOCOLS.get(str(info.get("protocol")), str(info.get("protocol"))),
-        "extension": str(extension or ""),
-    } | known
+    told |= {"protocol": PROTOCOLS.get(str(info.get("protocol")), info.get("protocol")), "extension": extension}
+    plain = {name: word(value) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, str | int) and value not in ("", "none")}
+
+
+def word(said: str) -> str:
+    """What a page says in a word, as it may stand in a log: printable ASCII of bounded length."""
+    return re.sub(r"[^ -~]", "?", said)[:LONGEST_WORD]
 
 
 def _pieces(info: Info, manifest: str) -> tuple[str, dict[str, str | int]]:
@@ -511,7 +518,7 @@ def _pieces(info: Info, manifest: str) -> tuple[str, dict[str, str | int]]:
         told = [[_without_query(str(each.get("url") or each.get("path"))), each.get("duration")] for each in fragments]
         how = {"fragments": len(fragments)}
     spelled = json.dumps([info.get("format_id"), told], default=str)
-    return hashlib.sha256(spelled.encode(errors="replace")).hexdigest(), how
+    return PIECES + hashlib.sha256(spelled.encode(errors="replace")).hexdigest(), how
 
 
 def _without_query(address: str) -> str:

@@ -309,6 +309,17 @@ def test_pieces_of_another_stream_are_not_joined(site: VideoSite, fetch: Fetch) 
     )
 
 
+def test_pieces_are_not_gone_on_with_as_a_file(site: VideoSite, fetch: Fetch) -> None:
+    """A server that knows no conditions would give the rest of another file."""
+    page = site.add(Page("clip", files=hls(), source="film.m3u8"))
+    site.answer("/media/clip/film2.ts", Answer(503))
+    assert fetch.refused(site.url(page.path)).fault is Fault.TRANSIENT
+    assert (fetch.scratch / "video.part").stat().st_size > 0
+    site.add(Page("clip", film()))
+    assert content(fetch.got(site.url(page.path)).files[0]) == film()
+    assert [asked.headers.get("Range") for asked in site.asked if asked.path == "/media/clip.mp4"] == [None]
+
+
 def test_a_half_that_has_come_is_not_fetched_twice(site: VideoSite, fetch: Fetch) -> None:
     page = site.add(Page("clip", files=hls_apart(), source="master.m3u8", duration=4))
     site.answer("/media/clip/v/film3.m4s", Answer(503, times=4))
