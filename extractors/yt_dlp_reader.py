@@ -9,7 +9,8 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 - It reads `<video>` elements with an extractor of another name, `html5`, and then forgets what the page says of them.
 - The extension that a page states reaches the file system: `process_info` sees the final word on it.
 - A playlist of pieces without an end is downloaded as far as it goes, and counts as a success: `_manifest` looks.
-- It goes on in a half-fetched stream of pieces by their number alone, whatever the pieces are now.
+- It goes on in a half-fetched stream of pieces by their number alone, whatever the pieces are now; killed between
+  writing a piece and its number, it writes the piece twice; where the number cannot be read it appends all anew.
 - The subtitles of a stream in pieces are rewritten if their `ext` is `vtt`.
 - It adds the time of day to the title of what is live: two looks would always differ.
 - schema.org's `publication`, by which pages say that a video is live or announced, is not read.
@@ -17,6 +18,7 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -284,6 +286,8 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self.before_download: Callable[[Info], None] = lambda _: None
         """called with the info of what is about to be downloaded; may raise"""
         super().__init__(options, auto_init="no_verbose_header")
+        self.add_progress_hook(self._note_pieces)
+        self._noted: object = None
         if GENERIC in self._ies:
             self.add_info_extractor(PageVideoIE(self))
 
@@ -444,10 +448,44 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         """Drop the beginning unless the pieces are the same.  Returns how they come.  Raises Live."""
         pieces, how = _pieces(info, self._manifest(info))
         validator = self._validator(self._name)
-        if not validator.is_file() or validator.read_text() != pieces:
+        same = validator.is_file() and validator.read_text() == pieces
+        if not same or not (self._path.is_file() or self._cut_to_pieces()):
             _drop(self._path)
             validator.write_text(pieces)
         return how
+
+    def _note_pieces(self, progress: Mapping[str, Any]) -> None:
+        """Note how long the beginning is before a piece is put to its end, in case that this is the last we do."""
+        if progress.get("fragment_index") in (None, self._noted):
+            return
+        self._noted = progress["fragment_index"]
+        number, part = self._number(), self._path.with_name(f"{self._name}.part")
+        if number is not None and part.is_file():
+            draft = self._path.with_name(f"{self._name}.draft")
+            draft.write_text(json.dumps([number, part.stat().st_size]))
+            draft.replace(self._sizes)
+
+    def _cut_to_pieces(self) -> bool:
+        """Take off what an earlier attempt wrote of a piece when it was killed; False: nobody knows what is there."""
+        number, part = self._number(), self._path.with_name(f"{self._name}.part")
+        if not number or not part.is_file() or not self._sizes.is_file():
+            return False
+        noted, size = json.loads(self._sizes.read_text())
+        if noted == number and part.stat().st_size >= size:
+            os.truncate(part, size)
+        return noted in (number, number - 1)
+
+    @property
+    def _sizes(self) -> Path:
+        return self._path.with_name(f"{self._name}.sizes")
+
+    def _number(self) -> int | None:
+        """Of the last piece that was put to the beginning, by yt-dlp's own account; None: it cannot be read."""
+        try:
+            told = json.loads(self._path.with_name(f"{self._name}.ytdl").read_text())
+            return int(told["downloader"]["current_fragment"]["index"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _manifest(self, info: Info) -> str:
         """The list of the pieces, read once more by us.  Raises Live."""

@@ -309,6 +309,32 @@ def test_pieces_of_another_stream_are_not_joined(site: VideoSite, fetch: Fetch) 
     )
 
 
+@pytest.mark.parametrize("killed", ["within a piece", "before its number was written", "within its number"])
+def test_a_piece_is_never_there_twice(site: VideoSite, fetch: Fetch, killed: str) -> None:
+    """What a child leaves that is killed while it puts the third piece to the first two."""
+    page = site.add(Page("clip", files=hls(), source="film.m3u8"))
+    site.answer("/media/clip/film2.ts", Answer(503, times=4))
+    assert fetch.refused(site.url(page.path)).fault is Fault.TRANSIENT
+    part, number, sizes = (fetch.scratch / f"video.{name}" for name in ("part", "ytdl", "sizes"))
+    there = part.stat().st_size
+    assert json.loads(number.read_text())["downloader"]["current_fragment"]["index"] == 2
+    sizes.write_text(json.dumps([2, there]))
+    with part.open("ab") as file:
+        file.write(hls()["film2.ts"][: 1000 if killed == "within a piece" else None])
+    if killed == "within its number":
+        number.write_text('{"downloader": {"curr')
+    assert content(fetch.got(site.url(page.path)).files[0]) == joined()
+    assert site.count("/media/clip/film0.ts") == (2 if killed == "within its number" else 1)
+
+
+def test_the_size_is_noted_before_each_piece(site: VideoSite, fetch: Fetch) -> None:
+    page = site.add(Page("clip", files=hls(), source="film.m3u8"))
+    site.answer("/media/clip/film3.ts", Answer(503))
+    assert fetch.refused(site.url(page.path)).fault is Fault.TRANSIENT
+    noted = json.loads((fetch.scratch / "video.sizes").read_text())
+    assert noted == [2, len(hls()["film0.ts"]) + len(hls()["film1.ts"])], "before the third one was put to them"
+
+
 def test_pieces_are_not_gone_on_with_as_a_file(site: VideoSite, fetch: Fetch) -> None:
     """A server that knows no conditions would give the rest of another file."""
     page = site.add(Page("clip", files=hls(), source="film.m3u8"))
