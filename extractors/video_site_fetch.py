@@ -7,13 +7,13 @@ along: it is said in a note.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from extractors import yt_dlp_faults, yt_dlp_reader
 from extractors.video_site_messages import Request
-from extractors.yt_dlp_reader import AUDIO, HLS, PLAIN, PROTOCOLS, VIDEO, Live, TooLarge, TooLong
+from extractors.yt_dlp_reader import AUDIO, HLS, PLAIN, PROTOCOLS, VIDEO, Live, TooLarge, TooLong, word
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone
 from lastseen.records import FetchedFile, FileRole, PageFile
@@ -29,6 +29,8 @@ READABLE: Final = ("vtt", "srt", "ass", "ssa", "ttml", "srv3", "json3")
 """forms of subtitles, those first that hold most of what the site knows and can be read by anybody"""
 SOON: Final = timedelta(minutes=10)
 """after the announced start of something that is not published yet"""
+LONGEST_ANNOUNCED: Final = timedelta(days=7)
+"""what is announced for a moment later than that is looked at before: it may be taken off, or moved"""
 SHORTEST_LIVE: Final = timedelta(minutes=10)
 LONGEST_LIVE: Final = timedelta(hours=6)
 UNTOLD: Final = timedelta(hours=1)
@@ -155,8 +157,12 @@ class Fetch:
         page = self.reader.page or {}
         self._thumbnail(page)
         for place, (language, form, automatic) in enumerate(subtitles(page)):
-            how: How = {"language": language, "automatic": int(automatic), "extension": str(form.get("ext") or "")}
-            self._side(FileRole.SUBTITLE, f"subtitle {language}", f"subtitle-{place}", form, how)
+            how: How = {
+                "language": word(language),
+                "automatic": int(automatic),
+                "extension": word(str(form.get("ext") or "")),
+            }
+            self._side(FileRole.SUBTITLE, f"subtitle {language}", f"subtitle-{place:03}", form, how)
 
     def _what_is_left(self) -> None:
         """Of a video that cannot be had: its page, and the picture that stands for it."""
@@ -203,16 +209,22 @@ class Fetch:
 def refuse_live(info: Info, now: datetime) -> None:
     """Raises Live for what is announced, live, or not ready yet; it says when to look again."""
     status, starts = info.get("live_status"), info.get("release_timestamp")
-    if not isinstance(starts, int | float):
-        starts = info.get("timestamp") if info.get("is_live") else None
-    began = datetime.fromtimestamp(starts, now.tzinfo) if isinstance(starts, int | float) else None
+    began = _moment(starts) or (_moment(info.get("timestamp")) if info.get("is_live") else None)
     if status == "is_upcoming":
-        raise Live("it is announced for later", began + SOON if began and began > now else now + UNTOLD)
+        until = began + SOON if began and began > now else now + UNTOLD
+        raise Live("it is announced for later", min(until, now + LONGEST_ANNOUNCED))
     if status == "post_live":
         raise Live("it was live a moment ago, and is not a video yet", now + SHORTEST_LIVE)
     if info.get("is_live") or status == "is_live":
         lasted = (now - began) / LIVE_PART if began else timedelta()
         raise Live("live now: it is fetched when it is a video", now + min(max(lasted, SHORTEST_LIVE), LONGEST_LIVE))
+
+
+def _moment(stated: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(stated, UTC) if isinstance(stated, int | float) else None
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def subtitles(page: Info) -> Iterator[tuple[str, Info, bool]]:

@@ -1,8 +1,8 @@
 """The program that reads video sites: `python -m extractors.video_site_forker` imports yt-dlp once and forks.
 
-Importing yt-dlp and compiling its patterns takes most of a second, a fork 20 ms.  The first message names the allowed
-extractors; each child does one task and is gone (`extractors.forking`, `extractors.video_site_child`), so nothing that
-one page does to the library's globals is met by the next.
+Importing yt-dlp and compiling its patterns takes most of a second, a fork 20 ms.  The first message names the
+extractors that are got ready; each child does one task and is gone (`extractors.forking`,
+`extractors.video_site_child`), so nothing that one page does to the library's globals is met by the next.
 """
 
 import json
@@ -46,7 +46,9 @@ def main() -> int:
     control, told = forking.begin()
     if not told:
         return 0
-    _warm(tuple(json.loads(told)))
+    extractors = tuple(json.loads(told))
+    if extractors:
+        _warm(extractors)
     control.send(b"\n")
     forking.Forker(control, Tasks(os.getpid())).run()
     return 0

@@ -1,6 +1,6 @@
 """Read video sites: what a page or a list shows now, and the files of one page as the server sends them.
 
-    with Sites(settings) as sites:
+    with Sites(settings, warm=False) as sites:
         found = sites.fetch(address, source, scratch)
 
 Every task runs in a child process of its own, which is killed at its deadline with everything it started: a hang of
@@ -45,16 +45,18 @@ MIB = 1 << 20
 NOWHERE = Path("/nonexistent")
 """the folder of a child that writes nothing; by Debian's policy there is no such folder"""
 PROGRAM: Final = ("-m", "extractors.video_site_forker")
-Made = TypeVar("Made")
-
 PASSED_ON = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+Made = TypeVar("Made")
 
 
 class Sites:
     """Reads video sites, one task at a time, for the thread that made it.  Starts when it is first needed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, warm: bool = True) -> None:
+        """`warm`: at its start it does once what every task would have to do, which takes longer than one task."""
         self._settings = settings
+        self._warmed = settings.allowed_extractors if warm else ()
         self._keeper: Keeper | None = None
 
     def __enter__(self) -> Self:
@@ -154,26 +156,26 @@ class Sites:
             self.close()
         if self._keeper is None:
             start = [sys.executable, "-s", "-P", "-B", *PROGRAM]
-            self._keeper = Keeper(start, json.dumps(self._settings.allowed_extractors).encode(), environment())
+            self._keeper = Keeper(start, json.dumps(self._warmed).encode(), environment())
             self._keeper.greeted()
         return self._keeper
 
 
 def check_address(address: str, settings: Settings) -> None:
     """See `Sites`: for a single question."""
-    with Sites(settings) as sites:
+    with Sites(settings, warm=False) as sites:
         sites.check_address(address)
 
 
 def read_listing(source: Source, settings: Settings, scratch: Path) -> Listing | NotDone[Never]:
     """See `Sites`: for a single listing."""
-    with Sites(settings) as sites:
+    with Sites(settings, warm=False) as sites:
         return sites.read_listing(source, scratch)
 
 
 def fetch(address: str, source: Source, settings: Settings, scratch: Path) -> Fetched | NotDone[Fetched]:
     """See `Sites`: for a single page."""
-    with Sites(settings) as sites:
+    with Sites(settings, warm=False) as sites:
         return sites.fetch(address, source, scratch)
 
 

@@ -258,4 +258,5 @@ def _named(value: str, now: datetime) -> datetime:
 
 
 def _said(error: BaseException) -> str:
-    return str(getattr(error, "orig_msg", None) or getattr(error, "msg", None) or error).removeprefix("ERROR: ")
+    said = str(getattr(error, "orig_msg", None) or getattr(error, "msg", None) or error)
+    return re.sub(r"^(?:ERROR: |\s*\[download\] |Got error: )+", "", said)

@@ -8,8 +8,9 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 - The generic extractor takes `Last-Modified` for the time of publication: it is kept apart instead.
 - It reads `<video>` elements with an extractor of another name, `html5`, and then forgets what the page says of them.
 - The extension that a page states reaches the file system: `process_info` sees the final word on it.
-- A playlist of pieces without an end is downloaded as far as it goes, and counts as a success: `_checked_pieces` looks.
-- It goes on in a half-fetched stream of pieces by their number alone, whatever the pieces are now.
+- A playlist of pieces without an end is downloaded as far as it goes, and counts as a success: `_manifest` looks.
+- It goes on in a half-fetched stream of pieces by their number alone, whatever the pieces are now; killed between
+  writing a piece and its number, it writes the piece twice; where the number cannot be read it appends all anew.
 - The subtitles of a stream in pieces are rewritten if their `ext` is `vtt`.
 - It adds the time of day to the title of what is live: two looks would always differ.
 - schema.org's `publication`, by which pages say that a video is live or announced, is not read.
@@ -18,6 +19,7 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 import hashlib
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,7 +96,10 @@ DYNAMIC = re.compile(r"<MPD\b[^>]*\btype\s*=\s*[\"']dynamic[\"']")
 PROTOCOLS = {"m3u8": "hls", "m3u8_native": "hls", DASH: "dash"}
 BLOCK_BYTES = 1 << 20
 REDIRECTS = range(300, 400)
+PIECES = "pieces "
+"""begins what tells one list of pieces from another: no server's tag begins so"""
 EMPTY_PAGE = "<html></html>"
+LONGEST_WORD = 64
 RETRIES = 3
 SOCKET_SECONDS = 20
 STATED = ("title", "description", "timestamp", "duration", "uploader", "thumbnails")
@@ -293,6 +298,8 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         self.before_download: Callable[[Info], None] = lambda _: None
         """called with the info of what is about to be downloaded; may raise"""
         super().__init__(options, auto_init="no_verbose_header")
+        self.add_progress_hook(self._note_pieces)
+        self._noted: object = None
         if GENERIC in self._ies:
             self.add_info_extractor(PageVideoIE(self))
 
@@ -375,11 +382,13 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
     def process_video_result(self, info_dict: Info, download: bool = True) -> Info:
         """As YoutubeDL's, and what is known of the video stays known if it cannot be had."""
         self.page, title = info_dict, info_dict.get("title")
+        processed: Info = info_dict
         try:
-            return super().process_video_result(info_dict, download)  # type: ignore[no-any-return]
+            processed = super().process_video_result(info_dict, download)
         finally:
-            if title:
-                info_dict["title"] = title
+            for each in (info_dict, processed) if title else ():
+                each["title"] = title
+        return processed
 
     def process_info(self, info_dict: Info) -> None:
         """As YoutubeDL's; the extension that the page states never reaches the file system."""
@@ -420,7 +429,8 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return response
 
     def save_pieces(self, info: Info, path: Path) -> None:
-        """Write a stream that comes in pieces to a file.  Raises DownloadError."""
+        """Write a stream that comes in pieces to a file, from its first one on.  Raises DownloadError."""
+        _drop(path)
         done, _ = self.dl(str(path), info)
         if not done or not path.is_file():
             raise DownloadError("the pieces could not be had")
@@ -438,15 +448,11 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         """What tells whether the file on the server is still the one that was begun."""
         return self._scratch / f"{name}.resume"
 
-    def _drop(self) -> None:
-        """What an earlier attempt left behind of this download."""
-        for left in self._scratch.glob(f"{self._name}*"):
-            left.unlink()
-
     def _take_up_file(self) -> None:
         """A file that was downloaded whole is asked for once more from its end on: it may be another one now."""
-        if not self._validator(self._name).is_file():
-            self._drop()
+        validator = self._validator(self._name)
+        if not validator.is_file() or validator.read_text().startswith(PIECES):
+            _drop(self._path)
         elif self._path.is_file():
             self._path.rename(self._path.with_name(f"{self._name}.part"))
 
@@ -454,10 +460,44 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         """Drop the beginning unless the pieces are the same.  Returns how they come.  Raises Live."""
         pieces, how = _pieces(info, self._manifest(info))
         validator = self._validator(self._name)
-        if not validator.is_file() or validator.read_text() != pieces:
-            self._drop()
+        same = validator.is_file() and validator.read_text() == pieces
+        if not same or not (self._path.is_file() or self._cut_to_pieces()):
+            _drop(self._path)
             validator.write_text(pieces)
         return how
+
+    def _note_pieces(self, progress: Mapping[str, Any]) -> None:
+        """Note how long the beginning is before a piece is put to its end, in case that this is the last we do."""
+        if progress.get("fragment_index") in (None, self._noted):
+            return
+        self._noted = progress["fragment_index"]
+        number, part = self._number(), self._path.with_name(f"{self._name}.part")
+        if number is not None and part.is_file():
+            draft = self._path.with_name(f"{self._name}.draft")
+            draft.write_text(json.dumps([number, part.stat().st_size]))
+            draft.replace(self._sizes)
+
+    def _cut_to_pieces(self) -> bool:
+        """Take off what an earlier attempt wrote of a piece when it was killed; False: nobody knows what is there."""
+        number, part = self._number(), self._path.with_name(f"{self._name}.part")
+        if not number or not part.is_file() or not self._sizes.is_file():
+            return False
+        noted, size = json.loads(self._sizes.read_text())
+        if noted == number and part.stat().st_size >= size:
+            os.truncate(part, size)
+        return noted in (number, number - 1)
+
+    @property
+    def _sizes(self) -> Path:
+        return self._path.with_name(f"{self._name}.sizes")
+
+    def _number(self) -> int | None:
+        """Of the last piece that was put to the beginning, by yt-dlp's own account; None: it cannot be read."""
+        try:
+            told = json.loads(self._path.with_name(f"{self._name}.ytdl").read_text())
+            return int(told["downloader"]["current_fragment"]["index"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     def _manifest(self, info: Info) -> str:
         """The list of the pieces, read once more by us.  Raises Live."""
@@ -493,14 +533,23 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             self._validator(self._name).unlink(missing_ok=True)
 
 
+def _drop(path: Path) -> None:
+    """What an earlier attempt left behind of one download."""
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
+
+
 def _how(info: Info, extension: object) -> dict[str, str | int]:
     """How one file comes over the wire, as far as the page says."""
     told = {name: info.get(name) for name in ("format_id", "vcodec", "acodec", "width", "height")}
-    known = {name: value for name, value in told.items() if isinstance(value, str | int) and value != "none"}
-    return {
-        "protocol": PROTOCOLS.get(str(info.get("protocol")), str(info.get("protocol"))),
-        "extension": str(extension or ""),
-    } | known
+    told |= {"protocol": PROTOCOLS.get(str(info.get("protocol")), info.get("protocol")), "extension": extension}
+    plain = {name: word(value) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, str | int) and value not in ("", "none")}
+
+
+def word(said: str) -> str:
+    """What a page says in a word, as it may stand in a log: printable ASCII of bounded length."""
+    return re.sub(r"[^ -~]", "?", said)[:LONGEST_WORD]
 
 
 def _pieces(info: Info, manifest: str) -> tuple[str, dict[str, str | int]]:
@@ -519,7 +568,7 @@ def _pieces(info: Info, manifest: str) -> tuple[str, dict[str, str | int]]:
         told = [[_without_query(str(each.get("url") or each.get("path"))), each.get("duration")] for each in fragments]
         how = {"fragments": len(fragments)}
     spelled = json.dumps([info.get("format_id"), told], default=str)
-    return hashlib.sha256(spelled.encode(errors="replace")).hexdigest(), how
+    return PIECES + hashlib.sha256(spelled.encode(errors="replace")).hexdigest(), how
 
 
 def _without_query(address: str) -> str:

@@ -29,8 +29,8 @@ from storage.work import Claim
 
 SHARE: Final = 0.02
 """by how much of what the page says a file may be shorter"""
-ROUNDING: Final = 1.0
-"""seconds by which a page may be wrong that says whole seconds"""
+ROUNDING: Final = 0.6
+"""seconds by which a page is wrong that says whole seconds, and a little"""
 LEAST: Final = 0.1
 """seconds: the length of a few pictures is nothing that is missing"""
 RECIPE: Final = "join.1"
@@ -57,9 +57,6 @@ class WorkingCopy:
 
     video: str
     """sha256"""
-    audio: str
-    """sha256"""
-    key: str
     detail: dict[str, str | int]
     """how it was made"""
 
@@ -170,23 +167,11 @@ def _objects(made: tuple[Fetched, ...], job: Job) -> list[ObjectToStore]:
 
 def _checked(fetched: Fetched, job: Job, bench: Bench) -> Outcome[Made]:
     """Held against what the page says; with the working copy."""
-    notes = [f"{fetched.file.size} bytes", *([fetched.note] if fetched.note else [])]
-    flaw = None
-    for each in fetched.files:
-        if each.role not in (FileRole.VIDEO, FileRole.AUDIO):
-            continue
-        if fetched.duration is None:
-            notes.append("the page does not say how long it is: not checked")
-            break
-        found = bench.box.measure(Path(each.file.path))
-        if isinstance(found, Rejection):
-            flaw = Fault.DEFECT
-            notes.append(f"how long the {each.role} is could not be measured: {found.why}")
-            continue
-        verdict = _compared(found, each.role, fetched.duration)
-        if isinstance(verdict, NotDone):
-            return verdict
-        notes += [verdict] if verdict else []
+    lengths = _lengths(fetched, bench)
+    if isinstance(lengths, NotDone):
+        return lengths
+    said, flaw = lengths
+    notes = [f"{fetched.file.size} bytes", *([fetched.note] if fetched.note else []), *said]
     made: list[Made] = [fetched]
     objects = _objects((fetched,), job)
     copy = _working_copy(fetched, bench)
@@ -196,6 +181,25 @@ def _checked(fetched: Fetched, job: Job, bench: Bench) -> Outcome[Made]:
         made.append(copy[0])
         objects += copy[1]
     return Done(tuple(made), tuple(objects), note="; ".join(notes), flaw=flaw)
+
+
+def _lengths(fetched: Fetched, bench: Bench) -> tuple[list[str], Fault | None] | NotDone[Made]:
+    """What is to be said of how long the files are, and whether that is a flaw."""
+    files = [each for each in fetched.files if each.role in (FileRole.VIDEO, FileRole.AUDIO)]
+    if files and fetched.duration is None:
+        return ["the page does not say how long it is: not checked"], None
+    notes, flaw = [], None
+    for each in files:
+        found = bench.box.measure(Path(each.file.path))
+        if isinstance(found, Rejection):
+            flaw = Fault.DEFECT
+            notes.append(f"how long the {each.role} is could not be measured: {found.why}")
+            continue
+        verdict = _compared(found, each.role, fetched.duration or 0.0)
+        if isinstance(verdict, NotDone):
+            return verdict
+        notes += [verdict] if verdict else []
+    return notes, flaw
 
 
 def _compared(found: Measured, role: FileRole, stated: float) -> str | NotDone[Made]:
@@ -234,7 +238,7 @@ def _working_copy(fetched: Fetched, bench: Bench) -> tuple[WorkingCopy, list[Obj
         ObjectToStore(DERIVED, key, path, sha256, kind),
         ObjectToStore(DERIVED, f"{key}.json", told, hashlib.sha256(told).hexdigest(), "application/json"),
     ]
-    return WorkingCopy(video.sha256, audio.sha256, key, detail), objects
+    return WorkingCopy(video.sha256, detail), objects
 
 
 def _how(joined: Joined) -> dict[str, str | int]:

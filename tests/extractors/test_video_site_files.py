@@ -9,7 +9,13 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
 
+from extractors import video_site_fetch, yt_dlp_reader
+from extractors.video_site_messages import Request, Task
 from extractors.video_sites import Sites
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone, Scope
@@ -170,6 +176,48 @@ def test_picture_and_sound_apart_are_two_originals(
     assert json.loads(got.post.raw)["vcodec"].startswith("avc1"), "the record is of the picture, not of the sound"
 
 
+def test_a_stream_that_was_encrypted_says_that_it_was_decrypted(site: VideoSite, fetch: Fetch) -> None:
+    key, start = b"k" * 16, bytes(16)
+    files = dict(hls())
+    files |= {name: _encrypted(piece, key, start) for name, piece in files.items() if name.endswith("ts")}
+    mark = f'#EXT-X-KEY:METHOD=AES-128,URI="key.bin",IV=0x{start.hex()}\n#EXTINF'.encode()
+    files["film.m3u8"] = files["film.m3u8"].replace(b"#EXTINF", mark, 1)
+    page = site.add(Page("clip", files=files | {"key.bin": key}, source="film.m3u8"))
+    got = fetch.got(site.url(page.path))
+    assert content(got.files[0]) == joined()
+    assert got.files[0].how["decrypted"] == "AES-128"
+
+
+def _encrypted(content: bytes, key: bytes, start: bytes) -> bytes:
+    padder, cipher = PKCS7(128).padder(), Cipher(AES(key), CBC(start)).encryptor()
+    return cipher.update(padder.update(content) + padder.finalize()) + cipher.finalize()
+
+
+def test_subtitles_in_pieces_are_not_rewritten(site: VideoSite, tmp_path: Path) -> None:
+    pieces = [b"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n" + VTT[8:]] * 2
+    for number, piece in enumerate(pieces):
+        site.answer(f"/{number}.vtt", Answer(body=piece))
+    listed = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n/0.vtt\n#EXTINF:2,\n/1.vtt\n#EXT-X-ENDLIST\n"
+    form = {
+        "url": site.answer("/s.m3u8", Answer(body=listed, headers=PLAYLIST)),
+        "protocol": "m3u8_native",
+        "ext": "vtt",
+    }
+    options = yt_dlp_reader.common_options(("generic",), tmp_path) | yt_dlp_reader.fetching_options(1, 1 << 20)
+    private = (ip_network("127.0.0.1/32"),)
+    request = Request(Task.FETCH, "", site.url(), tmp_path, ("generic",), private, 1, 1 << 20, 9.0)
+    with yt_dlp_reader.Reader(options, site.url(), private, tmp_path) as reader:
+        reader.page = {"subtitles": {"uk": [form]}}
+        task = video_site_fetch.Fetch(reader, request, "", 1)
+        task._beside()
+        assert task.brought.notes == []
+        assert [content(each) for each in task.brought.files] == [b"".join(pieces)]
+        assert task.brought.files[0].how["protocol"] == "hls"
+        site.answer("/1.vtt", Answer(body=VTT))
+        task._beside()
+        assert content(task.brought.files[1]) == pieces[0] + VTT, "what an earlier try left is not taken for it"
+
+
 def test_what_stands_beside_it_does_not_take_the_video_along(site: VideoSite, fetch: Fetch) -> None:
     page = site.add(Page("clip", film(), thumbnail=jpeg(), subtitles={"uk": VTT, "en": VTT}))
     site.answer(page.thumbnail_path, redirect("http://10.0.0.1/x.jpg"))
@@ -259,6 +307,43 @@ def test_pieces_of_another_stream_are_not_joined(site: VideoSite, fetch: Fetch) 
     assert content(fetch.got(site.url(page.path)).files[0]) == b"".join(
         hls()[f"film{number}.ts"] for number in range(4)
     )
+
+
+@pytest.mark.parametrize("killed", ["within a piece", "before its number was written", "within its number"])
+def test_a_piece_is_never_there_twice(site: VideoSite, fetch: Fetch, killed: str) -> None:
+    """What a child leaves that is killed while it puts the third piece to the first two."""
+    page = site.add(Page("clip", files=hls(), source="film.m3u8"))
+    site.answer("/media/clip/film2.ts", Answer(503, times=4))
+    assert fetch.refused(site.url(page.path)).fault is Fault.TRANSIENT
+    part, number, sizes = (fetch.scratch / f"video.{name}" for name in ("part", "ytdl", "sizes"))
+    there = part.stat().st_size
+    assert json.loads(number.read_text())["downloader"]["current_fragment"]["index"] == 2
+    sizes.write_text(json.dumps([2, there]))
+    with part.open("ab") as file:
+        file.write(hls()["film2.ts"][: 1000 if killed == "within a piece" else None])
+    if killed == "within its number":
+        number.write_text('{"downloader": {"curr')
+    assert content(fetch.got(site.url(page.path)).files[0]) == joined()
+    assert site.count("/media/clip/film0.ts") == (2 if killed == "within its number" else 1)
+
+
+def test_the_size_is_noted_before_each_piece(site: VideoSite, fetch: Fetch) -> None:
+    page = site.add(Page("clip", files=hls(), source="film.m3u8"))
+    site.answer("/media/clip/film3.ts", Answer(503))
+    assert fetch.refused(site.url(page.path)).fault is Fault.TRANSIENT
+    noted = json.loads((fetch.scratch / "video.sizes").read_text())
+    assert noted == [2, len(hls()["film0.ts"]) + len(hls()["film1.ts"])], "before the third one was put to them"
+
+
+def test_pieces_are_not_gone_on_with_as_a_file(site: VideoSite, fetch: Fetch) -> None:
+    """A server that knows no conditions would give the rest of another file."""
+    page = site.add(Page("clip", files=hls(), source="film.m3u8"))
+    site.answer("/media/clip/film2.ts", Answer(503))
+    assert fetch.refused(site.url(page.path)).fault is Fault.TRANSIENT
+    assert (fetch.scratch / "video.part").stat().st_size > 0
+    site.add(Page("clip", film()))
+    assert content(fetch.got(site.url(page.path)).files[0]) == film()
+    assert [asked.headers.get("Range") for asked in site.asked if asked.path == "/media/clip.mp4"] == [None]
 
 
 def test_a_half_that_has_come_is_not_fetched_twice(site: VideoSite, fetch: Fetch) -> None:
@@ -392,7 +477,7 @@ def test_a_page_without_end_takes_neither_memory_nor_time(site: VideoSite, tmp_p
     page = site.add(Page("clip"))
     more = Answer(body=b"<p>more</p>" * 5000, headers={"Content-Length": "", "Connection": "close"}, endless=True)
     site.answer(page.path, more)
-    with Sites(SETTINGS.model_copy(update={"fetch_deadline_seconds": 5})) as sites:
+    with Sites(SETTINGS.model_copy(update={"fetch_deadline_seconds": 3})) as sites:
         refused = Fetch(sites, tmp_path / "scratch").refused(site.url(page.path))
     assert refused.fault in (Fault.TRANSIENT, Fault.DEFECT)
 

@@ -138,6 +138,8 @@ HOUR = timedelta(hours=1)
         ({"live_status": "is_upcoming"}, HOUR),
         ({"live_status": "is_upcoming", "release_timestamp": moment(-HOUR)}, HOUR),
         ({"live_status": "is_upcoming", "release_timestamp": moment(24 * HOUR)}, 24 * HOUR + timedelta(minutes=10)),
+        ({"live_status": "is_upcoming", "release_timestamp": moment(9999 * HOUR)}, timedelta(days=7)),
+        ({"live_status": "is_upcoming", "release_timestamp": 1e300}, HOUR),
     ],
 )
 def test_what_is_live_or_announced_waits_the_longer_the_longer_it_lasts(

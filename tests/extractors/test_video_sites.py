@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from extractors import video_sites
-from extractors.video_sites import NotAllowed
+from extractors.video_sites import NotAllowed, Sites
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone
 from lastseen.records import Fetched, Listing, Platform, Seen, Source
@@ -28,6 +28,17 @@ MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 1500
 DATE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SETTINGS = Settings(_env_file=None, allow_private_addresses=(ip_network("127.0.0.1/32"),))
+
+
+WARM = Sites(SETTINGS)
+"""one program for most of these tests, as a worker has it"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended() -> Iterator[None]:
+    """It ends with them."""
+    yield
+    WARM.close()
 
 
 @pytest.fixture
@@ -50,21 +61,27 @@ def source(address: str) -> Source:
 def listed(address: str, settings: Settings = SETTINGS) -> Listing:
     """A listing that must succeed."""
     with tempfile.TemporaryDirectory() as scratch:
-        listing = video_sites.read_listing(source(address), settings, Path(scratch))
+        if settings is SETTINGS:
+            listing = WARM.read_listing(source(address), Path(scratch))
+        else:
+            listing = video_sites.read_listing(source(address), settings, Path(scratch))
     assert isinstance(listing, Listing), listing
     return listing
 
 
 def fetched(address: str, scratch: Path, home: str = "") -> Fetched:
     """A fetch that must succeed."""
-    got = video_sites.fetch(address, source(home or address), SETTINGS, scratch)
+    got = WARM.fetch(address, source(home or address), scratch)
     assert isinstance(got, Fetched), got
     return got
 
 
 def refused(address: str, scratch: Path, settings: Settings = SETTINGS, home: str = "") -> NotDone[object]:
     """A fetch that must not succeed, and leaves no file that looks finished."""
-    got = video_sites.fetch(address, source(home or address), settings, scratch)
+    if settings is SETTINGS:
+        got = WARM.fetch(address, source(home or address), scratch)
+    else:
+        got = video_sites.fetch(address, source(home or address), settings, scratch)
     assert isinstance(got, NotDone), got
     assert got.why == got.why.strip()
     assert got.why.isprintable()
@@ -163,7 +180,7 @@ def test_nothing_is_written_but_in_the_folder_that_was_given(
     ],
 )
 def test_a_source_that_cannot_be_listed(site: VideoSite, tmp_path: Path, answer: Answer, fault: Fault) -> None:
-    outcome = video_sites.read_listing(source(site.answer("/x", answer)), SETTINGS, tmp_path)
+    outcome = WARM.read_listing(source(site.answer("/x", answer)), tmp_path)
     assert isinstance(outcome, NotDone)
     assert outcome.fault is fault
 
