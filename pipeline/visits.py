@@ -80,8 +80,9 @@ def visit(
     """Ask the site of an address, when it is our turn.  Raises storage.work.LeaseLost, storage.sealing.CannotOpen."""
     site = site_of(address)
     turn, way = _enter(bench, claim, source, site)
-    if not turn.mine:
-        return Visit(NotDone(Fault.WAIT, turn.why, utcnow() + turn.wait), barred=True)
+    if not turn.mine:  # an item of this very site is not claimed before it may be asked, and needs no rest of its own
+        until = None if site == claim.site else utcnow() + turn.wait
+        return Visit(NotDone(Fault.WAIT, turn.why, until), barred=True)
     sleep(turn.wait.total_seconds())
     brought = ask(way.access if way else NO_ACCESS)
     expired = (Expired(way.account, way.name),) if way and way.expired else ()

@@ -37,7 +37,7 @@ CLAIM = text("""
                     AND (site IS NULL OR site <> ALL(CAST(:leave AS text[])))
                   ORDER BY priority DESC, ready_at, id LIMIT 1
                     FOR UPDATE SKIP LOCKED)
-    RETURNING id, step, subject, recipe, lease, attempts, failures, crashes, blocks""")
+    RETURNING id, step, subject, recipe, lease, attempts, failures, crashes, blocks, site""")
 
 RENEW = text("UPDATE work SET ready_at = now() + :lease WHERE id = :id AND lease = :token")
 
@@ -146,6 +146,8 @@ class Claim:
     crashes: int
     blocks: int = 0
     """how often in a row it was refused"""
+    site: str | None = None
+    """where its worker has to go, if that is known"""
 
 
 @dataclass(frozen=True, slots=True)
