@@ -1,13 +1,14 @@
 """
 # Look again for posts that were read before
 
-Looks for posts of Telegram that are due: those of a day hourly, of a week daily, of a month weekly, those with a
-candidate daily for ever. What was edited is a new observation; what is not there is missing, and gone when a later look
-does not find it either.
+Looks for posts of Telegram, and reads pages of video sites, that are due: those of a day hourly, of a week daily, of a
+month weekly, those with a candidate daily for ever. What has changed is a new observation; what is not there is
+missing, and gone when a later look does not find it either. One task for each account, and one for each site.
 
-- **When it fails**: nothing is concluded from a channel that cannot be read; the next run looks again. A burst of
-  deletions raises an alert in `lastseen status`, and has the channel's media fetched before others'.
-- **By hand**: `source` looks at one channel only; `retry` also what did not get through; `dry_run` only logs what is
+- **When it fails**: nothing is concluded from a channel or site that cannot be read; the next run looks again. A burst
+  of deletions raises an alert in `lastseen status`, and has the source's media fetched before others'. A site that
+  refuses us as a whole is asked by nobody for a while (`lastseen site list`).
+- **By hand**: `source` looks at one source only; `retry` also what did not get through; `dry_run` only logs what is
   due.
 - **Again**: a post that looks as it did adds nothing.
 """
@@ -27,8 +28,11 @@ from dags import wiring
     doc_md=__doc__,
 )
 def recheck_posts() -> None:
-    """Channels in, what has become of their posts out."""
-    wiring.in_order(wiring.step_by_account("recheck", "recheck"))
+    """Sources in, what has become of their posts out."""
+    wiring.side_by_side(
+        wiring.step_by_account("recheck", "recheck"),
+        wiring.step("recheck", "recheck", platform="video_site", called="recheck_video_sites"),
+    )
 
 
 recheck_posts()

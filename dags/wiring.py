@@ -60,6 +60,12 @@ END = Param(
     title="Read anew up to",
     description_md="Number of the last post, or last day (UTC), that is read again.",
 )
+WHOLE = Param(
+    False,
+    type="boolean",
+    title="Whole list",
+    description_md="List sources to their end now, as is done weekly, and look soon for posts that left their list.",
+)
 MEDIA_ONLY = Param(
     False, type="boolean", title="Media only", description_md="Fetch what posts carry, and read no posts."
 )
@@ -68,20 +74,23 @@ SCOPE = {"source": SOURCE, "since": SINCE, "blob": BLOB, "retry": RETRY, "dry_ru
 """the parameters of a DAG that works on what posts carry"""
 
 
-def step(command: str, name: str, outlets: list[Asset] | None = None, platform: str | None = None) -> Any:
+def step(
+    command: str, name: str, outlets: list[Asset] | None = None, platform: str | None = None, called: str = ""
+) -> Any:
     """Plan and work off one step, or what it has to do on one platform.  Returns both tasks, for `in_order`.
 
-    The plan runs when the step before is over, however it ended: what got through there goes on.
+    The plan runs when the step before is over, however it ended: what got through there goes on.  `called`: what the
+    task is called, where a step is there twice.
     """
 
-    @task(task_id=f"plan_{name}", trigger_rule=TriggerRule.ALL_DONE)
+    @task(task_id=f"plan_{called or name}", trigger_rule=TriggerRule.ALL_DONE)
     def plan() -> list[list[int]]:
         """Choose what is due, in batches."""
         from pipeline import tasks
 
         return tasks.plan(command, name, dict(get_current_context()["params"]), platform)
 
-    return _worked(name, plan(), outlets)
+    return _worked(name, called or name, plan(), outlets)
 
 
 def step_by_account(command: str, name: str, outlets: list[Asset] | None = None) -> Any:
@@ -94,13 +103,13 @@ def step_by_account(command: str, name: str, outlets: list[Asset] | None = None)
 
         return tasks.plan_by_account(command, name, dict(get_current_context()["params"]))
 
-    return _worked(name, plan(), outlets, pool=TELEGRAM_POOL)
+    return _worked(name, name, plan(), outlets, pool=TELEGRAM_POOL)
 
 
-def _worked(name: str, planned: Any, outlets: list[Asset] | None, **more: Any) -> Any:
+def _worked(name: str, called: str, planned: Any, outlets: list[Asset] | None, **more: Any) -> Any:
     """A plan, and a task for each batch of it."""
 
-    @task(task_id=name, outlets=outlets or [], **more)
+    @task(task_id=called, outlets=outlets or [], **more)
     def work(batch: list[int]) -> dict[str, int]:
         """Work one batch off."""
         from pipeline import tasks
@@ -118,6 +127,11 @@ def in_order(*steps: Any) -> None:
     """
     for (_, before), (after, _) in pairwise(steps):
         before >> after
+    side_by_side(*steps)
+
+
+def side_by_side(*steps: Any) -> None:
+    """No step waits for another, and the end says whether all of them succeeded."""
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def all_went_through() -> None:

@@ -32,6 +32,29 @@ SECRET_PARAMETER = re.compile(
 # The few of them that can be nothing but a signature.  `key`, `hash` or `sid` may be all that tells two pages apart.
 SIGNING_PARAMETER = re.compile(r"(?i)^(?:signature|expires|x-amz-.*|x-goog-.*)$")
 
+SEARCH = re.compile(r"([a-z]*search[a-z]*)([1-9][0-9]{0,5}|all|):(.+)", re.DOTALL)
+"""a search as yt-dlp writes it: `ytsearch50:words`"""
+SEARCH_SITES = {
+    "bilisearch": "bilibili.com",
+    "gvsearch": "google.com",
+    "nicosearch": "nicovideo.jp",
+    "nicosearchdate": "nicovideo.jp",
+    "rkfnsearch": "rokfin.com",
+    "scsearch": "soundcloud.com",
+    "ytsearch": "youtube.com",
+    "yvsearch": "yahoo.com",
+}
+SAME_SITE = {
+    "dai.ly": "dailymotion.com",
+    "odnoklassniki.ru": "ok.ru",
+    "vk.ru": "vk.com",
+    "vkvideo.ru": "vk.com",
+    "youtu.be": "youtube.com",
+    "youtube-nocookie.com": "youtube.com",
+}
+DOORS = re.compile(r"(?:www|m|mobile|music)\.(?=[^.]+\.)")
+"""what stands before the name of a site where it shows the same to other devices"""
+
 
 class NotAllowed(WrongUse, ValueError):
     """This address may not be visited; the message says why, and what to do."""
@@ -72,6 +95,30 @@ def is_here(address: str) -> bool:
 def host_of(address: str) -> str:
     """The host of an address in lower case, without a leading `www.`."""
     return (urlsplit(address).hostname or "").rstrip(".").removeprefix("www.")
+
+
+def searched(address: str) -> str | None:
+    """The words of a search, or None for what is the address of a page or list."""
+    found = SEARCH.fullmatch(address)
+    return found[3] if found else None
+
+
+def site_of(address: str) -> str:
+    """Which site is asked for an address: its host, with a port of its own if it has one; never empty.
+
+    It is the host, and not yt-dlp's extractor, that turns visitors away: one extractor serves thousands of hosts
+    (`generic`, `peertube`), and several serve one.
+    """
+    search = SEARCH.fullmatch(address)
+    if search:
+        return SEARCH_SITES.get(search[1], search[1])
+    try:
+        parts = urlsplit(address)
+        port = "" if parts.port in (None, DEFAULT_PORTS.get(parts.scheme)) else f":{parts.port}"
+    except ValueError:
+        return "unknown"
+    host = DOORS.sub("", (parts.hostname or "").rstrip("."), count=1)
+    return f"{SAME_SITE.get(host, host)}{port}" if host else parts.scheme or "unknown"
 
 
 def normal(address: str) -> str:

@@ -9,11 +9,14 @@ a verdict.
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from extractors.isolation import hold_child
+from extractors.forking import receive
+from extractors.isolation import WORKSPACE_BYTES, hold_child
 
 if TYPE_CHECKING:
     from extractors.faces.protocol import Engine
@@ -31,6 +34,20 @@ ELSEWHERE: Final = ("192.0.2.1", 9)
 """for documentation (RFC 5737): connecting a UDP socket sends nothing, and fails where there is no way out"""
 
 
+MOST_FILES: Final = 3
+"""that come with one request"""
+
+
+class Gear(IntEnum):
+    """What a child gets ready for before it is told its task."""
+
+    PLAIN = 0
+    ENGINE = 1
+    """it will need the engine"""
+    WRITER = 2
+    """it will be handed a file to write, which may be as large as a film"""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What a child knows before it has its file."""
@@ -38,8 +55,7 @@ class Job:
     setup: "Setup"
     measures: tuple[str, ...]
     workspace: Path
-    engine: bool
-    """it will need the engine"""
+    gear: Gear
 
 
 def serve(job: Job, channel: socket.socket) -> int:
@@ -48,16 +64,16 @@ def serve(job: Job, channel: socket.socket) -> int:
 
     measures = _hold(job)
     try:
-        engine = _load(job.setup) if job.engine else None
+        engine = _load(job.setup) if job.gear is Gear.ENGINE else None
     except EngineUnavailable as missing:
         channel.sendall(f"{missing}\n".encode())
         return 0
     channel.sendall(READY + b"\n")
-    said, handed, _, _ = socket.recv_fds(channel, LENGTH_BYTES, 1)
+    said, handed, _, _ = socket.recv_fds(channel, LENGTH_BYTES, MOST_FILES)
     if said:
         grant(job.setup.limits.deadline_seconds)
         request = _receive(channel, int.from_bytes(said, "big"))
-        _say(channel, _answer(request, job, handed[0], engine, measures))
+        _say(channel, _answer(request, job, handed, engine, measures))
     return 0
 
 
@@ -66,7 +82,8 @@ def _hold(job: Job) -> tuple[str, ...]:
     # A child that spins on all its cores for its whole deadline is at its end anyway.
     cpu = int(limits.latest * job.setup.threads) + CPU_SPARE
     apart = not job.setup.alone or "namespaces of its own" in job.measures
-    filtered = hold_child(Path(job.setup.models), job.workspace, limits.memory_mib, cpu, namespaces=apart)
+    written = job.setup.most_written if job.gear is Gear.WRITER else WORKSPACE_BYTES
+    filtered = hold_child(Path(job.setup.models), job.workspace, limits.memory_mib, cpu, written, namespaces=apart)
     if os.getppid() != forker:
         os._exit(ORPHANED)
     return (*job.measures, *(["system calls filtered"] if filtered else []))
@@ -89,10 +106,7 @@ def grant(seconds: float) -> None:
 def _receive(channel: socket.socket, length: int) -> "Request":
     from extractors.wire import unpack_request
 
-    said = bytearray()
-    while len(said) < length and (part := channel.recv(length - len(said))):
-        said += part
-    return unpack_request(bytes(said))
+    return unpack_request(receive(channel, length))
 
 
 def _say(channel: socket.socket, verdict: "Verdict") -> None:
@@ -102,7 +116,7 @@ def _say(channel: socket.socket, verdict: "Verdict") -> None:
 
 
 def _answer(
-    request: "Request", job: Job, descriptor: int, engine: "Engine | None", measures: tuple[str, ...]
+    request: "Request", job: Job, files: Sequence[int], engine: "Engine | None", measures: tuple[str, ...]
 ) -> "Verdict":
     from lastseen.outcomes import Fault
     from lastseen.records import Rejection
@@ -110,7 +124,7 @@ def _answer(
     if request.probe is not None:
         return _probe(request.probe, measures)
     try:
-        return open_file(request, job, descriptor, engine)
+        return open_file(request, job, files, engine)
     except MemoryError:
         why = f"it needs more than {job.setup.limits.memory_mib} MiB of memory (LASTSEEN_ANALYZE_MEMORY_MIB)"
         return Rejection(Fault.DEFECT, why)
@@ -118,15 +132,21 @@ def _answer(
         return Rejection(Fault.DEFECT, f"{type(fault).__name__} while it was read: {str(fault)[:200]}")
 
 
-def open_file(request: "Request", job: Job, descriptor: int, engine: "Engine | None") -> "Verdict":
-    """Do what is asked.  Raises whatever the file makes the libraries raise."""
+def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engine | None") -> "Verdict":
+    """Do what is asked.  Raises whatever the files make the libraries raise."""
     from extractors.analysis import analyze_file, enroll_file
+    from extractors.joining import join, measure
     from extractors.moments import cut_moment
 
     setup, limits = job.setup, job.setup.limits
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(files[0], "rb") as file:
         if request.moment is not None:
             return cut_moment(file, request.moment, limits, job.workspace)
+        if request.task == "measure":
+            return measure(file)
+        if request.task == "join":
+            with os.fdopen(files[1], "rb") as sound, os.fdopen(files[2], "w+b") as target:
+                return join(file, sound, target)
         if engine is None:
             raise RuntimeError("no engine was loaded")
         if request.task == "enroll":

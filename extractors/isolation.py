@@ -10,7 +10,6 @@ Linux only.  Not covered: timing.
 import ctypes
 import os
 import resource
-import signal
 import struct
 import sys
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from extractors.filter import refuse_calls
+from extractors.forking import die_with_parent
 
 WORKSPACE_INSIDE: Final = "/tmp"  # noqa: S108  # a tmpfs of the child's own
 WORKSPACE_BYTES: Final = 256 * 1024 * 1024
@@ -27,7 +27,6 @@ PROGRAM_MIB: Final = 2048
 MOST_TASKS: Final = 256
 """processes and threads of the whole sandbox; engines start one thread a core"""
 
-PR_SET_PDEATHSIG: Final = 1
 PR_SET_DUMPABLE: Final = 4
 PR_SET_NO_NEW_PRIVS: Final = 38
 CAPABILITY_VERSION_3: Final = 0x20080522
@@ -107,14 +106,16 @@ def _hold_alone(models: Path, workspace: Path) -> tuple[str, ...]:
     return tuple(measures)
 
 
-def hold_child(models: Path, workspace: Path, memory_mib: int, cpu_seconds: int, *, namespaces: bool) -> bool:
+def hold_child(
+    models: Path, workspace: Path, memory_mib: int, cpu_seconds: int, most_written: int, *, namespaces: bool
+) -> bool:
     """In a child just forked, before it has its file: bounds that no code in it can lift again.
 
-    `namespaces`: the tasks of this user are counted apart from those outside.  Returns whether system calls are
-    filtered.
+    `most_written`: bytes of the largest file that it may write.  `namespaces`: the tasks of this user are counted
+    apart from those outside.  Returns whether system calls are filtered.
     """
     _die_with_parent()
-    limit(memory_mib, cpu_seconds)
+    limit(memory_mib, cpu_seconds, most_written)
     if namespaces:
         resource.setrlimit(resource.RLIMIT_NPROC, (MOST_TASKS, MOST_TASKS))
     _landlock([*program_folders(), models], workspace)
@@ -123,11 +124,11 @@ def hold_child(models: Path, workspace: Path, memory_mib: int, cpu_seconds: int,
 
 def _die_with_parent() -> None:
     """And let nobody look into this process: whoever runs as the same user could read and steer it otherwise."""
-    _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     _libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def limit(memory_mib: int, cpu_seconds: int) -> None:
+def limit(memory_mib: int, cpu_seconds: int, most_written: int = WORKSPACE_BYTES) -> None:
     """Bound what this process may use."""
     mib = 1024 * 1024
     for what, most in (
@@ -136,7 +137,7 @@ def limit(memory_mib: int, cpu_seconds: int) -> None:
         (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, WORKSPACE_BYTES),
+        (resource.RLIMIT_FSIZE, most_written),
     ):
         resource.setrlimit(what, (most, most))
 

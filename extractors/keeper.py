@@ -1,7 +1,7 @@
-"""The outer end of a sandbox: starts the forker, asks it for children, and talks to each child over its own channel.
+"""The outer end of a program that forks: starts it, asks it for children, and talks to each over its own channel.
 
 A child's answer never passes through the forker, and no child has the channel of another, so none can answer for
-another.  Whatever does not end in time is killed with the whole sandbox.
+another.  Whatever does not end in time is killed with the whole program.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ SHELL_SIGNAL: Final = 128
 
 
 class Keeper:
-    """One sandbox: a forker and its children."""
+    """One forker (`extractors.forking`) and its children, in a process group of their own."""
 
     def __init__(self, command: Sequence[str], setup: bytes, environment: Mapping[str, str]) -> None:
         """Start it; `greeted` waits until it is there."""
@@ -58,16 +58,16 @@ class Keeper:
         return tuple(said.decode().split("\n")) if said.strip() else ()
 
     def lives(self) -> bool:
-        """Whether the sandbox as a whole does."""
+        """Whether the forker does, and so all that is left of it."""
         return self._process.poll() is None
 
-    def fork(self, *, engine: bool) -> "Child":
-        """A child, which now gets ready."""
+    def fork(self, gear: int = 0) -> "Child":
+        """A child, which now gets ready; what `gear` means is the program's own."""
         ours, theirs = socket.socketpair()
         words = LastWords()
         self._numbers += 1
         with theirs:
-            self._tell(b"%d %d" % (self._numbers, engine), [theirs.fileno(), words.descriptor])
+            self._tell(b"%d %d" % (self._numbers, gear), [theirs.fileno(), words.descriptor])
         return Child(self, self._numbers, ours, words)
 
     def ended(self, number: int, seconds: float) -> int | None:
@@ -92,7 +92,7 @@ class Keeper:
         return self._statuses.pop(number)
 
     def kill(self) -> int:
-        """End it all.  Returns the status of the sandbox, a negative one for a signal; ours if it was still alive."""
+        """End it all.  Returns the status of the program, a negative one for a signal; ours if it was still alive."""
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may just be going by itself, and say why
             self._process.wait(0 if self._is_open() else GRACE_SECONDS)
         if self._process.returncode is None:
@@ -124,7 +124,7 @@ class Keeper:
 
 
 class Child:
-    """One child: `ready`, then `give`, then `answer`; `close` in any case."""
+    """One child: `ready`, where it says so, then `give`, then `answer`; `close` in any case."""
 
     def __init__(self, keeper: Keeper, number: int, channel: socket.socket, words: "LastWords") -> None:
         self._keeper, self._number, self._channel, self._words = keeper, number, channel, words
@@ -151,11 +151,11 @@ class Child:
             raise ChildDied(self._status(), self._words.read())
         return bytes(said).decode(errors="replace").strip()
 
-    def give(self, request: bytes, file: int, seconds: float) -> None:
-        """Hand it its task and its file.  Raises DeadlinePassed."""
+    def give(self, request: bytes, files: Sequence[int], seconds: float) -> None:
+        """Hand it its task and its files.  Raises DeadlinePassed."""
         self._channel.settimeout(seconds)
         try:
-            socket.send_fds(self._channel, [len(request).to_bytes(LENGTH_BYTES, "big")], [file])
+            socket.send_fds(self._channel, [len(request).to_bytes(LENGTH_BYTES, "big")], list(files))
             self._channel.sendall(request)
         except ConnectionError:
             return  # it is dead: `answer` says of what

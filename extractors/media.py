@@ -203,8 +203,8 @@ def _refuse_known(opened: IO[bytes]) -> None:
         raise Unfit(Fault.SKIPPED, "compressed with gzip, as drawn stickers (.tgs) are: not opened")
 
 
-def _video(opened: IO[bytes], limits: Limits, threads: int, stack: ExitStack) -> Video:
-    _refuse_known(opened)
+def open_container(opened: IO[bytes], stack: ExitStack) -> InputContainer:
+    """What FFmpeg makes of a file, within what is allow-listed.  Raises Unfit; OSError if it cannot be read."""
     options = {
         "format_whitelist": CONTAINERS,
         "protocol_whitelist": NO_PROTOCOL,
@@ -217,7 +217,18 @@ def _video(opened: IO[bytes], limits: Limits, threads: int, stack: ExitStack) ->
             raise
         raise Unfit(Fault.DEFECT, f"neither a video nor a picture in a known format ({fault.strerror})") from fault
     stack.callback(container.close)
-    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    return container
+
+
+def pictures(container: InputContainer) -> list[VideoStream]:
+    """Its streams of moving pictures, without covers."""
+    return [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+
+
+def _video(opened: IO[bytes], limits: Limits, threads: int, stack: ExitStack) -> Video:
+    _refuse_known(opened)
+    container = open_container(opened, stack)
+    streams = pictures(container)
     if not streams:
         if container.streams.audio:
             raise Unfit(Fault.SKIPPED, "it has sound only, no pictures")

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from extractors import faces, forker, processes
+from extractors.child import Gear
 from extractors.cores import available_cores
 from extractors.faces import EngineUnavailable
 from extractors.isolation import WORKSPACE_INSIDE, bubblewrap
@@ -34,9 +35,12 @@ from extractors.room import VERDICT_BYTES
 from extractors.wire import Kind, Probe, ProbeRequest, Request, Setup, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
-from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
+from lastseen.records import Analysis, Enrolment, Joined, Measured, Moment, MomentWanted, Rejection
 from lastseen.settings import Settings
 
+MIB: Final = 1024 * 1024
+MOST_PARTS: Final = 3
+"""times the largest file: two of them, and what a container adds"""
 PROBE_SECONDS: Final = 20.0
 WHY_LENGTH: Final = 200
 FILES: Final = 500
@@ -63,8 +67,8 @@ class Sandbox:
         self._settings, self._limits, self._workspace = settings, Limits.of(settings), workspace
         self._open = ExitStack()
         self._keeper: Keeper | None = None
-        self._waiting: tuple[Child, bool] | None = None
-        """a child that gets ready for the next file, and whether it has an engine"""
+        self._waiting: tuple[Child, Gear] | None = None
+        """a child that gets ready for the next file, and for what"""
         self._files = 0
         self._prepared = False
 
@@ -78,23 +82,32 @@ class Sandbox:
 
     def analyze(self, path: Path) -> Analysis | Rejection:
         """Find the faces of one video or picture.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
-        return self._ask(Request("analyze"), path, Analysis)
+        return self._ask(Request("analyze"), [path], Analysis, Gear.ENGINE)
 
     def enroll(self, path: Path) -> Enrolment | Rejection:
         """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
-        return self._ask(Request("enroll"), path, Enrolment)
+        return self._ask(Request("enroll"), [path], Enrolment, Gear.ENGINE)
 
     def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
         """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
-        return self._ask(Request("moment", moment=wanted), path, Moment)
+        return self._ask(Request("moment", moment=wanted), [path], Moment)
+
+    def measure(self, path: Path) -> Measured | Rejection:
+        """How long a file lasts.  Raises OSError and SandboxUnavailable."""
+        return self._ask(Request("measure"), [path], Measured)
+
+    def join(self, video: Path, audio: Path, target: Path) -> Joined | Rejection:
+        """Copy the packets of both into one file, `target`.  Raises OSError and SandboxUnavailable."""
+        target.touch(mode=0o600)
+        return self._ask(Request("join"), [video, audio, target], Joined, Gear.WRITER)
 
     def probe(self, wanted: ProbeRequest) -> Probe | Rejection:
         """Let a child try what it should not be able to do.  Raises SandboxUnavailable."""
-        return self._ask(Request("probe", probe=wanted), Path(os.devnull), Probe)
+        return self._ask(Request("probe", probe=wanted), [Path(os.devnull)], Probe)
 
     def warm(self) -> None:
         """Start, and have a child with an engine ready.  Raises SandboxUnavailable and EngineUnavailable."""
-        self._waiting = (self._child(engine=True), True)
+        self._waiting = (self._child(Gear.ENGINE), Gear.ENGINE)
 
     def close(self) -> None:
         """End it; it may be used again."""
@@ -104,12 +117,15 @@ class Sandbox:
         self._keeper, self._files = None, 0
         self._open.close()
 
-    def _ask(self, request: Request, path: Path, kind: type[Kind]) -> Kind | Rejection:
-        engine = request.task in ("analyze", "enroll")
-        with path.open("rb") as file:
-            child = self._child(engine=engine)
+    def _ask(
+        self, request: Request, paths: Sequence[Path], kind: type[Kind], gear: Gear = Gear.PLAIN
+    ) -> Kind | Rejection:
+        """The last of several files is written, the others are read."""
+        with ExitStack() as stack:
+            files = [stack.enter_context(path.open("r+b" if path in paths[2:] else "rb")).fileno() for path in paths]
+            child = self._child(gear)
             try:
-                verdict = self._hear(child, request, file.fileno(), kind, engine=engine)
+                verdict = self._hear(child, request, files, kind, gear)
             except BaseException:
                 self.close()  # whatever it was, what is left of it belongs to this file
                 raise
@@ -120,14 +136,16 @@ class Sandbox:
             self.close()
         return verdict
 
-    def _hear(self, child: Child, request: Request, file: int, kind: type[Kind], *, engine: bool) -> Kind | Rejection:
+    def _hear(
+        self, child: Child, request: Request, files: Sequence[int], kind: type[Kind], gear: Gear
+    ) -> Kind | Rejection:
         limits = self._limits
         deadline = limits.latest if request.task == "analyze" else limits.deadline_seconds
         end = time.monotonic() + deadline
         try:
-            child.give(pack_request(request), file, deadline)
+            child.give(pack_request(request), files, deadline)
             if self._keeper is not None and self._files:
-                self._waiting = (self._keeper.fork(engine=engine), engine)
+                self._waiting = (self._keeper.fork(gear), gear)
             answer = child.answer(end, VERDICT_BYTES)
         except processes.ChildFault as fault:
             self.close()
@@ -137,28 +155,28 @@ class Sandbox:
         except ValueError:
             return Rejection(Fault.DEFECT, "the child process gave no verdict that makes sense")
 
-    def _child(self, *, engine: bool) -> Child:
+    def _child(self, gear: Gear) -> Child:
         """One that is ready for a file."""
         if self._keeper is not None and not self._keeper.lives():
             self.close()
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            child, has_engine = waiting
+            child, ready_for = waiting
             try:
-                if has_engine >= engine and not child.ready():
+                if (gear in (ready_for, Gear.PLAIN)) and not child.ready():
                     return child
             except processes.ChildDied:
                 self.close()  # whatever killed it, there was no file in it: a new one is as good
             child.close()
-        return self._fresh(engine=engine)
+        return self._fresh(gear)
 
-    def _fresh(self, *, engine: bool) -> Child:
-        if engine and not self._prepared:
+    def _fresh(self, gear: Gear) -> Child:
+        if gear is Gear.ENGINE and not self._prepared:
             self.close()  # started before, it might not see what is made now
             faces.prepare(self._settings.engine, self._settings.models_dir.resolve())
             self._prepared = True
         try:
-            child = self._kept().fork(engine=engine)
+            child = self._kept().fork(gear)
             missing = child.ready()
         except processes.ChildDied as died:
             self.close()
@@ -186,6 +204,7 @@ class Sandbox:
             threads=self._settings.threads or available_cores(),
             limits=self._limits,
             choices=self._settings.analysis,
+            most_written=MOST_PARTS * self._settings.fetch_max_mib * MIB,
         )
         keeper = Keeper([*(bubblewrap(program, models) if program else ()), *start], pack_setup(setup), _environment())
         self._open.callback(keeper.close)

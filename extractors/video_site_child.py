@@ -1,85 +1,68 @@
-"""The child of `extractors.video_sites`: one request in, one answer out, and it is gone.
+"""The child of `extractors.video_site_forker`: one request in, one answer out, and it is gone.
 
 It needs the network, so it does not run in the sandbox for hostile media, and it opens no media: it lists, and it
 writes bytes as they come.  `extractors.network_guard` holds it to public addresses.
 """
 
-import hashlib
 import os
 import resource
+import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Never
 
-from extractors import network_guard, processes, video_site_posts, yt_dlp_faults, yt_dlp_reader
+from extractors import network_guard, video_site_posts, yt_dlp_faults, yt_dlp_reader
 from extractors.addresses import NotAllowed
+from extractors.video_site_fetch import Failed, Fetch
 from extractors.video_site_messages import ANSWERS, REQUESTS, Answer, Refused, Request, Task
 from extractors.video_site_posts import LISTING, PAGE, PART, Page
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone
-from lastseen.records import Fetched, FetchedFile, Listing, PostSeen
+from lastseen.records import Fetched, Listing, PostSeen
 
 MEMORY_BYTES = 2 << 30
 """address space: a page without an end must not take the machine's memory"""
-BLOCK_BYTES = 1 << 20
-MAGIC_BYTES = 512
-SOON = timedelta(minutes=10)
-"""after the announced start of something that is not published yet"""
-
-MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftypqt", "video/quicktime"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
-    (0, b"FLV\x01", "video/x-flv"),
-    (8, b"AVI ", "video/x-msvideo"),
-    (0, b"OggS", "video/ogg"),
-    (0, b"\x00\x00\x01\xba", "video/mpeg"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video/x-ms-asf"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (8, b"WEBP", "image/webp"),
-    (0, b"GIF8", "image/gif"),
-)
-"""(offset, bytes, media type); the first that fits"""
-
-TS_PACKET = 188
+HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "TMPDIR")
 
 
-class Failed(Exception):
-    """Carries an outcome out of the depth."""
-
-    def __init__(self, outcome: NotDone[Never]) -> None:
-        super().__init__(outcome.why)
-        self.outcome = outcome
-
-
-def main() -> None:
-    """Serve the one request on standard input."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints does not reach the answer
-    request = REQUESTS.validate_json(processes.hold_lifeline())
+def answer(said: bytes) -> bytes:
+    """The one request of this process, served."""
+    request = REQUESTS.validate_json(said)
+    _settle(request.scratch)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    refused = network_guard.install(request.private)
-    with answers:
-        answers.write(ANSWERS.dump_json(_answer(request, refused)))
+    return ANSWERS.dump_json(_answer(request, network_guard.install(request.private, request.access.proxy)))
+
+
+def _settle(scratch: Path) -> None:
+    """Be at home in the only folder that is written to."""
+    os.environ.update(dict.fromkeys(HOMES, str(scratch)))
+    tempfile.tempdir = None
+    os.umask(0o077)
+    os.chdir(scratch if scratch.is_dir() else "/")
 
 
 def _answer(request: Request, refused: list[str]) -> Answer:
     try:
-        return _serve(request)
+        served = _serve(request)
     except Failed as failed:
-        outcome = failed.outcome
+        served = _refusal(failed.outcome)
     except Exception as fault:  # noqa: BLE001  the boundary: yt-dlp and the sites raise what they like
-        outcome = yt_dlp_faults.classify(fault)
-    if refused and outcome.fault in (Fault.TRANSIENT, Fault.DEFECT):
-        outcome = NotDone(Fault.SKIPPED, yt_dlp_faults.one_line(f"not allowed: {refused[-1]}"))
-    return Answer(refused=Refused(outcome.fault, outcome.why, outcome.until))
+        served = _refusal(yt_dlp_faults.classify(fault))
+    if refused and served.refused and served.refused.fault in (Fault.TRANSIENT, Fault.DEFECT):
+        return Answer(refused=Refused(Fault.SKIPPED, yt_dlp_faults.one_line(f"not allowed: {refused[-1]}")))
+    return served
+
+
+def _refusal(outcome: NotDone[Any], learnt: Fetched | None = None) -> Answer:
+    refused = Refused(outcome.fault, outcome.why, outcome.until, outcome.scope)
+    return Answer(fetched=learnt, refused=refused)
 
 
 def _serve(request: Request) -> Answer:
     address, number = video_site_posts.number_of(request.address)
     options = yt_dlp_reader.common_options(request.extractors, request.scratch)
+    options |= yt_dlp_reader.visiting_options(request.access, request.pause, request.rate)
     match request.task:
         case Task.CHECK | Task.LIST:
             options |= yt_dlp_reader.listing_options(request.listing_limit)
@@ -93,7 +76,7 @@ def _serve(request: Request) -> Answer:
             case Task.LIST:
                 return Answer(listing=_list(reader, address, request.listing_limit))
             case Task.FETCH:
-                return Answer(fetched=_fetch(reader, address, number, request.scratch))
+                return _fetch(reader, request, address, number)
 
 
 # --- listing -----------------------------------------------------------------------------------------------
@@ -183,56 +166,16 @@ def _trouble(reader: yt_dlp_reader.Reader) -> NotDone[Never]:
 # --- fetching ----------------------------------------------------------------------------------------------
 
 
-def _fetch(reader: yt_dlp_reader.Reader, address: str, number: int, scratch: Path) -> Fetched:
+def _fetch(reader: yt_dlp_reader.Reader, request: Request, address: str, number: int) -> Answer:
     now = utcnow()
-    reader.before_download = lambda info: _refuse_live(info, now)
-    info = reader.extract_info(address, download=True)
-    videos = [each for each in (info or {}).get("entries") or [info] if each]
-    if not videos:
-        raise Failed(NotDone(Fault.GONE, f"the page has no video number {number} any more"))
-    if not _is_video(videos[0]):
-        raise Failed(NotDone(Fault.SKIPPED, "a list, not a video: add it as a source of its own"))
-    file = _measured(scratch / yt_dlp_reader.FILE_NAME)
-    reader.forget_validator()
-    seen = _page_post(reader, info or {}, address, number, now, PART if "entries" in (info or {}) else PAGE)
-    return Fetched(seen, file)
-
-
-def _refuse_live(info: Mapping[str, Any], now: datetime) -> None:
-    status = info.get("live_status")
-    starts = info.get("release_timestamp")
-    if status == "is_upcoming" and isinstance(starts, int | float) and starts > now.timestamp():
-        until = datetime.fromtimestamp(starts, UTC) + SOON
-        raise Failed(NotDone(Fault.WAIT, "it is announced for later", until=until))
-    if info.get("is_live") or status in ("is_live", "is_upcoming", "post_live"):
-        raise Failed(NotDone(Fault.SKIPPED, "live now: it is fetched when it is a video"))
-
-
-def _measured(path: Path) -> FetchedFile:
-    """Hash the file while it is read from its beginning to its end."""
-    if not path.is_file():
-        raise Failed(NotDone(Fault.DEFECT, "the download ended without a file"))
-    digest, size, head = hashlib.sha256(), 0, b""
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            head = head or block[:MAGIC_BYTES]
-            digest.update(block)
-            size += len(block)
-    if not size:
-        raise Failed(NotDone(Fault.DEFECT, "the server sent 0 bytes"))
-    return FetchedFile(str(path), digest.hexdigest(), size, media_type(head))
-
-
-def media_type(head: bytes) -> str:
-    """What the first bytes of a file say that it is, whatever it is called."""
-    for offset, magic, name in MAGIC:
-        if head[offset : offset + len(magic)] == magic:
-            return name
-    if head[:1] == b"G" and head[TS_PACKET : TS_PACKET + 1] == b"G":
-        return "video/mp2t"
-    return "application/octet-stream"
-
-
-if __name__ == "__main__":
-    main()
-    os._exit(0)  # the answer is out; nothing is left to tidy up
+    brought = Fetch(reader, request, address, number).run()
+    learnt = None
+    if brought.info is not None:
+        method = PART if "entries" in brought.info else PAGE
+        seen = _page_post(reader, brought.info, address, number, now, method)
+        note = yt_dlp_faults.one_line("; ".join(brought.notes))
+        learnt = Fetched(seen, tuple(brought.files), brought.duration, note)
+    if brought.refused is not None:
+        return _refusal(brought.refused, learnt)
+    reader.forget()
+    return Answer(fetched=learnt)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from lastseen.outcomes import Fault
-from lastseen.records import Fetched, Listing
+from lastseen.outcomes import Fault, Scope
+from lastseen.records import NO_ACCESS, Fetched, Listing, SiteAccess
 
 
 class Task(StrEnum):
@@ -35,6 +35,13 @@ class Request:
     """networks that may be visited though they are not public"""
     listing_limit: int
     max_bytes: int
+    max_seconds: float
+    """longest video that is fetched, by what its page says"""
+    access: SiteAccess = NO_ACCESS
+    pause: float = 0.0
+    """seconds between two requests for pages"""
+    rate: int = 0
+    """bytes a second at which a file comes at most; 0: as fast as it may"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +51,15 @@ class Refused:
     fault: Fault
     why: str
     until: datetime | None = None
+    scope: Scope = Scope.ITEM
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """At most one of these is set; none: the address passed the check."""
+    """At most one of these is set; none: the address passed the check.
+
+    `fetched` and `refused`: the page could be read, its video could not be had.
+    """
 
     listing: Listing | None = None
     fetched: Fetched | None = None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urldefrag
+from urllib.parse import quote, urldefrag
 
 from ulid import ULID
 
@@ -28,6 +28,16 @@ PART = "video_site.part"
 HASHED_FIELDS = ("id", "title", "description", "uploader", "timestamp", "upload_date", "duration", "webpage_url")
 """what an investigator cares about, frozen: another list is another HASH_VERSION"""
 HASH_VERSION = "video_site.2"
+
+AUDIENCE = {
+    "views": "view_count",
+    "viewers": "concurrent_view_count",
+    "likes": "like_count",
+    "dislikes": "dislike_count",
+    "reposts": "repost_count",
+    "comments": "comment_count",
+}
+"""our word -> yt-dlp's"""
 
 SECRET_KEYS = frozenset({"http_headers", "cookies", "request_data", "downloader_options", "hls_aes", "_has_drm"})
 FLEETING_KEYS = frozenset({"fragments", "fragment_base_url", "manifest_url", "manifest_stream_number"})
@@ -70,7 +80,30 @@ def post(info: Info, page: Page, method: str, observed_at: datetime) -> PostSeen
         text=_text(info.get("description")),
         published_at=published(info),
         media=_media(page, info),
+        audience=audience(info),
     )
+
+
+def absent(platform_post_id: str, permalink: str, why: str, observed_at: datetime) -> PostSeen:
+    """A post whose page was asked for and is not there: what was answered is all there is to record."""
+    said = {"page": without_secrets(permalink), "asked_at": observed_at.isoformat(), "answer": why}
+    extractor, _, own = platform_post_id.partition(":")
+    return PostSeen(
+        platform_post_id=platform_post_id,
+        permalink=permalink,
+        observed_at=observed_at,
+        method=PAGE,
+        seen=Seen.MISSING,
+        raw=json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
+        raw_key=f"raw/video_site/{extractor}/{key_safe(own)}/{ULID()}.json",
+        content_hash=hashlib.sha256(f"{HASH_VERSION} absent".encode()).hexdigest(),
+    )
+
+
+def audience(info: Info) -> dict[str, object] | None:
+    """How many people a page says to have met, or None where it says nothing of it."""
+    stated = ((ours, info.get(theirs)) for ours, theirs in AUDIENCE.items())
+    return {name: count for name, count in stated if isinstance(count, int) and count >= 0} or None
 
 
 def identity(page: Page) -> tuple[str, str]:
@@ -131,6 +164,12 @@ def cleaned(value: Any, below_formats: bool = False) -> Any:
 def numbered(address: str, number: int) -> str:
     """The address of the `number`-th video of a page that has several."""
     return address if number == 1 else f"{urldefrag(address).url}#video={number}"
+
+
+def beside(address: str, role: str, language: str, sha256: str) -> str:
+    """The address of what stands beside a video: each version of it has one of its own."""
+    named = "&".join(part for part in (f"file={role}", language and f"language={quote(language)}") if part)
+    return f"{address}{'&' if '#' in address else '#'}{named}&sha256={sha256[:16]}"
 
 
 def number_of(address: str) -> tuple[str, int]:

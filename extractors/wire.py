@@ -12,9 +12,9 @@ from pydantic import ConfigDict, TypeAdapter
 
 from extractors.limits import Limits
 from lastseen.choices import Choices
-from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejection
+from lastseen.records import Analysis, Enrolment, Joined, Measured, Moment, MomentWanted, Rejection
 
-Task = Literal["analyze", "enroll", "moment", "probe"]
+Task = Literal["analyze", "enroll", "moment", "measure", "join", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,21 @@ class Setup:
     """that the engine and the decoder may use"""
     limits: Limits
     choices: Choices
+    most_written: int
+    """bytes of the largest file that a child may write which is handed one to write"""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One task on one file, which comes with it as an open descriptor."""
+    """One task on one file, or several, which come with it as open descriptors."""
 
     task: Task
     moment: MomentWanted | None = None
     probe: ProbeRequest | None = None
 
 
-Verdict = Analysis | Enrolment | Moment | Rejection | Probe
-Kind = TypeVar("Kind", Analysis, Enrolment, Moment, Probe)
+Verdict = Analysis | Enrolment | Moment | Measured | Joined | Rejection | Probe
+Kind = TypeVar("Kind", Analysis, Enrolment, Moment, Measured, Joined, Probe)
 
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
@@ -81,6 +83,8 @@ _ANSWERS: Final[Mapping[type[Verdict], TypeAdapter[Any]]] = {
     Analysis: TypeAdapter(Analysis | Rejection, config=_STRICT),
     Enrolment: TypeAdapter(Enrolment | Rejection, config=_STRICT),
     Moment: TypeAdapter(Moment | Rejection, config=_STRICT),
+    Measured: TypeAdapter(Measured | Rejection, config=_STRICT),
+    Joined: TypeAdapter(Joined | Rejection, config=_STRICT),
     Probe: TypeAdapter(Probe | Rejection, config=_STRICT),
 }
 

@@ -27,14 +27,16 @@ from extractors.yt_dlp_reader import (
     ExtractorError,
     GeoRestrictedError,
     HTTPError,
+    Live,
     TooLarge,
+    TooLong,
     TransportError,
     UnsafeExtensionError,
     UnsupportedError,
     UserNotLive,
 )
 from lastseen.clock import utcnow
-from lastseen.outcomes import Fault, NotDone
+from lastseen.outcomes import Fault, NotDone, Scope
 
 LONGEST = 400
 """characters of a reason"""
@@ -44,30 +46,58 @@ UNASKED_WAIT = timedelta(minutes=15)
 """after "too many requests" that name no moment"""
 LONGEST_WAIT = timedelta(days=1)
 
+CHALLENGE = "challenge"
+"""what Cloudflare says in `cf-mitigated` to those whom it takes for robots (read in its documentation)"""
+LOOK = "open the page in a browser to see what it asks"
+REFUSALS = {
+    401: ("it wants an account: give the source cookies of one", Scope.ITEM),
+    402: ("it wants to be paid", Scope.ITEM),
+    403: ("it lets us not in", Scope.ITEM),
+    407: ("the proxy wants a password", Scope.SITE),
+    451: ("it may not show this in our country", Scope.ITEM),
+}
+"""status -> what it means, and how far it reaches"""
+
+NO_FORMAT = "Requested format is not available"
+"""a warning that follows from the others"""
+
 Meaning = tuple[str, Fault, str]
 
 # yt-dlp's own words, for what it tells in no other way
 OWN_WORDS: tuple[Meaning, ...] = (
+    (r"fragment \d+ not found|the pieces could not be had|downloaded file is empty", Fault.TRANSIENT,
+     "a piece of the stream is missing"),
     (r"did not get any data blocks", Fault.DEFECT, "the server sent 0 bytes"),
     (r"giving up after \d+ retries", Fault.TRANSIENT, "the download broke off"),
     (r"no video formats|requested format is not available|no video could be found|there'?s no video", Fault.SKIPPED,
      "no video on this page"),
+    (r"only images are available", Fault.SKIPPED, "pictures only, no video"),
+    (r"ffmpeg (?:could not be found|is not installed)|live HLS streams are not supported", Fault.SKIPPED,
+     "a stream of a kind that is not read here (encrypted in an unusual way, or without an end)"),
     (r"\bDRM\b", Fault.SKIPPED, "protected against copying, not fetched"),
     (r"is not a valid url", Fault.SKIPPED, "this is not an address"),
 )  # fmt: skip
 
-# the sites' words, as the extractors pass them on
+# the sites' words, as the extractors pass them on; the first that fits, so what a page says of itself comes late
 SITES_WORDS: tuple[Meaning, ...] = (
     (r"(?:in|from) your (?:country|location|region)|geo.?(?:restrict|block)", Fault.BLOCKED,
      "the site refuses our country"),
     (r"rate.?limit|too many requests|try again later", Fault.WAIT, "the site asks us to slow down"),
-    (r"not a bot|captcha|sign in|log ?in|logged|cookies|members.only|subscri|age.restrict|forbidden|access denied",
-     Fault.BLOCKED, "the site wants an account or takes us for a robot; open the page in a browser"),
+    (r"not a (?:ro)?bot|captcha|anti-bot|unusual traffic|are you human", Fault.BLOCKED,
+     "the site takes us for a robot; open it in a browser from here"),
+    (r"confirm your age|age.?(?:restrict|gate|verif|limit)|inappropriate for some users|adults? only", Fault.BLOCKED,
+     "the page is for adults who are signed in: give the source cookies of an account"),
+    (r"\bprivate\b", Fault.BLOCKED, "the page is private: only an account that was let in may see it"),
+    (r"sign in|log ?in|logged|cookies|members.only|subscri|registered users|authenticat|premium|purchase|forbidden"
+     r"|access denied",
+     Fault.BLOCKED, "the page wants an account: give the source cookies of one"),
     (r"will begin|premieres in|not currently live|upcoming", Fault.SKIPPED, "not published yet, or live"),
-    (r"removed|deleted|private|unavailable|not available|terminated|no longer|(?:n'?t| not) exist|not found|expired",
+    (r"removed|deleted|unavailable|not available|terminated|no longer|(?:n'?t| not) exist|not found|expired",
      Fault.GONE, "the site says that it is not there"),
     (r"timed? ?out|connection|temporar", Fault.TRANSIENT, "the site did not answer"),
 )  # fmt: skip
+WHOLE_SITE = frozenset(meaning for _, _, meaning in (SITES_WORDS[1], SITES_WORDS[2]))
+"""what is said to us, whatever page we ask for"""
 
 
 def classify(error: BaseException) -> NotDone[Never]:
@@ -121,8 +151,11 @@ def _policy(error: BaseException) -> NotDone[Never] | None:
         case NotAllowed():
             return NotDone(Fault.SKIPPED, one_line(f"not allowed: {error}"))
         case TooLarge():
-            why = f"too large ({error}); LASTSEEN_FETCH_MAX_MIB is the limit"
-            return NotDone(Fault.SKIPPED, why)
+            return NotDone(Fault.SKIPPED, f"too large ({error}); LASTSEEN_FETCH_MAX_MIB is the limit")
+        case TooLong():
+            return NotDone(Fault.SKIPPED, f"too long ({error}); LASTSEEN_FETCH_MAX_SECONDS is the limit")
+        case Live():
+            return NotDone(Fault.WAIT, str(error), until=error.until or utcnow() + UNASKED_WAIT)
         case UnsafeExtensionError():
             return NotDone(Fault.SKIPPED, one_line(f"not allowed: a file of the type {error.extension!r}"))
     return None
@@ -147,9 +180,12 @@ def _http(error: BaseException) -> NotDone[Never] | None:
         return NotDone(Fault.GONE, said)
     if error.status == 429 or (error.status == 503 and error.response.headers.get("Retry-After")):
         until = retry_after(error.response.headers.get("Retry-After"), utcnow())
-        return NotDone(Fault.WAIT, f"{said} and asks us to wait", until=until)
-    if error.status in (401, 402, 403, 407, 451):
-        return NotDone(Fault.BLOCKED, f"{said}; open the page in a browser to see what it asks")
+        return NotDone(Fault.WAIT, f"{said} and asks us to wait", until=until, scope=Scope.SITE)
+    if error.response.headers.get("cf-mitigated") == CHALLENGE:
+        return NotDone(Fault.BLOCKED, f"{said}: it takes us for a robot; {LOOK}", scope=Scope.SITE)
+    if error.status in REFUSALS:
+        why, scope = REFUSALS[error.status]
+        return NotDone(Fault.BLOCKED, f"{said}: {why}; {LOOK}", scope=scope)
     if error.status in (408, 425) or error.status >= 500:
         return NotDone(Fault.TRANSIENT, said)
     if 300 <= error.status < 400:
@@ -173,7 +209,8 @@ def _disk(error: BaseException) -> NotDone[Never] | None:
 
 def _line(error: BaseException) -> NotDone[Never] | None:
     if isinstance(error, CertificateVerifyError):
-        return NotDone(Fault.BLOCKED, "the site's certificate is not valid; open the page in a browser to see why")
+        why = "the site's certificate is not valid; open the page in a browser to see why"
+        return NotDone(Fault.BLOCKED, why, scope=Scope.SITE)
     if isinstance(error, TransportError | ContentTooShortError | ConnectionError | TimeoutError):
         return NotDone(Fault.TRANSIENT, one_line(f"the connection failed: {_said(error)}"))
     return None
@@ -182,11 +219,23 @@ def _line(error: BaseException) -> NotDone[Never] | None:
 def _by_words(met: Sequence[BaseException]) -> NotDone[Never] | None:
     theirs = [each for each in met if isinstance(each, ExtractorError | DownloadError)]
     broken = any(isinstance(each, ExtractorError) and not each.expected for each in theirs)
-    said = " / ".join(dict.fromkeys(_said(each) for each in theirs))
-    for pattern, fault, meaning in OWN_WORDS if broken else OWN_WORDS + SITES_WORDS:
-        if re.search(pattern, said, re.IGNORECASE):
+    return _meant([_said(each) for each in theirs], OWN_WORDS if broken else OWN_WORDS + SITES_WORDS)
+
+
+def by_warnings(said: Sequence[str]) -> NotDone[Never]:
+    """Why a page that could be read shows no video: by what yt-dlp warned of on the way."""
+    theirs = [each for each in said if NO_FORMAT not in each]
+    verdict = _meant(theirs, SITES_WORDS) or _meant(theirs, OWN_WORDS)
+    return verdict or NotDone(Fault.SKIPPED, "no video on this page")
+
+
+def _meant(said: Sequence[str], words: Sequence[Meaning]) -> NotDone[Never] | None:
+    joined = " / ".join(dict.fromkeys(said))
+    for pattern, fault, meaning in words:
+        if re.search(pattern, joined, re.IGNORECASE):
             until = utcnow() + UNASKED_WAIT if fault is Fault.WAIT else None
-            return NotDone(fault, one_line(f"{meaning} ({_said(theirs[0])})"), until=until)
+            scope = Scope.SITE if meaning in WHOLE_SITE else Scope.ITEM
+            return NotDone(fault, one_line(f"{meaning} ({said[0]})"), until=until, scope=scope)
     return None
 
 
@@ -209,4 +258,5 @@ def _named(value: str, now: datetime) -> datetime:
 
 
 def _said(error: BaseException) -> str:
-    return str(getattr(error, "orig_msg", None) or getattr(error, "msg", None) or error).removeprefix("ERROR: ")
+    said = str(getattr(error, "orig_msg", None) or getattr(error, "msg", None) or error)
+    return re.sub(r"^(?:ERROR: |\s*\[download\] |Got error: )+", "", said)

@@ -8,14 +8,25 @@ Facts about the library, tried with 2026.10.26 and held by `tests/extractors/tes
 - The generic extractor takes `Last-Modified` for the time of publication: it is kept apart instead.
 - It reads `<video>` elements with an extractor of another name, `html5`, and then forgets what the page says of them.
 - The extension that a page states reaches the file system: `process_info` sees the final word on it.
+- A playlist of pieces without an end is downloaded as far as it goes, and counts as a success: `_manifest` looks.
+- It goes on in a half-fetched stream of pieces by their number alone, whatever the pieces are now; killed between
+  writing a piece and its number, it writes the piece twice; where the number cannot be read it appends all anew.
+- The subtitles of a stream in pieces are rewritten if their `ext` is `vtt`.
+- It adds the time of day to the title of what is live: two looks would always differ.
+- schema.org's `publication`, by which pages say that a video is live or announced, is not read.
 """
 
+import hashlib
+import io
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urldefrag, urlsplit
 
 import yt_dlp
 from yt_dlp.extractor.genericembeds import HTML5MediaEmbedIE
@@ -34,12 +45,15 @@ from yt_dlp.utils import (
     GeoRestrictedError,
     UnsupportedError,
     UserNotLive,
+    parse_iso8601,
     unsmuggle_url,
 )
 from yt_dlp.utils._utils import _UnsafeExtensionError as UnsafeExtensionError
 
 from extractors import addresses
 from extractors.addresses import NotAllowed
+from lastseen.clock import utcnow
+from lastseen.records import SiteAccess
 
 __all__ = [
     "CertificateVerifyError",
@@ -48,10 +62,13 @@ __all__ = [
     "ExtractorError",
     "GeoRestrictedError",
     "HTTPError",
+    "Live",
     "NoSupportingHandlers",
+    "NoVideo",
     "Reader",
     "RequestError",
     "TooLarge",
+    "TooLong",
     "TransportError",
     "UnsafeExtensionError",
     "UnsupportedError",
@@ -59,24 +76,62 @@ __all__ = [
     "common_options",
     "fetching_options",
     "listing_options",
+    "visiting_options",
 ]
 
 Info = dict[str, Any]
 """yt-dlp's info dict: JSON-like, nothing in it is certain"""
 
 GENERIC = "Generic"
-FILE_NAME = "file"
-"""what a download is called in its scratch folder, whatever the page calls it"""
-VALIDATOR_NAME = "resume.json"
+VIDEO, AUDIO = "video", "audio"
+"""what the two downloads of a page are called in its scratch folder, whatever the page calls them"""
+PLAIN = ("http", "https")
+HLS = ("m3u8", "m3u8_native")
+DASH = "http_dash_segments"
+READ = frozenset({*PLAIN, *HLS, DASH})
+"""protocols that are read here; all others need programs of their own, or are no films"""
+MANIFEST_BYTES = 16 << 20
 OPEN_RANGE = re.compile(r"bytes=([1-9]\d*)-$")
+DYNAMIC = re.compile(r"<MPD\b[^>]*\btype\s*=\s*[\"']dynamic[\"']")
+PROTOCOLS = {"m3u8": "hls", "m3u8_native": "hls", DASH: "dash"}
+BLOCK_BYTES = 1 << 20
+REDIRECTS = range(300, 400)
+PIECES = "pieces "
+"""begins what tells one list of pieces from another: no server's tag begins so"""
+EMPTY_PAGE = "<html></html>"
+LONGEST_WORD = 64
 RETRIES = 3
 SOCKET_SECONDS = 20
-STATED = ("title", "description", "timestamp", "duration", "uploader")
+STATED = ("title", "description", "timestamp", "duration", "uploader", "thumbnails")
 """what a page may say of its own video in JSON-LD"""
 
 
 class TooLarge(Exception):
     """The file is larger than the office wants to keep."""
+
+
+class TooLong(Exception):
+    """The video is longer than the office wants to keep, by what its page says."""
+
+
+class Told(Exception):
+    """An answer that asking again at once does not change; the answer itself is the cause.
+
+    yt-dlp would ask for a file three times more, and then keep to itself what it was told.
+    """
+
+
+class NoVideo(Exception):
+    """The page could be read, and gives no video; what was warned of on the way may say why."""
+
+
+class Live(Exception):
+    """There is no video yet: it is announced, or live."""
+
+    def __init__(self, why: str, until: datetime | None) -> None:
+        super().__init__(why)
+        self.until = until
+        """when to look again; None: nobody said when it began"""
 
 
 class Quiet:
@@ -105,7 +160,43 @@ class PageVideoIE(HTML5MediaEmbedIE):  # type: ignore[misc]  # yt-dlp has no typ
             stated = self._search_json_ld(webpage, entries[0]["id"], default={})
             entries[0]["title"] = self._generic_title(url, webpage)
             entries[0] |= {name: stated[name] for name in STATED if stated.get(name) is not None}
+            entries[0] |= broadcast(list(self._yield_json_ld(webpage, entries[0]["id"], default=())))
         yield from entries
+
+
+def broadcast(said: object) -> Info:
+    """What schema.org's `publication` of a page says of being live: `live_status`, and when it began or will.
+
+    As search engines have it (BroadcastEvent, https://schema.org/publication): live between its two moments.
+    """
+    match said:
+        case [*several]:
+            return next((found for each in several if (found := broadcast(each))), {})
+        case {"isLiveBroadcast": bool(live) | str(live), **rest} if str(live).lower() == "true":
+            starts, ends = (parse_iso8601(rest.get(name)) for name in ("startDate", "endDate"))
+            now = utcnow().timestamp()
+            if ends is not None and ends <= now:
+                return {"live_status": "was_live"}
+            status = "is_upcoming" if starts is not None and starts > now else "is_live"
+            return {"live_status": status, "release_timestamp": starts}
+        case {"publication": inner} | {"@graph": inner}:
+            return broadcast(inner if isinstance(inner, list) else [inner])
+    return {}
+
+
+def chosen(formats: Sequence[Info]) -> list[Info]:
+    """What is downloaded of a page's formats, which are sorted from worst to best: the best video, and the best sound
+    if that video has none.  The video comes last: yt-dlp takes the last one for what it has to say of the page.
+    """
+    readable = [each for each in formats if each.get("protocol") in READ]
+    video = next((each for each in reversed(readable) if each.get("vcodec") != "none"), None)
+    if video is None:
+        return []
+    if video.get("acodec") != "none":
+        return [video]
+    sounding = (each for each in reversed(readable) if each.get("acodec") != "none")
+    sound = next((each for each in sounding if each.get("vcodec") == "none"), None)
+    return [video] if sound is None else [sound, video]
 
 
 def common_options(extractors: tuple[str, ...], scratch: Path) -> Info:
@@ -135,8 +226,17 @@ def common_options(extractors: tuple[str, ...], scratch: Path) -> Info:
         "lazy_playlist": True,
         "extract_flat": "in_playlist",
         "paths": {"home": str(scratch)},
-        "outtmpl": {"default": FILE_NAME},
+        "outtmpl": {"default": "%(lastseen_name)s"},
     }
+
+
+def visiting_options(access: SiteAccess, pause: float, rate: int) -> Info:
+    """Options for how a site is met: `pause` in seconds between pages, `rate` in bytes a second (0: any).
+
+    Cookies are read from memory, and what the site changes about them is lost with it.
+    """
+    cookies = {"cookiefile": io.StringIO(access.cookies)} if access.cookies else {}
+    return cookies | {"proxy": access.proxy, "sleep_interval_requests": pause, "ratelimit": rate or None}
 
 
 def listing_options(limit: int) -> Info:
@@ -151,7 +251,10 @@ def listing_options(limit: int) -> Info:
 
 
 def fetching_options(number: int, max_bytes: int) -> Info:
-    """Options for downloading the video that is the `number`-th of its page, as the server sends it."""
+    """Options for downloading the video that is the `number`-th of its page, as the server sends it.
+
+    A page without anything to download is no error yet: `Reader.process_info` raises NoVideo.
+    """
 
     def guard(progress: Mapping[str, Any]) -> None:
         size = max(progress.get("total_bytes") or 0, progress.get("downloaded_bytes") or 0)
@@ -161,7 +264,8 @@ def fetching_options(number: int, max_bytes: int) -> Info:
     return {
         "ignoreerrors": False,
         "playlist_items": str(number),
-        "format": "bv*/b",
+        "format": lambda given: chosen(given["formats"]),
+        "ignore_no_formats_error": True,
         "fixup": "never",
         "postprocessors": [],
         "skip_unavailable_fragments": False,
@@ -183,11 +287,19 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         """what the last answer said of its age: not a date of publication"""
         self._home = addresses.host_of(home)
         self._private = private
-        self._validator_file = scratch / VALIDATOR_NAME
+        self._scratch = scratch
+        self._name = VIDEO
+        """of the download that is going on"""
         self._media_url = ""
+        self.page: Info | None = None
+        """the video that was looked at last, with what is known of it"""
+        self.brought: dict[str, dict[str, str | int]] = {}
+        """name of a file that was downloaded -> how it came"""
         self.before_download: Callable[[Info], None] = lambda _: None
         """called with the info of what is about to be downloaded; may raise"""
         super().__init__(options, auto_init="no_verbose_header")
+        self.add_progress_hook(self._note_pieces)
+        self._noted: object = None
         if GENERIC in self._ies:
             self.add_info_extractor(PageVideoIE(self))
 
@@ -198,7 +310,7 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         plain, _ = unsmuggle_url(address)
         candidates = {wanted: self._ies[wanted]} if wanted in self._ies else {} if wanted else self._ies
         found = next((key for key, extractor in candidates.items() if extractor.suitable(address)), None)
-        if found is None:
+        if found is None or (found == GENERIC and addresses.searched(plain) is not None):
             raise NotAllowed(
                 f"none of the allowed extractors reads {addresses.without_secrets(plain)}; "
                 "LASTSEEN_ALLOWED_EXTRACTORS names them"
@@ -227,13 +339,18 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return super().build_request_director([each for each in handlers if each.RH_KEY == "Urllib"], preferences)
 
     def urlopen(self, req: Any) -> Any:
-        """As YoutubeDL's; only http(s), and a resumed download only of the file that was begun."""
+        """As YoutubeDL's; only http(s), and a resumed download only of the file that was begun.  Raises Told."""
         request = Request(req) if isinstance(req, str) else req
         if not request.url.startswith("data:"):
             addresses.check(unsmuggle_url(request.url)[0], self._private)
         if OPEN_RANGE.match(request.headers.get("Range") or ""):
             self._guard_resume(request)
-        response: Response = super().urlopen(request)
+        try:
+            response: Response = super().urlopen(request)
+        except HTTPError as error:
+            if error.status in REDIRECTS or error.response.headers.get("Retry-After"):
+                raise Told(f"the server answered {error.status}") from error
+            raise
         self._remember(request, response)
         return response
 
@@ -246,35 +363,160 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
             self.troubles.append(error if error is not None else DownloadError(message))
         super().trouble(message, tb, is_error)
 
-    # --- the file -----------------------------------------------------------------------------------------
+    @property
+    def warnings(self) -> list[str]:
+        """What yt-dlp warned of so far."""
+        logger = self.params["logger"]
+        return logger.warnings if isinstance(logger, Quiet) else []
+
+    def warm(self, address: str) -> None:
+        """Import and compile whatever is done so at first use: with an empty page of `address`, asking nobody."""
+        for key, extractor in list(self._ies.items()):
+            extractor.suitable(address)
+            loaded = self.get_info_extractor(key)
+            if key != GENERIC:
+                list(loaded.extract_from_webpage(self, address, EMPTY_PAGE))
+
+    # --- the files ----------------------------------------------------------------------------------------
+
+    def process_video_result(self, info_dict: Info, download: bool = True) -> Info:
+        """As YoutubeDL's, and what is known of the video stays known if it cannot be had."""
+        self.page, title = info_dict, info_dict.get("title")
+        processed: Info = info_dict
+        try:
+            processed = super().process_video_result(info_dict, download)
+        finally:
+            for each in (info_dict, processed) if title else ():
+                each["title"] = title
+        return processed
 
     def process_info(self, info_dict: Info) -> None:
         """As YoutubeDL's; the extension that the page states never reaches the file system."""
+        if not info_dict.get("url"):
+            raise NoVideo
         self.before_download(info_dict)
-        stated = info_dict.get("ext")
-        info_dict["ext"] = "unknown_video"
-        self._media_url = str(info_dict.get("url") or "") if info_dict.get("protocol") in ("http", "https") else ""
-        (self._validator_file.parent / FILE_NAME).unlink(missing_ok=True)
-        if not self._validator_file.is_file() or not self._media_url:
-            self.forget_part()
+        self._name = AUDIO if info_dict.get("vcodec") == "none" else VIDEO
+        stated, info_dict["ext"] = info_dict.get("ext"), "unknown_video"
+        info_dict["lastseen_name"] = self._name
+        plain = info_dict.get("protocol") in PLAIN
+        self._media_url = str(info_dict["url"]) if plain else ""
+        how = _how(info_dict, stated)
+        if plain:
+            self._take_up_file()
+        else:
+            how |= self._take_up_pieces(info_dict)
         try:
-            super().process_info(info_dict)
+            if plain or not self._path.is_file():
+                super().process_info(info_dict)
         finally:
             info_dict["ext"] = stated
+        if self._path.is_file():
+            self.brought[self._name] = how
 
-    def forget_part(self) -> None:
-        """Drop what an earlier attempt left behind."""
-        for left in self._validator_file.parent.glob(f"{FILE_NAME}*"):
-            left.unlink()
-        self.forget_validator()
+    def save(self, address: str, headers: Mapping[str, str], path: Path, most: int) -> Response:
+        """Write what an address gives to a file.  Raises TooLarge and ContentTooShortError."""
+        response: Response = self.urlopen(Request(address, headers=dict(headers)))
+        size = 0
+        with path.open("wb") as file:
+            while block := response.read(BLOCK_BYTES):
+                size += len(block)
+                if size > most:
+                    raise TooLarge(f"more than {most} bytes")
+                file.write(block)
+        stated = response.headers.get("Content-Length") or ""
+        if stated.isdigit() and not response.headers.get("Content-Encoding") and size < int(stated):
+            raise ContentTooShortError(size, int(stated))
+        return response
 
-    def forget_validator(self) -> None:
+    def save_pieces(self, info: Info, path: Path) -> None:
+        """Write a stream that comes in pieces to a file, from its first one on.  Raises DownloadError."""
+        _drop(path)
+        done, _ = self.dl(str(path), info)
+        if not done or not path.is_file():
+            raise DownloadError("the pieces could not be had")
+
+    def forget(self) -> None:
         """There is nothing to resume any more."""
-        self._validator_file.unlink(missing_ok=True)
+        for name in (VIDEO, AUDIO):
+            self._validator(name).unlink(missing_ok=True)
+
+    @property
+    def _path(self) -> Path:
+        return self._scratch / self._name
+
+    def _validator(self, name: str) -> Path:
+        """What tells whether the file on the server is still the one that was begun."""
+        return self._scratch / f"{name}.resume"
+
+    def _take_up_file(self) -> None:
+        """A file that was downloaded whole is asked for once more from its end on: it may be another one now."""
+        validator = self._validator(self._name)
+        if not validator.is_file() or validator.read_text().startswith(PIECES):
+            _drop(self._path)
+        elif self._path.is_file():
+            self._path.rename(self._path.with_name(f"{self._name}.part"))
+
+    def _take_up_pieces(self, info: Info) -> dict[str, str | int]:
+        """Drop the beginning unless the pieces are the same.  Returns how they come.  Raises Live."""
+        pieces, how = _pieces(info, self._manifest(info))
+        validator = self._validator(self._name)
+        same = validator.is_file() and validator.read_text() == pieces
+        if not same or not (self._path.is_file() or self._cut_to_pieces()):
+            _drop(self._path)
+            validator.write_text(pieces)
+        return how
+
+    def _note_pieces(self, progress: Mapping[str, Any]) -> None:
+        """Note how long the beginning is before a piece is put to its end, in case that this is the last we do."""
+        if progress.get("fragment_index") in (None, self._noted):
+            return
+        self._noted = progress["fragment_index"]
+        number, part = self._number(), self._path.with_name(f"{self._name}.part")
+        if number is not None and part.is_file():
+            draft = self._path.with_name(f"{self._name}.draft")
+            draft.write_text(json.dumps([number, part.stat().st_size]))
+            draft.replace(self._sizes)
+
+    def _cut_to_pieces(self) -> bool:
+        """Take off what an earlier attempt wrote of a piece when it was killed; False: nobody knows what is there."""
+        number, part = self._number(), self._path.with_name(f"{self._name}.part")
+        if not number or not part.is_file() or not self._sizes.is_file():
+            return False
+        noted, size = json.loads(self._sizes.read_text())
+        if noted == number and part.stat().st_size >= size:
+            os.truncate(part, size)
+        return noted in (number, number - 1)
+
+    @property
+    def _sizes(self) -> Path:
+        return self._path.with_name(f"{self._name}.sizes")
+
+    def _number(self) -> int | None:
+        """Of the last piece that was put to the beginning, by yt-dlp's own account; None: it cannot be read."""
+        try:
+            told = json.loads(self._path.with_name(f"{self._name}.ytdl").read_text())
+            return int(told["downloader"]["current_fragment"]["index"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _manifest(self, info: Info) -> str:
+        """The list of the pieces, read once more by us.  Raises Live."""
+        address = info["url"] if info["protocol"] in HLS else info.get("manifest_url")
+        if not address:
+            return ""
+        response: Response = self.urlopen(Request(address, headers=dict(info.get("http_headers") or {})))
+        said: str = response.read(MANIFEST_BYTES).decode(errors="replace")
+        if info["protocol"] in HLS:
+            info["url"], info["hls_media_playlist_data"] = response.url, said
+        goes_on = "#EXT-X-ENDLIST" not in said if info["protocol"] in HLS else DYNAMIC.search(said) is not None
+        if goes_on and "#EXT-X-PLAYLIST-TYPE:VOD" not in said:
+            raise Live("live now", None)
+        return said
 
     def _guard_resume(self, request: Request) -> None:
-        if self._validator_file.is_file():
-            request.headers["If-Range"] = json.loads(self._validator_file.read_text())["validator"]
+        validator = self._validator(self._name)
+        if request.url == self._media_url and validator.is_file():
+            request.headers["If-Range"] = validator.read_text()
         else:
             request.headers.pop("Range")
 
@@ -286,9 +528,51 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         tag = response.headers.get("ETag") or ""
         validator = tag if tag.startswith('"') else self.last_modified
         if validator:
-            self._validator_file.write_text(json.dumps({"validator": validator}))
+            self._validator(self._name).write_text(validator)
         else:
-            self.forget_validator()
+            self._validator(self._name).unlink(missing_ok=True)
+
+
+def _drop(path: Path) -> None:
+    """What an earlier attempt left behind of one download."""
+    for left in path.parent.glob(f"{path.name}*"):
+        left.unlink()
+
+
+def _how(info: Info, extension: object) -> dict[str, str | int]:
+    """How one file comes over the wire, as far as the page says."""
+    told = {name: info.get(name) for name in ("format_id", "vcodec", "acodec", "width", "height")}
+    told |= {"protocol": PROTOCOLS.get(str(info.get("protocol")), info.get("protocol")), "extension": extension}
+    plain = {name: word(value) if isinstance(value, str) else value for name, value in told.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, str | int) and value not in ("", "none")}
+
+
+def word(said: str) -> str:
+    """What a page says in a word, as it may stand in a log: printable ASCII of bounded length."""
+    return re.sub(r"[^ -~]", "?", said)[:LONGEST_WORD]
+
+
+def _pieces(info: Info, manifest: str) -> tuple[str, dict[str, str | int]]:
+    """What tells one list of pieces from another, without what changes from one reading to the next; how they come."""
+    if info["protocol"] in HLS:
+        lines = [line.strip() for line in manifest.splitlines()]
+        pieces = [_without_query(line) for line in lines if line and not line.startswith("#")]
+        marks = [line for line in lines if line.startswith(("#EXTINF", "#EXT-X-BYTERANGE"))]
+        first = sum(line.startswith("#EXT-X-MAP") for line in lines)
+        how: dict[str, str | int] = {"fragments": len(pieces) + first}
+        if "#EXT-X-KEY:METHOD=AES-128" in manifest:
+            how["decrypted"] = "AES-128"
+        told: object = [pieces, marks]
+    else:
+        fragments = list(info.get("fragments") or ())
+        told = [[_without_query(str(each.get("url") or each.get("path"))), each.get("duration")] for each in fragments]
+        how = {"fragments": len(fragments)}
+    spelled = json.dumps([info.get("format_id"), told], default=str)
+    return PIECES + hashlib.sha256(spelled.encode(errors="replace")).hexdigest(), how
+
+
+def _without_query(address: str) -> str:
+    return urlsplit(urldefrag(address).url).path
 
 
 sanitize: Callable[..., Info] = yt_dlp.YoutubeDL.sanitize_info

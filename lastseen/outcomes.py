@@ -32,6 +32,16 @@ class Fault(StrEnum):
     """A malformed file, or our own bug: kept, quarantined, counted."""
 
 
+class Scope(StrEnum):
+    """How far a refusal reaches."""
+
+    ITEM = "item"
+    """this page or file only: its neighbours may well be had"""
+    SITE = "site"
+    """everything that is asked of this site from here: nobody should ask it until the moment that is named, or for a
+    while"""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectToStore:
     """Bytes that must be safe in the object store before the row that names them is written."""
@@ -68,6 +78,8 @@ class NotDone(Generic[Made_co]):
     """for WAIT and BLOCKED: not before this moment"""
     made: tuple[Made_co, ...] = ()
     objects: tuple[ObjectToStore, ...] = ()
+    scope: Scope = Scope.ITEM
+    """of a WAIT or BLOCKED"""
 
 
 Outcome = Done[Made_co] | NotDone[Made_co]

@@ -5,7 +5,7 @@ Times inside a video are whole milliseconds on the stream's own clock; boxes are
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -82,6 +82,34 @@ class PostSeen:
     text: str = ""
     published_at: datetime | None = None
     media: tuple["MediaSeen", ...] = ()
+    audience: Mapping[str, object] | None = None
+    """how many people it had met, which is no part of its content: views, likes ..., where the site says so"""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAccess:
+    """How a site is reached, where that is not as everybody reaches it."""
+
+    cookies: str = field(default="", repr=False)
+    """a Netscape cookies file; empty: none"""
+    proxy: str = field(default="", repr=False)
+    """http://, or socks5h://[user:password@]host:port; empty: none"""
+
+
+NO_ACCESS: Final = SiteAccess()
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The cookies of one file that are for one site, and what may be told of them."""
+
+    written: str = field(repr=False)
+    """as a Netscape file"""
+    names: tuple[str, ...]
+    ends: tuple[datetime, ...]
+    """of those that end"""
+    others: int = 0
+    """cookies of other sites, which were left out"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +146,43 @@ class FetchedFile:
     media_type: str
 
 
+class FileRole(StrEnum):
+    """What a file is to the page that it comes from; also the kind of its media item."""
+
+    VIDEO = "video"
+    IMAGE = "image"
+    AUDIO = "audio"
+    """the sound of a video, where the site has it apart"""
+    THUMBNAIL = "thumbnail"
+    SUBTITLE = "subtitle"
+
+
+@dataclass(frozen=True, slots=True)
+class PageFile:
+    """One file of a page, as the server sent it."""
+
+    role: FileRole
+    file: FetchedFile
+    how: Mapping[str, str | int]
+    """how it came over the wire: `protocol`, `fragments` joined, `format`, `language` ..., as far as there is such"""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one fetch brought: the page at that moment, and the file."""
+    """What one fetch brought: the page at that moment, and its files."""
 
     post: PostSeen
-    file: FetchedFile
+    files: tuple[PageFile, ...] = ()
+    """the video or picture first; without one where it was refused, and this is what was learnt on the way"""
+    duration: float | None = None
+    """seconds that the page says the video lasts"""
+    note: str = ""
+    """what is missing beside the video, in words"""
+
+    @property
+    def file(self) -> FetchedFile:
+        """The video or picture itself.  Raises LookupError if it could not be had."""
+        return self.files[0].file
 
 
 # --- Telegram ----------------------------------------------------------------------------------------------
@@ -407,6 +466,24 @@ class Moment:
     """JPEG of the whole picture, other faces blurred"""
     start_ms: int
     end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How long a file with moving pictures or sound lasts, by its packets: what a header says may be cut off."""
+
+    milliseconds: int
+    """from its first packet to the end of its last; 0: no packet says when it is"""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A picture's and a sound's packets were copied into one file."""
+
+    container: str
+    """`mp4` or `matroska`"""
+    made_with: Mapping[str, str]
+    """library -> version"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,79 @@ class Settings(BaseSettings):
     fetch_max_mib: int = Field(
         4096, ge=1, title="Largest file", description="MiB; a larger one is skipped and counted."
     )
+    fetch_max_seconds: int = Field(
+        12 * 3600,
+        ge=1,
+        title="Longest video of a site",
+        description="Seconds, by what its page says; a longer one is skipped and counted. Pages that say nothing pass.",
+    )
+
+    # --- video sites --------------------------------------------------------------------------------------
+    listing_whole_limit: int = Field(
+        5000,
+        ge=1,
+        title="Posts per whole listing",
+        description="How many posts of one source are listed at most when it is listed to its end.",
+    )
+    listing_whole_days: float = Field(
+        7,
+        ge=0,
+        title="Whole listings",
+        description="Days after which a source on a video site is listed to its end again; every run lists the newest.",
+    )
+    site_pause_seconds: float = Field(
+        2.0,
+        ge=0,
+        title="Pause between visits to a site",
+        description="Seconds between the beginnings of two visits (a list, a page, a download) to one site, whichever "
+        "worker makes them.",
+    )
+    site_request_pause_seconds: float = Field(
+        0.75,
+        ge=0,
+        title="Pause between requests of a visit",
+        description="Seconds between two requests for pages within one visit; pieces of a file come without.",
+    )
+    site_jitter: float = Field(
+        0.5, ge=0, le=1, title="Jitter", description="By how much of itself the pause between visits varies."
+    )
+    site_patience_seconds: float = Field(
+        10.0,
+        ge=0,
+        title="Patience with a site",
+        description="Seconds that a worker waits for its turn at most; beyond them it gives the item back.",
+    )
+    site_downloads: int = Field(
+        1, ge=1, title="Downloads of a site", description="How many files of one site are fetched at once."
+    )
+    site_kib_per_second: int = Field(
+        4096, ge=0, title="Bandwidth", description="KiB a second of one download at most; 0: as fast as it comes."
+    )
+    site_rest_seconds: float = Field(
+        900,
+        ge=0,
+        title="Rest of a site",
+        description="Seconds for which nobody asks a site that has refused us as a whole; doubled with each refusal "
+        "after that, up to a day, and longer where the site says so.",
+    )
+    site_gone_after_seconds: float = Field(
+        600,
+        ge=0,
+        title="Second look at a page",
+        description="A missing page is gone when a look at least so many seconds later does not find it either.",
+    )
+    site_burst: int = Field(
+        10,
+        ge=1,
+        title="Burst of deletions on a site",
+        description="So many pages of one source found missing within an hour raise an alert.",
+    )
+    site_batch_pages: int = Field(
+        25,
+        ge=1,
+        title="Pages looked for at once",
+        description="How many pages of a source are looked for before what was found is kept.",
+    )
 
     # --- Telegram -----------------------------------------------------------------------------------------
     telegram_api_id: int | None = Field(

@@ -30,6 +30,7 @@ from pipeline import (
     models,
     register_import,
     servers,
+    site_commands,
     source_commands,
     stamp_commands,
     telegram_commands,
@@ -40,7 +41,7 @@ from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, candidates, custody_keys, status, verification
+from storage import accounts, alerts, candidates, custody_keys, sites, status, verification
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -60,6 +61,7 @@ app.add_typer(telegram_commands.app, name="telegram")
 app.add_typer(custody_commands.app, name="custody")
 app.add_typer(witness_commands.app, name="witness")
 app.command("stamps")(stamp_commands.stamps_)
+app.add_typer(site_commands.app, name="site")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 
@@ -162,17 +164,20 @@ def collect(
         str, typer.Option("--from", help="Read posts of a channel anew from this number or day (UTC) on.")
     ] = "",
     end: Annotated[str, typer.Option("--to", help="Up to and with this number or day.")] = "",
+    whole: Annotated[
+        bool, typer.Option("--whole", help="List sources on video sites to their end, as is done weekly.")
+    ] = False,
     retry: Retry = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Read what the sources have published since they were read last."""
-    scope = replace(_scope(source, None, None, retry), begin=begin, end=end)
+    scope = replace(_scope(source, None, None, retry), begin=begin, end=end, whole=whole)
     _steps("collect", ("collect",), scope, dry_run, as_json)
 
 
 for _name, _summary in {
-    "recheck": "Look again for posts that were read before: edited, missing, gone, back.",
+    "recheck": "Look again for posts that were read before: changed, missing, gone, back.",
     "fetch": "Fetch the media of posts into the evidence.",
     "analyze": "Find faces in what was fetched.",
     "enroll": "Check reference photos and make them ready to be searched.",
@@ -223,6 +228,7 @@ def status_(as_json: AsJson = False) -> None:
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         counts, troubles, standing = status.counts(db), status.troubles(db), alerts.standing(db)
+        closed = [site_commands.as_dict(site) for site in sites.every(db) if site.closed_until]
     contained = _contained(current)
     voice = Voice(as_json)
     told = [(name, _states(value)) for name, value in counts.items()]
@@ -232,8 +238,13 @@ def status_(as_json: AsJson = False) -> None:
         voice.show(console.table("what did not get through", ("step", "item", "state", "outcome", "why"), rows))
     if standing:
         voice.show(console.table("alerts", ("what", "about", "since", "said"), [_told(alert) for alert in standing]))
+    if closed:
+        columns = ("site", "closed_until", "waiting", "why")
+        shut = [tuple(site[name] for name in columns) for site in closed]
+        voice.show(console.table("sites that nobody asks now", columns, shut))
     told_of = [dict(zip(("what", "about", "since", "said"), _told(alert), strict=True)) for alert in standing]
-    voice.result({**counts, "alerts": told_of, "sandbox": contained}, [f"hostile media is opened in: {contained}"])
+    result = {**counts, "alerts": told_of, "closed_sites": closed, "sandbox": contained}
+    voice.result(result, [f"hostile media is opened in: {contained}"])
 
 
 def _contained(current: Settings) -> str:

@@ -7,7 +7,7 @@ from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import collect_telegram, collect_video_site, telegram
 from pipeline.runner import Bench, Result, Step
-from storage import posts, sources
+from storage import sources
 from storage.custody import Entry
 from storage.database import Connection
 from storage.work import Claim
@@ -20,6 +20,12 @@ AnyJob = collect_video_site.Job | telegram.Desk
 def step(settings: Settings) -> Step[AnyJob, Any]:
     """Read what a source has published."""
 
+    def load(db: Connection, claim: Claim) -> AnyJob:
+        source = sources.get(db, claim.subject)
+        if source.platform is Platform.TELEGRAM:
+            return collect_telegram.load(db, source)
+        return collect_video_site.load(db, claim, source, settings)
+
     def keep(db: Connection, result: Result[AnyJob, Any]) -> list[Entry]:
         match result.job:
             case telegram.Desk():
@@ -27,14 +33,7 @@ def step(settings: Settings) -> Step[AnyJob, Any]:
             case collect_video_site.Job():
                 return collect_video_site.keep(db, result.job, result.made, result.stored, settings)
 
-    return Step(NAME, "", _load, _run, keep)
-
-
-def _load(db: Connection, claim: Claim) -> AnyJob:
-    source = sources.get(db, claim.subject)
-    if source.platform is Platform.TELEGRAM:
-        return collect_telegram.load(db, source)
-    return collect_video_site.Job(source, posts.latest_hashes(db, source.id))
+    return Step(NAME, "", load, _run, keep)
 
 
 def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
+from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
@@ -13,7 +14,7 @@ from pipeline import anchor, manifest, match, observing, signing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
-from storage import faces, posts, register, runs, sources, telegram_accounts, telegram_chats, work
+from storage import faces, pages, posts, register, runs, sites, sources, telegram_accounts, telegram_chats, work
 from storage.database import Connection
 from storage.work import Queue
 
@@ -25,8 +26,8 @@ OF_DAYS = (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHO
 TO_EVIDENCE = ("fetch", "manifest")
 """commands that put locked objects into the evidence, before which the lock is tried"""
 
-READ = {"collect": tuple(Platform), "recheck": (Platform.TELEGRAM,)}
-"""steps whose items are sources, with the platforms whose sources they read"""
+READ = ("collect", "recheck")
+"""steps whose items are sources"""
 
 Subjects = tuple[int, ...] | None
 """row ids, or None for all"""
@@ -53,6 +54,8 @@ class Scope:
     """collect: read the source's posts anew from this number or day on"""
     end: str = ""
     """up to and with this number or day"""
+    whole: bool = False
+    """collect: list sources on video sites to their end"""
 
     @property
     def narrow(self) -> bool:
@@ -76,7 +79,8 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
         manifest.close_days(app.stores.db, app.actor)
     with app.stores.db.connect() as db:
         queues = _queues(db, app, command, scope)
-        found = {queue.step: work.ready(db, queue) for queue in queues}
+        closed = sites.closed(db)
+        found = {queue.step: work.ready(db, queue, closed) for queue in queues}
         if not dry:
             db.commit()
     return found
@@ -132,6 +136,25 @@ def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:
     return list(groups.values())
 
 
+def by_site(app: App, step: str, subjects: Sequence[int], size: int) -> list[list[int]]:
+    """Batches of items: of each site as many as may be fetched from it at once, of what goes to none those of `size`.
+
+    A site has one visitor at a time, or a few: more tasks for it would find nothing to do.
+    """
+    queue = _queue_of(app.steps.by_name[step], tuple(subjects))
+    with app.stores.db.begin() as db:
+        site_of_item = work.by_site(db, queue)
+    groups: dict[str, list[int]] = {}
+    for subject in subjects:
+        groups.setdefault(site_of_item.get(subject, ""), []).append(subject)
+    nowhere = groups.pop("", [])
+    batches = [nowhere[start : start + size] for start in range(0, len(nowhere), size)]
+    for group in groups.values():
+        hands = min(app.settings.site_downloads, math.ceil(len(group) / size))
+        batches += [group[hand::hands] for hand in range(hands)]
+    return batches
+
+
 @contextmanager
 def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
     """Write one run into the journal: its beginning at once, its end with the tallies that the block appends."""
@@ -150,6 +173,8 @@ def _queues(db: Connection, app: App, command: str, scope: Scope) -> list[Queue]
     _check(db, scope)
     if command == "collect" and (scope.begin or scope.end):
         _ask_anew(db, scope)
+    if command == "collect" and scope.whole:
+        pages.list_whole(db, _sources(db, scope) or ())
     queues = [_queue_of(step, _subjects(db, app, step.name, scope)) for step in app.steps.of(command)]
     for queue in queues:
         _fill(db, app, queue, scope)
@@ -188,7 +213,7 @@ def _bound(written: str) -> int | date | None:
 
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
-        return _sources(db, scope, READ[step])
+        return _sources(db, scope)
     if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
@@ -202,11 +227,10 @@ def _items(db: Connection, scope: Scope) -> Sequence[int]:
     return posts.items_of(db, scope.source, scope.since, scope.platform, unfetched=scope.platform is not None)
 
 
-def _sources(db: Connection, scope: Scope, platforms: Sequence[Platform]) -> Subjects:
+def _sources(db: Connection, scope: Scope) -> Subjects:
     if scope.blob is not None:
         return ()
-    every = (source for source in sources.every(db) if source.platform in platforms)
-    wanted = (source for source in every if scope.platform in (None, source.platform))
+    wanted = (source for source in sources.every(db) if scope.platform in (None, source.platform))
     return tuple(source.id for source in wanted if scope.source in (None, source.id))
 
 
@@ -215,7 +239,7 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     if queue.recipe:
         work.adopt(db, queue)
     if queue.step in READ:
-        work.offer(db, queue, queue.subjects or ())
+        _offer_sources(db, queue)
         work.reopen(db, queue, ENDED)
     if queue.step == "enroll":
         photos = tuple(register.photos_to_enroll(db, app.steps.engine))
@@ -228,6 +252,13 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)
+
+
+def _offer_sources(db: Connection, queue: Queue) -> None:
+    wanted = [source for source in sources.every(db) if source.id in (queue.subjects or ())]
+    for source in wanted:
+        site = site_of(source.address) if source.platform is Platform.VIDEO_SITE else None
+        work.offer(db, queue, [source.id], site=site)
 
 
 def _queue_of(step: AnyStep, subjects: Subjects) -> Queue:

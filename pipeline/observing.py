@@ -2,13 +2,22 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
 
+from extractors.addresses import site_of
+from extractors.video_site_posts import LISTING
+from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
+from lastseen.lifecycle import WorkState
 from lastseen.outcomes import ObjectToStore
-from lastseen.records import FetchedFile, PostSeen, Source
+from lastseen.records import FetchedFile, PostSeen, Seen, Source
 from lastseen.settings import Settings
-from storage import keys, posts, work
+from pipeline.runner import Result
+from storage import alerts, keys, pages, posts, schedule, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
@@ -19,6 +28,10 @@ Hashes = Mapping[tuple[str, str], str]
 
 
 FETCH = Queue("fetch")
+FRESH, IN_DANGER = 1, 2
+"""priorities of media: of young posts, and of sources from which many posts have just gone"""
+ALERT_BURST: Final = timedelta(days=1)
+"""how long a burst of deletions is told of"""
 
 
 class NoLegalBasis(WrongUse):
@@ -38,7 +51,12 @@ def raw_record(seen: PostSeen, known: Hashes) -> tuple[ObjectToStore, ...]:
     """The record to store; none if the post looks as it did when it was last read this way."""
     if known.get((seen.platform_post_id, seen.method)) == seen.content_hash:
         return ()
-    return (ObjectToStore(EVIDENCE, seen.raw_key, seen.raw, _sha256(seen), "application/json"),)
+    return (record(seen),)
+
+
+def record(seen: PostSeen) -> ObjectToStore:
+    """What was read, as evidence."""
+    return ObjectToStore(EVIDENCE, seen.raw_key, seen.raw, _sha256(seen), "application/json")
 
 
 def original(file: FetchedFile) -> ObjectToStore:
@@ -46,23 +64,73 @@ def original(file: FetchedFile) -> ObjectToStore:
     return ObjectToStore(EVIDENCE, keys.blob(file.sha256), Path(file.path), file.sha256, file.media_type)
 
 
-def keep(db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, Stored], legal_basis: str) -> list[Entry]:
+def keep(
+    db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, Stored], settings: Settings
+) -> list[Entry]:
     """Keep what one reading showed, and queue the media items that were not known.
 
     An observation is kept if its raw record is in `stored`.  Returns what the custody log must say.
     """
-    noted = posts.note(db, source, seen, _sha256(seen), changed=seen.raw_key in stored)
-    work.offer(db, FETCH, noted.new_items)
-    if noted.observation is None:
+    recorded = seen.raw_key in stored
+    if seen.seen is not Seen.PRESENT:
+        return _keep_absent(db, source, seen, settings, recorded=recorded)
+    noted = posts.note(db, source, seen, _sha256(seen), changed=recorded, looked=seen.method != LISTING)
+    young = seen.published_at is not None and seen.published_at > seen.observed_at - schedule.YOUNG
+    work.offer(db, FETCH, noted.new_items, FRESH if young else 0, site_of(seen.permalink))
+    if noted.back:
+        items = replace(FETCH, subjects=tuple(posts.items_of_post(db, noted.post)))
+        work.reopen(db, items, [WorkState.GONE])
+    return _entries(noted.post, noted.observation, seen, settings)
+
+
+def _keep_absent(db: Connection, source: Source, seen: PostSeen, settings: Settings, *, recorded: bool) -> list[Entry]:
+    second_look = timedelta(seconds=settings.site_gone_after_seconds)
+    missed = pages.miss(db, source.id, seen, _sha256(seen), second_look, recorded=recorded)
+    if missed is None or not missed.news:
+        return []
+    if missed.seen is Seen.MISSING and (lately := pages.lately_missed(db, source.id)) >= settings.site_burst:
+        tell_of_burst(db, source, lately)
+    return _entries(missed.post, missed.observation, seen, settings)
+
+
+def _entries(post: int, observation: int | None, seen: PostSeen, settings: Settings) -> list[Entry]:
+    if observation is None:
         return []
     detail = {
-        "observation": noted.observation,
+        "observation": observation,
         "method": seen.method,
         "key": seen.raw_key,
         "sha256": _sha256(seen),
-        "legal_basis": legal_basis,
+        "legal_basis": settings.legal_basis,
     }
-    return [Entry(Action.COLLECTED, f"post:{noted.post}", detail)]
+    return [Entry(Action.COLLECTED, f"post:{post}", detail)]
+
+
+def tell_of_burst(db: Connection, source: Source, missing: int) -> None:
+    """Many posts of a source went at once: what is not fetched of it yet may be gone in minutes."""
+    said = f"{missing} posts of it were found missing at once; its media are fetched before others'"
+    alerts.sound(db, alerts.DELETIONS, f"source:{source.id}", said, utcnow() + ALERT_BURST)
+    work.hurry(db, replace(FETCH, subjects=tuple(posts.items_of(db, source.id, unfetched=True))), IN_DANGER)
+
+
+def keep_file(
+    db: Connection,
+    item: int,
+    file: FetchedFile,
+    result: Result[Any, Any],
+    recipe: str | None,
+    how: Mapping[str, str | int] = MappingProxyType({}),
+) -> Entry:
+    """Record that a media item carries these bytes, which are in the evidence; offer them to the analysis by `recipe`.
+
+    `how` is what else the custody log says of them.
+    """
+    stored = result.stored[keys.blob(file.sha256)]
+    blob, new = posts.keep_blob(db, item, file, stored, result.locked_until)
+    detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id, **how}
+    if recipe is not None:
+        work.offer(db, Queue("analyze", recipe), [blob])
+    return Entry(Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", detail)
 
 
 def _sha256(seen: PostSeen) -> str:

@@ -20,17 +20,19 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from extractors.sandbox import Sandbox
+from extractors.video_sites import Sites
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
-from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
+from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome, Scope
 from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.lines import Lines
-from storage import custody, work
+from storage import custody, sites, work
 from storage.custody import Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
+from storage.sites import Manners
 from storage.stores import Stores
 from storage.work import Claim, Heartbeat, LeaseLost, Queue
 
@@ -39,6 +41,8 @@ Made = TypeVar("Made")
 
 log = logging.getLogger("lastseen.runner")
 
+VISITING = ("collect", "recheck", "fetch")
+"""steps that ask video sites"""
 WAITED_LEASES = 1.5
 """a dead worker's item is free after one lease; the rest is for slow clocks and machines"""
 SHORTEST_PAUSE = timedelta(milliseconds=50)
@@ -55,6 +59,8 @@ class Bench:
     stores: Stores
     box: Sandbox
     """for whatever came from outside; it starts with the first file"""
+    sites: Sites
+    """reads video sites; it starts with the first page"""
     lines: Lines
     """to Telegram; each is taken when it is first asked for"""
     store_ahead: Callable[[ObjectToStore], None]
@@ -141,7 +147,7 @@ class Tally:
 class Runner:
     """Works items off, one at a time; any number of runners may work side by side.
 
-    A context manager: at its end, the sandbox that its steps opened files in is closed, and its lines are.
+    A context manager: at its end, the sandbox that its steps opened files in is closed, and so are its sites and lines.
     """
 
     def __init__(
@@ -150,7 +156,9 @@ class Runner:
         """`told` hears of every item that ended, e.g. to show progress."""
         self.stores, self.settings, self.actor, self._told = stores, settings, actor, told
         self._lease = timedelta(seconds=settings.lease_seconds)
+        self._manners = manners(settings)
         self._box = Sandbox(settings, lambda: scratch.folder(scratch.root(settings)))
+        self._sites = Sites(settings)
         self._lines = Lines(stores.db, settings)
         self._ahead: dict[str, Stored] = {}
         """by key: what is safe in the store before the outcome that it belongs to"""
@@ -162,6 +170,7 @@ class Runner:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._rest()
+        self._sites.close()
         self._box.close()
 
     def drain(
@@ -208,7 +217,8 @@ class Runner:
         with self.stores.db.begin() as db:
             work.retire(db, queue, self.settings.crash_limit)
         with self.stores.db.begin() as db:
-            return work.claim(db, queue, self._lease)
+            leave = sites.unavailable(db, queue.step, self._manners) if queue.step in VISITING else ()
+            return work.claim(db, queue, self._lease, leave)
 
     def _pause(self, queue: Queue) -> timedelta | None:
         """Sleep until another worker's lease may have ended.  Returns for how long; None if nobody holds anything."""
@@ -238,9 +248,8 @@ class Runner:
     def _work_in(self, step: Step[Job, Made], claim: Claim, folder: Path) -> Ended:
         """Raises LeaseLost, DatabaseError if the database is away, Failure if something that every item needs is."""
         locked_until = self._locked_until()
-        bench = Bench(self.settings, folder, self.stores, self._box, self._lines, self._store_ahead)
         try:
-            job, outcome = self._attempt(step, claim, bench)
+            job, outcome = self._attempt(step, claim, self._bench(folder))
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
@@ -257,6 +266,9 @@ class Runner:
             log.exception("%s %d", claim.step, claim.subject)
             why = f"a fault of lastseen itself, see the log: {type(fault).__name__}"
             return self._give_up(claim, _OurFault(Fault.DEFECT, why))
+
+    def _bench(self, folder: Path) -> Bench:
+        return Bench(self.settings, folder, self.stores, self._box, self._sites, self._lines, self._store_ahead)
 
     def _attempt(self, step: Step[Job, Made], claim: Claim, bench: Bench) -> tuple[Job, Outcome[Made]]:
         with self.stores.db.begin() as db:
@@ -301,7 +313,8 @@ class Runner:
                 work.finish(db, claim, note, flaw)
                 return Ended(claim.step, claim.subject, True, flaw, note)
             case NotDone(fault=fault, why=why, until=until):
-                work.fail(db, claim, fault, why, _rest(fault, claim.failures), until, self.settings.transient_limit)
+                rest = timedelta() if outcome.scope is Scope.SITE else _rest(fault, claim.failures)
+                work.fail(db, claim, fault, why, rest, until, self.settings.transient_limit)
                 return Ended(claim.step, claim.subject, False, fault, why, bug=isinstance(outcome, _OurFault))
 
     def _give_up(self, claim: Claim, outcome: NotDone[Made]) -> Ended:
@@ -311,6 +324,17 @@ class Runner:
     def _release(self, claim: Claim) -> None:
         with self.stores.db.begin() as db:
             work.release(db, claim)
+
+
+def manners(settings: Settings) -> Manners:
+    """How this office behaves towards video sites."""
+    return Manners(
+        pause=timedelta(seconds=settings.site_pause_seconds),
+        jitter=settings.site_jitter,
+        patience=timedelta(seconds=settings.site_patience_seconds),
+        downloads=settings.site_downloads,
+        rest=timedelta(seconds=settings.site_rest_seconds),
+    )
 
 
 class _OurFault(NotDone[Made]):

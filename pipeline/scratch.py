@@ -37,12 +37,32 @@ def partial(settings: Settings, name: str) -> Path:
     return place / name
 
 
+@contextmanager
+def kept(settings: Settings, name: str, otherwise: Path) -> Iterator[Path]:
+    """A folder that stays from one try to the next, for us alone; `otherwise` if a worker that stalled still has it."""
+    path = partial(settings, name)
+    lock = os.open(_beside(path), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        ours = path if _locks(lock) and _is(lock, _beside(path)) else otherwise
+        ours.mkdir(mode=0o700, exist_ok=True)
+        os.utime(lock)  # so that nobody sweeps it away
+        yield ours
+        if ours is path and not path.exists():
+            _beside(path).unlink(missing_ok=True)
+    finally:
+        os.close(lock)
+
+
 def sweep_partials(settings: Settings) -> None:
     """Delete the beginnings that nobody goes on with."""
     oldest = utcnow().timestamp() - PARTIAL_KEPT.total_seconds()
     for path in (settings.data_dir / "partial").glob("*"):
         with suppress(FileNotFoundError):  # somebody else sweeps, too
-            if path.stat().st_mtime < oldest:
+            if path.stat().st_mtime >= oldest:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink()
 
 

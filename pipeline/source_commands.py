@@ -1,23 +1,25 @@
 """`lastseen source`: the allow-list, and how far each source is read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from extractors import video_sites
+from extractors.addresses import site_of
 from extractors.telegram import addresses
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.outcomes import Fault
 from lastseen.records import Platform, Source, Stretch
 from lastseen.settings import Settings, settings
-from pipeline import console, telegram_import
+from pipeline import console, searches, source_pages, telegram_import
 from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, plain, say
-from storage import refusals, sources, telegram_accounts, telegram_chats
+from storage import refusals, site_accounts, sites, sources, telegram_accounts, telegram_chats
 from storage.database import Connection
+from storage.sites import Site
 from storage.sources import Asked
 from storage.stores import open_stores
 from storage.telegram_chats import Coverage
@@ -29,7 +31,9 @@ telegram_import.add_to(app)
 @app.command()
 def add(
     platform: Annotated[Platform, typer.Argument(help="Where it lives.")],
-    address: Annotated[str, typer.Argument(help="The channel (@name), page or playlist to watch.")],
+    address: Annotated[
+        str, typer.Argument(help="The channel (@name), page, playlist or search (ytsearch50:WORDS) to watch.")
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why it may be watched; kept with the source.")],
     since: Annotated[
         datetime | None,
@@ -37,21 +41,29 @@ def add(
     ] = None,
     comments: Annotated[bool, typer.Option("--comments", help="Telegram: read the linked discussion, too.")] = False,
     account: Annotated[
-        str | None, typer.Option("--account", help="Telegram: the account that reads it; unless given, any.")
+        str | None,
+        typer.Option(
+            "--account",
+            help="Telegram: the account that reads it; unless given, any. Video sites: the cookies or proxy by that"
+            " name (`site accounts`); unless given, none.",
+        ),
     ] = None,
 ) -> None:
     """Put a source on the allow-list."""
     if not reason.strip():
         raise WrongUse("give the reason why this source may be watched: --reason TEXT")
-    if platform is not Platform.TELEGRAM and (since or comments or account):
-        raise WrongUse("--since, --comments and --account are about channels of Telegram")
+    if platform is not Platform.TELEGRAM and (since or comments):
+        raise WrongUse("--since and --comments are about channels of Telegram")
     current = settings()
     with open_app(current) as opened:
         checked = _checked(opened, platform, address, current)
         with opened.stores.db.begin() as db:
             refusals.forget(db, "source", address)
-            asked = Asked(since.replace(tzinfo=UTC) if since else None, comments, _account(db, account))
+            of_telegram = account if platform is Platform.TELEGRAM else None
+            asked = Asked(since.replace(tzinfo=UTC) if since else None, comments, _account(db, of_telegram))
             added = sources.add(db, platform, checked, reason.strip(), current.legal_basis, opened.actor, asked)
+            if account and platform is Platform.VIDEO_SITE:
+                site_accounts.use(db, added.source.id, account)
     say(f"source {added.source.id} {'added' if added.new else 'is on the list already'}")
 
 
@@ -60,8 +72,9 @@ def list_(as_json: AsJson = False) -> None:
     """Show the allow-list."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         found = sources.every(db)
-    rows = [(source.id, source.platform, source.address, source.reason) for source in found]
-    names = ("id", "platform", "address", "reason")
+        closed = {site.site: site for site in sites.every(db) if site.closed_until}
+    rows = [(source.id, source.platform, source.address, source.reason, _closed(source, closed)) for source in found]
+    names = ("id", "platform", "address", "reason", "closed until")
     voice = Voice(as_json)
     voice.show(console.table(f"{len(rows)} sources", names, rows))
     voice.result({"sources": [dict(zip(names, row, strict=True)) for row in rows]})
@@ -89,9 +102,13 @@ def show(
     source: Annotated[int, typer.Argument(help="Its id in `source list`.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a channel of Telegram is proven to have been read: what is held, what is missing, and why."""
+    """Show how far a source is read: what is held, what is missing or was not fetched, and why."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        found, chats = _known(db, source), telegram_chats.coverage(db, source)
+        found = _known(db, source)
+        if found.platform is Platform.VIDEO_SITE:
+            source_pages.show(db, found, Voice(as_json), settings())
+            return
+        chats = telegram_chats.coverage(db, source)
     voice = Voice(as_json)
     for chat in chats:
         voice.show(console.table(_title(chat), ("messages", "state", "why"), list(_rows(found, chat))))
@@ -100,11 +117,14 @@ def show(
             "source": {"id": found.id, "platform": found.platform, "address": found.address, "reason": found.reason},
             "chats": [_as_json(found, chat) for chat in chats],
         },
-        [] if chats else [f"source {source} was not read yet" if found.platform is Platform.TELEGRAM else NO_NUMBERS],
+        [] if chats else [f"source {source} was not read yet"],
     )
 
 
-NO_NUMBERS = "video sites do not number their pages: `lastseen status` counts what was read of them"
+def _closed(source: Source, closed: Mapping[str, Site]) -> str:
+    """Until when its site is not asked; empty: it is."""
+    site = closed.get(site_of(source.address)) if source.platform is Platform.VIDEO_SITE else None
+    return iso(site.closed_until) if site and site.closed_until else ""
 
 
 def _known(db: Connection, source: int) -> Source:
@@ -128,10 +148,16 @@ def _checked(opened: App, platform: Platform, address: str, current: Settings) -
     try:
         if platform is Platform.TELEGRAM:
             return addresses.address(address)
+        with opened.stores.db.begin() as db:
+            betrays = searches.betrays(db, address)
+        if betrays:
+            raise searches.Betrays(betrays)
+        searches.check(address)
         video_sites.check_address(address, current)
     except (video_sites.NotAllowed, WrongUse) as fault:
+        shown = searches.WITHHELD if isinstance(fault, searches.Betrays) else address
         with opened.stores.db.begin() as db:
-            refusals.keep(db, "source", address, Fault.SKIPPED, str(fault))
+            refusals.keep(db, "source", shown, Fault.SKIPPED, str(fault))
         raise WrongUse(f"{Fault.SKIPPED}: {fault}") from fault
     return address
 

@@ -13,6 +13,7 @@ from lastseen.settings import settings
 from pipeline import custody_commands, jobs, register_import
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
+from pipeline.runner import VISITING
 from pipeline.witnessing import Answer
 from storage.stores import open_stores
 
@@ -36,7 +37,7 @@ BATCHES = {
 MOST_BATCHES = 1000
 """a plan; Airflow fails one that is mapped over more than `max_map_length`, which is 1024 unless it is set"""
 
-MOST_OF_AN_ACCOUNT = 5000
+MOST_OF_AN_ACCOUNT = MOST_OF_A_SITE = 5000
 """items that one task is handed: their ids go through Airflow's database"""
 LONGEST_TASK_SECONDS = 40 * 60.0
 """after that a task begins nothing more: the next run, an hour later, goes on"""
@@ -52,6 +53,8 @@ def plan(command: str, step: str, params: Mapping[str, object], platform: str | 
     with open_app(settings(), ACTOR) as app:
         wanted = replace(scope(params), platform=Platform(platform) if platform else None)
         ids = _due(app, command, step, params, wanted)
+        if step in VISITING:
+            return [group[:MOST_OF_A_SITE] for group in jobs.by_site(app, step, ids, BATCHES[step])][:MOST_BATCHES]
     batches, left = in_batches(ids, BATCHES[step])
     if left:
         log.warning("%s: %d items are more than one run takes, and are left to the next one", step, left)
@@ -132,4 +135,5 @@ def scope(params: Mapping[str, object]) -> Scope:
         retry=bool(params.get("retry")),
         begin=str(params.get("begin") or ""),
         end=str(params.get("end") or ""),
+        whole=bool(params.get("whole")),
     )

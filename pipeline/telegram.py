@@ -17,9 +17,10 @@ from lastseen.clock import utcnow
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Chat, ChatRole, Reading, Source, Wait
 from lastseen.settings import Settings
-from pipeline.observing import FETCH
+from pipeline import observing
+from pipeline.observing import FETCH, FRESH
 from pipeline.runner import Bench
-from storage import alerts, messages, posts, telegram_accounts, telegram_chats, work
+from storage import alerts, messages, telegram_accounts, telegram_chats, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.messages import Kept
@@ -27,11 +28,7 @@ from storage.objects import EVIDENCE
 from storage.telegram_accounts import AccountBusy, Reader
 
 RAW_TYPE: Final = "application/octet-stream"
-FRESH, IN_DANGER = 1, 2
-"""priorities of media: of young posts, and of sources from which many posts have just gone"""
 BUSY_REST = timedelta(minutes=1)
-ALERT_BURST = timedelta(days=1)
-"""how long a burst of deletions is told of"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +196,8 @@ def _keep_reading(db: Connection, source: Source, read: Reading, settings: Setti
     if read.role is ChatRole.CHANNEL:
         alerts.end(db, alerts.SOURCE_CLOSED, f"source:{source.id}")
     if kept.missing >= settings.telegram_burst:
-        _tell_of_burst(db, source, kept.missing)
+        observing.tell_of_burst(db, source, kept.missing)
     return _entries(source, read, kept, settings)
-
-
-def _tell_of_burst(db: Connection, source: Source, missing: int) -> None:
-    """What is not fetched yet may be gone in minutes."""
-    said = f"{missing} posts of it were found missing at once; its media are fetched before others'"
-    alerts.sound(db, alerts.DELETIONS, f"source:{source.id}", said, utcnow() + ALERT_BURST)
-    work.hurry(db, replace(FETCH, subjects=tuple(posts.items_of(db, source.id, unfetched=True))), IN_DANGER)
 
 
 def _entries(source: Source, read: Reading, kept: Kept, settings: Settings) -> list[Entry]:

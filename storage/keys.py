@@ -88,5 +88,10 @@ def _ulid(at: datetime, sha256: str) -> str:
     return str(ULID.from_bytes(moment + bytes.fromhex(sha256)[:ULID_OTHER_BYTES]))
 
 
+def joined(video_sha256: str, audio_sha256: str, recipe: str, container: str) -> str:
+    """A video and its sound in one file, in the derived bucket; `.json` after it: how it was made."""
+    return f"joined/{video_sha256}/{audio_sha256}/{_safe(recipe)}.{'mp4' if container == 'mp4' else 'mkv'}"
+
+
 def _safe(recipe: str) -> str:
     return recipe.replace("/", "-")

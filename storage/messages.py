@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from lastseen.clock import iso
 from lastseen.records import MessageSeen, Platform, Reading, Seen
-from storage import telegram_chats
+from storage import schedule, telegram_chats
 from storage.copying import NULL, copy_in, field, fields
 
 KNOWN = text("SELECT id, number FROM posts WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[]))")
@@ -29,17 +29,7 @@ SEE_POSTS = text("""
       FROM unnest(CAST(:posts AS bigint[]), CAST(:published AS timestamptz[])) AS read (post, published_at)
      WHERE id = post""")
 
-# Gone, if it was missing for long enough already; until then missing.
-MISS_POSTS = text("""
-    WITH missed AS (
-        SELECT id, seen FROM posts WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[])) FOR UPDATE)
-    UPDATE posts
-       SET seen = CASE WHEN missed.seen = 'present' THEN 'missing'
-                       WHEN missed.seen = 'missing' AND missing_since <= CAST(:at AS timestamptz) - :second_look
-                       THEN 'gone' ELSE missed.seen END,
-           missing_since = coalesce(missing_since, :at), checked_at = :at
-      FROM missed WHERE missed.id = posts.id
-    RETURNING posts.id, posts.number, posts.seen, missed.seen AS before""")
+MISS_POSTS = text(schedule.miss("chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[]))"))
 
 LATEST = text("""
     SELECT DISTINCT ON (post_id) post_id, content_hash, audience, observed_at FROM observations
@@ -82,36 +72,16 @@ KEEP_FILES = text("""
     ON CONFLICT (post_id, address) DO UPDATE SET locator = excluded.locator
     RETURNING id, post_id, xmax = 0 AS new""")
 
-# A little less than an hour, a day, a week: a schedule of the same length must not find a post due every second time.
-# What is missing is looked for again as soon as a second look may say that it is gone, and what only an export states
-# as soon as may be.
-# Each reason has an index of its own, so that what is due is found at the same price however long the past is.
-DUE = text("""
-    WITH due AS (
-        SELECT id FROM posts
-         WHERE chat_id = :chat AND published_at > now() - interval '30 days'
-           AND checked_at <= now() - CASE WHEN published_at > now() - interval '1 day' THEN interval '54 minutes'
-                                          WHEN published_at > now() - interval '7 days' THEN interval '21 hours'
-                                          ELSE interval '6 days' END
-        UNION
-        SELECT id FROM posts
-         WHERE chat_id = :chat AND (seen = 'missing' OR checked_at IS NULL)
-           AND (checked_at IS NULL OR checked_at <= now() - :second_look)
-        UNION
-        SELECT posts.id FROM candidates
-          JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-          JOIN media_items ON media_items.blob_id = analyses.blob_id JOIN posts ON posts.id = media_items.post_id
-         WHERE chat_id = :chat AND checked_at <= now() - interval '21 hours')
+DUE = text(f"""
+    WITH due AS ({schedule.due("chat_id = :chat", "published_at")})
     SELECT number,
            (SELECT content_hash FROM observations WHERE post_id = posts.id AND method = :method
              ORDER BY id DESC LIMIT 1) AS content_hash,
-           seen = 'gone' OR (seen = 'missing' AND missing_since > now() - :second_look) AS told
+           {schedule.TOLD} AS told
       FROM posts JOIN due ON due.id = posts.id
-     ORDER BY checked_at LIMIT :limit""")
+     ORDER BY checked_at LIMIT :limit""")  # noqa: S608  our own words
 
 NEVER = timedelta(days=36_500)
-FRESH = timedelta(days=7)
-"""most posts that are deleted at all are deleted younger than that"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +128,9 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     if read.live:
         _keep_audiences(db, read, same, latest)
     items = _keep_files(db, read, there, posts)
-    young = {posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - FRESH}
+    young = {
+        posts[one.number] for one in there if one.published_at and one.published_at > read.observed_at - schedule.YOUNG
+    }
     return Kept(
         new_posts=len(new),
         observations=len(changed) if read.raw_key else 0,

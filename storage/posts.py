@@ -1,16 +1,32 @@
 """Posts, what they looked like (observations), their media items, and the blobs these turned out to be."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, null, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.records import FetchedFile, MediaSeen, Platform, PostSeen, Source
+from lastseen.records import FetchedFile, FileRole, MediaSeen, Platform, PostSeen, Seen, Source
 from storage.database import any_of
 from storage.objects import Stored
 from storage.tables import blobs, media_items, observations, posts
+
+# Of a post that looks as it did, where it has met another number of people than was known.
+KEEP_AUDIENCE = text("""
+    INSERT INTO audiences (post_id, observed_at, audience)
+    SELECT :post, :at, CAST(:audience AS jsonb)
+     WHERE CAST(:audience AS jsonb) IS DISTINCT FROM (
+        SELECT audience FROM (SELECT audience, observed_at FROM observations
+                               WHERE post_id = :post AND audience IS NOT NULL
+                              UNION ALL SELECT audience, observed_at FROM audiences WHERE post_id = :post) AS known
+         ORDER BY observed_at DESC LIMIT 1)
+    ON CONFLICT DO NOTHING""")
+FIRST_BESIDE = 10_000
+"""ordinals from here on are of what stands beside a post's videos and pictures, of which there are fewer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,8 @@ class Noted:
     """row id; None when the post looked as it did before"""
     new_items: tuple[int, ...]
     """media items that were not known"""
+    back: bool = False
+    """it was missing, or gone"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,8 @@ class MediaItem:
     id: int
     post: int
     platform_post_id: str
+    permalink: str
+    """of the post"""
     address: str
     kind: str
     media_type: str | None = None
@@ -56,29 +76,35 @@ class Blob:
     version_id: str
 
 
-def latest_hashes(db: Connection, source: int, post: int | None = None) -> Mapping[tuple[str, str], str]:
-    """For each (platform's post id, method) of a source (of one post), the content hash of its newest observation."""
+def latest_hashes(db: Connection, source: int, among: Sequence[int] | None = None) -> Mapping[tuple[str, str], str]:
+    """For each (platform's post id, method) of a source (of some posts), the content hash of its newest observation."""
     statement = (
         select(posts.c.platform_post_id, observations.c.method, observations.c.content_hash)
         .join(observations, observations.c.post_id == posts.c.id)
         .where(posts.c.source_id == source)
-        .distinct(posts.c.id, observations.c.method)
+        .ext(distinct_on(posts.c.id, observations.c.method))
         .order_by(posts.c.id, observations.c.method, observations.c.id.desc())
     )
-    if post is not None:
-        statement = statement.where(posts.c.id == post)
+    if among is not None:
+        statement = statement.where(posts.c.id == any_of(among))
     return {(row.platform_post_id, row.method): row.content_hash for row in db.execute(statement)}
 
 
-def note(db: Connection, source: Source, seen: PostSeen, raw_sha256: str, *, changed: bool) -> Noted:
+def note(
+    db: Connection, source: Source, seen: PostSeen, raw_sha256: str, *, changed: bool, looked: bool = True
+) -> Noted:
     """Keep the post and its media items if they are new, and an observation if the post was found `changed`.
 
-    Whoever read the same change a moment earlier has kept it: then there is nothing to add.
+    Whoever read the same change a moment earlier has kept it: then there is nothing to add.  `looked`: the post itself
+    was looked at, and not what a list says of it, which does not bring back what is missing.
     """
-    post = _post(db, source, seen)
+    before = _seen(db, source, seen) if looked else None
+    post = _post(db, source, seen, looked=looked)
     observation = _observe(db, post, seen, raw_sha256) if changed else None
+    if observation is None and looked and seen.audience:
+        db.execute(KEEP_AUDIENCE, {"post": post, "at": seen.observed_at, "audience": json.dumps(seen.audience)})
     items = tuple(item for media in seen.media if (item := _item(db, post, media)) is not None)
-    return Noted(post, observation, items)
+    return Noted(post, observation, items, back=before in (Seen.MISSING, Seen.GONE))
 
 
 def media_item(db: Connection, item: int) -> MediaItem:
@@ -88,6 +114,7 @@ def media_item(db: Connection, item: int) -> MediaItem:
             media_items.c.id,
             media_items.c.post_id.label("post"),
             posts.c.platform_post_id,
+            posts.c.permalink,
             media_items.c.address,
             media_items.c.kind,
             media_items.c.media_type,
@@ -102,11 +129,29 @@ def media_item(db: Connection, item: int) -> MediaItem:
     return MediaItem(**db.execute(statement).mappings().one())
 
 
+def items_of_post(db: Connection, post: int) -> Sequence[int]:
+    """Ids of all that a post carries."""
+    return db.execute(select(media_items.c.id).where(media_items.c.post_id == post)).scalars().all()
+
+
 def held_as(db: Connection, address: str) -> Blob | None:
     """The blob that some media item of this address turned out to be."""
     statement = _blobs().join(media_items, media_items.c.blob_id == blobs.c.id)
     row = db.execute(statement.where(media_items.c.address == address).limit(1)).mappings().first()
     return Blob(**row) if row else None
+
+
+def item_beside(db: Connection, item: int, kind: str, address: str) -> int | None:
+    """A further media item of the post of one, such as its sound; None if that of this address is there already."""
+    post = db.execute(select(media_items.c.post_id).where(media_items.c.id == item)).scalar_one()
+    db.execute(select(posts.c.id).where(posts.c.id == post).with_for_update())  # ordinals are given one at a time
+    beside = select(func.max(media_items.c.ordinal)).where(
+        media_items.c.post_id == post, media_items.c.ordinal >= FIRST_BESIDE
+    )
+    latest = db.execute(beside).scalar()
+    ordinal = FIRST_BESIDE if latest is None else latest + 1
+    statement = upsert(media_items).values(post_id=post, ordinal=ordinal, kind=kind, address=address)
+    return db.execute(statement.on_conflict_do_nothing().returning(media_items.c.id)).scalar()
 
 
 def carry(db: Connection, item: int, blob: int) -> None:
@@ -130,9 +175,12 @@ def items_of(
 ) -> Sequence[int]:
     """Ids of the media items of a source, published (or, if that is unknown, first seen) since a moment.
 
+    What stands beside them (sound, thumbnails, subtitles) comes with them, and is none of them.
+
     `unfetched`: only those that have no bytes yet.
     """
     statement = select(media_items.c.id).join(posts, posts.c.id == media_items.c.post_id)
+    statement = statement.where(media_items.c.ordinal < FIRST_BESIDE)
     if platform is not None:
         statement = statement.where(posts.c.platform == platform)
     if unfetched:
@@ -186,7 +234,18 @@ def every_raw_record(db: Connection) -> list[tuple[str, str]]:
 def blobs_of(
     db: Connection, source: int | None = None, since: datetime | None = None, sha256: str | None = None
 ) -> Sequence[int]:
-    """Ids of the blobs that posts of a source carry, published since a moment, or with one hash."""
+    """Ids of the blobs that posts of a source carry, published since a moment, or with one hash.
+
+    Without a hash: those that are looked at, which are videos and pictures, and thumbnails of what could not be had.
+    """
+    other = media_items.alias()
+    had = select(other.c.id).where(
+        other.c.post_id == media_items.c.post_id, other.c.ordinal < FIRST_BESIDE, other.c.blob_id.is_not(None)
+    )
+    looked_at = or_(
+        media_items.c.ordinal < FIRST_BESIDE,
+        and_(media_items.c.kind == FileRole.THUMBNAIL, ~had.exists()),
+    )
     statement = (
         select(blobs.c.id)
         .join(media_items, media_items.c.blob_id == blobs.c.id)
@@ -197,8 +256,7 @@ def blobs_of(
         statement = statement.where(posts.c.source_id == source)
     if since is not None:
         statement = statement.where(_when() >= since)
-    if sha256 is not None:
-        statement = statement.where(blobs.c.sha256 == sha256)
+    statement = statement.where(looked_at if sha256 is None else blobs.c.sha256 == sha256)
     return db.execute(statement.order_by(blobs.c.id)).scalars().all()
 
 
@@ -217,7 +275,14 @@ def _blobs() -> Select[tuple[int, str, int, str, str, str]]:
     )
 
 
-def _post(db: Connection, source: Source, seen: PostSeen) -> int:
+def _seen(db: Connection, source: Source, seen: PostSeen) -> str | None:
+    """How the post stood before."""
+    return db.execute(
+        select(posts.c.seen).where(posts.c.source_id == source.id, posts.c.platform_post_id == seen.platform_post_id)
+    ).scalar()
+
+
+def _post(db: Connection, source: Source, seen: PostSeen, *, looked: bool) -> int:
     statement = upsert(posts).values(
         source_id=source.id,
         platform=source.platform,
@@ -227,18 +292,23 @@ def _post(db: Connection, source: Source, seen: PostSeen) -> int:
         seen=seen.seen,
         first_seen_at=seen.observed_at,
         last_seen_at=seen.observed_at,
+        checked_at=seen.observed_at,
     )
     new = statement.excluded
     statement = statement.on_conflict_do_update(
         index_elements=["source_id", "platform_post_id"],
         set_={
-            "seen": new.seen,
+            **({"seen": new.seen, "missing_since": None, "checked_at": _later("checked_at", new)} if looked else {}),
             "published_at": func.coalesce(posts.c.published_at, new.published_at),
-            "last_seen_at": func.greatest(posts.c.last_seen_at, new.last_seen_at),
+            "last_seen_at": _later("last_seen_at", new),
         },
     )
     made: int = db.execute(statement.returning(posts.c.id)).scalar_one()
     return made
+
+
+def _later(name: str, new: Any) -> ColumnElement[datetime]:
+    return func.greatest(posts.c[name], new[name])
 
 
 def _observe(db: Connection, post: int, seen: PostSeen, raw_sha256: str) -> int | None:
@@ -260,6 +330,7 @@ def _observe(db: Connection, post: int, seen: PostSeen, raw_sha256: str) -> int 
         "raw_sha256": raw_sha256,
         "title": seen.title,
         "text": seen.text,
+        "audience": dict(seen.audience) if seen.audience else null(),
     }
     made: int = db.execute(insert(observations).values(**row).returning(observations.c.id)).scalar_one()
     return made

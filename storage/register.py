@@ -48,6 +48,11 @@ class Kept:
     """candidates of other people that are queued now, and have no moment yet"""
 
 
+def every_name(db: Connection) -> list[tuple[str, tuple[str, ...]]]:
+    """Register number and names of each person, whatever became of them."""
+    return [(row.register_number, tuple(row.names)) for row in db.execute(select(persons))]
+
+
 def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Kept:
     """Insert an entry, or change the one with its register number; the same entry again changes nothing.
 

@@ -82,6 +82,7 @@ sources = Table(
     _moment("read_since", nullable=True),
     Column("with_comments", Boolean, nullable=False, server_default=text("false")),
     _ref("account_id", "telegram_accounts", nullable=True),
+    _ref("site_account_id", "site_accounts", nullable=True),
     UniqueConstraint("platform", "address"),
     comment="channels and pages on the allow-list, with the reason why they may be watched",
 )
@@ -153,6 +154,50 @@ telegram_waits = Table(
     comment="what an account was told to wait with, and how long, whichever worker was told",
 )
 
+sites = Table(
+    "sites",
+    metadata,
+    Column("site", Text, primary_key=True),
+    _moment("next_at", now=True),
+    _moment("answered_at", nullable=True),
+    _moment("refused_at", nullable=True),
+    _moment("closed_until", nullable=True),
+    Column("refusals", Integer, nullable=False, server_default=text("0")),
+    _text("outcome", ""),
+    _text("why", ""),
+    comment="video sites, by host: when the next visit may begin, and until when nobody asks it at all, and why",
+)
+
+site_accounts = Table(
+    "site_accounts",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("sealed_cookies", LargeBinary),
+    Column("cookie_names", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("cookies_end", ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'")),
+    Column("sealed_proxy", LargeBinary),
+    _text("proxy_host", ""),
+    _text("added_by"),
+    _moment("added_at", now=True),
+    _moment("changed_at", now=True),
+    comment="how sources on video sites are reached; cookies and proxies are AES-GCM encrypted; cookies_end: when"
+    " each ends",
+)
+
+site_lists = Table(
+    "site_lists",
+    metadata,
+    Column("source_id", BigInteger, ForeignKey("sources.id"), primary_key=True),
+    _moment("newest_at"),
+    _moment("whole_at", nullable=True),
+    _moment("whole_tried_at", nullable=True),
+    Column("whole_posts", Integer),
+    _text("whole_why", ""),
+    comment="when a source on a video site was listed last: its newest posts, and to its end",
+)
+
+SITE_SOUGHT = "chat_id IS NULL AND (seen = 'missing' OR checked_at IS NULL)"
 SOUGHT = "chat_id IS NOT NULL AND (seen = 'missing' OR checked_at IS NULL)"
 """posts that are to be looked for as soon as may be"""
 
@@ -172,11 +217,19 @@ posts = Table(
     Column("number", BigInteger),
     _moment("checked_at", nullable=True),
     _moment("missing_since", nullable=True),
+    _moment("unlisted_since", nullable=True),
     UniqueConstraint("source_id", "platform_post_id"),
     UniqueConstraint("chat_id", "number"),
     CheckConstraint("(chat_id IS NULL) = (number IS NULL)", name="numbered_in_a_chat"),
     Index("ix_posts_recheck", "chat_id", "published_at"),
     Index("ix_posts_sought", "chat_id", postgresql_where=text(SOUGHT)),
+    Index(
+        "ix_posts_site_recheck",
+        "source_id",
+        text("COALESCE(published_at, first_seen_at)"),
+        postgresql_where=text("chat_id IS NULL"),
+    ),
+    Index("ix_posts_site_sought", "source_id", postgresql_where=text(SITE_SOUGHT)),
     comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look",
 )
 
@@ -409,6 +462,9 @@ work = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("crashes", Integer, nullable=False, server_default=text("0")),
+    Column("blocks", Integer, nullable=False, server_default=text("0")),
+    Column("site", Text),
+    Column("visits", Text),
     _moment("created_at", now=True),
     _moment("settled_at", nullable=True),
     UniqueConstraint("step", "subject", "recipe"),
@@ -421,8 +477,9 @@ work = Table(
         "id",
         postgresql_where=text("state = 'open'"),
     ),
+    Index("ix_work_visits", "visits", postgresql_where=text("visits IS NOT NULL")),
     Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
-    comment="one row for each item of each step; outcome is the class of the last fault, empty when none",
+    comment="one row for each item of each step; outcome: class of the last fault; site: where it goes; visits: is now",
 )
 
 refusals = Table(

@@ -26,24 +26,26 @@ BEATS_PER_LEASE = 3
 
 # Leased means "not ready until the lease ends", so a dead worker's item comes back by itself, behind everything
 # of its priority that was ready before.  Attempts are counted here, not at the end: an item that kills its worker
-# never gets there.
+# never gets there.  Items of sites that nobody is to ask now are left where they are.
 CLAIM = text("""
     UPDATE work
        SET lease = gen_random_uuid(), ready_at = now() + :lease, attempts = attempts + 1,
-           crashes = crashes + (lease IS NOT NULL)::int
+           crashes = crashes + (lease IS NOT NULL)::int, visits = NULL
      WHERE id = (SELECT id FROM work
                   WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
                     AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
+                    AND (site IS NULL OR site <> ALL(CAST(:leave AS text[])))
                   ORDER BY priority DESC, ready_at, id LIMIT 1
                     FOR UPDATE SKIP LOCKED)
-    RETURNING id, step, subject, recipe, lease, attempts, failures, crashes""")
+    RETURNING id, step, subject, recipe, lease, attempts, failures, crashes, blocks, site""")
 
 RENEW = text("UPDATE work SET ready_at = now() + :lease WHERE id = :id AND lease = :token")
 
 SETTLE = text("""
     UPDATE work
        SET state = :state, outcome = :outcome, why = :why, lease = NULL, failures = failures + :failed,
-           crashes = CASE WHEN :advanced THEN 0 ELSE crashes END,
+           crashes = CASE WHEN :advanced THEN 0 ELSE crashes END, visits = NULL,
+           blocks = CASE WHEN :blocked THEN blocks + 1 WHEN :state = 'done' THEN 0 ELSE blocks END,
            ready_at = greatest(now() + :rest, coalesce(:until, now())),
            settled_at = CASE WHEN :state = 'open' THEN NULL ELSE now() END
      WHERE id = :id AND lease = :token""")
@@ -55,8 +57,8 @@ RETIRE = text("""
      WHERE step = :step AND state = 'open' AND lease IS NOT NULL AND ready_at <= now() AND crashes + 1 >= :limit""")
 
 OFFER = text("""
-    INSERT INTO work (step, subject, recipe, state, priority)
-    SELECT :step, subject, :recipe, 'open', :priority FROM unnest(CAST(:subjects AS bigint[])) AS subject
+    INSERT INTO work (step, subject, recipe, state, priority, site)
+    SELECT :step, subject, :recipe, 'open', :priority, :site FROM unnest(CAST(:subjects AS bigint[])) AS subject
     ON CONFLICT (step, subject, recipe) DO NOTHING""")
 
 # An item that somebody works on at this moment is taken from them: what they read may be out of date.
@@ -92,14 +94,20 @@ READY = text("""
     SELECT subject FROM work
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND ready_at <= now()
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
+       AND (site IS NULL OR site <> ALL(CAST(:leave AS text[])))
      ORDER BY priority DESC, ready_at, id""")
+
+BY_SITE = text("""
+    SELECT subject, site FROM work
+     WHERE step = :step AND recipe = :recipe AND site IS NOT NULL
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
 HURRY = text("""
     UPDATE work SET priority = :priority
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND priority < :priority
        AND subject = ANY(:subjects)""")
 
-RELEASE = text("UPDATE work SET lease = NULL, ready_at = now() WHERE id = :id AND lease = :token")
+RELEASE = text("UPDATE work SET lease = NULL, visits = NULL, ready_at = now() WHERE id = :id AND lease = :token")
 
 
 class LeaseLost(Exception):
@@ -136,6 +144,10 @@ class Claim:
     attempts: int
     failures: int
     crashes: int
+    blocks: int = 0
+    """how often in a row it was refused"""
+    site: str | None = None
+    """where its worker has to go, if that is known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +159,15 @@ class Held:
     """when the first of their leases ends, from now"""
 
 
-def offer(db: Connection, queue: Queue, subjects: Sequence[int], priority: int = 0) -> int:
+def offer(db: Connection, queue: Queue, subjects: Sequence[int], priority: int = 0, site: str | None = None) -> int:
     """Put items into a queue; those already known there stay as they are.  Returns how many were new.
 
-    Those with a higher `priority` are claimed first.
+    Those with a higher `priority` are claimed first.  `site` is where their worker will have to go (`storage.sites`).
     """
     if not subjects:
         return 0
-    return db.execute(OFFER, {**queue.values(), "subjects": list(subjects), "priority": priority}).rowcount
+    values = {**queue.values(), "subjects": list(subjects), "priority": priority, "site": site}
+    return db.execute(OFFER, values).rowcount
 
 
 def hurry(db: Connection, queue: Queue, priority: int) -> int:
@@ -162,12 +175,12 @@ def hurry(db: Connection, queue: Queue, priority: int) -> int:
     return db.execute(HURRY, {**queue.values(), "priority": priority}).rowcount
 
 
-def claim(db: Connection, queue: Queue, lease: timedelta) -> Claim | None:
-    """Take the item of a queue that has been ready longest, or None.
+def claim(db: Connection, queue: Queue, lease: timedelta, leave: Sequence[str] = ()) -> Claim | None:
+    """Take the item of a queue that has been ready longest, or None; none of the sites in `leave`.
 
     Call it in a transaction of its own, and commit before the work begins.
     """
-    row = db.execute(CLAIM, {**queue.values(), "lease": lease}).mappings().first()
+    row = db.execute(CLAIM, {**queue.values(), "lease": lease, "leave": list(leave)}).mappings().first()
     return Claim(**row) if row else None
 
 
@@ -200,11 +213,13 @@ def fail(
 ) -> WorkState:
     """Settle as `lastseen.lifecycle.RULES` says for this class of fault.  Raises LeaseLost.
 
-    `rest` is how long the item waits if it stays open; at `limit` counted failures it ends as failed.
+    `rest` is how long the item waits if it stays open; at `limit` counted failures it ends as failed.  Who is refused
+    for a reason of the site's, and not of its own, has no rest.
     """
     rule = RULES[fault]
     state = WorkState.FAILED if rule.counted and held.failures + 1 >= limit else rule.state
-    _settle(db, held, state, fault, why, rest, until, int(rule.counted))
+    blocked = fault is Fault.BLOCKED and rest > timedelta()
+    _settle(db, held, state, fault, why, rest, until, int(rule.counted), blocked=blocked)
     return state
 
 
@@ -239,9 +254,15 @@ def held(db: Connection, queue: Queue) -> Held | None:
     return Held(row.items, max(row.wait, timedelta())) if row.items else None
 
 
-def ready(db: Connection, queue: Queue) -> Sequence[int]:
-    """Subjects of a queue's items that could be claimed now, in the order of their turn."""
-    return db.execute(READY, queue.values()).scalars().all()
+def ready(db: Connection, queue: Queue, leave: Sequence[str] = ()) -> Sequence[int]:
+    """Subjects of a queue's items that could be claimed now, in their order; none of the sites in `leave`."""
+    return db.execute(READY, {**queue.values(), "leave": list(leave)}).scalars().all()
+
+
+def by_site(db: Connection, queue: Queue) -> Mapping[int, str]:
+    """Subject -> site, for those of a queue's subjects that go to one."""
+    rows = db.execute(BY_SITE, queue.values())
+    return {row.subject: row.site for row in rows}
 
 
 class Heartbeat:
@@ -285,6 +306,7 @@ def _settle(
     failed: int,
     *,
     advanced: bool = False,
+    blocked: bool = False,
 ) -> None:
     values: Mapping[str, object] = {
         "id": held.id,
@@ -296,6 +318,7 @@ def _settle(
         "until": until,
         "failed": failed,
         "advanced": advanced,
+        "blocked": blocked,
     }
     if db.execute(SETTLE, values).rowcount != 1:
         raise LeaseLost(f"{held.step} {held.subject}")

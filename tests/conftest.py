@@ -89,6 +89,8 @@ def settings_on(endpoints: Endpoints, database_url: str, objects: ObjectStore, f
         bucket_prefix=objects.bucket(EVIDENCE).removesuffix(EVIDENCE),
         legal_basis="test",
         allow_private_addresses=(ip_network("127.0.0.0/8"),),
+        site_pause_seconds=0,  # the site is ours
+        site_request_pause_seconds=0,
     )
 
 

@@ -137,6 +137,7 @@ def _settings(folder: Path) -> Settings:
         legal_basis="demonstration",
         allow_private_addresses=(ip_network("127.0.0.0/8"),),
         review_port=0,
+        site_pause_seconds=0,  # the site is our own
     )
 
 
@@ -151,6 +152,7 @@ def _settings_for_children(settings: Settings) -> Iterator[None]:
         "LASTSEEN_LEGAL_BASIS": settings.legal_basis,
         "LASTSEEN_ALLOW_PRIVATE_ADDRESSES": ",".join(map(str, settings.allow_private_addresses)),
         "LASTSEEN_REVIEW_PORT": str(settings.review_port),
+        "LASTSEEN_SITE_PAUSE_SECONDS": str(settings.site_pause_seconds),
     }
     try:
         yield

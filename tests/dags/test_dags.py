@@ -18,7 +18,7 @@ from storage.stores import Stores
 from tests.office import PROJECT, Office, only_airflow
 from tests.pipeline.watching import TELEGRAM
 from tests.servers.telegram import Attachment, Channel, Post, TelegramServer, World, numbered
-from tests.servers.video_site import Page, VideoSite
+from tests.servers.video_site import Answer, Page, VideoSite
 
 DAGS = {
     "collect_telegram",
@@ -147,9 +147,11 @@ def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
 
 
 def test_a_batch_that_fails_stops_nothing_else_and_shows(office: Office, site: VideoSite) -> None:
-    for name in ("one", "two"):
+    for name, host in (("one", "127.0.0.1"), ("two", "localhost")):  # of one site there would be one batch
+        body = f"<title>{name}</title><video src='/media/{name}.mp4'></video>"
         site.add(Page(name, f"no video {name}".encode(), title=name))
-        office.run("source", "add", "video_site", site.url(f"/watch/{name}"), "--reason", "a test")
+        site.answer(f"/watch/{name}", Answer(body=body.encode(), headers={"Content-Type": "text/html"}))
+        office.run("source", "add", "video_site", site.url(f"/watch/{name}", host=host), "--reason", "a test")
     office.run("collect")
     environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.owner))}
     done = subprocess.run(

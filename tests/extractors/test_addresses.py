@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from extractors.addresses import NotAllowed, check, check_ip, host_of, normal, without_secrets
+from extractors.addresses import NotAllowed, check, check_ip, host_of, normal, site_of, without_secrets
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)
 
@@ -15,6 +15,27 @@ LOOPBACK = (ip_network("127.0.0.1/32"),)
     "address",
     ["https://example.org/", "http://example.org:8080/a?b=c#d", "https://93.184.215.14/x", "https://münchen.example/"],
 )
+@pytest.mark.parametrize(
+    ("address", "site"),
+    [
+        ("https://www.youtube.com/@someone", "youtube.com"),
+        ("https://m.youtube.com/watch?v=x", "youtube.com"),
+        ("https://youtu.be/x", "youtube.com"),
+        ("ytsearch50:two words", "youtube.com"),
+        ("https://video.example.org/w/x", "video.example.org"),
+        ("https://www.example/x", "www.example"),
+        ("http://127.0.0.1:8080/feed.rss", "127.0.0.1:8080"),
+        ("https://host.example:443/", "host.example"),
+        ("https://HOST.example./", "host.example"),
+        ("jwplatform:abc", "jwplatform"),
+        ("http://[broken", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_a_site_is_its_host(address: str, site: str) -> None:
+    assert site_of(address) == site
+
+
 def test_public_addresses_pass(address: str) -> None:
     check(address)
 

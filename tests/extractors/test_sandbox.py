@@ -32,8 +32,8 @@ NOBODY = MomentWanted(0, (), ())
 OBEYS = """
 from extractors import child, forker
 
-def obey(request, job, file, engine):
-    with open(file) as told:
+def obey(request, job, files, engine):
+    with open(files[0]) as told:
         exec(told.read(), {"job": job, "channel": 3})
 
 child.open_file = obey

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from extractors import video_site_posts
-from extractors.video_site_child import Failed, _refuse_live, media_type
+from extractors.video_site_fetch import media_type, refuse_live, subtitles
 from extractors.video_site_posts import LISTING, PAGE, PART, Page
-from lastseen.clock import utcnow
-from lastseen.outcomes import Fault
+from extractors.yt_dlp_reader import Live, broadcast, chosen
 from lastseen.records import PostSeen
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -120,25 +119,103 @@ def test_several_videos_of_one_page_have_addresses_of_their_own() -> None:
     assert video_site_posts.number_of("https://example.org/a#t") == ("https://example.org/a#t", 1)
 
 
+def moment(delta: timedelta) -> float:
+    """A time stamp so far from NOW."""
+    return (NOW + delta).timestamp()
+
+
+HOUR = timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
-    ("info", "fault"),
+    ("info", "again"),
     [
-        ({"is_live": True}, Fault.SKIPPED),
-        ({"live_status": "is_live"}, Fault.SKIPPED),
-        ({"live_status": "post_live"}, Fault.SKIPPED),
-        ({"live_status": "is_upcoming"}, Fault.SKIPPED),
-        ({"live_status": "is_upcoming", "release_timestamp": (utcnow() + timedelta(days=1)).timestamp()}, Fault.WAIT),
+        ({"is_live": True}, timedelta(minutes=10)),
+        ({"live_status": "is_live", "release_timestamp": moment(-8 * HOUR)}, 2 * HOUR),
+        ({"live_status": "is_live", "release_timestamp": moment(-900 * HOUR)}, 6 * HOUR),
+        ({"live_status": "is_live", "release_timestamp": moment(HOUR)}, timedelta(minutes=10)),
+        ({"live_status": "post_live"}, timedelta(minutes=10)),
+        ({"live_status": "is_upcoming"}, HOUR),
+        ({"live_status": "is_upcoming", "release_timestamp": moment(-HOUR)}, HOUR),
+        ({"live_status": "is_upcoming", "release_timestamp": moment(24 * HOUR)}, 24 * HOUR + timedelta(minutes=10)),
+        ({"live_status": "is_upcoming", "release_timestamp": moment(9999 * HOUR)}, timedelta(days=7)),
+        ({"live_status": "is_upcoming", "release_timestamp": 1e300}, HOUR),
     ],
 )
-def test_what_is_live_is_not_fetched(info: dict[str, object], fault: Fault) -> None:
-    with pytest.raises(Failed) as failed:
-        _refuse_live(info, utcnow())
-    assert failed.value.outcome.fault is fault
-    assert (failed.value.outcome.until is not None) is (fault is Fault.WAIT)
+def test_what_is_live_or_announced_waits_the_longer_the_longer_it_lasts(
+    info: dict[str, object], again: timedelta
+) -> None:
+    with pytest.raises(Live) as live:
+        refuse_live(info, NOW)
+    assert live.value.until == NOW + again
 
 
 def test_what_was_live_is_fetched() -> None:
-    _refuse_live({"live_status": "was_live"}, utcnow())
+    refuse_live({"live_status": "was_live"}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("published", "status"),
+    [
+        ({"isLiveBroadcast": True, "startDate": "2024-01-01T00:00:00Z"}, "is_live"),
+        ({"isLiveBroadcast": "true", "startDate": "2999-01-01T00:00:00Z"}, "is_upcoming"),
+        ({"isLiveBroadcast": True, "startDate": "2024-01-01T00:00:00Z", "endDate": "2024-01-02T00:00:00Z"}, "was_live"),
+        ({"isLiveBroadcast": False}, None),
+        ({"isLiveBroadcast": ["true"]}, None),
+        ("soon", None),
+    ],
+)
+def test_what_pages_say_of_being_live(published: object, status: str | None) -> None:
+    video = {"@type": "VideoObject", "publication": published}
+    assert broadcast(video).get("live_status") == status
+    assert broadcast([{"@graph": [{"@type": "Person"}, video]}]).get("live_status") == status
+
+
+def made(name: str, video: str | None, audio: str | None, protocol: str = "https") -> dict[str, object]:
+    """A format."""
+    return {"format_id": name, "vcodec": video, "acodec": audio, "protocol": protocol}
+
+
+@pytest.mark.parametrize(
+    ("formats", "taken"),
+    [
+        ([made("sound", "none", "aac"), made("small", "h264", "aac"), made("big", "vp9", "none")], ["sound", "big"]),
+        ([made("apart", "vp9", "none"), made("sound", "none", "aac"), made("whole", "h264", "aac")], ["whole"]),
+        ([made("unknown", None, None)], ["unknown"]),
+        ([made("mute", "h264", "none")], ["mute"]),
+        ([made("low", "none", "opus"), made("high", "none", "opus"), made("v", "vp9", "none")], ["high", "v"]),
+        ([made("sound", "none", "aac")], []),
+        ([made("whole", "h264", "aac"), made("flash", "h264", "aac", "rtmp")], ["whole"]),
+        ([made("board", "none", "none", "mhtml")], []),
+        ([], []),
+    ],
+)
+def test_the_best_video_and_its_sound(formats: list[dict[str, object]], taken: list[str]) -> None:
+    assert [each["format_id"] for each in chosen(formats)] == taken
+
+
+def track(ext: str, **more: object) -> dict[str, object]:
+    """A subtitle."""
+    return {"url": f"https://example.org/s.{ext}", "ext": ext} | more
+
+
+@pytest.mark.parametrize(
+    ("info", "taken"),
+    [
+        ({"subtitles": {"uk": [track("json3"), track("vtt")], "en": [track("srt")]}}, ["en srt", "uk vtt"]),
+        ({"subtitles": {"uk": [track("vtt")]}, "automatic_captions": {"en": [track("vtt")]}}, ["uk vtt"]),
+        ({"automatic_captions": {"en": [track("vtt")], "uk-orig": [track("vtt")]}}, ["uk-orig vtt machine"]),
+        ({"automatic_captions": {"en": [track("vtt")], "de": [track("vtt")]}, "language": "de"}, ["de vtt machine"]),
+        ({"automatic_captions": {"en": [track("vtt")], "de": [track("vtt")]}}, ["en vtt machine"]),
+        ({"subtitles": {"live_chat": [track("json", protocol="youtube_live_chat_replay")]}}, []),
+        ({"subtitles": {"uk": [{"ext": "vtt", "data": "WEBVTT"}]}}, ["uk vtt"]),
+        ({"subtitles": {"uk": None, "en": []}}, []),
+        ({}, []),
+    ],
+)
+def test_the_languages_of_subtitles(info: dict[str, object], taken: list[str]) -> None:
+    found = [f"{name} {form['ext']}{' machine' * machine}" for name, form, machine in subtitles(info)]
+    assert found == taken
 
 
 @pytest.mark.parametrize(

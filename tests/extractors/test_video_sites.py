@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from extractors import video_sites
-from extractors.video_sites import NotAllowed
+from extractors.video_sites import NotAllowed, Sites
 from lastseen.clock import utcnow
 from lastseen.outcomes import Fault, NotDone
 from lastseen.records import Fetched, Listing, Platform, Seen, Source
@@ -28,6 +28,17 @@ MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 1500
 DATE = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 SETTINGS = Settings(_env_file=None, allow_private_addresses=(ip_network("127.0.0.1/32"),))
+
+
+WARM = Sites(SETTINGS)
+"""one program for most of these tests, as a worker has it"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended() -> Iterator[None]:
+    """It ends with them."""
+    yield
+    WARM.close()
 
 
 @pytest.fixture
@@ -50,25 +61,31 @@ def source(address: str) -> Source:
 def listed(address: str, settings: Settings = SETTINGS) -> Listing:
     """A listing that must succeed."""
     with tempfile.TemporaryDirectory() as scratch:
-        listing = video_sites.read_listing(source(address), settings, Path(scratch))
+        if settings is SETTINGS:
+            listing = WARM.read_listing(source(address), Path(scratch))
+        else:
+            listing = video_sites.read_listing(source(address), settings, Path(scratch))
     assert isinstance(listing, Listing), listing
     return listing
 
 
 def fetched(address: str, scratch: Path, home: str = "") -> Fetched:
     """A fetch that must succeed."""
-    got = video_sites.fetch(address, source(home or address), SETTINGS, scratch)
+    got = WARM.fetch(address, source(home or address), scratch)
     assert isinstance(got, Fetched), got
     return got
 
 
 def refused(address: str, scratch: Path, settings: Settings = SETTINGS, home: str = "") -> NotDone[object]:
     """A fetch that must not succeed, and leaves no file that looks finished."""
-    got = video_sites.fetch(address, source(home or address), settings, scratch)
+    if settings is SETTINGS:
+        got = WARM.fetch(address, source(home or address), scratch)
+    else:
+        got = video_sites.fetch(address, source(home or address), settings, scratch)
     assert isinstance(got, NotDone), got
     assert got.why == got.why.strip()
     assert got.why.isprintable()
-    assert not (scratch / "file").exists()
+    assert not (scratch / "video").exists()
     return got
 
 
@@ -163,7 +180,7 @@ def test_nothing_is_written_but_in_the_folder_that_was_given(
     ],
 )
 def test_a_source_that_cannot_be_listed(site: VideoSite, tmp_path: Path, answer: Answer, fault: Fault) -> None:
-    outcome = video_sites.read_listing(source(site.answer("/x", answer)), SETTINGS, tmp_path)
+    outcome = WARM.read_listing(source(site.answer("/x", answer)), tmp_path)
     assert isinstance(outcome, NotDone)
     assert outcome.fault is fault
 
@@ -188,7 +205,7 @@ def test_the_file_arrives_as_the_server_sent_it_and_once(site: VideoSite, tmp_pa
     assert (got.post.method, got.post.published_at) == ("video_site.page", DATE)
     assert got.post.platform_post_id == listed(site.url("/feed.rss")).posts[1].platform_post_id
     assert site.count("/media/clip.mp4") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["video"]
 
 
 def test_the_type_comes_from_the_bytes_and_not_from_the_name(site: VideoSite, tmp_path: Path) -> None:
@@ -317,11 +334,11 @@ def test_a_stream_does_not_lead_to_private_addresses(site: VideoSite, tmp_path: 
 
 
 def children(scratch: Path) -> list[int]:
-    """Processes whose home is this scratch folder."""
+    """Processes that work in this scratch folder."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if f"HOME={scratch}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+            if (folder / "cwd").readlink() == scratch:
                 found.append(int(folder.name))
         except OSError:
             continue
@@ -341,7 +358,7 @@ def test_a_fetch_is_killed_at_its_deadline(site: VideoSite, tmp_path: Path) -> N
     quick = SETTINGS.model_copy(update={"fetch_deadline_seconds": 2})
     outcome = refused(site.url("/watch/clip"), tmp_path, quick)
     assert (outcome.fault, "LASTSEEN_FETCH_DEADLINE_SECONDS" in outcome.why) == (Fault.TRANSIENT, True)
-    assert children(tmp_path) == []
+    assert wait_for(tmp_path, there=False)
 
 
 FETCH = """
@@ -365,11 +382,11 @@ def test_a_worker_that_is_killed_takes_its_download_along(site: VideoSite, tmp_p
     assert wait_for(tmp_path, there=False)
 
 
-def test_the_child_learns_nothing_of_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_child_learns_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LASTSEEN_S3_SECRET_KEY", "secret")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    assert "secret" not in str(video_sites._environment(tmp_path))
-    assert "proxy" not in str(video_sites._environment(tmp_path))
+    assert "secret" not in str(video_sites.environment())
+    assert "proxy" not in str(video_sites.environment())
 
 
 # --- addresses ---------------------------------------------------------------------------------------------

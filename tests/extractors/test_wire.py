@@ -67,7 +67,7 @@ def test_an_answer_to_another_question_is_refused() -> None:
 def test_what_goes_in_comes_out_as_well() -> None:
     request = Request("moment", moment=MomentWanted(40, (FACE,), ((FACE, FACE), ())))
     assert unpack_request(pack_request(request)) == request
-    setup = Setup(True, "/w", "/m", "dlib", 2, Limits(1, 2, 3.5, 4), Choices(every=0.25))
+    setup = Setup(True, "/w", "/m", "dlib", 2, Limits(1, 2, 3.5, 4), Choices(every=0.25), 1 << 33)
     assert unpack_setup(pack_setup(setup)) == setup
 
 

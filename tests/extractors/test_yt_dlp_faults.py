@@ -11,10 +11,10 @@ from yt_dlp.networking.exceptions import HTTPError, NoSupportingHandlers, Reques
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError, UnsupportedError, UserNotLive
 
 from extractors.addresses import NotAllowed
-from extractors.yt_dlp_faults import LONGEST, classify, one_line, retry_after
+from extractors.yt_dlp_faults import LONGEST, by_warnings, classify, one_line, retry_after
 from extractors.yt_dlp_reader import TooLarge
 from lastseen.clock import utcnow
-from lastseen.outcomes import Fault
+from lastseen.outcomes import Fault, Scope
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -76,7 +76,7 @@ def said(message: str, expected: bool = True) -> Callable[[], BaseException]:
         (lambda: UnsupportedError("https://example.org/"), Fault.SKIPPED),
         (lambda: UserNotLive(), Fault.SKIPPED),
         (said("Sign in to confirm you're not a bot"), Fault.BLOCKED),
-        (said("This video is private"), Fault.GONE),
+        (said("This video is private"), Fault.BLOCKED),
         (said("This video has been removed by the uploader"), Fault.GONE),
         (said("The uploader has not made this video available in your country"), Fault.BLOCKED),
         (said("Video is not available in your country"), Fault.BLOCKED),
@@ -90,6 +90,44 @@ def said(message: str, expected: bool = True) -> Callable[[], BaseException]:
 )
 def test_outcomes(make: Callable[[], BaseException], fault: Fault) -> None:
     assert classify(wrapped(make())).fault is fault
+
+
+@pytest.mark.parametrize(
+    ("make", "fault", "scope"),
+    [
+        (said("Sign in to confirm you're not a bot. Use --cookies"), Fault.BLOCKED, Scope.SITE),
+        (said("Got HTTP Error 403 caused by Cloudflare anti-bot challenge"), Fault.BLOCKED, Scope.SITE),
+        (
+            said("Sign in to confirm your age. It may be inappropriate for some users"),
+            Fault.BLOCKED,
+            Scope.ITEM,
+        ),
+        (said("Private video. Sign in if you've been granted access to this video"), Fault.BLOCKED, Scope.ITEM),
+        (said("This video is only available for registered users"), Fault.BLOCKED, Scope.ITEM),
+        (said("Video is not available in your country"), Fault.BLOCKED, Scope.ITEM),
+        (said("This content isn't available, try again later"), Fault.WAIT, Scope.SITE),
+        (lambda: http(403, {"cf-mitigated": "challenge"}), Fault.BLOCKED, Scope.SITE),
+        (lambda: http(403), Fault.BLOCKED, Scope.ITEM),
+        (lambda: http(401), Fault.BLOCKED, Scope.ITEM),
+        (lambda: http(407), Fault.BLOCKED, Scope.SITE),
+        (lambda: http(451), Fault.BLOCKED, Scope.ITEM),
+        (lambda: http(429), Fault.WAIT, Scope.SITE),
+        (lambda: http(503, {"Retry-After": "7"}), Fault.WAIT, Scope.SITE),
+    ],
+)
+def test_a_page_that_is_closed_is_told_from_a_site_that_is(
+    make: Callable[[], BaseException], fault: Fault, scope: Scope
+) -> None:
+    outcome = classify(wrapped(make()))
+    assert (outcome.fault, outcome.scope) == (fault, scope)
+
+
+def test_what_stands_behind_a_page_without_a_video() -> None:
+    login = by_warnings(["[x] This video is only available for registered users", "Requested format is not available"])
+    assert (login.fault, login.scope) == (Fault.BLOCKED, Scope.ITEM)
+    assert by_warnings(["This video is DRM protected"]).fault is Fault.SKIPPED
+    assert by_warnings(["Requested format is not available"]).fault is Fault.SKIPPED
+    assert by_warnings([]).fault is Fault.SKIPPED
 
 
 def test_a_type_that_says_more_wins_over_the_status_behind_it() -> None:

@@ -80,7 +80,7 @@ def test_each_piece_of_bad_input_has_its_outcome_and_the_rest_goes_through(offic
         assert reason in found[item][1], found[item]
     counts = office.ask("status")
     assert counts["outcomes"] == {"DEFECT": 3, "GONE": 1, "SKIPPED": 2}
-    assert counts["posts"] == {"present": 7}
+    assert counts["posts"] == {"missing": 1, "present": 6}
     assert counts["media_items"] == {"gone": 1, "quarantined": 1, "skipped": 1, "stored": 4}
     assert counts["analyses"] == {"done": 2, "quarantined": 1, "skipped": 1}
     with office.stores.db.begin() as db:

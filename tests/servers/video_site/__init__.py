@@ -1,59 +1,45 @@
 """A small video site on loopback, for tests, the demo and trials by hand.
 
 `python -m tests.servers.video_site FOLDER [--port N]` serves every file of a folder as a page with a title and a
-date, a feed of the pages at `/feed.rss`, and the files themselves under `/media/`.
+date, a feed of the pages at `/feed.rss`, and the files themselves under `/media/`; `--demo` adds a page for each kind
+of stream, and for each way in which a site refuses.
 
 In tests: `with VideoSite() as site: site.add(Page("clip", content)); site.url("/watch/clip")`.  Any other answer
-(gone, too many requests, slow, broken off, redirected) is put on a path with `site.answer(path, Answer(...))`.
-Requests are counted.
+(gone, too many requests, slow, broken off, endless, redirected) is put on a path with `site.answer(path, Answer(...))`;
+`walls` has those of sites that refuse.  Requests are counted.  What is published can be read at addresses of Mediasite,
+too, for which yt-dlp has an extractor that reads any host: `site.play(page)`, `site.catalog`.
+
+Feeds: `/feed.rss?page=2&per=50`, `/search.rss?q=WORD`, `/enclosures.rss`.
 """
 
-import argparse
 import hashlib
-import json
 import mimetypes
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import format_datetime
-from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.servers.video_site import mediasite, pages
+from tests.servers.video_site.pages import EPOCH, Page
+
+__all__ = ["EPOCH", "Answer", "Asked", "Page", "VideoSite", "redirect"]
 
 BLOCK_BYTES = 1 << 16
-EPOCH = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
-"""date of what has no other"""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One published video (or picture): a page at `/watch/NAME` and its file at `/media/NAME.SUFFIX`."""
-
-    name: str
-    content: bytes | Path
-    title: str = ""
-    """the name, if empty"""
-    description: str = ""
-    published: datetime = EPOCH
-    suffix: str = "mp4"
-    media_type: str = ""
-    """stated in Content-Type; guessed from the suffix, if empty"""
-
-    @property
-    def path(self) -> str:
-        """Of the page."""
-        return f"/watch/{self.name}"
-
-    @property
-    def media_path(self) -> str:
-        """Of the file."""
-        return f"/media/{self.name}.{self.suffix}"
+FEEDS = ("/feed.rss", "/enclosures.rss", "/search.rss")
+KINDS = {
+    "m3u8": "application/vnd.apple.mpegurl",
+    "mpd": "application/dash+xml",
+    "ts": "video/mp2t",
+    "m4s": "video/iso.segment",
+    "vtt": "text/vtt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +56,10 @@ class Answer:
     """seconds before anything is sent"""
     break_after: int | None = None
     """bytes of the body after which the connection is cut"""
+    pause: float = 0.0
+    """seconds after each block of the body"""
+    endless: bool = False
+    """the body is sent again and again, until the visitor hangs up"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ def redirect(target: str) -> Answer:
 class VideoSite:
     """The site.  A context manager; it may be changed while it is served."""
 
-    def __init__(self, pages: Sequence[Page] = (), port: int = 0) -> None:
+    def __init__(self, published: Sequence[Page] = (), port: int = 0) -> None:
         self.pages: dict[str, Page] = {}
         self.asked: list[Asked] = []
         self.sent_bytes = 0
@@ -101,7 +91,7 @@ class VideoSite:
         self._lock = threading.Lock()
         self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        for page in pages:
+        for page in published:
             self.add(page)
 
     def __enter__(self) -> Self:
@@ -126,6 +116,15 @@ class VideoSite:
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         """The address of a path."""
         return f"http://{host}:{self.port}{path}"
+
+    def play(self, page: Page) -> str:
+        """The address of a page as Mediasite has it."""
+        return self.url(f"{mediasite.PLAY}{page.id}")
+
+    @property
+    def catalog(self) -> str:
+        """The address of the list of all pages as Mediasite has it."""
+        return self.url(f"/Mediasite/Catalog/Full/{mediasite.CATALOG}")
 
     def add(self, page: Page) -> Page:
         """Publish a page, or publish it again with something else."""
@@ -214,9 +213,15 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     timeout = 5
+    _posted: bytes | None = None
 
     def do_GET(self) -> None:
         """Answer with a body."""
+        self._serve()
+
+    def do_POST(self) -> None:
+        """The same, to what was posted."""
+        self._posted = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self._serve()
 
     def do_HEAD(self) -> None:
@@ -238,28 +243,47 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, path: str) -> Answer:
         site = self.server.site
+        if self._posted is not None:
+            said = mediasite.answer(path, self._posted, site.shown(), site.url)
+            return _missing(404) if said is None else Answer(body=said, headers={"Content-Type": "application/json"})
         if path in ("/", "/index.html"):
-            return _html(_index(site))
-        if path == "/feed.rss":
-            return Answer(body=_feed(site, enclosures=False), headers={"Content-Type": "application/rss+xml"})
-        if path == "/enclosures.rss":
-            return Answer(body=_feed(site, enclosures=True), headers={"Content-Type": "application/rss+xml"})
-        name = Path(path).stem if path.startswith("/media/") else path.removeprefix("/watch/")
-        page = site.pages.get(name)
-        if page is not None and path == page.path:
-            return _html(_watch(site, page))
-        if page is not None and path == page.media_path:
-            return self._file(page)
-        return Answer(410 if site.is_gone(name) else 404, b"gone", {"Content-Type": "text/plain"})
+            return _html(pages.index(site.shown()))
+        if path in FEEDS:
+            return Answer(body=self._feed(path), headers={"Content-Type": "application/rss+xml"})
+        written = mediasite.html(path)
+        return _html(written) if written is not None else self._of_page(path)
 
-    def _file(self, page: Page) -> Answer:
-        content = page.content if isinstance(page.content, bytes) else page.content.read_bytes()
+    def _feed(self, path: str) -> bytes:
+        site, asked = self.server.site, dict(parse_qsl(urlsplit(self.path).query))
+        shown = [page for page in site.shown() if asked.get("q", "").lower() in (page.title or page.name).lower()]
+        size = int(asked.get("per") or len(shown) or 1)
+        start = (int(asked.get("page") or 1) - 1) * size
+        return pages.feed(shown[start : start + size], site.url, enclosures=path == "/enclosures.rss")
+
+    def _of_page(self, path: str) -> Answer:
+        """A page, or one of its files."""
+        site = self.server.site
+        name = _name_of(path)
+        page = site.pages.get(name)
+        if page is None:
+            return _missing(410 if site.is_gone(name) else 404)
+        if path == page.path:
+            return _html(pages.watch(page, site.url))
+        if path == page.media_path and not page.source:
+            content = page.content if isinstance(page.content, bytes) else page.content.read_bytes()
+            return self._file(content, page.media_type or _kind(path), page.published)
+        beside = {page.thumbnail_path: page.thumbnail} if page.thumbnail else {}
+        beside |= {f"/media/{page.name}/{file}": content for file, content in page.files.items()}
+        beside |= {page.subtitle_path(language): content for language, content in page.subtitles.items()}
+        return self._file(beside[path], _kind(path), page.published) if path in beside else _missing(404)
+
+    def _file(self, content: bytes, kind: str, published: datetime) -> Answer:
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {
-            "Content-Type": page.media_type or mimetypes.guess_type(page.media_path)[0] or "application/octet-stream",
+            "Content-Type": kind,
             "Accept-Ranges": "bytes",
             "ETag": tag,
-            "Last-Modified": format_datetime(page.published, usegmt=True),
+            "Last-Modified": format_datetime(published, usegmt=True),
         }
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if wanted is None or self.headers.get("If-Range", tag) != tag:
@@ -278,83 +302,38 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        for part in _parts(answer.body[: answer.break_after]):
-            self.wfile.write(part)
-            self.server.site.sent(len(part))
+        body = answer.body[: answer.break_after]
+        self._write(body, answer.pause)
+        while answer.endless and not self.server.site.closing.is_set():
+            self._write(body, answer.pause)
         if answer.break_after is not None:
             self.close_connection = True
 
-
-def _parts(body: bytes) -> Iterator[bytes]:
-    for start in range(0, len(body), BLOCK_BYTES):
-        yield body[start : start + BLOCK_BYTES]
+    def _write(self, body: bytes, pause: float) -> None:
+        site = self.server.site
+        for start in range(0, len(body), BLOCK_BYTES):
+            part = body[start : start + BLOCK_BYTES]
+            self.wfile.write(part)
+            site.sent(len(part))
+            if pause and site.closing.wait(pause):
+                return
 
 
 def _html(body: str) -> Answer:
     return Answer(body=body.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
 
 
-def _index(site: VideoSite) -> str:
-    rows = "".join(f'<li><a href="{escape(p.path)}">{escape(p.title or p.name)}</a></li>' for p in site.shown())
-    return f"<!doctype html><html><head><title>Videos</title></head><body><ul>{rows}</ul></body></html>"
+def _name_of(path: str) -> str:
+    """Of the page that a path belongs to: /watch/NAME, /media/NAME.mp4, /media/NAME/FILE, /sub/NAME.uk.vtt ..."""
+    _, place, *rest = path.split("/")
+    endings = 0 if place == "watch" or len(rest) != 1 else 2 if place == "sub" else 1
+    return rest[0].rsplit(".", endings)[0] if rest else ""
 
 
-def _watch(site: VideoSite, page: Page) -> str:
-    """A page as sites write them: Open Graph, a VideoObject for search engines, and the player."""
-    media, title = site.url(page.media_path), page.title or page.name
-    described = {
-        "@context": "https://schema.org",
-        "@type": "VideoObject",
-        "name": title,
-        "description": page.description,
-        "uploadDate": page.published.isoformat(),
-        "contentUrl": media,
-    }
-    known = json.dumps(described).replace("<", "\\u003c")
-    return (
-        f"<!doctype html><html><head><title>{escape(title)}</title>"
-        f'<meta property="og:title" content="{escape(title)}">'
-        f'<meta property="og:description" content="{escape(page.description)}">'
-        f'<script type="application/ld+json">{known}</script></head>'
-        f'<body><h1>{escape(title)}</h1><video controls src="{escape(media)}"></video></body></html>'
-    )
+def _missing(status: int) -> Answer:
+    return Answer(status, b"gone", {"Content-Type": "text/plain"})
 
 
-def _feed(site: VideoSite, enclosures: bool) -> bytes:
-    """RSS 2.0, newest first; with `enclosures` the entries are the files instead of the pages."""
-    items = "".join(
-        f"<item><title>{escape(page.title or page.name)}</title><description>{escape(page.description)}</description>"
-        f"<link>{escape(site.url(page.path))}</link><pubDate>{format_datetime(page.published)}</pubDate>"
-        + (f'<enclosure url="{escape(site.url(page.media_path))}" type="video/mp4"/>' if enclosures else "")
-        + "</item>"
-        for page in site.shown()
-    )
-    head = "<title>Videos</title><description>Everything</description>"
-    return f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{items}</channel></rss>'.encode()
-
-
-def from_folder(folder: Path) -> Iterator[Page]:
-    """A page for every file of a folder, dated as the file."""
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            date = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-            yield Page(path.stem, path, title=path.stem, published=date, suffix=path.suffix.lstrip(".") or "bin")
-
-
-def main() -> None:
-    """Serve a folder until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m tests.servers.video_site", description=__doc__)
-    parser.add_argument("folder", type=Path, help="its files are published")
-    parser.add_argument("--port", type=int, default=0, help="0: any free port")
-    arguments = parser.parse_args()
-    with VideoSite(list(from_folder(arguments.folder)), arguments.port) as site:
-        sys.stdout.write(f"{site.url('/feed.rss')}\n")
-        sys.stdout.flush()
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            return
-
-
-if __name__ == "__main__":
-    main()
+def _kind(path: str) -> str:
+    suffix = path.rpartition(".")[2]
+    return KINDS.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
