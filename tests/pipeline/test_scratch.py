@@ -1,5 +1,6 @@
 """Scratch folders: fresh, private, and gone when their worker is, however it went."""
 
+import os
 import shutil
 import signal
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lastseen.settings import Settings
 from pipeline import scratch
 
 HOLD = """
@@ -95,3 +97,30 @@ def test_takers_and_sweepers_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def settings_here(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, data_dir=tmp_path / "data")
+
+
+def test_a_kept_folder_stays_from_one_try_to_the_next(settings_here: Settings, tmp_path: Path) -> None:
+    with scratch.kept(settings_here, "item", tmp_path / "other") as folder:
+        (folder / "begun").write_text("x")
+    with scratch.kept(settings_here, "item", tmp_path / "other") as folder:
+        assert (folder / "begun").read_text() == "x"
+        with scratch.kept(settings_here, "item", tmp_path / "other") as another:
+            assert another == tmp_path / "other", "somebody else has it"
+        shutil.rmtree(folder)
+    assert list((settings_here.data_dir / "partial").iterdir()) == []
+
+
+def test_a_kept_folder_that_nobody_goes_on_with_is_swept(settings_here: Settings, tmp_path: Path) -> None:
+    with scratch.kept(settings_here, "item", tmp_path / "other") as folder:
+        (folder / "begun").write_text("x")
+    scratch.sweep_partials(settings_here)
+    assert folder.is_dir()
+    for path in (folder, folder.with_name("item.lock")):
+        os.utime(path, (0, 0))
+    scratch.sweep_partials(settings_here)
+    assert list((settings_here.data_dir / "partial").iterdir()) == []
