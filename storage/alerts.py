@@ -15,6 +15,11 @@ LONG_WAIT = "long wait"
 DELETIONS = "deletions"
 """many posts of one source went at once"""
 
+INCIDENT = "incident"
+"""a piece of evidence does not stand as it was recorded"""
+LOCK = "lock not kept"
+"""the object store would let evidence be deleted"""
+
 RAISE = text("""
     INSERT INTO alerts (kind, subject, said) VALUES (:kind, :subject, :said)
     ON CONFLICT (kind, subject) WHERE ended_at IS NULL
