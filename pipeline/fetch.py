@@ -63,6 +63,12 @@ def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, reci
 def _keep_file(db: Connection, result: AnyResult, file: FetchedFile, recipe: str) -> Entry:
     stored = result.stored[keys.blob(file.sha256)]
     blob, new = posts.keep_blob(db, result.job.item.id, file, stored, result.locked_until)
-    detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id}
+    detail = {
+        "sha256": file.sha256,
+        "size": file.size,
+        "media_type": file.media_type,
+        "key": stored.key,
+        "version": stored.version_id,
+    }
     work.offer(db, Queue("analyze", recipe), [blob])
     return Entry(Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", detail)

@@ -12,7 +12,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from extractors.sandbox import Sandbox
-from lastseen.clock import utcnow
+from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, Outcome
@@ -28,7 +28,7 @@ from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.lines import Lines
 from storage import custody, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
 from storage.stores import Stores
@@ -270,7 +270,7 @@ class Runner:
         with self.stores.db.begin() as db:
             entries = step.keep(db, result)
             ended = self._settle(db, result.claim, outcome)
-            custody.append_all(db, self.actor, entries)
+            custody.append_all(db, self.actor, [_placed(entry, result) for entry in entries])
             return ended
 
     def _settle(self, db: Connection, claim: Claim, outcome: Outcome[Made]) -> Ended:
@@ -292,6 +292,15 @@ class Runner:
     def _release(self, claim: Claim) -> None:
         with self.stores.db.begin() as db:
             work.release(db, claim)
+
+
+def _placed(entry: Entry, result: Result[Job, Made]) -> Entry:
+    """What an event says of an object that was stored for it, with its version and until when it is locked."""
+    thing = result.stored.get(str(entry.detail.get("key")))
+    if thing is None or entry.action not in (Action.STORED, Action.COLLECTED):
+        return entry
+    told = {"version": thing.version_id, "locked_until": iso(result.locked_until)}
+    return replace(entry, detail={**entry.detail, **told})
 
 
 class _OurFault(NotDone[Made]):

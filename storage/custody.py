@@ -60,6 +60,14 @@ class Action(StrEnum):
     """by a lawful order"""
     EXPIRED = "expired"
     """by a rule of retention"""
+    ERASURE_ASKED = "erasure asked"
+    ERASURE_CONFIRMED = "erasure confirmed"
+    """by another person"""
+    ERASURE_REFUSED = "erasure refused"
+    INCIDENT = "incident"
+    """something was found not to stand as it was recorded"""
+    EXPLAINED = "explained"
+    """an incident, by a person"""
     MANIFESTED = "manifested"
     """a day's manifest was made"""
     STAMPED = "stamped"
@@ -189,7 +197,7 @@ def events(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[
     wanted = select(custody_events).where(custody_events.c.seq > after).order_by(custody_events.c.seq)
     if upto is not None:
         wanted = wanted.where(custody_events.c.seq <= upto)
-    for row in db.execution_options(yield_per=ROWS).execute(wanted).mappings():
+    for row in db.execute(wanted.execution_options(yield_per=ROWS)).mappings():
         yield Event(**row)
 
 
@@ -199,7 +207,7 @@ def hashes(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[
     wanted = select(columns.hash).where(columns.seq > after).order_by(columns.seq)
     if upto is not None:
         wanted = wanted.where(columns.seq <= upto)
-    yield from db.execution_options(yield_per=ROWS).execute(wanted).scalars()
+    yield from db.execute(wanted.execution_options(yield_per=ROWS)).scalars()
 
 
 def check(chain: Iterable[Event], behind: Head = Head()) -> Iterator[Incident | Event]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from storage import alerts
-from storage.custody import Entry, Incident
+from storage.custody import Action, Entry, Incident
 
 KEEP = text("""
     INSERT INTO incidents (what, place, found_by) VALUES (:what, :place, :actor)
@@ -56,7 +56,7 @@ def _keep(db: Connection, found: Incident, actor: str) -> list[Entry]:
     if made is None:
         return []
     alerts.sound(db, alerts.INCIDENT, f"incident:{made}", f"{found.where}: {found.what}")
-    return [Entry("incident", f"incident:{made}", {"what": found.what, "where": found.where})]
+    return [Entry(Action.INCIDENT, f"incident:{made}", {"what": found.what, "where": found.where})]
 
 
 def explain(db: Connection, incident: int, reason: str, actor: str) -> list[Entry]:
@@ -66,7 +66,7 @@ def explain(db: Connection, incident: int, reason: str, actor: str) -> list[Entr
     if not db.execute(EXPLAIN, {"id": incident, "reason": reason, "actor": actor}).rowcount:
         raise WrongUse(f"incident {incident} was explained before: what was found out stays as it was written")
     alerts.end(db, alerts.INCIDENT, f"incident:{incident}")
-    return [Entry("explained", f"incident:{incident}", {"reason": reason})]
+    return [Entry(Action.EXPLAINED, f"incident:{incident}", reason=reason)]
 
 
 def listed(db: Connection, *, closed: bool = False) -> list[Known]:

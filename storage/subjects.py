@@ -1,4 +1,4 @@
-"""What a command is about: `blob:SHA256`, `post:ID`, `source:ID`, `person:NUMBER`, `candidate:ID`, and what belongs to it.
+"""What a command is about (`blob:SHA256`, `post:ID`, `source:ID`, `person:NUMBER`, `candidate:ID`), and what is its.
 
 A person's and a candidate's evidence is what their candidates were found in.  The records of a post stand beside the
 bytes that it carried, and those beside it: one says little without the other.
@@ -62,7 +62,9 @@ ROW = {
     Kind.CANDIDATE: "SELECT id FROM candidates WHERE id = :name",
 }
 
-_FOUND_IN = "SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id"
+_FOUND_IN = (
+    "SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id"
+)
 _CARRIED_BY = "SELECT post_id FROM media_items WHERE blob_id IN"
 
 BLOBS = {
@@ -111,7 +113,7 @@ def row(db: Connection, subject: Subject) -> int:
 
 
 def pieces(db: Connection, subject: Subject) -> Iterator[Piece]:
-    """Its evidence, in the order of the keys, streamed."""
+    """Its evidence, in the order of the keys."""
     statement = text(OBJECTS.format(blobs=BLOBS[subject.kind], posts=POSTS[subject.kind]))
-    for found in db.execution_options(yield_per=1000).execute(statement, {"name": subject.value}):
+    for found in db.execute(statement, {"name": subject.value}):
         yield Piece(found.key, found.sha256, found.version_id)

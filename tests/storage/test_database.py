@@ -58,6 +58,7 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_blobs_sha256",
         "ck_cast_links_in_order",
         "ck_cast_links_withdrawn_by_somebody",
+        "ck_erasure_acts_act",
         "ck_posts_numbered_in_a_chat",
         "ck_templates_one_origin",
     }

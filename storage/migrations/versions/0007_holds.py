@@ -3,8 +3,10 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.facts import defend
+
 revision = "0007"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -18,6 +20,7 @@ FACTS = (
     "not_collected",
 )
 ERASABLE = ("observations", "audiences")
+"""their trigger has a name of its own: the application's role may change them, and is held back by the trigger alone"""
 
 # A transaction says which erasure it carries out; two people must have wanted that one, and it must not be over.
 REFUSE = """
@@ -128,18 +131,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_not_collected_erasure_id"), "not_collected", ["erasure_id"], unique=False)
     for table in FACTS:
-        _defend(table, "refuse_change")
+        defend(table)
     op.execute(REFUSE)
     for table in ERASABLE:
         op.execute(f"DROP TRIGGER append_only ON {table}")
-        _defend(table, "refuse_change_but_erasure")
+        op.execute(
+            f"CREATE TRIGGER erasable BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_but_erasure()"
+        )
+        op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER erasable")
 
 
 def downgrade() -> None:
     """Remove them, and what they held."""
     for table in ERASABLE:
-        op.execute(f"DROP TRIGGER append_only ON {table}")
-        _defend(table, "refuse_change")
+        op.execute(f"DROP TRIGGER erasable ON {table}")
+        defend(table)
     op.execute("DROP FUNCTION refuse_change_but_erasure()")
     op.drop_index(op.f("ix_not_collected_erasure_id"), table_name="not_collected")
     op.drop_table("not_collected")
@@ -152,11 +159,3 @@ def downgrade() -> None:
     op.drop_index("ix_fixity_checks_checked_at", table_name="fixity_checks")
     op.drop_table("fixity_checks")
     op.drop_table("erasures")
-
-
-def _defend(table: str, function: str) -> None:
-    op.execute(
-        f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
-    )
-    op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
