@@ -85,6 +85,23 @@ class Settings(BaseSettings):
         description="Days for which the object store refuses to delete an original (GOVERNANCE mode).",
     )
 
+    # --- what is owed to evidence and people ----------------------------------------------------------------
+    fixity_days: int = Field(
+        90, ge=1, title="Fixity", description="Days in which every piece of evidence is read and hashed again once."
+    )
+    retention_days: int = Field(
+        30,
+        ge=0,
+        title="Faces that match nobody",
+        description="Days after which their crops, best shots and templates go; 0: as soon as they were compared.",
+    )
+    photo_retention_days: int = Field(
+        30,
+        ge=0,
+        title="Photos of people who are no longer missing",
+        description="Days after which reference photos go when a person was found or the entry withdrawn.",
+    )
+
     # --- collecting ---------------------------------------------------------------------------------------
     allowed_extractors: Annotated[tuple[str, ...], NoDecode] = Field(
         ("youtube", "vimeo", "dailymotion", "rutube", "vk", "odnoklassniki", "peertube", "tiktok", "generic"),

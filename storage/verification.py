@@ -59,7 +59,7 @@ EXPECTED = (
     told AS (
         SELECT DISTINCT ON (action, detail->>'key')
                action, detail->>'key' AS key, detail->>'sha256' AS sha256, detail->>'version' AS version,
-               detail->>'size' AS size, detail->>'media_type' AS media_type, detail->>'locked_until' AS locked_until
+               at, detail->>'size' AS size, detail->>'media_type' AS media_type, detail->>'locked_until' AS locked_until
           FROM custody_events LEFT JOIN erased ON erased.key = detail->>'key' AND erased.seq > custody_events.seq
          WHERE action IN ('stored', 'collected') AND detail ? 'key' AND erased.key IS NULL
          ORDER BY action, detail->>'key', custody_events.seq DESC)
@@ -67,7 +67,8 @@ EXPECTED = (
            kept.place IS NOT NULL AS kept, coalesce(kept.place, key) AS place,
            kept.sha256, kept.version, kept.size, kept.media_type, kept.locked_until,
            told.sha256 AS told_sha256, told.version AS told_version, told.size AS told_size,
-           told.media_type AS told_media_type, CAST(told.locked_until AS timestamptz) AS told_locked_until
+           told.at AS told_at, told.media_type AS told_media_type,
+           CAST(told.locked_until AS timestamptz) AS told_locked_until
       FROM kept FULL JOIN told USING (action, key)""",
     "CREATE INDEX expected_number ON expected (number)",
     "CREATE INDEX expected_key ON expected (key)",
