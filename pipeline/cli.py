@@ -22,13 +22,23 @@ from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
-from pipeline import console, doctor, jobs, models, register_import, servers, source_commands, telegram_commands
+from pipeline import (
+    console,
+    doctor,
+    duty_commands,
+    jobs,
+    models,
+    register_import,
+    servers,
+    source_commands,
+    telegram_commands,
+)
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, candidates, status, verification
+from storage import accounts, alerts, candidates, status
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -47,6 +57,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(telegram_commands.app, name="telegram")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
+duty_commands.add_to(app)
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[
@@ -252,23 +263,6 @@ def _candidate(listed: candidates.Listed) -> dict[str, object]:
         "at_seconds": listed.at_seconds,
         "state": listed.state,
     }
-
-
-@app.command()
-def verify(as_json: AsJson = False) -> None:
-    """Follow the custody chain, read every piece of evidence again, and name what does not stand."""
-    with open_stores(settings()) as stores:
-        report = verification.verify(stores.db, stores.objects)
-    incidents = [{"what": incident.what, "where": incident.where} for incident in report.incidents]
-    Voice(as_json).result(
-        {"ok": report.ok, "objects": report.objects, "events": report.events, "incidents": incidents},
-        [
-            *(f"[red]{plain(incident.where)}[/]: {plain(incident.what)}" for incident in report.incidents),
-            f"{report.objects} objects and {report.events} custody events read, {len(incidents)} incidents",
-        ],
-    )
-    if not report.ok:
-        raise Failure(f"{len(incidents)} incidents: the evidence does not stand as it was recorded")
 
 
 @app.command("doctor")

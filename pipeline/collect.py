@@ -7,7 +7,7 @@ from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import collect_telegram, collect_video_site, telegram
 from pipeline.runner import Bench, Result, Step
-from storage import posts, sources
+from storage import erasures, posts, sources
 from storage.custody import Entry
 from storage.database import Connection
 from storage.work import Claim
@@ -34,7 +34,7 @@ def _load(db: Connection, claim: Claim) -> AnyJob:
     source = sources.get(db, claim.subject)
     if source.platform is Platform.TELEGRAM:
         return collect_telegram.load(db, source)
-    return collect_video_site.Job(source, posts.latest_hashes(db, source.id))
+    return collect_video_site.Job(source, posts.latest_hashes(db, source.id), erasures.barred(db))
 
 
 def _run(job: AnyJob, bench: Bench) -> Outcome[Any]:

@@ -80,7 +80,8 @@ class _Round:
 
     def brought(self) -> telegram.Brought:
         """All that was read."""
-        return telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
+        known, barred = self.desk.known, self.desk.barred
+        return telegram.joined(telegram.brought(role, history, known, barred) for role, history in self.begun)
 
     def goes_on_from(self, desk: Desk) -> bool:
         """Whether it was begun where things stand now: what came before it may not have been kept."""

@@ -1,7 +1,7 @@
 """How a source on a video site is collected: one listing of its newest posts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from extractors import video_sites
 from lastseen.outcomes import Done, NotDone, Outcome
@@ -21,6 +21,8 @@ class Job:
 
     source: Source
     known: observing.Hashes
+    barred: frozenset[bytes] = frozenset()
+    """hashes of the posts that were erased"""
 
 
 def run(job: Job, bench: Bench) -> Outcome[Listing]:
@@ -28,6 +30,7 @@ def run(job: Job, bench: Bench) -> Outcome[Listing]:
     listing = video_sites.read_listing(job.source, bench.settings, bench.scratch)
     if isinstance(listing, NotDone):
         return listing
+    listing = replace(listing, posts=observing.not_erased(job.source, listing.posts, job.barred))
     records = tuple(record for seen in listing.posts for record in observing.raw_record(seen, job.known))
     return Done((listing,), records, note=f"{len(listing.posts)} posts, {len(records)} changed")
 

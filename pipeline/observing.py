@@ -1,14 +1,14 @@
 """What collecting and fetching share: an observation's raw record goes into the evidence, its row into the posts."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, PostSeen, Source
 from lastseen.settings import Settings
-from storage import keys, posts, work
+from storage import erasures, keys, posts, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
@@ -32,6 +32,11 @@ def check_legal_basis(settings: Settings) -> None:
             "no legal basis is set, so nothing is collected: set LASTSEEN_LEGAL_BASIS to the id of the decision or law"
             " that allows this office to collect"
         )
+
+
+def not_erased(source: Source, seen: Iterable[PostSeen], barred: Container[bytes]) -> tuple[PostSeen, ...]:
+    """Those posts that were not erased by a lawful order: the others are not kept again."""
+    return tuple(one for one in seen if erasures.post_hash(source.platform, one.platform_post_id) not in barred)
 
 
 def raw_record(seen: PostSeen, known: Hashes) -> tuple[ObjectToStore, ...]:

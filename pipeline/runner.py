@@ -27,7 +27,7 @@ from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.lines import Lines
-from storage import custody, work
+from storage import custody, erasures, work
 from storage.custody import Action, Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
@@ -233,6 +233,8 @@ class Runner:
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
+        except Erased:
+            return self._give_up(claim, NotDone(Fault.SKIPPED, "the same bytes were erased by a lawful order"))
         except StoreUnavailable as fault:
             return self._give_up(claim, NotDone(Fault.TRANSIENT, f"the object store did not answer: {fault}"))
         except (Corrupted, ObjectMissing) as fault:
@@ -253,6 +255,12 @@ class Runner:
         return job, step.run(job, bench)
 
     def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
+        """Raises Erased."""
+        evidence = [thing.sha256 for thing in outcome.objects if thing.bucket == EVIDENCE]
+        if evidence:
+            with self.stores.db.connect() as db:
+                if erasures.is_barred(db, evidence):
+                    raise Erased
         return {
             thing.key: self.stores.objects.put_verified(thing, locked_until if thing.bucket == EVIDENCE else None)
             for thing in outcome.objects
@@ -301,6 +309,10 @@ def _placed(entry: Entry, result: Result[Job, Made]) -> Entry:
         return entry
     told = {"version": thing.version_id, "locked_until": iso(result.locked_until)}
     return replace(entry, detail={**entry.detail, **told})
+
+
+class Erased(Exception):
+    """These bytes are not kept again: a lawful order had them erased."""
 
 
 class _OurFault(NotDone[Made]):

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
-from storage import custody, incidents, subjects
+from storage import custody, erasures, incidents, subjects
 from storage.custody import Incident
 from storage.objects import (
     EVIDENCE,
@@ -75,11 +75,6 @@ EXPECTED = (
     "ANALYZE expected",
 )
 """`kept` rows have the numbers from 1 on, then come events whose rows are gone"""
-
-# Objects that a confirmed erasure was about to take when it was cut short: it goes on with the next run.
-ERASING = """
-    SELECT subject FROM erasures JOIN erasure_acts ON erasure_id = erasures.id AND act = 'confirmed'
-     WHERE NOT EXISTS (SELECT 1 FROM erasure_acts AS over WHERE over.erasure_id = erasures.id AND act <> 'confirmed')"""
 
 MISFITS = text("""
     SELECT * FROM expected
@@ -265,9 +260,10 @@ def _misfits(row: Row[Any]) -> Iterator[Incident]:
 
 
 def _being_erased(db: Connection) -> set[str]:
-    """Keys of the objects that a half-done erasure is taking."""
-    named = [subjects.parse(row.subject) for row in db.execute(text(ERASING))]
-    return {piece.key for subject in named for piece in subjects.pieces(db, subject)}
+    """Keys of the objects that a confirmed erasure was taking when it was cut short: it goes on with the next run."""
+    plans = [erasures.plan(db, subjects.parse(one.subject)) for one in erasures.half_done(db)]
+    pieces = {piece.key for plan in plans for piece in plan.pieces}
+    return pieces | {record.key for plan in plans for record in plan.records}
 
 
 # --- the store ---------------------------------------------------------------------------------------------
