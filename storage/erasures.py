@@ -89,7 +89,7 @@ ELSEWHERE = text("""
 # A record is named by the numbers of its first and its last message; those between may stand in it although they looked
 # as before, and then no observation says so.  Each export of a chat may hold each of its messages.
 RECORDS = text("""
-    WITH gone AS (SELECT id, chat, number FROM posts LEFT JOIN telegram_chats ON telegram_chats.id = chat_id
+    WITH gone AS (SELECT chat, number FROM posts LEFT JOIN telegram_chats ON telegram_chats.id = chat_id
                    WHERE posts.id = ANY(:posts)),
          record AS (
         SELECT raw_key AS key, raw_sha256 AS sha256, min(raw_key) FILTER (WHERE post_id <> ALL(:posts)) AS shared,

@@ -18,7 +18,7 @@ from lastseen.clock import utcnow
 from storage import custody, incidents, verification
 from storage.custody import Action, Entry, Incident
 from storage.objects import Examined, ObjectStore
-from storage.verification import READERS, Expected
+from storage.verification import READERS, Evidence, Expected, Wish
 
 BATCH = 200
 """objects that are read before it is written down"""
@@ -69,26 +69,38 @@ class Done:
 
 def due(engine: Engine, cycle: timedelta) -> int:
     """How many objects a run would read now."""
-    with verification.at_one_moment(engine) as db:
-        return len(_due(db, cycle))
+    with verification.at_one_moment(engine) as db, db.begin():
+        return len(_due(db, verification.expect(db), cycle))
 
 
 def run(engine: Engine, objects: ObjectStore, plan: Plan) -> Done:
-    """Read what is due today.  Raises storage.objects.StoreUnavailable when the store does not answer."""
+    """Follow the chain, compare rows, log and store, and read those objects that are due today.
+
+    Raises storage.objects.StoreUnavailable when the store does not answer.
+    """
     until = monotonic() + plan.seconds
     with verification.at_one_moment(engine) as db:
-        items = _due(db, plan.cycle)
-    read, found, extended = 0, 0, 0
+        evidence = Evidence(db, objects, Wish())
+        entries = list(verification.overall(evidence))
+        items = _due(db, evidence.recorded, plan.cycle)
+    found, read, extended = _record(engine, plan, entries), 0, 0
     with ThreadPoolExecutor(READERS) as readers:
         for start in range(0, len(items), BATCH):
             if monotonic() >= until:
                 break
             batch = items[start : start + BATCH]
             seen = list(readers.map(lambda item: _look(objects, item), batch))
-            longer = [item for item, look in zip(batch, seen, strict=True) if _extend(objects, plan, item, look.seen)]
+            longer = [look.item for look in seen if _extend(objects, plan, look)]
             found += _keep(engine, plan, seen, longer)
             read, extended = read + len(batch), extended + len(longer)
     return Done(len(items), read, found, extended)
+
+
+def _record(engine: Engine, plan: Plan, found: Sequence[Incident]) -> int:
+    with engine.begin() as db:
+        entries = incidents.keep(db, found, plan.actor)
+        custody.append_all(db, plan.actor, entries)
+    return len(entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +115,18 @@ def _look(objects: ObjectStore, item: Expected) -> _Look:
     return _Look(item, seen, found)
 
 
-def _due(db: Connection, cycle: timedelta) -> list[Expected]:
+def _due(db: Connection, every: int, cycle: timedelta) -> list[Expected]:
     """A day's share of everything, and what should have been read before."""
-    with db.begin():
-        every = verification.expect(db)
-        overdue: int = db.execute(OVERDUE, {"cycle": cycle}).scalar_one()
-        share = math.ceil(every / max(1, cycle.days))
-        limit = max(share, overdue)
-        return [Expected(**row) for row in db.execute(DUE, {"limit": limit}).mappings()]
+    overdue: int = db.execute(OVERDUE, {"cycle": cycle}).scalar_one()
+    limit = max(overdue, math.ceil(every / max(1, cycle.days)))
+    return [Expected(**row) for row in db.execute(DUE, {"limit": limit}).mappings()]
 
 
-def _extend(objects: ObjectStore, plan: Plan, item: Expected, seen: Examined | None) -> bool:
+def _extend(objects: ObjectStore, plan: Plan, look: _Look) -> bool:
     """Whether its lock would have ended before anybody looks again, and was made longer.  A damaged one stays too."""
-    if seen is None or seen.locked_until > utcnow() + 2 * plan.cycle:
+    if look.seen is None or look.seen.locked_until > utcnow() + 2 * plan.cycle:
         return False
-    return objects.extend_lock(item.key, item.version, _until(plan))
+    return objects.extend_lock(look.item.key, look.item.version, _until(plan))
 
 
 def _until(plan: Plan) -> datetime:
