@@ -24,6 +24,7 @@ from lastseen.roles import Role
 from lastseen.settings import Settings, settings
 from pipeline import (
     console,
+    custody_commands,
     doctor,
     duty_commands,
     jobs,
@@ -32,6 +33,7 @@ from pipeline import (
     servers,
     source_commands,
     telegram_commands,
+    witness_commands,
 )
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
@@ -55,6 +57,8 @@ app.add_typer(source_commands.app, name="source")
 app.add_typer(register_app, name="register")
 app.add_typer(user_app, name="user")
 app.add_typer(telegram_commands.app, name="telegram")
+app.add_typer(custody_commands.app, name="custody")
+app.add_typer(witness_commands.app, name="witness")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 duty_commands.add_to(app)
@@ -191,6 +195,8 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
                 for tally in jobs.execute(opened, part, scope):
                     console.show_tally(tally)
                     tallies.append(tally)
+        if command == "run":
+            custody_commands.sign_after(opened.settings, opened.stores)
     Voice(as_json).result({tally.step: tally.as_dict() for tally in tallies})
     bugs = sum(tally.bugs for tally in tallies)
     if bugs:

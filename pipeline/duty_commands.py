@@ -12,7 +12,7 @@ from lastseen.settings import settings
 from pipeline import console, erasure, fixity, retention
 from pipeline.app import App, local_actor, open_app
 from pipeline.console import AsJson, Voice, plain, say
-from storage import accounts, custody, erasures, holds, incidents, subjects, verification
+from storage import accounts, custody, custody_keys, erasures, holds, incidents, subjects, verification
 from storage.database import Connection
 from storage.stores import Stores, open_stores
 from storage.subjects import Kind, Subject
@@ -77,8 +77,9 @@ def verify(
     """Follow the custody chain, compare rows, log and store, read the evidence again, and name what does not stand."""
     cases = {Kind.BLOB: blob, Kind.CANDIDATE: candidate, Kind.PERSON: person, Kind.SOURCE: source}
     wish = _wish(sample, {kind: str(name) for kind, name in cases.items() if name is not None})
-    with open_stores(settings()) as stores:
-        report = verification.verify(stores.db, stores.objects, wish, _tell)
+    current = settings()
+    with open_stores(current) as stores:
+        report = verification.verify(stores.db, stores.objects, custody_keys.trusted(current), wish, _tell)
     found = [{"what": one.what, "where": one.where} for one in report.incidents]
     counts = {"recorded": report.recorded, "share": round(report.share, 6)}
     more = {"unrecorded": report.unrecorded, "explained": report.explained}

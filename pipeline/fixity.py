@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from pipeline import erasure
 from pipeline.app import App
-from storage import alerts, fixity, holds
+from storage import alerts, custody_keys, fixity, holds
 from storage.fixity import Plan
 from storage.objects import LockNotKept
 
@@ -49,6 +49,7 @@ def _plan(app: App, minutes: float | None) -> Plan:
     return Plan(
         cycle=timedelta(days=app.settings.fixity_days),
         lock=timedelta(days=app.settings.evidence_lock_days),
+        trust=custody_keys.trusted(app.settings),
         seconds=math.inf if minutes is None else minutes * 60,
         actor=app.actor,
     )

@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, text
 from lastseen.clock import utcnow
 from storage import custody, incidents, verification
 from storage.custody import Action, Entry, Incident
+from storage.custody_keys import Trust
 from storage.objects import Examined, ObjectStore
 from storage.verification import READERS, Evidence, Expected, Wish
 
@@ -50,9 +51,11 @@ class Plan:
     """everything is read once in it"""
     lock: timedelta
     """for how long what is needed stays locked, from now on"""
+    actor: str
+    trust: Trust = field(default_factory=Trust)
+    """whose signatures on heads of the log are believed"""
     seconds: float = math.inf
     """after so many no further batch is begun"""
-    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def run(engine: Engine, objects: ObjectStore, plan: Plan) -> Done:
     """
     until = monotonic() + plan.seconds
     with verification.at_one_moment(engine) as db:
-        evidence = Evidence(db, objects, Wish())
+        evidence = Evidence(db, objects, Wish(), plan.trust)
         entries = list(verification.overall(evidence))
         items = _due(db, evidence.recorded, plan.cycle)
     found, read, extended = _record(engine, plan, entries), 0, 0

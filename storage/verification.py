@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
-from storage import custody, erasures, incidents, subjects
+from storage import chain_checks, erasures, incidents, keys, subjects
+from storage.chain_checks import StoredHeads
 from storage.custody import Incident
+from storage.custody_keys import Trust
 from storage.objects import (
     EVIDENCE,
     LOCK_SLACK,
@@ -41,6 +43,9 @@ BATCH = 500
 UNRECORDED = timedelta(days=1)
 """an object without a row may be younger than this: its worker was killed in between, or is about to write the row.
 A lease is far shorter, and whoever takes the item up afterwards rests for minutes at most"""
+
+OTHERS = (PROBES, keys.CHECKPOINTS, keys.COSIGNATURES)
+"""prefixes of objects that no row speaks of: signed heads are compared with the chain (`chain_checks`)"""
 
 # Who speaks of which object: rows, and the events that must stand beside them.  An event of what was erased by a lawful
 # order is matched by the event that says so.
@@ -157,6 +162,8 @@ class Evidence:
     """has the temporary table `expected`; autocommit"""
     objects: ObjectStore
     wish: Wish
+    trust: Trust = field(default_factory=Trust)
+    """whose signatures on heads of the log are believed"""
     tell: Callable[[int, int], None] = lambda done, of: None
     """hears how many of how many objects were read"""
     events: int = 0
@@ -174,15 +181,17 @@ Checker = Callable[[Evidence], Iterable[Incident]]
 def verify(
     engine: Engine,
     objects: ObjectStore,
+    trust: Trust = Trust(),  # noqa: B008  it is frozen, as is the next
     wish: Wish = Wish(),
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Report:
     """Check everything that is wished for.
 
-    Raises storage.objects.StoreUnavailable when the store does not answer, and WrongUse for a case that is none.
+    `trust`: whose signatures on heads of the log are believed.  Raises storage.objects.StoreUnavailable when the store
+    does not answer, and WrongUse for a case that is none.
     """
     with at_one_moment(engine) as db:
-        evidence = Evidence(db, objects, wish, tell)
+        evidence = Evidence(db, objects, wish, trust, tell)
         found = [*overall(evidence), *check_objects(evidence)]
     return Report(
         evidence.read, evidence.events, tuple(found), evidence.recorded, evidence.unrecorded, evidence.explained
@@ -217,13 +226,13 @@ def expect(db: Connection) -> int:
 
 def _follow(evidence: Evidence) -> Iterator[Incident]:
     """Follow the chain, and have the rows and the log of the same moment in the temporary table."""
-    db = evidence.db
+    db, stored = evidence.db, StoredHeads.read(evidence.objects)
     with db.begin():
         if evidence.wish.subject is not None:
             subjects.row(db, evidence.wish.subject)
         evidence.recorded = expect(db)
         evidence.known = incidents.explained(db)
-        for link in custody.check(custody.events(db)):
+        for link in chain_checks.follow(db, stored, evidence.trust):
             if isinstance(link, Incident):
                 yield link
             else:
@@ -279,7 +288,7 @@ def check_store(evidence: Evidence) -> Iterator[Incident]:
     if not evidence.wish.is_all:
         return
     by_key = (list(same) for _, same in groupby(evidence.objects.versions(EVIDENCE), key=lambda one: one.key))
-    ours = (versions for versions in by_key if not versions[0].key.startswith(PROBES))
+    ours = (versions for versions in by_key if not versions[0].key.startswith(OTHERS))
     for batch in _batched(ours, BATCH):
         known = {one.key: one for one in _of_keys(evidence.db, [versions[0].key for versions in batch])}
         strange = [versions for versions in batch if versions[0].key not in known]
@@ -315,8 +324,8 @@ def _age(version: Version) -> datetime:
 
 def _strays(evidence: Evidence, strange: Sequence[Sequence[Version]]) -> Iterator[Incident]:
     """Objects of which neither a row nor an event speaks, also not since the moment that is verified."""
-    keys = [versions[0].key for versions in strange]
-    spoken = set(evidence.db.execute(SPOKEN, {"keys": keys}).scalars()) if keys else set()
+    names = [versions[0].key for versions in strange]
+    spoken = set(evidence.db.execute(SPOKEN, {"keys": names}).scalars()) if names else set()
     for versions in strange:
         if versions[0].key in spoken:
             continue
@@ -377,8 +386,8 @@ def examine(objects: ObjectStore, item: Expected) -> tuple[Examined | None, list
 def _wished(evidence: Evidence) -> Iterator[Expected]:
     numbers: Sequence[int] = range(1, evidence.recorded + 1)
     if evidence.wish.subject is not None:
-        for keys in _batched((piece.key for piece in _pieces(evidence.db, evidence.wish.subject)), BATCH):
-            yield from _of_keys(evidence.db, keys)
+        for some in _batched((piece.key for piece in _pieces(evidence.db, evidence.wish.subject)), BATCH):
+            yield from _of_keys(evidence.db, some)
         return
     if evidence.wish.sample is not None:
         numbers = random.SystemRandom().sample(numbers, min(evidence.wish.sample, evidence.recorded))
@@ -394,8 +403,8 @@ def _numbered(db: Connection, numbers: Sequence[int]) -> list[Expected]:
     return [Expected(**row) for row in db.execute(NUMBERED, {"numbers": list(numbers)}).mappings()]
 
 
-def _of_keys(db: Connection, keys: Sequence[str]) -> list[Expected]:
-    return [Expected(**row) for row in db.execute(OF_KEYS, {"keys": list(keys)}).mappings()]
+def _of_keys(db: Connection, wanted: Sequence[str]) -> list[Expected]:
+    return [Expected(**row) for row in db.execute(OF_KEYS, {"keys": list(wanted)}).mappings()]
 
 
 def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -252,12 +252,13 @@ ANALYSED = (
                              pictures_sampled, gaps, complete, shots)
        SELECT blob_id, 'r', 'e', 'video', 1, 1, 1, 1, 1, 0, true, '[]'
          FROM media_items JOIN posts ON posts.id = post_id WHERE number = 3""",
-    "INSERT INTO tracks (analysis_id, ordinal, shot, start_ms, end_ms, faces) SELECT id, 0, 0, 0, 0, '[]' FROM analyses",
+    """INSERT INTO tracks (analysis_id, ordinal, shot, start_ms, end_ms, faces)
+       SELECT id, 0, 0, 0, 0, '[]' FROM analyses""",
 )
 
 
 def test_what_is_added_meanwhile_goes_too(office: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
-    take, added = erasures.take, []
+    take, added = erasures.take, list[int]()
 
     def meanwhile(*args: object) -> object:
         if not added:

@@ -69,7 +69,7 @@ def evidence(stores: Stores) -> Stores:
 
 def tamper(stores: Stores, statement: str, **values: str) -> Report:
     """Do as an owner of the database could, then verify."""
-    with stores.db.begin() as db:
+    with stores.owner.begin() as db:
         for table in ("custody_events", "observations"):
             db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         db.execute(text(statement), values)
@@ -283,21 +283,21 @@ def test_what_no_row_speaks_of_is_not_yet_recorded_then_an_incident(
 
 
 def test_a_sample_says_which_share_it_is(evidence: Stores) -> None:
-    report = verify(evidence.db, evidence.objects, Wish(sample=1))
+    report = verify(evidence.db, evidence.objects, wish=Wish(sample=1))
     assert (report.objects, report.recorded, report.share) == (1, 4, 0.25)
-    assert verify(evidence.db, evidence.objects, Wish(sample=100)).objects == 4
+    assert verify(evidence.db, evidence.objects, wish=Wish(sample=100)).objects == 4
 
 
 def test_one_case_is_read_with_its_records(evidence: Stores) -> None:
     one, two = map(sha256, FILES)
     put(evidence, keys.blob(two), b"over it")
-    assert verify(evidence.db, evidence.objects, Wish(subject=subjects.parse(f"blob:{one}"))) == Report(
+    assert verify(evidence.db, evidence.objects, wish=Wish(subject=subjects.parse(f"blob:{one}"))) == Report(
         objects=2, events=4, incidents=(), recorded=4
     )
-    report = verify(evidence.db, evidence.objects, Wish(subject=subjects.parse(f"blob:{two}")))
+    report = verify(evidence.db, evidence.objects, wish=Wish(subject=subjects.parse(f"blob:{two}")))
     assert [found.where for found in report.incidents] == [f"blob {two}"]
     with evidence.db.begin() as db:
         source = db.execute(text("SELECT id FROM sources")).scalar_one()
-    assert verify(evidence.db, evidence.objects, Wish(subject=subjects.parse(f"source:{source}"))).objects == 4
+    assert verify(evidence.db, evidence.objects, wish=Wish(subject=subjects.parse(f"source:{source}"))).objects == 4
     with pytest.raises(WrongUse, match="there is no candidate 7"):
-        verify(evidence.db, evidence.objects, Wish(subject=subjects.parse("candidate:7")))
+        verify(evidence.db, evidence.objects, wish=Wish(subject=subjects.parse("candidate:7")))
