@@ -272,6 +272,13 @@ class ObjectStore:
                 raise Corrupted(f"{obj.key} was stored as {size} bytes and read back as {digest[0]} other ones")
             return Stored(obj.key, version, size, obj.sha256, created=True)
 
+    def copy_plainly(self, obj: ObjectToStore, key: str) -> None:
+        """Put the same bytes without hash, lock or reading back: what `lastseen bench store` compares with."""
+        with _speaking(f"copying {key}"), _content(obj.content) as data:
+            self._client.put_object(
+                self.bucket(obj.bucket), key, data, _size(obj.content), part_size=PART, num_parallel_uploads=1
+            )
+
     def _put_new(self, obj: ObjectToStore, size: int, locked_until: datetime | None) -> str | None:
         """Store an object of one part under a key that is not there yet, in one request.
 

@@ -59,8 +59,8 @@ def _parts(raw: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     while at < len(raw):
         end = raw.index(b"\n", at)
         said = json.loads(raw[at:end])
-        yield said, raw[end + 1 : end + 1 + said["bytes"]]
-        at = end + 1 + said["bytes"] + 1
+        begin, at = end + 1, end + 1 + said["bytes"] + 1
+        yield said, raw[begin : at - 1]
 
 
 def _read(said: dict[str, Any], body: bytes) -> Any:
