@@ -261,10 +261,7 @@ class Runner:
             with self.stores.db.connect() as db:
                 if erasures.is_barred(db, evidence):
                     raise Erased
-        return {
-            thing.key: self.stores.objects.put_verified(thing, locked_until if thing.bucket == EVIDENCE else None)
-            for thing in outcome.objects
-        }
+        return self.stores.objects.put_all(outcome.objects, locked_until)
 
     def _keep(self, step: Step[Job, Made], result: Result[Job, Made], outcome: Outcome[Made]) -> Ended:
         try:

@@ -15,6 +15,7 @@ import io
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -259,6 +260,27 @@ class ObjectStore:
         Evidence needs `locked_until` and is locked (GOVERNANCE) in the request that stores it.  An object of
         another bucket that is there with other bytes is replaced; in evidence that raises Corrupted.
         """
+        stored = self._put(obj, locked_until)
+        self._read_back(obj, stored)
+        return stored
+
+    def put_all(self, things: Sequence[ObjectToStore], locked_until: datetime) -> dict[str, Stored]:
+        """The same for several, by key: one is read back while the next goes up.  Only evidence is locked.
+
+        When it raises, none of them counts as stored; those that are there are found there, equal, the next time.
+        """
+        stored: dict[str, Stored] = {}
+        with ThreadPoolExecutor(1, "read-back") as behind:
+            checks = []
+            for thing in things:
+                stored[thing.key] = self._put(thing, locked_until if thing.bucket == EVIDENCE else None)
+                checks.append(behind.submit(self._read_back, thing, stored[thing.key]))
+            for check in checks:
+                check.result()
+        return stored
+
+    def _put(self, obj: ObjectToStore, locked_until: datetime | None) -> Stored:
+        """Have it in the store.  What was made by that has still to be read back."""
         if (obj.bucket == EVIDENCE) is not (locked_until is not None):
             raise ValueError("evidence is stored with a lock, and nothing else is")
         size = _size(obj.content)
@@ -268,9 +290,16 @@ class ObjectStore:
                 return there
             if version is None:
                 version = self._upload(obj, size, locked_until)
-            if (digest := self._digest(obj.bucket, obj.key, version)) != (size, obj.sha256):
-                raise Corrupted(f"{obj.key} was stored as {size} bytes and read back as {digest[0]} other ones")
-            return Stored(obj.key, version, size, obj.sha256, created=True)
+        return Stored(obj.key, version, size, obj.sha256, created=True)
+
+    def _read_back(self, obj: ObjectToStore, stored: Stored) -> None:
+        """Raises Corrupted unless it is what was meant; what was there before has been read already."""
+        if not stored.created:
+            return
+        with _speaking(f"reading {obj.key} back"):
+            size, sha256 = self._digest(obj.bucket, obj.key, stored.version_id)
+        if (size, sha256) != (stored.size, obj.sha256):
+            raise Corrupted(f"{obj.key} was stored as {stored.size} bytes and read back as {size} other ones")
 
     def copy_plainly(self, obj: ObjectToStore, key: str) -> None:
         """Put the same bytes without hash, lock or reading back: what `lastseen bench store` compares with."""
