@@ -28,6 +28,7 @@ DAGS = {
     "process_media",
     "recheck_posts",
     "register_import",
+    "retention",
 }
 MAX_MAP_LENGTH = 1024
 """Airflow's own `[core] max_map_length`, which nothing here changes"""

@@ -302,9 +302,8 @@ def test_somebody_who_types(office: Office) -> None:
     assert office.ask("erase", blob, "--dry-run")["blobs"] == 1
     assert "--order is empty" in office.run("erase", blob, "--reason", "r", status=2).stderr
     asked = office.ask("erase", blob, "--reason", "a court said so", "--order", "AZ 12/26")["erasure"]
-    assert "may not confirm" in office.type(
-        f"{PASSWORD}\n", "erasures", "confirm", str(asked), "--as", "karl", status=2
-    )
+    confirm = ("erasures", "confirm", str(asked), "--as")
+    assert "may not confirm" in office.type(f"{PASSWORD}\n", *confirm, "karl", status=2)
     assert "not right" in office.type("wrong password\n", *confirm, "anna", status=2)
     assert "are gone" in office.type(f"{PASSWORD}\n", *confirm, "anna")
     assert not office.stores.objects.exists(EVIDENCE, ONE)
@@ -321,7 +320,9 @@ def test_incidents_are_listed_and_explained(office: Office) -> None:
     put(office.stores, TWO, b"over it")
     assert office.run("verify", status=1).stdout.count("another version of it is there") == 1
     assert "1 new incidents" in office.run("fixity", status=1).stderr
-    (known,) = office.ask("incidents")["incidents"]  # type: ignore[misc]
+    open_ones = office.ask("incidents")["incidents"]
+    assert isinstance(open_ones, list)
+    (known,) = open_ones
     assert "reason is empty" in office.run("incidents", "explain", str(known["id"]), "--reason", " ", status=2).stderr
     office.run("incidents", "explain", str(known["id"]), "--reason", "a test")
     assert office.ask("incidents")["incidents"] == []
