@@ -89,18 +89,19 @@ ELSEWHERE = text("""
 # A record is named by the numbers of its first and its last message; those between may stand in it although they looked
 # as before, and then no observation says so.  Each export of a chat may hold each of its messages.
 RECORDS = text("""
-    WITH gone AS (SELECT chat, number FROM posts LEFT JOIN telegram_chats ON telegram_chats.id = chat_id
-                   WHERE posts.id = ANY(:posts)),
+    WITH gone AS (
+        SELECT CAST(chat AS text) AS chat, number FROM posts JOIN telegram_chats ON telegram_chats.id = chat_id
+         WHERE posts.id = ANY(:posts)),
          record AS (
-        SELECT raw_key AS key, raw_sha256 AS sha256, min(raw_key) FILTER (WHERE post_id <> ALL(:posts)) AS shared,
-               bool_or(post_id = ANY(:posts)) AS mine
+        SELECT raw_key AS key, raw_sha256 AS sha256, bool_or(post_id <> ALL(:posts)) AS shared,
+               bool_or(post_id = ANY(:posts)) AS mine, raw_key LIKE 'raw/telegram/%/export/%' AS export,
+               substring(raw_key from '^raw/telegram/([0-9]+)/') AS chat,
+               CAST(substring(raw_key from '/([0-9]+)-[0-9]+/[^/]+$') AS bigint) AS first,
+               CAST(substring(raw_key from '/[0-9]+-([0-9]+)/[^/]+$') AS bigint) AS last
           FROM observations GROUP BY raw_key, raw_sha256)
-    SELECT key, sha256, shared IS NOT NULL AS shared, mine,
+    SELECT key, sha256, shared, mine,
            coalesce(array_agg(number ORDER BY number) FILTER (WHERE number IS NOT NULL), '{}') AS numbers
-      FROM record LEFT JOIN gone
-        ON key ~ ('^raw/telegram/' || chat || '/')
-       AND (key ~ '/export/' OR number BETWEEN CAST(substring(key from '/([0-9]+)-[0-9]+/[^/]+$') AS bigint)
-                                           AND CAST(substring(key from '/[0-9]+-([0-9]+)/[^/]+$') AS bigint))
+      FROM record LEFT JOIN gone ON gone.chat = record.chat AND (export OR number BETWEEN first AND last)
      GROUP BY key, sha256, shared, mine HAVING mine OR count(number) > 0
      ORDER BY key""")
 

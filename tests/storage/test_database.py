@@ -186,6 +186,15 @@ def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: 
         assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["incidents", "incident_explanations", "holds", "hold_releases", "erasures", "erasure_acts", "not_collected"],
+)
+def test_what_people_decided_cannot_be_changed(owner: Engine, table: str) -> None:
+    with pytest.raises(IntegrityError, match="append-only"), owner.begin() as db:
+        db.execute(text(f"DELETE FROM {table} WHERE false"))  # noqa: S608  our own names
+
+
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"])
 def test_any_postgresql_url_is_spoken_to_with_psycopg_in_utc(database_url: str, scheme: str) -> None:
     engine = connect(f"{scheme}{database_url.removeprefix('postgresql')}?options=-c%20lock_timeout%3D7s")
