@@ -208,12 +208,14 @@ def post_hash(platform: Platform | str, post: str) -> bytes:
 
 def ask(db: Connection, subject: Subject, reason: str, order: str, actor: str) -> tuple[int, list[Entry]]:
     """Ask for an erasure.  Returns its id, and what the custody log must say.  Raises WrongUse."""
-    subjects.row(db, subject)
+    row = subjects.row(db, subject)
     _require_no_hold(db, subject)
     made: int = db.execute(
         ASK, {"subject": str(subject), "reason": reason, "order": order, "actor": actor}
     ).scalar_one()
-    return made, [Entry(Action.ERASURE_ASKED, f"erasure:{made}", {"order": order}, reason)]
+    return made, [
+        Entry(Action.ERASURE_ASKED, f"erasure:{made}", {"order": order, "of": f"{subject.kind} {row}"}, reason)
+    ]
 
 
 def confirm(db: Connection, erasure: int, actor: str) -> list[Entry]:

@@ -9,13 +9,13 @@ from sqlalchemy import text
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from pipeline import fixity, retention
+from pipeline import erasure, fixity, retention
 from pipeline.app import App, open_app
-from storage import accounts, alerts, custody, holds, incidents, keys, subjects, verification
+from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
 from storage.stores import Stores
 from tests.office import Office
-from tests.review.seeding import Story, seed
+from tests.review.seeding import Seeded, Story, seed
 from tests.storage.test_verification import FILES, put, sha256, store
 
 ONE, TWO = (keys.blob(sha256(content)) for content in FILES)
@@ -343,3 +343,60 @@ def test_wrong_use_says_what_to_do(office: Office) -> None:
         said = office.run(*typed, status=2).stderr
         assert said.startswith("lastseen:"), said
         assert "Traceback" not in said
+
+
+# --- erasure of what was found -----------------------------------------------------------------------------
+
+
+def erase(app: App, written: str) -> dict[str, int]:
+    with app.stores.db.begin() as db:
+        number, entries = erasures.ask(db, subjects.parse(written), "an order", "AZ 1/26", "anna")
+        custody.append_all(db, "anna", [*entries, *erasures.confirm(db, number, "bert")])
+    ((_, gone),) = erasure.finish(app)
+    return {name: count for name, count in gone.counts().items() if count}
+
+
+def count(app: App, table: str) -> int:
+    with app.stores.db.begin() as db:
+        found: int = db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608  our own names
+    return found
+
+
+@pytest.fixture
+def found(settings: Settings, stores: Stores) -> Iterator[tuple[App, Seeded]]:
+    """Two people on one track, and one on another; templates of all."""
+    one = seed(stores, Story(number="P-1"))
+    seed(stores, Story(number="P-2"), at_track=one)
+    seed(stores, Story(number="P-3"))
+    with open_app(settings, "test") as opened:
+        change(opened, TEMPLATE)
+        yield opened, one
+
+
+def test_an_entry_of_the_register_goes_with_photos_and_candidates(found: tuple[App, Seeded]) -> None:
+    app, one = found
+    assert erase(app, "person:P-1") == {"people": 1, "photos": 1, "candidates": 1}
+    assert [count(app, table) for table in ("persons", "reference_photos", "candidates", "tracks")] == [2, 2, 2, 2]
+    there = set(app.stores.objects.keys(DERIVED))
+    assert not there & {f"crop/photo/{one.person}.jpg", f"still/{one.photo}.jpg", f"clip/{one.photo}.mp4"}
+    assert shown(app) == [(3, 1, 3)] * 2, "another person's candidate has the same track"
+
+
+def test_a_candidate_goes_with_its_face_unless_it_is_anothers_too(found: tuple[App, Seeded]) -> None:
+    app, one = found
+    assert erase(app, f"candidate:{one.candidate}") == {"candidates": 1}
+    assert shown(app) == [(3, 1, 3)] * 2
+    with app.stores.db.begin() as db:
+        other = db.execute(text("SELECT id FROM candidates WHERE track_id = :track"), {"track": one.track}).scalar_one()
+    assert erase(app, f"candidate:{other}") == {"candidates": 1, "tracks": 1}
+    assert shown(app) == [(0, 0, 0), (3, 1, 3)]
+    assert count(app, "persons") == 3
+
+
+def test_a_blob_goes_with_every_face_that_was_found_in_it(found: tuple[App, Seeded]) -> None:
+    app, one = found
+    with app.stores.db.begin() as db:
+        blob = db.execute(text("SELECT sha256 FROM blobs WHERE id = :id"), {"id": one.blob}).scalar_one()
+    assert erase(app, f"blob:{blob}") == {"blobs": 1, "tracks": 1, "candidates": 2}
+    assert [count(app, table) for table in ("blobs", "analyses", "tracks", "candidates", "posts")] == [1, 1, 1, 1, 2]
+    assert shown(app) == [(3, 1, 3)]
