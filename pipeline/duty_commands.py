@@ -252,8 +252,8 @@ def erase(
         subjects.row(db, subject)
         found = erasures.plan(db, subject)
         made = None if dry_run else _ask(db, subject, _said(reason), _said(order, "--order"), account)
-    held = "" if made is None else f"erasure {made} waits for another person: `lastseen erasures confirm {made}`"
-    Voice(as_json).result({"erasure": made, **found.counts()}, [*_gone(found, "would go"), held])
+    held = [] if made is None else [f"erasure {made} waits for another person: `lastseen erasures confirm {made}`"]
+    Voice(as_json).result({"erasure": made, **found.counts()}, [*_gone(found, "would go"), *held])
 
 
 def _ask(db: Connection, subject: Subject, reason: str, order: str, account: str) -> int:

@@ -186,10 +186,10 @@ def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: 
         assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
 
 
-@pytest.mark.parametrize(
-    "table",
-    ["incidents", "incident_explanations", "holds", "hold_releases", "erasures", "erasure_acts", "not_collected"],
-)
+DECIDED = ("incidents", "incident_explanations", "holds", "hold_releases", "erasures", "erasure_acts", "not_collected")
+
+
+@pytest.mark.parametrize("table", DECIDED)
 def test_what_people_decided_cannot_be_changed(owner: Engine, table: str) -> None:
     with pytest.raises(IntegrityError, match="append-only"), owner.begin() as db:
         db.execute(text(f"DELETE FROM {table} WHERE false"))  # noqa: S608  our own names
