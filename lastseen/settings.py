@@ -152,6 +152,23 @@ class Settings(BaseSettings):
         description="File with a line `HEIGHT HEX` for each header that proofs are held against; unset: they are not.",
     )
 
+    # --- what is owed to evidence and people ----------------------------------------------------------------
+    fixity_days: int = Field(
+        90, ge=1, title="Fixity", description="Days in which every piece of evidence is read and hashed again once."
+    )
+    retention_days: int = Field(
+        30,
+        ge=0,
+        title="Faces that match nobody",
+        description="Days after which their crops, best shots and templates go; 0: as soon as they were compared.",
+    )
+    photo_retention_days: int = Field(
+        30,
+        ge=0,
+        title="Photos of people who are no longer missing",
+        description="Days after which reference photos go when a person was found or the entry withdrawn.",
+    )
+
     # --- the custody log ----------------------------------------------------------------------------------
     log_name: str = Field(
         "",

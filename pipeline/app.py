@@ -36,11 +36,16 @@ def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] 
 
     What killed workers left in their scratch folders is deleted.
     """
-    actor = actor or f"local:{account()}"
+    actor = actor or local_actor()
     scratch.sweep(scratch.root(settings))
     scratch.sweep_partials(settings)
     with open_stores(settings) as stores, Runner(stores, settings, actor, told) as runner:
         yield App(settings, stores, steps.build(settings, sealer(settings)), runner, actor)
+
+
+def local_actor() -> str:
+    """Whoever sits at this machine, as the custody log calls them."""
+    return f"local:{account()}"
 
 
 def account() -> str:

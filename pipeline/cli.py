@@ -26,6 +26,7 @@ from pipeline import (
     console,
     custody_commands,
     doctor,
+    duty_commands,
     jobs,
     models,
     register_import,
@@ -41,7 +42,7 @@ from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, candidates, custody_keys, sites, status, verification
+from storage import accounts, alerts, candidates, sites, status
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -64,6 +65,7 @@ app.command("stamps")(stamp_commands.stamps_)
 app.add_typer(site_commands.app, name="site")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
+duty_commands.add_to(app)
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[
@@ -286,23 +288,6 @@ def _candidate(listed: candidates.Listed) -> dict[str, object]:
         "at_seconds": listed.at_seconds,
         "state": listed.state,
     }
-
-
-@app.command()
-def verify(as_json: AsJson = False) -> None:
-    """Follow the custody chain, read every piece of evidence again, and name what does not stand."""
-    with open_stores(settings()) as stores:
-        report = verification.verify(stores.db, stores.objects, custody_keys.trusted(settings()))
-    incidents = [{"what": incident.what, "where": incident.where} for incident in report.incidents]
-    Voice(as_json).result(
-        {"ok": report.ok, "objects": report.objects, "events": report.events, "incidents": incidents},
-        [
-            *(f"[red]{plain(incident.where)}[/]: {plain(incident.what)}" for incident in report.incidents),
-            f"{report.objects} objects and {report.events} custody events read, {len(incidents)} incidents",
-        ],
-    )
-    if not report.ok:
-        raise Failure(f"{len(incidents)} incidents: the evidence does not stand as it was recorded")
 
 
 @app.command("doctor")

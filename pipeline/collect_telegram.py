@@ -78,7 +78,8 @@ class _Round:
             self.more = self._read()
         except Unanswered as fault:
             self.fault = fault
-        self.brought = telegram.joined(telegram.brought(role, history, self.desk.known) for role, history in self.begun)
+        known, barred = self.desk.known, self.desk.barred
+        self.brought = telegram.joined(telegram.brought(role, history, known, barred) for role, history in self.begun)
         return self
 
     def read_and_stored(self, bench: Bench) -> Self:
@@ -89,8 +90,8 @@ class _Round:
         return self
 
     def goes_on_from(self, desk: Desk) -> bool:
-        """Whether it was begun where things stand now: what came before it may not have been kept."""
-        return _standing(self.desk) == _standing(desk)
+        """Whether it was begun where things stand now: what came before may not be kept, or more be erased since."""
+        return _standing(self.desk) == _standing(desk) and self.desk.barred == desk.barred
 
     def desk_afterwards(self) -> Desk:
         """How things stand once this is kept."""

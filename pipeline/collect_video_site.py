@@ -10,7 +10,7 @@ from lastseen.settings import Settings
 from pipeline import observing, searches, visits
 from pipeline.runner import Bench
 from pipeline.visits import Told
-from storage import pages, posts, sources
+from storage import erasures, pages, posts, sources
 from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import Stored
@@ -30,6 +30,8 @@ class Job:
     """and if not now, then next, unless the newest posts are all there are"""
     betrays: str = ""
     """why this must not be searched for"""
+    erased: frozenset[bytes] = frozenset()
+    """hashes of the posts that were erased by a lawful order"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def load(db: Connection, claim: Claim, source: Source, settings: Settings) -> Jo
     betrays = searches.betrays(db, source.address)
     listed = pages.listed(db, source.id, timedelta(days=settings.listing_whole_days))
     due = not searches.is_search(source.address) and (listed is None or listed.whole_due)
-    return Job(claim, source, known, due and listed is not None, due, betrays)
+    return Job(claim, source, known, due and listed is not None, due, betrays, erasures.barred(db))
 
 
 def run(job: Job, bench: Bench) -> Outcome[Made]:
@@ -78,6 +80,7 @@ def run(job: Job, bench: Bench) -> Outcome[Made]:
 def _listed(job: Job, listing: Listing, told: tuple[Told, ...]) -> Outcome[Made]:
     if searches.is_search(job.source.address):
         listing = replace(listing, complete=False)
+    listing = replace(listing, posts=observing.not_erased(job.source, listing.posts, job.erased))
     records = tuple(record for seen in listing.posts for record in observing.raw_record(seen, job.known))
     note = f"{len(listing.posts)} posts, {len(records)} changed" + (", of the whole list" if job.whole else "")
     again = job.whole_next and not job.whole and not listing.complete

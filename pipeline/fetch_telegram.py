@@ -114,7 +114,8 @@ class _Fetch:
         page = reading.named(self.line, chat.seen, [self.job.item.number])
         read = Reading(chat.role, page.chat, self.line.account, METHOD, utcnow(), page.messages)
         (message,) = page.messages
-        self.brought = telegram.recorded(read, [page], is_news=message.content_hash != self.job.known)
+        is_news = message.content_hash != self.job.known
+        self.brought = telegram.recorded(read, [page], self.job.desk.barred, is_news=is_news)
         return message
 
     def _gone(self, message: MessageSeen) -> Outcome[Made]:

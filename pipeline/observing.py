@@ -1,7 +1,7 @@
 """What collecting and fetching share: an observation's raw record goes into the evidence, its row into the posts."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, PostSeen, Seen, Source
 from lastseen.settings import Settings
 from pipeline.runner import Result
-from storage import alerts, keys, pages, posts, schedule, work
+from storage import alerts, erasures, keys, pages, posts, schedule, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
@@ -45,6 +45,11 @@ def check_legal_basis(settings: Settings) -> None:
             "no legal basis is set, so nothing is collected: set LASTSEEN_LEGAL_BASIS to the id of the decision or law"
             " that allows this office to collect"
         )
+
+
+def not_erased(source: Source, seen: Iterable[PostSeen], barred: Container[bytes]) -> tuple[PostSeen, ...]:
+    """Those posts that were not erased by a lawful order: the others are not kept again."""
+    return tuple(one for one in seen if erasures.post_hash(source.platform, one.platform_post_id) not in barred)
 
 
 def raw_record(seen: PostSeen, known: Hashes) -> tuple[ObjectToStore, ...]:
@@ -127,7 +132,14 @@ def keep_file(
     """
     stored = result.stored[keys.blob(file.sha256)]
     blob, new = posts.keep_blob(db, item, file, stored, result.locked_until)
-    detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id, **how}
+    detail = {
+        "sha256": file.sha256,
+        "size": file.size,
+        "media_type": file.media_type,
+        "key": stored.key,
+        "version": stored.version_id,
+        **how,
+    }
     if recipe is not None:
         work.offer(db, Queue("analyze", recipe), [blob])
     return Entry(Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", detail)

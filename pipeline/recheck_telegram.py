@@ -1,6 +1,6 @@
 """How posts of a channel on Telegram are looked for again: many at a request, by their numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -52,18 +52,18 @@ def _rechecked(job: Job, line: Line) -> Outcome[Made]:
     try:
         for chat, due in job.due:
             for some in _pages(due):
-                brought = telegram.joined([brought, _looked(line, chat, some)])
+                brought = telegram.joined([brought, _looked(line, chat, some, job.desk.barred)])
     except Unanswered as fault:
         return telegram.broken_off(job.desk, fault, brought)
     made, objects = brought
     return Done(made, objects, note=f"{sum(len(some) for _, some in job.due)} posts", again=job.more)
 
 
-def _looked(line: Line, chat: Chat, due: Sequence[Due]) -> Brought:
+def _looked(line: Line, chat: Chat, due: Sequence[Due], barred: Container[bytes]) -> Brought:
     """Raises Unanswered."""
     page = reading.named(line, chat.seen, [one.number for one in due])
     read = Reading(chat.role, page.chat, line.account, METHOD, utcnow(), page.messages)
-    return telegram.recorded(read, [page], is_news=_tells_something(page, due))
+    return telegram.recorded(read, [page], barred, is_news=_tells_something(page, due))
 
 
 def _tells_something(page: Page, due: Sequence[Due]) -> bool:

@@ -12,7 +12,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic, sleep
@@ -21,15 +21,15 @@ from typing import Generic, Self, TypeVar
 
 from extractors.sandbox import Sandbox
 from extractors.video_sites import Sites
-from lastseen.clock import utcnow
+from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome, Scope
 from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.lines import Lines
-from storage import custody, sites, work
-from storage.custody import Entry
+from storage import custody, erasures, sites, work
+from storage.custody import Action, Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
 from storage.sites import Manners
@@ -253,6 +253,8 @@ class Runner:
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
+        except Erased:
+            return self._give_up(claim, NotDone(Fault.SKIPPED, "the same bytes were erased by a lawful order"))
         except StoreUnavailable as fault:
             return self._give_up(claim, NotDone(Fault.TRANSIENT, f"the object store did not answer: {fault}"))
         except (Corrupted, ObjectMissing) as fault:
@@ -276,15 +278,21 @@ class Runner:
         return job, step.run(job, bench)
 
     def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
+        """Raises Erased."""
+        self._refuse_erased([thing.sha256 for thing in outcome.objects if thing.bucket == EVIDENCE])
         ahead = {thing.key: self._ahead.pop(thing.key) for thing in outcome.objects if thing.key in self._ahead}
-        rest = {thing.key: self._put(thing, locked_until) for thing in outcome.objects if thing.key not in ahead}
-        return ahead | rest
+        rest = [thing for thing in outcome.objects if thing.key not in ahead]
+        return ahead | self.stores.objects.put_all(rest, locked_until)
 
     def _store_ahead(self, thing: ObjectToStore) -> None:
-        self._ahead[thing.key] = self._put(thing, self._locked_until())
+        lock = self._locked_until() if thing.bucket == EVIDENCE else None
+        self._ahead[thing.key] = self.stores.objects.put_verified(thing, lock)
 
-    def _put(self, thing: ObjectToStore, locked_until: datetime) -> Stored:
-        return self.stores.objects.put_verified(thing, locked_until if thing.bucket == EVIDENCE else None)
+    def _refuse_erased(self, evidence: Sequence[str]) -> None:
+        if evidence:
+            with self.stores.db.connect() as db:
+                if erasures.is_barred(db, evidence):
+                    raise Erased
 
     def _locked_until(self) -> datetime:
         return utcnow() + timedelta(days=self.settings.evidence_lock_days)
@@ -301,7 +309,7 @@ class Runner:
         with self.stores.db.begin() as db:
             entries = step.keep(db, result)
             ended = self._settle(db, result.claim, outcome)
-            custody.append_all(db, self.actor, entries)
+            custody.append_all(db, self.actor, [_placed(entry, result) for entry in entries])
             return ended
 
     def _settle(self, db: Connection, claim: Claim, outcome: Outcome[Made]) -> Ended:
@@ -335,6 +343,19 @@ def manners(settings: Settings) -> Manners:
         downloads=settings.site_downloads,
         rest=timedelta(seconds=settings.site_rest_seconds),
     )
+
+
+def _placed(entry: Entry, result: Result[Job, Made]) -> Entry:
+    """What an event says of an object that was stored for it, with its version and until when it is locked."""
+    thing = result.stored.get(str(entry.detail.get("key")))
+    if thing is None or entry.action not in (Action.STORED, Action.COLLECTED):
+        return entry
+    told = {"version": thing.version_id, "locked_until": iso(result.locked_until)}
+    return replace(entry, detail={**entry.detail, **told})
+
+
+class Erased(Exception):
+    """These bytes are not kept again: a lawful order had them erased."""
 
 
 class _OurFault(NotDone[Made]):

@@ -11,6 +11,8 @@ from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
 from pipeline import custody_commands, jobs, register_import
+from pipeline import fixity as reading
+from pipeline import retention as expiring
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
 from pipeline.runner import VISITING
@@ -123,6 +125,33 @@ def sign_custody() -> dict[str, int]:
     if answers[Answer.REFUSED]:
         raise Failure("a witness says that the custody log does not extend what it saw: see `lastseen status`")
     return {"events": signed.head.size if signed.head else 0, "signed": int(signed.fresh), **answers}
+
+
+def fixity(params: Mapping[str, object]) -> dict[str, int]:
+    """Read evidence again.  Returns counts.  Raises Failure when something did not stand that stood before."""
+    minutes = params.get("minutes")
+    with open_app(settings(), ACTOR) as app:
+        if params.get("dry_run"):
+            due = reading.due(app)
+            log.info("fixity: dry run, nothing is done; %d objects are due", due)
+            return {"due": due}
+        done = reading.run(app, None if minutes is None else float(str(minutes)))
+    log.info("fixity: %s", done)
+    if done["incidents"]:
+        raise Failure(f"{done['incidents']} new incidents: `lastseen incidents` lists them")
+    return done
+
+
+def retention(params: Mapping[str, object]) -> dict[str, int]:
+    """Delete what may not be kept.  Returns counts."""
+    with open_app(settings(), ACTOR) as app:
+        if params.get("dry_run"):
+            due = expiring.due(app)
+            log.info("retention: dry run, nothing is done; %d tracks and %d photos are due", due.tracks, due.photos)
+            return {"tracks": due.tracks, "photos": due.photos}
+        gone = expiring.run(app)
+    log.info("retention: %s", gone)
+    return gone
 
 
 def scope(params: Mapping[str, object]) -> Scope:

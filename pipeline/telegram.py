@@ -1,12 +1,14 @@
 """What collecting, rechecking and fetching from Telegram share: who reads, what goes wrong, and how it is kept."""
 
-from collections.abc import Callable, Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from ulid import ULID
 
+from extractors.telegram import without
 from extractors.telegram.faults import AccountLost, ChatClosed, Unanswered
 from extractors.telegram.history import History
 from extractors.telegram.line import Line
@@ -15,12 +17,12 @@ from extractors.telegram.reading import Page, raw_key
 from extractors.telegram.reading import joined as pages_joined
 from lastseen.clock import utcnow
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
-from lastseen.records import Chat, ChatRole, Reading, Source, Wait
+from lastseen.records import Chat, ChatRole, Platform, Reading, Source, Wait
 from lastseen.settings import Settings
 from pipeline import observing
 from pipeline.observing import FETCH, FRESH
 from pipeline.runner import Bench
-from storage import alerts, messages, telegram_accounts, telegram_chats, work
+from storage import alerts, erasures, messages, telegram_accounts, telegram_chats, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.messages import Kept
@@ -58,6 +60,8 @@ class Desk:
     """Telegram's id of the channel that the source was read as before, by whatever account"""
     waits: Mapping[str, datetime]
     """kind of request -> until when the account was told to wait with it"""
+    barred: frozenset[bytes] = frozenset()
+    """hashes of the posts that were erased: what they say is not kept again"""
     known: Mapping[int, str] = field(default_factory=dict)
     """of the channel's messages that are to be read anew next: number -> content hash of the newest look"""
 
@@ -71,10 +75,11 @@ def desk(db: Connection, source: Source) -> Desk:
     reader = telegram_accounts.of_source(db, source.id)
     known = telegram_chats.known(db, source.id)
     channel = known.chat if known else None
+    barred = erasures.barred(db)
     if reader is None:
-        return Desk(source, None, (), channel, {})
+        return Desk(source, None, (), channel, {}, barred)
     nameable = telegram_chats.chats(db, source.id, reader.id)
-    return Desk(source, reader, nameable, channel, telegram_accounts.waits(db, reader.id))
+    return Desk(source, reader, nameable, channel, telegram_accounts.waits(db, reader.id), barred)
 
 
 def on_line(desk: Desk, bench: Bench, do: Callable[[Line], Outcome[More]]) -> Outcome[More | Made]:
@@ -115,7 +120,7 @@ Brought = tuple[tuple[Reading, ...], tuple[ObjectToStore, ...]]
 NOTHING: Final[Brought] = ((), ())
 
 
-def brought(role: ChatRole, history: History, known: Mapping[int, str]) -> Brought:
+def brought(role: ChatRole, history: History, known: Mapping[int, str], barred: Container[bytes]) -> Brought:
     """What one reading of a chat's history brought.
 
     Its raw record is kept where it tells anything new: a message that does not look as it is `known` to.
@@ -133,16 +138,28 @@ def brought(role: ChatRole, history: History, known: Mapping[int, str]) -> Broug
         stated=history.stated,
     )
     is_news = any(known.get(one.number) != one.content_hash for one in read)
-    return recorded(made, history.pages, is_news=is_news)
+    return recorded(made, history.pages, barred, is_news=is_news)
 
 
-def recorded(read: Reading, pages: Iterable[Page], *, is_news: bool) -> Brought:
-    """A reading with the place of its raw record, and the record; with none where it tells nothing new."""
-    if not is_news:
+def recorded(read: Reading, pages: Iterable[Page], barred: Container[bytes], *, is_news: bool) -> Brought:
+    """A reading with the place of its raw record, and the record; with none where it tells nothing new.
+
+    What was erased by a lawful order is neither in the one nor in the other.
+    """
+    erased = {one.number for one in read.messages if erased_post(read.chat.chat, one.number) in barred}
+    read = replace(read, messages=tuple(one for one in read.messages if one.number not in erased))
+    if not is_news or not read.messages:
         return (read,), ()
     raw, sha256 = pages_joined(pages)
+    if erased and (left := without.pages(raw, erased, sha256)) is not None:
+        raw, sha256 = left, hashlib.sha256(left).hexdigest()
     record = ObjectToStore(EVIDENCE, raw_key(read.chat, read.messages, str(ULID())), raw, sha256, RAW_TYPE)
     return (replace(read, raw_key=record.key, raw_sha256=sha256),), (record,)
+
+
+def erased_post(chat: int, number: int) -> bytes:
+    """What the list of what is not collected calls a message."""
+    return erasures.post_hash(Platform.TELEGRAM, f"{chat}/{number}")
 
 
 def joined(parts: Iterable[Brought]) -> Brought:

@@ -23,13 +23,13 @@ from lastseen.errors import WrongUse
 from lastseen.outcomes import Fault, ObjectToStore
 from lastseen.records import ChatRole, ChatSeen, FetchedFile, FileSeen, MessageSeen, Platform, Reading, Source
 from lastseen.settings import settings
-from pipeline import console, export_files, observing, scratch
+from pipeline import console, export_files, observing, scratch, telegram
 from pipeline.app import App, open_app
 from pipeline.console import Voice
 from pipeline.export_files import Unfit
 from pipeline.jobs import NothingSuch, Scope, journal
 from pipeline.runner import Tally
-from storage import custody, keys, messages, posts, refusals, sources, telegram_chats, work
+from storage import custody, erasures, keys, messages, posts, refusals, sources, telegram_chats, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
@@ -124,14 +124,17 @@ def import_export(app: App, source: int, path: Path, *, dry: bool = False) -> Im
         app.stores.objects.probe_lock()
         with app.stores.db.begin() as db:
             refusals.forget(db, KIND, subject)
+        with app.stores.db.begin() as db:
+            barred = erasures.barred(db)
         try:
             found = _taken(app, on, chat, path, desk)
+            _require_nothing_erased(found, barred)
         except (NotAnExport, Unfit) as fault:
             with app.stores.db.begin() as db:
                 refusals.keep(db, KIND, subject, getattr(fault, "fault", Fault.DEFECT), str(fault))
             raise
         with journal(app, COMMAND, Scope(source=source)) as tallies:
-            result = _Import(app, found).run()
+            result = _Import(app, found, barred).run()
             _keep_refusals(app, subject, result)
             tallies.append(Tally(COMMAND, done=result.messages, faults=result.faults))
     return result
@@ -193,6 +196,19 @@ def _cut(whole: Path, channel: int) -> tuple[Path, str] | None:
     return part, digest.hexdigest()
 
 
+def _require_nothing_erased(found: _Export, barred: frozenset[bytes]) -> None:
+    """Raises Unfit: the export as a whole would bring back what a lawful order had erased."""
+    if not barred:
+        return
+    with found.file.open("rb") as file:
+        read = (one for one in export.messages(file, found.chat) if isinstance(one, Exported))
+        erased = sum(telegram.erased_post(found.chat.chat, one.message.number) in barred for one in read)
+    if erased:
+        raise Unfit(
+            Fault.SKIPPED, f"{erased} of its messages were erased by a lawful order: take them out of it, then import"
+        )
+
+
 def _previewed(found: _Export) -> Imported:
     result = Imported()
     with found.file.open("rb") as file:
@@ -216,6 +232,8 @@ class _Import:
 
     app: App
     export: _Export
+    barred: frozenset[bytes]
+    """hashes of what was erased"""
     result: Imported = field(default_factory=Imported)
 
     def run(self) -> Imported:
@@ -277,6 +295,8 @@ class _Import:
         """Raises Unfit."""
         copy, largest = self.export.desk / "media", self.app.settings.fetch_max_mib * MIB
         sha256, size = export_files.take(self.export.folder, carried.path, copy, largest)
+        if bytes.fromhex(sha256) in self.barred:
+            raise Unfit(Fault.SKIPPED, "the same bytes were erased by a lawful order")
         file = FetchedFile(str(copy), sha256, size, carried.media_type)
         stored[_address(file)] = file, self._put(observing.original(file))
         return file

@@ -14,10 +14,12 @@ from storage.tables import analyses, best_shots, blobs, candidates, tracks
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
 
 # A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
+# Neither does a track whose templates have expired since they were read.
 INSERT = text("""
     INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, state)
     SELECT :track, persons.id, :photo, :engine, :distance, 'open' FROM persons
-     WHERE persons.id = :person AND persons.status = 'missing' FOR SHARE
+     WHERE persons.id = :person AND persons.status = 'missing'
+       AND EXISTS (SELECT 1 FROM templates WHERE track_id = :track) FOR SHARE
     ON CONFLICT (track_id, person_id, engine) DO UPDATE
        SET distance = excluded.distance, photo_id = excluded.photo_id,
            state = CASE candidates.state WHEN 'withdrawn' THEN 'open' ELSE candidates.state END

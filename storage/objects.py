@@ -13,18 +13,23 @@ What the servers do, and what this module makes of it:
 import hashlib
 import io
 import logging
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import GOVERNANCE
 from minio.datatypes import Object
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
+from minio.helpers import genheaders
 from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
@@ -54,6 +59,12 @@ PART = 16 * 1024 * 1024
 LOCK_SLACK = timedelta(days=1)
 """an existing lock that ends less than this too early is left as it is"""
 PROBE_LOCK = timedelta(days=2)
+PROBE_SOONER = timedelta(hours=1)
+PROBES = "probe/"
+"""prefix of what `ObjectStore.probe_lock` leaves in the evidence bucket"""
+NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+DELETED_AT_ONCE = 1000
+"""versions that S3 deletes in one request"""
 
 TRANSIENT_CODES = frozenset({"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown"})
 BUSY_STATUS = frozenset({408, 429, 502, 503, 504})
@@ -63,6 +74,10 @@ MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchObject"})
 EXISTS_CODES = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 REFUSED_CODES = frozenset({"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked"})
 """how stores say that a locked version is not deleted"""
+NO_HOLD_CODES = frozenset({"NoSuchObjectLegalHold", "NoSuchObjectLockConfiguration"})
+"""how stores say that nobody ever placed a legal hold on a version"""
+THERE_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+"""how stores say that a key which was to be new is there"""
 NO_LOCK_CODES = frozenset({"ObjectLockConfigurationNotFoundError", "NoSuchObjectLockConfiguration"})
 
 
@@ -116,6 +131,34 @@ class Stored:
     """False: it was there already, and nothing was written"""
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object as the store lists it, or the marker that a delete leaves."""
+
+    key: str
+    version_id: str
+    """empty in a bucket without versions"""
+    size: int
+    newest: bool
+    marker: bool
+    """it says that the object was deleted, and hides the versions below it"""
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What reading a whole version showed."""
+
+    size: int
+    sha256: str
+    mode: str
+    """of its lock: GOVERNANCE, COMPLIANCE; empty: it has none"""
+    locked_until: datetime
+    """long ago if it has none"""
+    held: bool
+    """there is a legal hold on it"""
+
+
 class ObjectStore:
     """The four buckets of one installation."""
 
@@ -124,6 +167,7 @@ class ObjectStore:
         if not endpoint:
             raise WrongUse("LASTSEEN_S3_ENDPOINT is empty: write host:port, or leave it out for the embedded store")
         self._prefix = bucket_prefix
+        self._keeps_conditions: bool | None = None
         self._pool = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             retries=urllib3.Retry(total=TRIES, backoff_factor=0.2, status_forcelist=sorted(BUSY_STATUS)),
@@ -182,27 +226,26 @@ class ObjectStore:
             ) from error
 
     def probe_lock(self, day: datetime | None = None) -> str:
-        """Prove that a locked version cannot be deleted; returns the version that was tried.
+        """Prove that a locked version can be neither deleted nor unlocked; returns the version that was tried.
 
         One small object a day is kept under `probe/`.  Raises LockNotKept.
         """
-        key = f"probe/{(day or utcnow()).date().isoformat()}"
+        key = f"{PROBES}{(day or utcnow()).date().isoformat()}"
         with _speaking("probing the object lock"):
             version = self._probe_version(key)
-            try:
-                self._client.remove_object(self.bucket(EVIDENCE), key, version_id=version)
-            except S3Error as error:
-                if error.code not in REFUSED_CODES:
-                    raise
-            else:
+            if not _refused(lambda: self._client.remove_object(self.bucket(EVIDENCE), key, version_id=version)):
                 raise LockNotKept("the object store deleted a locked version when asked to: evidence is not safe there")
+            sooner = Retention(GOVERNANCE, utcnow() + PROBE_SOONER)
+            shorten = partial(self._client.set_object_retention, self.bucket(EVIDENCE), key, sooner, version_id=version)
+            if not _refused(shorten):
+                raise LockNotKept("the object store shortened a lock when asked to: evidence is not safe there")
             if self._stat(EVIDENCE, key, version) is None:
                 raise LockNotKept("the object store refused to delete a locked version, and it is gone all the same")
         return version
 
     def _probe_version(self, key: str) -> str:
         found = self._stat(EVIDENCE, key)
-        if found is not None and found.version_id and _locked_until(found) > utcnow():
+        if found is not None and found.version_id and _locked_until(found) > utcnow() + PROBE_SOONER:
             return found.version_id
         content = b"locked\n"
         until = utcnow() + PROBE_LOCK
@@ -217,27 +260,109 @@ class ObjectStore:
         Evidence needs `locked_until` and is locked (GOVERNANCE) in the request that stores it.  An object of
         another bucket that is there with other bytes is replaced; in evidence that raises Corrupted.
         """
+        stored = self._put(obj, locked_until)
+        self._read_back(obj, stored)
+        return stored
+
+    def put_all(self, things: Sequence[ObjectToStore], locked_until: datetime) -> dict[str, Stored]:
+        """The same for several, by key: one is read back while the next goes up.  Only evidence is locked.
+
+        When it raises, none of them counts as stored; those that are there are found there, equal, the next time.
+        """
+        stored: dict[str, Stored] = {}
+        with ThreadPoolExecutor(1, "read-back") as behind:
+            checks = []
+            for thing in things:
+                stored[thing.key] = self._put(thing, locked_until if thing.bucket == EVIDENCE else None)
+                checks.append(behind.submit(self._read_back, thing, stored[thing.key]))
+            for check in checks:
+                check.result()
+        return stored
+
+    def _put(self, obj: ObjectToStore, locked_until: datetime | None) -> Stored:
+        """Have it in the store.  What was made by that has still to be read back."""
         if (obj.bucket == EVIDENCE) is not (locked_until is not None):
             raise ValueError("evidence is stored with a lock, and nothing else is")
-        size = _require_content(obj)
+        size = _size(obj.content)
         with _speaking(f"storing {obj.key}"):
-            found = self._stat(obj.bucket, obj.key)
-            if found is not None and self._equal(obj, size, found):
-                self._require_lock(obj, found, locked_until)
-                return Stored(obj.key, found.version_id or "", size, obj.sha256, created=False)
-            if found is not None and obj.bucket == EVIDENCE:
-                raise Corrupted(f"evidence {obj.key} is stored with other bytes than its hash says")
-            version = self._upload(obj, size, locked_until)
-            if (digest := self._digest(obj.bucket, obj.key, version)) != (size, obj.sha256):
-                raise Corrupted(f"{obj.key} was stored as {size} bytes and read back as {digest[0]} other ones")
-            return Stored(obj.key, version, size, obj.sha256, created=True)
+            version = self._put_new(obj, size, locked_until)
+            if version is None and (there := self._found(obj, size, locked_until)) is not None:
+                return there
+            if version is None:
+                version = self._upload(obj, size, locked_until)
+        return Stored(obj.key, version, size, obj.sha256, created=True)
+
+    def _read_back(self, obj: ObjectToStore, stored: Stored) -> None:
+        """Raises Corrupted unless it is what was meant; what was there before has been read already."""
+        if not stored.created:
+            return
+        with _speaking(f"reading {obj.key} back"):
+            size, sha256 = self._digest(obj.bucket, obj.key, stored.version_id)
+        if (size, sha256) != (stored.size, obj.sha256):
+            raise Corrupted(f"{obj.key} was stored as {stored.size} bytes and read back as {size} other ones")
+
+    def copy_plainly(self, obj: ObjectToStore, key: str) -> None:
+        """Put the same bytes without hash, lock or reading back: what `lastseen bench store` compares with."""
+        with _speaking(f"copying {key}"), _content(obj.content) as data:
+            self._client.put_object(
+                self.bucket(obj.bucket), key, data, _size(obj.content), part_size=PART, num_parallel_uploads=1
+            )
+
+    def _put_new(self, obj: ObjectToStore, size: int, locked_until: datetime | None) -> str | None:
+        """Store an object of one part under a key that is not there yet, in one request.
+
+        Returns its version; None: it may be there, or has to be stored another way.  Two workers that bring the same
+        bytes at once leave one version, not two.
+        """
+        if size > PART or not self._honours_conditions():
+            return None
+        with _checked(obj) as data:
+            content = data.read(size)
+        return self._put_if_absent(obj, content, locked_until)
+
+    def _put_if_absent(self, obj: ObjectToStore, content: bytes, locked_until: datetime | None) -> str | None:
+        retention = Retention(GOVERNANCE, locked_until) if locked_until else None
+        headers = genheaders(None, None, None, retention, False)
+        headers |= {"If-None-Match": "*", "Content-Type": obj.media_type}
+        try:  # the client's public `put_object` has no word for a condition
+            made = self._client._put_object(self.bucket(obj.bucket), obj.key, content, headers)
+        except S3Error as error:
+            if error.code in THERE_CODES:
+                return None
+            raise
+        return made.version_id or ""
+
+    def _honours_conditions(self) -> bool:
+        """Whether the store refuses to store over a key that was to be new: tried once.  Older ones do not."""
+        if self._keeps_conditions is None:
+            name, nothing = f"{PROBES}{secrets.token_hex(8)}", hashlib.sha256().hexdigest()
+            probe = ObjectToStore(DERIVED, name, b"", nothing, "text/plain")
+            self._put_if_absent(probe, b"", None)
+            self._keeps_conditions = self._put_if_absent(probe, b"", None) is None
+            self._client.remove_object(self.bucket(DERIVED), name)
+        return self._keeps_conditions
+
+    def _found(self, obj: ObjectToStore, size: int, locked_until: datetime | None) -> Stored | None:
+        """What is there already, if it is the same.  Raises Corrupted for evidence that is another."""
+        found = self._stat(obj.bucket, obj.key)
+        if found is None:
+            return None
+        if self._equal(obj, size, found):
+            self._require_lock(obj, found, locked_until)
+            return Stored(obj.key, found.version_id or "", size, obj.sha256, created=False)
+        if obj.bucket == EVIDENCE:
+            raise Corrupted(f"evidence {obj.key} is stored with other bytes than its hash says")
+        return None
 
     def _equal(self, obj: ObjectToStore, size: int, found: Object) -> bool:
+        with _checked(obj) as data:
+            while data.read(CHUNK):
+                pass  # what we hold must be what was hashed, before anything is said of what is there
         return found.size == size and self._digest(obj.bucket, obj.key, found.version_id) == (size, obj.sha256)
 
     def _upload(self, obj: ObjectToStore, size: int, locked_until: datetime | None) -> str:
         retention = Retention(GOVERNANCE, locked_until) if locked_until else None
-        with _content(obj.content) as data:
+        with _checked(obj) as data:
             made = self._client.put_object(
                 self.bucket(obj.bucket),
                 obj.key,
@@ -257,7 +382,95 @@ class ObjectStore:
             self._client.set_object_retention(self.bucket(obj.bucket), obj.key, retention, version_id=found.version_id)
             log.warning("evidence %s had no sufficient lock: locked until %s", obj.key, locked_until.date())
 
+    # --- holding and erasing -------------------------------------------------------------------------------
+
+    def extend_lock(self, key: str, version_id: str, until: datetime) -> bool:
+        """Have a piece of evidence locked until then; returns whether its lock ended earlier.  Raises ObjectMissing."""
+        with _speaking(f"locking {key}"):
+            found = self._stat(EVIDENCE, key, version_id)
+            if found is None:
+                raise ObjectMissing(f"{EVIDENCE}/{key}")
+            if _locked_until(found) >= until - LOCK_SLACK:
+                return False
+            self._client.set_object_retention(
+                self.bucket(EVIDENCE), key, Retention(GOVERNANCE, until), version_id=found.version_id
+            )
+        return True
+
+    def hold(self, key: str, version_id: str | None = None) -> None:
+        """Place a legal hold: nobody deletes this version until it is released, whatever its lock says."""
+        with _speaking(f"holding {key}"):
+            self._client.enable_object_legal_hold(self.bucket(EVIDENCE), key, version_id=version_id or None)
+
+    def release(self, key: str, version_id: str | None = None) -> None:
+        """Take a legal hold off again; its lock stays."""
+        with _speaking(f"releasing {key}"):
+            self._client.disable_object_legal_hold(self.bucket(EVIDENCE), key, version_id=version_id or None)
+
+    def is_held(self, key: str, version_id: str | None = None) -> bool:
+        """Whether there is a legal hold on a version.  Raises ObjectMissing."""
+        with _speaking(f"looking at {key}"):
+            try:
+                return self._client.is_object_legal_hold_enabled(
+                    self.bucket(EVIDENCE), key, version_id=version_id or None
+                )
+            except S3Error as error:
+                if error.code in NO_HOLD_CODES:
+                    return False
+                raise
+
+    def erase(self, bucket: str, key: str) -> int:
+        """Delete every version of an object for good, also under a lock in GOVERNANCE mode; returns how many.
+
+        Raises StoreRefuses if the store keeps one: it is held, locked in COMPLIANCE mode, or the access key lacks the
+        permission to bypass governance.
+        """
+        gone = [found for found in self.versions(bucket, key) if found.key == key]
+        with _speaking(f"erasing {key}"):
+            for start in range(0, len(gone), DELETED_AT_ONCE):
+                self._delete(bucket, gone[start : start + DELETED_AT_ONCE])
+        return len(gone)
+
+    def _delete(self, bucket: str, versions: Sequence[Version]) -> None:
+        asked = [DeleteObject(one.key, one.version_id or None) for one in versions]
+        governed = bucket == EVIDENCE
+        for error in self._client.remove_objects(self.bucket(bucket), asked, bypass_governance_mode=governed):
+            raise StoreRefuses(
+                f"the object store does not delete {error.name}: {error.code}; it may be under a legal hold, or the"
+                " access key may not bypass the lock (s3:BypassGovernanceRetention)"
+            )
+
     # --- reading -------------------------------------------------------------------------------------------
+
+    def versions(self, bucket: str, prefix: str = "") -> Iterator[Version]:
+        """Every version and delete marker of the keys that begin with `prefix`, those of one key together."""
+        with _speaking(f"listing {bucket}"):
+            for found in self._client.list_objects(
+                self.bucket(bucket), prefix=prefix, recursive=True, include_version=bucket == EVIDENCE
+            ):
+                if found.object_name is not None:
+                    yield _version(found)
+
+    def examine(self, key: str, version_id: str | None = None) -> Examined:
+        """Read a whole piece of evidence, and how it is locked.
+
+        Raises ObjectMissing, ObjectUnreadable, and StoreUnavailable.
+        """
+        with self._ill_or_away(EVIDENCE, key, version_id), _speaking(f"reading {key}"):
+            return self._examine(key, version_id)
+
+    def _examine(self, key: str, version_id: str | None) -> Examined:
+        digest, size = hashlib.sha256(), 0
+        response = self._client.get_object(self.bucket(EVIDENCE), key, version_id=version_id or None)
+        try:
+            for chunk in response.stream(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+        finally:
+            response.close()
+            response.release_conn()
+        mode, until, held = _lock(response.headers)
+        return Examined(size, digest.hexdigest(), mode, until, held)
 
     def open(self, bucket: str, key: str, version_id: str | None = None) -> Iterator[bytes]:
         """The bytes of an object, a MiB at a time.  Raises ObjectMissing and StoreUnavailable, also half-way."""
@@ -314,8 +527,13 @@ class ObjectStore:
                     yield found.object_name
 
     def _stream(self, bucket: str, key: str, version_id: str | None, offset: int, length: int) -> Iterator[bytes]:
-        try:
+        with self._ill_or_away(bucket, key, version_id):
             yield from self._bytes(bucket, key, version_id, offset, length)
+
+    @contextmanager
+    def _ill_or_away(self, bucket: str, key: str, version_id: str | None) -> Iterator[None]:
+        try:
+            yield
         except StoreUnavailable as error:
             if self.exists(bucket, key, version_id):  # so the store does answer, and it is this object that is ill
                 raise ObjectUnreadable(str(error)) from error
@@ -386,11 +604,48 @@ def _refusal(error: S3Error) -> str:
 
 def _locked_until(found: Object) -> datetime:
     """When the lock of an object ends, from the headers of its answer; long ago if there is none."""
-    headers = found.metadata or {}
+    return _lock(found.metadata or {})[1]
+
+
+def _lock(headers: Mapping[str, str]) -> tuple[str, datetime, bool]:
+    """Mode and end of a lock, and whether there is a legal hold, from the headers of an answer."""
     mode, until = headers.get("x-amz-object-lock-mode"), headers.get("x-amz-object-lock-retain-until-date")
-    if not mode or not until:
-        return datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return datetime.fromisoformat(until)
+    held = headers.get("x-amz-object-lock-legal-hold") == "ON"
+    return (mode, datetime.fromisoformat(until), held) if mode and until else ("", NEVER, held)
+
+
+def _version(found: Object) -> Version:
+    return Version(
+        key=found.object_name or "",
+        version_id=found.version_id or "",
+        size=found.size or 0,
+        newest=found.is_latest in (None, True, "true"),
+        marker=bool(found.is_delete_marker),
+        made_at=found.last_modified or NEVER,
+    )
+
+
+class _Checked(io.RawIOBase):
+    """Bytes that are hashed as they are read.  The read that reaches their end raises Corrupted if they are not what
+    they were when they were hashed first: an upload is given up by that before it is complete."""
+
+    def __init__(self, obj: ObjectToStore, data: BinaryIO, size: int) -> None:
+        self._obj, self._data, self._left = obj, data, size
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._data.read(size)
+        self._digest.update(chunk)
+        self._left -= len(chunk)
+        if self._left < 0 or ((self._left == 0 or not chunk) and self._digest.hexdigest() != self._obj.sha256):
+            raise Corrupted(f"the bytes for {self._obj.key} are not those that were hashed; nothing was stored")
+        return chunk
+
+
+@contextmanager
+def _checked(obj: ObjectToStore) -> "Iterator[BinaryIO]":
+    with _content(obj.content) as data:
+        yield cast("BinaryIO", _Checked(obj, data, _size(obj.content)))
 
 
 @contextmanager
@@ -402,14 +657,16 @@ def _content(content: bytes | Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def _require_content(obj: ObjectToStore) -> int:
-    """Size of what is to be stored.  Raises Corrupted if it is not what it was when it was hashed."""
-    digest = hashlib.sha256()
-    size = 0
-    with _content(obj.content) as data:
-        while chunk := data.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    if digest.hexdigest() != obj.sha256:
-        raise Corrupted(f"the bytes for {obj.key} are not those that were hashed; nothing was stored")
-    return size
+def _size(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _refused(ask: Callable[[], object]) -> bool:
+    """Whether the store refuses to weaken a lock."""
+    try:
+        ask()
+    except S3Error as error:
+        if error.code not in REFUSED_CODES:
+            raise
+        return True
+    return False

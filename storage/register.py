@@ -97,10 +97,10 @@ def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_typ
     ).scalar()
     if made is not None:
         return made, True
-    statement = select(reference_photos.c.id).where(
-        reference_photos.c.person_id == person, reference_photos.c.sha256 == stored.sha256
-    )
-    held: int = db.execute(statement).scalar_one()
+    mine = (reference_photos.c.person_id == person) & (reference_photos.c.sha256 == stored.sha256)
+    gone = reference_photos.c.object_key == ""  # it had expired, and was handed in again
+    db.execute(update(reference_photos).where(mine, gone).values(object_key=stored.key))
+    held: int = db.execute(select(reference_photos.c.id).where(mine)).scalar_one()
     return held, False
 
 
@@ -141,14 +141,14 @@ def keep_crop(db: Connection, photo_id: int, crop_key: str) -> None:
 
 
 def photos_to_enroll(db: Connection, engine: str) -> Sequence[int]:
-    """Photos of missing people that have no template of this engine."""
+    """Photos of missing people that are there and have no template of this engine."""
     done = select(templates.c.photo_id).where(
         templates.c.photo_id == reference_photos.c.id, templates.c.engine == engine
     )
     statement = (
         select(reference_photos.c.id)
         .join(persons, persons.c.id == reference_photos.c.person_id)
-        .where(persons.c.status == PersonStatus.MISSING, ~done.exists())
+        .where(persons.c.status == PersonStatus.MISSING, reference_photos.c.object_key != "", ~done.exists())
         .order_by(reference_photos.c.id)
     )
     return db.execute(statement).scalars().all()

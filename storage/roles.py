@@ -2,7 +2,8 @@
 
 The application's role may read and insert, and change or delete what is derived.  Tables with the trigger
 `append_only` (see `storage.migrations.facts`) it may only read and insert into: neither a slip nor somebody who
-speaks SQL as the application can change the custody log, the signed heads, or what was observed.  The owner could;
+speaks SQL as the application can change the custody log, or the signed heads.  What was observed it could change, but
+for a trigger (`erasable`) that lets only a lawful erasure through, which two people wanted.  The owner could do more;
 `storage.heads` and the witnesses are there to show it.
 """
 

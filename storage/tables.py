@@ -638,3 +638,98 @@ sessions = Table(
     _moment("expires_at"),
     comment="signed-in browsers, by the sha256 of their cookie",
 )
+
+# --- what is owed to evidence and people: checks, holds, erasure -------------------------------------------
+
+fixity_checks = Table(
+    "fixity_checks",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _moment("checked_at"),
+    Column("stands", Boolean, nullable=False),
+    Index("ix_fixity_checks_checked_at", "checked_at"),
+    comment="when each piece of evidence was last read again; the custody log counts them batch by batch",
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _id(),
+    _text("what"),
+    _text("place"),
+    _moment("found_at", now=True),
+    _text("found_by"),
+    UniqueConstraint("what", "place"),
+    comment="what was found not to stand as it was recorded; it stays, also when somebody has explained it",
+)
+
+incident_explanations = Table(
+    "incident_explanations",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    _text("reason"),
+    _text("explained_by"),
+    _moment("explained_at", now=True),
+    comment="what people found out about an incident",
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    _id(),
+    _text("subject"),
+    _text("reason"),
+    _text("placed_by"),
+    _moment("placed_at", now=True),
+    comment="legal holds: what they concern is neither erased nor does it expire",
+)
+
+hold_releases = Table(
+    "hold_releases",
+    metadata,
+    Column("hold_id", BigInteger, ForeignKey("holds.id"), primary_key=True),
+    _text("reason"),
+    _text("released_by"),
+    _moment("released_at", now=True),
+    comment="a hold with a row here stands no more",
+)
+
+held_objects = Table(
+    "held_objects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("version_id", Text, primary_key=True),
+    _moment("held_at", now=True),
+    comment="versions in the evidence bucket on which the store keeps a legal hold for us",
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _id(),
+    _text("subject"),
+    _text("reason"),
+    _text("order_reference"),
+    _text("asked_by"),
+    _moment("asked_at", now=True),
+    comment="lawful erasures that somebody asked for",
+)
+
+erasure_acts = Table(
+    "erasure_acts",
+    metadata,
+    Column("erasure_id", BigInteger, ForeignKey("erasures.id"), primary_key=True),
+    Column("act", Text, primary_key=True),
+    _text("actor"),
+    _moment("at", now=True),
+    CheckConstraint("act IN ('confirmed', 'refused', 'done')", name="act"),
+    comment="confirmed or refused by another person, then done",
+)
+
+not_collected = Table(
+    "not_collected",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("erasure_id", BigInteger, ForeignKey("erasures.id"), nullable=False, index=True),
+    comment="hashes of erased bytes and of erased posts' identities: what has one of these is not kept again",
+)

@@ -95,5 +95,23 @@ def pooling_(
     voice.result(report.fields())
 
 
+@app.command("store")
+def store_(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side is timed.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Hashing and storing evidence beside a plain copy to the same object store; half a minute."""
+    from pipeline import scratch
+    from pipeline.bench import store
+    from storage.stores import open_stores
+
+    current = settings()
+    with open_stores(current) as stores, scratch.folder(scratch.root(current)) as folder:
+        report = store.run(stores.objects, folder, rounds)
+    voice = Voice(as_json)
+    voice.show(console.table("storing: median (least - most)", store.COLUMNS, report.rows()))
+    voice.result(report.fields())
+
+
 def _title(what: str) -> str:
     return f"{what}, {_threads()} threads: median (least - most)"

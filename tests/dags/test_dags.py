@@ -24,11 +24,13 @@ DAGS = {
     "collect_telegram",
     "collect_video_sites",
     "custody",
+    "fixity",
     "manifests",
     "match_register",
     "process_media",
     "recheck_posts",
     "register_import",
+    "retention",
 }
 MAX_MAP_LENGTH = 1024
 """Airflow's own `[core] max_map_length`, which nothing here changes"""

@@ -58,6 +58,7 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_blobs_sha256",
         "ck_cast_links_in_order",
         "ck_cast_links_withdrawn_by_somebody",
+        "ck_erasure_acts_act",
         "ck_posts_numbered_in_a_chat",
         "ck_templates_one_origin",
     }
@@ -209,6 +210,15 @@ def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: 
         connection.execute(text(change.format(table=table, column=COLUMNS[table])))
     with owner.connect() as connection:
         assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
+
+
+DECIDED = ("incidents", "incident_explanations", "holds", "hold_releases", "erasures", "erasure_acts", "not_collected")
+
+
+@pytest.mark.parametrize("table", DECIDED)
+def test_what_people_decided_cannot_be_changed(owner: Engine, table: str) -> None:
+    with pytest.raises(IntegrityError, match="append-only"), owner.begin() as db:
+        db.execute(text(f"DELETE FROM {table} WHERE false"))  # noqa: S608  our own names
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"])

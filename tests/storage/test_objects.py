@@ -8,12 +8,15 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from minio.commonconfig import GOVERNANCE
 from minio.error import S3Error
+from minio.retention import Retention
 
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
@@ -25,6 +28,7 @@ from storage.objects import (
     DERIVED,
     EVIDENCE,
     Corrupted,
+    Examined,
     LockNotKept,
     ObjectMissing,
     ObjectStore,
@@ -125,6 +129,100 @@ def test_a_locked_version_is_not_deleted_and_the_probe_proves_it_once_a_day(obje
     with pytest.raises(S3Error, match="AccessDenied"):
         objects._client.remove_object(objects.bucket(EVIDENCE), "k", version_id=stored.version_id)
     assert objects.exists(EVIDENCE, "k", stored.version_id)
+
+
+def test_a_lock_is_not_shortened_with_the_applications_key(objects: ObjectStore) -> None:
+    until = (utcnow() + SOON).replace(microsecond=0)
+    stored = objects.put_verified(wanted(EVIDENCE, "k", b"x"), until)
+    bucket, sooner = objects.bucket(EVIDENCE), Retention(GOVERNANCE, utcnow() + timedelta(days=1))
+    with pytest.raises(S3Error, match="AccessDenied"):
+        objects._client.set_object_retention(bucket, "k", sooner, version_id=stored.version_id)
+    assert objects.locked_until("k", stored.version_id) == until
+    assert not objects.extend_lock("k", stored.version_id, until - timedelta(days=3)), "it is longer already"
+    assert objects.extend_lock("k", stored.version_id, until + timedelta(days=3))
+    assert objects.locked_until("k", stored.version_id) == until + timedelta(days=3)
+
+
+def test_a_store_that_shortens_locks_is_found_out(objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects._client, "set_object_retention", lambda *_, **__: None)
+    with pytest.raises(LockNotKept, match="shortened"):
+        objects.probe_lock()
+
+
+def test_what_is_held_stays_also_when_its_lock_is_bypassed(objects: ObjectStore) -> None:
+    stored = objects.put_verified(wanted(EVIDENCE, "k", b"x"), utcnow() + SOON)
+    assert not objects.is_held("k", stored.version_id)
+    objects.hold("k", stored.version_id)
+    objects.hold("k", stored.version_id)
+    assert objects.is_held("k", stored.version_id)
+    assert objects.examine("k", stored.version_id).held
+    with pytest.raises(StoreRefuses, match="legal hold"):
+        objects.erase(EVIDENCE, "k")
+    assert objects.read(EVIDENCE, "k", stored.version_id) == b"x"
+    objects.release("k", stored.version_id)
+    assert not objects.is_held("k", stored.version_id)
+
+
+def test_erasing_takes_every_version_and_nothing_beside_it(objects: ObjectStore) -> None:
+    bucket = objects.bucket(EVIDENCE)
+    objects.put_verified(wanted(EVIDENCE, "k", b"x"), utcnow() + SOON)
+    objects._client.put_object(bucket, "k", io.BytesIO(b"over it"), 7)
+    objects._client.remove_object(bucket, "k")
+    objects.put_verified(wanted(EVIDENCE, "k-beside", b"x"), utcnow() + SOON)
+    assert [(one.newest, one.marker) for one in objects.versions(EVIDENCE, "k") if one.key == "k"].count((True, True))
+    assert objects.erase(EVIDENCE, "k") == 3
+    assert [one.key for one in objects.versions(EVIDENCE)] == ["k-beside"]
+    assert objects.erase(EVIDENCE, "k") == 0
+    objects.put_verified(wanted(DERIVED, "crop", b"x"))
+    assert objects.erase(DERIVED, "crop") == 1
+    assert not objects.exists(DERIVED, "crop")
+
+
+def test_reading_evidence_shows_its_lock(objects: ObjectStore) -> None:
+    until = (utcnow() + SOON).replace(microsecond=0)
+    stored = objects.put_verified(wanted(EVIDENCE, "k", b"content"), until)
+    found = objects.examine("k", stored.version_id)
+    assert found == Examined(7, stored.sha256, GOVERNANCE, until, held=False)
+    objects._client.put_object(objects.bucket(EVIDENCE), "bare", io.BytesIO(b"x"), 1)
+    assert objects.examine("bare").mode == ""
+
+
+def test_two_that_bring_the_same_at_once_leave_one_version(objects: ObjectStore) -> None:
+    objects._honours_conditions()
+    content = secrets.token_bytes(20_000)
+    with ThreadPoolExecutor(8) as several:
+        puts = [
+            several.submit(objects.put_verified, wanted(EVIDENCE, "k", content), utcnow() + SOON) for _ in range(16)
+        ]
+    assert [put.result().created for put in puts].count(True) == 1
+    assert len({put.result().version_id for put in puts}) == 1
+    assert len(versions(objects, "k")) == 1
+
+
+def test_a_store_that_knows_no_conditions_is_asked_first(objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    put = objects._client._put_object
+
+    def ignoring(bucket: str, key: str, data: bytes, headers: dict[str, str]) -> object:
+        return put(bucket, key, data, {name: value for name, value in headers.items() if name != "If-None-Match"})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(objects._client, "_put_object", ignoring)
+        assert not objects._honours_conditions()
+    assert objects.put_verified(wanted(EVIDENCE, "k", b"x"), utcnow() + SOON).created
+    assert not objects.put_verified(wanted(EVIDENCE, "k", b"x"), utcnow() + SOON).created
+    assert len(versions(objects, "k")) == 1
+
+
+def test_a_big_file_that_changed_since_is_given_up_before_it_is_complete(objects: ObjectStore, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(secrets.token_bytes(2 * objects_module.PART + 7))
+    obj = wanted(EVIDENCE, "big", file)
+    with file.open("r+b") as changed:
+        changed.seek(-1, 2)
+        changed.write(bytes([file.read_bytes()[-1] ^ 1]))
+    with pytest.raises(Corrupted, match="nothing was stored"):
+        objects.put_verified(obj, utcnow() + SOON)
+    assert versions(objects, "big") == []
 
 
 def test_a_lock_that_is_missing_or_short_is_put_right(objects: ObjectStore) -> None:

@@ -1,0 +1,387 @@
+"""Lawful erasure: asked for by one person, confirmed by another, then done; the log keeps that, why, and the hashes.
+
+What goes is worked out anew at each step, so that a run that was killed is finished by the next one.  The order:
+
+1. `confirm`, in one transaction: the second person's act, and the hashes of what is not to be kept again.  From here on
+   nothing that is erased comes back.
+2. Objects: records that tell of others, too, are written anew without the erased posts; then all objects go, those that
+   can be derived first.
+3. `take`, in one transaction: the rows, and the log's events.  What was added to the erased meanwhile makes it begin
+   again at 2.
+
+Objects go before rows, since what is gone cannot be claimed to be gone too early: the log says it when it is so.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from lastseen.errors import WrongUse
+from lastseen.records import Platform
+from storage import candidates, holds, subjects
+from storage.custody import Action, Entry
+from storage.subjects import Kind, Piece, Subject
+
+POST_DOMAIN = b"lastseen.post.v1\n"
+
+ASK = text("""
+    INSERT INTO erasures (subject, reason, order_reference, asked_by) VALUES (:subject, :reason, :order, :actor)
+    RETURNING id""")
+ACT = text("INSERT INTO erasure_acts (erasure_id, act, actor) VALUES (:erasure, :act, :actor)")
+BAR = text("""
+    INSERT INTO not_collected (hash, erasure_id) SELECT hash, :erasure FROM unnest(CAST(:hashes AS bytea[])) AS hash
+    ON CONFLICT DO NOTHING""")
+
+LISTED = text("""
+    SELECT id, subject, reason, order_reference, asked_by, asked_at,
+           (SELECT actor FROM erasure_acts WHERE erasure_id = id AND act = 'confirmed') AS confirmed_by,
+           (SELECT max(act) FROM erasure_acts WHERE erasure_id = id AND act <> 'confirmed') AS ended
+      FROM erasures ORDER BY id""")
+
+# Of a post goes what it alone carries; what other posts carry, too, goes when it is named itself.
+_ALONE = """
+    SELECT blob_id AS id FROM media_items WHERE blob_id IN ({blobs})
+     GROUP BY blob_id HAVING bool_and(post_id IN ({posts}))"""
+
+_NOTHING = "SELECT 0 AS id WHERE false"
+
+BLOBS = {
+    Kind.BLOB: subjects.BLOBS[Kind.BLOB],
+    Kind.POST: _ALONE.format(blobs=subjects.BLOBS[Kind.POST], posts=subjects.POSTS[Kind.POST]),
+    Kind.SOURCE: _ALONE.format(blobs=subjects.BLOBS[Kind.SOURCE], posts=subjects.POSTS[Kind.SOURCE]),
+}
+POSTS = {Kind.POST: subjects.POSTS[Kind.POST], Kind.SOURCE: subjects.POSTS[Kind.SOURCE]}
+CANDIDATES = {
+    Kind.PERSON: "SELECT candidates.id FROM candidates JOIN persons ON persons.id = person_id"
+    " WHERE register_number = :name",
+    Kind.CANDIDATE: "SELECT id FROM candidates WHERE id = :name",
+}
+"""beside those of the tracks that go"""
+
+# The faces of a candidate that is erased go, too, unless they are another's.
+FACES = """
+    SELECT track_id FROM candidates WHERE id = :name AND NOT EXISTS (
+        SELECT 1 FROM candidates AS other WHERE other.track_id = candidates.track_id AND other.id <> :name)"""
+
+IDENTITIES = text("SELECT platform, platform_post_id FROM posts WHERE id = ANY(:posts)")
+PIECES = text("SELECT id, object_key AS key, sha256, version_id FROM blobs WHERE id = ANY(:blobs) ORDER BY id")
+TRACKS = text("SELECT tracks.id FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE blob_id = ANY(:blobs)")
+OF_TRACKS = text("SELECT id FROM candidates WHERE track_id = ANY(:tracks)")
+PHOTOS = text("SELECT id FROM reference_photos WHERE person_id = ANY(:people)")
+CROPS = text("SELECT crop_key FROM best_shots WHERE track_id = ANY(:tracks)")
+MOMENTS = text("""
+    SELECT unnest(ARRAY[still_key, clip_key]) AS key FROM candidates WHERE id = ANY(:candidates)
+    EXCEPT SELECT unnest(ARRAY[still_key, clip_key]) FROM candidates WHERE NOT (id = ANY(:candidates))""")
+PHOTO_KEYS = text("""
+    SELECT object_key AS key FROM reference_photos WHERE id = ANY(:photos) AND object_key <> ''
+    EXCEPT SELECT object_key FROM reference_photos WHERE NOT (id = ANY(:photos))""")
+PHOTO_CROPS = text("""
+    SELECT crop_key AS key FROM reference_photos WHERE id = ANY(:photos) AND crop_key IS NOT NULL
+    EXCEPT SELECT crop_key FROM reference_photos WHERE NOT (id = ANY(:photos))""")
+ELSEWHERE = text("""
+    SELECT count(DISTINCT post_id) FROM media_items
+     WHERE blob_id IN (SELECT blob_id FROM media_items WHERE post_id = ANY(:posts))
+       AND NOT (blob_id = ANY(:blobs)) AND NOT (post_id = ANY(:posts))""")
+
+# A record is named by the numbers of its first and its last message; those between may stand in it although they looked
+# as before, and then no observation says so.  Each export of a chat may hold each of its messages.
+RECORDS = text("""
+    WITH gone AS (
+        SELECT CAST(chat AS text) AS chat, number FROM posts JOIN telegram_chats ON telegram_chats.id = chat_id
+         WHERE posts.id = ANY(:posts)),
+         record AS (
+        SELECT raw_key AS key, raw_sha256 AS sha256, bool_or(post_id <> ALL(:posts)) AS shared,
+               bool_or(post_id = ANY(:posts)) AS mine, raw_key LIKE 'raw/telegram/%/export/%' AS export,
+               substring(raw_key from '^raw/telegram/([0-9]+)/') AS chat,
+               CAST(substring(raw_key from '/([0-9]+)-[0-9]+/[^/]+$') AS bigint) AS first,
+               CAST(substring(raw_key from '/[0-9]+-([0-9]+)/[^/]+$') AS bigint) AS last
+          FROM observations GROUP BY raw_key, raw_sha256)
+    SELECT key, sha256, shared, mine,
+           coalesce(array_agg(number ORDER BY number) FILTER (WHERE number IS NOT NULL), '{}') AS numbers
+      FROM record LEFT JOIN gone ON gone.chat = record.chat AND (export OR number BETWEEN first AND last)
+     GROUP BY key, sha256, shared, mine HAVING mine OR count(number) > 0
+     ORDER BY key""")
+
+TAKE = (
+    "DELETE FROM candidates WHERE id = ANY(:candidates)",
+    "DELETE FROM templates WHERE track_id = ANY(:tracks) OR photo_id = ANY(:photos)",
+    "DELETE FROM best_shots WHERE track_id = ANY(:tracks)",
+    "DELETE FROM cast_links WHERE one_track_id IN (SELECT id FROM tracks WHERE analysis_id IN ({analyses}))",
+    "DELETE FROM work WHERE step = 'illustrate' AND subject = ANY(:candidates)",
+    "DELETE FROM work WHERE step IN ('enroll', 'match_photo') AND subject = ANY(:photos)",
+    "DELETE FROM work WHERE step = 'match_tracks' AND subject IN ({analyses})",
+    "DELETE FROM work WHERE step = 'analyze' AND subject = ANY(:blobs)",
+    "DELETE FROM tracks WHERE analysis_id IN ({analyses})",
+    "DELETE FROM analyses WHERE blob_id = ANY(:blobs)",
+    "DELETE FROM work WHERE step = 'fetch' AND subject IN (SELECT id FROM media_items WHERE post_id = ANY(:posts))",
+    """UPDATE work SET state = 'skipped', outcome = 'SKIPPED', why = 'erased by a lawful order', lease = NULL
+        WHERE step = 'fetch' AND subject IN (SELECT id FROM media_items WHERE blob_id = ANY(:blobs))""",
+    "DELETE FROM media_items WHERE post_id = ANY(:posts)",
+    "UPDATE media_items SET blob_id = NULL, locator = NULL WHERE blob_id = ANY(:blobs)",
+    "DELETE FROM fixity_checks WHERE key IN (SELECT object_key FROM blobs WHERE id = ANY(:blobs))",
+    "DELETE FROM fixity_checks WHERE key = ANY(:records)",
+    "DELETE FROM blobs WHERE id = ANY(:blobs)",
+    "DELETE FROM audiences WHERE post_id = ANY(:posts)",
+    "DELETE FROM observations WHERE post_id = ANY(:posts)",
+    "DELETE FROM posts WHERE id = ANY(:posts)",
+    "DELETE FROM reference_photos WHERE id = ANY(:photos)",
+    "DELETE FROM persons WHERE id = ANY(:people)",
+)
+_ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
+REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
+BARRED = text("SELECT hash FROM not_collected")
+IS_BARRED = text("SELECT EXISTS (SELECT 1 FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[])))")
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One that was asked for."""
+
+    id: int
+    subject: str
+    reason: str
+    order_reference: str
+    asked_by: str
+    asked_at: datetime
+    confirmed_by: str | None
+    ended: str | None
+    """done, or refused; None: it waits for the second person, or is on its way"""
+
+    @property
+    def state(self) -> str:
+        """asked, confirmed, done, refused."""
+        return self.ended or ("confirmed" if self.confirmed_by else "asked")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A raw record that tells of erased posts."""
+
+    key: str
+    sha256: str
+    shared: bool
+    """it tells of others, too: it is written anew without these"""
+    numbers: tuple[int, ...]
+    """of erased messages that may be in it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What goes: row ids, and where objects lie."""
+
+    blobs: tuple[int, ...] = ()
+    posts: tuple[int, ...] = ()
+    tracks: tuple[int, ...] = ()
+    """whose faces go"""
+    candidates: tuple[int, ...] = ()
+    people: tuple[int, ...] = ()
+    photos: tuple[int, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    """the blobs' objects"""
+    records: tuple[Record, ...] = ()
+    derived: tuple[str, ...] = ()
+    register: tuple[str, ...] = ()
+    elsewhere: int = 0
+    """posts that stay, and carry bytes that a post which goes carries, too: these bytes stay"""
+
+    def counts(self) -> dict[str, int]:
+        """For people and for the log."""
+        names = ("blobs", "posts", "records", "tracks", "candidates", "people", "photos")
+        return {**{name: len(getattr(self, name)) for name in names}, "elsewhere": self.elsewhere}
+
+    def values(self) -> dict[str, list[int]]:
+        """Bound into statements."""
+        names = ("blobs", "posts", "tracks", "candidates", "people", "photos")
+        return {name: list(getattr(self, name)) for name in names}
+
+
+def post_hash(platform: Platform | str, post: str) -> bytes:
+    """What the list of what is not collected calls a post."""
+    return hashlib.sha256(POST_DOMAIN + f"{platform}\n{post}".encode()).digest()
+
+
+# --- two people --------------------------------------------------------------------------------------------
+
+
+def ask(db: Connection, subject: Subject, reason: str, order: str, actor: str) -> tuple[int, list[Entry]]:
+    """Ask for an erasure.  Returns its id, and what the custody log must say.  Raises WrongUse."""
+    row = subjects.row(db, subject)
+    _require_no_hold(db, subject)
+    made: int = db.execute(
+        ASK, {"subject": str(subject), "reason": reason, "order": order, "actor": actor}
+    ).scalar_one()
+    return made, [
+        Entry(Action.ERASURE_ASKED, f"erasure:{made}", {"order": order, "of": f"{subject.kind} {row}"}, reason)
+    ]
+
+
+def confirm(db: Connection, erasure: int, actor: str) -> list[Entry]:
+    """The second person's word.  Returns what the custody log must say.  Raises WrongUse."""
+    asked = _waiting(db, erasure)
+    if asked.asked_by == actor:
+        raise WrongUse(f"{actor} asked for this erasure: somebody else has to confirm it")
+    subject = subjects.parse(asked.subject)
+    _require_no_hold(db, subject)
+    found = plan(db, subject)
+    db.execute(ACT, {"erasure": erasure, "act": "confirmed", "actor": actor})
+    db.execute(BAR, {"erasure": erasure, "hashes": list(_hashes(db, found))})
+    detail = {"order": asked.order_reference, "asked_by": asked.asked_by}
+    return [Entry(Action.ERASURE_CONFIRMED, f"erasure:{erasure}", detail, asked.reason)]
+
+
+def refuse(db: Connection, erasure: int, reason: str, actor: str) -> list[Entry]:
+    """It is not to be done.  Returns what the custody log must say.  Raises WrongUse."""
+    _waiting(db, erasure)
+    db.execute(ACT, {"erasure": erasure, "act": "refused", "actor": actor})
+    return [Entry(Action.ERASURE_REFUSED, f"erasure:{erasure}", reason=reason)]
+
+
+def listed(db: Connection) -> list[Erasure]:
+    """All of them."""
+    return [Erasure(**row) for row in db.execute(LISTED).mappings()]
+
+
+def get(db: Connection, erasure: int) -> Erasure:
+    """One of them.  Raises WrongUse."""
+    found = next((one for one in listed(db) if one.id == erasure), None)
+    if found is None:
+        raise WrongUse(f"there is no erasure {erasure}: `lastseen erasures list` shows them")
+    return found
+
+
+def half_done(db: Connection) -> list[Erasure]:
+    """Those that were confirmed, and cut short."""
+    return [one for one in listed(db) if one.state == "confirmed"]
+
+
+def _waiting(db: Connection, erasure: int) -> Erasure:
+    found = get(db, erasure)
+    if found.state != "asked":
+        raise WrongUse(f"erasure {erasure} is {found.state} already")
+    return found
+
+
+def _require_no_hold(db: Connection, subject: Subject) -> None:
+    held = holds.over(db, subject)
+    if held:
+        names = ", ".join(map(str, held))
+        raise WrongUse(f"{subject} is under a legal hold on {names}: nothing of it is erased until that is released")
+
+
+# --- what goes ---------------------------------------------------------------------------------------------
+
+
+def plan(db: Connection, subject: Subject) -> Plan:
+    """What an erasure of this subject takes, as things stand now."""
+    name = {"name": subject.value}
+    blobs = _ids(db, BLOBS.get(subject.kind, _NOTHING), name)
+    posts = _ids(db, POSTS.get(subject.kind, _NOTHING), name)
+    faces = _ids(db, FACES, name) if subject.kind is Kind.CANDIDATE else ()
+    tracks = tuple(sorted({*db.execute(TRACKS, {"blobs": list(blobs)}).scalars(), *faces}))
+    of_tracks = db.execute(OF_TRACKS, {"tracks": list(tracks)}).scalars()
+    chosen = tuple(sorted({*of_tracks, *_ids(db, CANDIDATES.get(subject.kind, _NOTHING), name)}))
+    people = _ids(db, subjects.ROW[Kind.PERSON], name) if subject.kind is Kind.PERSON else ()
+    photos = tuple(db.execute(PHOTOS, {"people": list(people)}).scalars())
+    rows = Plan(blobs, posts, tracks, chosen, people, photos)
+    values = rows.values()
+    derived = [
+        *db.execute(CROPS, values).scalars(),
+        *db.execute(MOMENTS, values).scalars(),
+        *db.execute(PHOTO_CROPS, values).scalars(),
+    ]
+    return Plan(
+        *(blobs, posts, tracks, chosen, people, photos),
+        pieces=tuple(Piece(row.key, row.sha256, row.version_id) for row in db.execute(PIECES, values)),
+        records=tuple(_records(db, posts)),
+        derived=tuple(sorted(key for key in derived if key)),
+        register=tuple(db.execute(PHOTO_KEYS, values).scalars()),
+        elsewhere=db.execute(ELSEWHERE, values).scalar_one() if posts else 0,
+    )
+
+
+def _ids(db: Connection, statement: str, name: dict[str, str | int]) -> tuple[int, ...]:
+    return tuple(sorted(set(db.execute(text(statement), name if ":name" in statement else {}).scalars())))
+
+
+def _records(db: Connection, posts: Sequence[int]) -> Iterator[Record]:
+    if posts:
+        for row in db.execute(RECORDS, {"posts": list(posts)}):
+            yield Record(row.key, row.sha256, row.shared or not row.mine, tuple(row.numbers))
+
+
+def _hashes(db: Connection, found: Plan) -> Iterator[bytes]:
+    for piece in found.pieces:
+        yield bytes.fromhex(piece.sha256)
+    for row in db.execute(IDENTITIES, found.values()):
+        yield post_hash(row.platform, row.platform_post_id)
+
+
+# --- what is not kept again --------------------------------------------------------------------------------
+
+
+def barred(db: Connection) -> frozenset[bytes]:
+    """The hashes of everything that is not to be kept again."""
+    return frozenset(db.execute(BARRED).scalars())
+
+
+def is_barred(db: Connection, hashes: Iterable[str]) -> bool:
+    """Whether bytes with one of these sha256 were erased."""
+    return bool(db.execute(IS_BARRED, {"hashes": [bytes.fromhex(one) for one in hashes]}).scalar())
+
+
+# --- the rows ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """A record that was written anew without erased posts."""
+
+    old: Record
+    key: str
+    sha256: str
+    version_id: str
+    size: int
+
+
+def take(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew], actor: str) -> list[Entry] | None:
+    """Delete the rows of what was erased from the store.  Returns what the custody log must say.
+
+    None, and nothing was changed: something was added meanwhile, so that the objects have to be looked at again.
+    Call it before anything else in its transaction: it takes `candidates.lock`.
+    """
+    candidates.lock(db)
+    if plan(db, subjects.parse(erasure.subject)) != done:
+        return None
+    db.execute(text("SELECT set_config('lastseen.erasure', :id, true)"), {"id": str(erasure.id)})
+    for one in anew:
+        db.execute(REPLACE, {"new": one.key, "sha256": one.sha256, "old": one.old.key})
+    values = {**done.values(), "records": [record.key for record in done.records]}
+    for statement in TAKE:
+        db.execute(text(statement.format(analyses=_ANALYSES)), values)
+    db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
+    return list(_entries(erasure, done, anew))
+
+
+def _entries(erasure: Erasure, done: Plan, anew: Sequence[Anew]) -> Iterator[Entry]:
+    told: dict[str, object] = {"erasure": erasure.id, "order": erasure.order_reference}
+    rewritten = {one.old.key for one in anew}
+    for piece in done.pieces:
+        detail = {**told, "key": piece.key, "sha256": piece.sha256}
+        yield Entry(Action.ERASED, f"blob:{piece.sha256}", detail, erasure.reason)
+    for record in done.records:
+        if not record.shared or record.key in rewritten:
+            yield Entry(
+                Action.ERASED, f"record:{record.sha256}", {**told, "key": record.key, "sha256": record.sha256},
+                erasure.reason,
+            )  # fmt: skip
+    for one in anew:
+        detail = {
+            "key": one.key, "sha256": one.sha256, "size": one.size, "version": one.version_id,
+            "derived_from": one.old.sha256, "erasure": erasure.id,
+        }  # fmt: skip
+        yield Entry(Action.COLLECTED, f"record:{one.sha256}", detail)
+    people = {"asked_by": erasure.asked_by, "confirmed_by": erasure.confirmed_by or ""}
+    yield Entry(Action.ERASED, f"erasure:{erasure.id}", {**told, **people, **done.counts()}, erasure.reason)

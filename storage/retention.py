@@ -1,0 +1,108 @@
+"""What may not be kept: faces that match nobody, and photos of people who are no longer missing.
+
+A track keeps its place (what covers the other faces in a picture is drawn from it) and loses what shows or describes a
+face: templates first, so that nothing can become a candidate that is about to go; then the crops; then the rows of the
+crops, which is what a run that was killed in between finds and goes on from.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from storage import candidates, holds
+
+BATCH = 200
+"""tracks, or photos, that go at once"""
+
+_ABOUT = """
+      FROM tracks JOIN analyses ON analyses.id = analysis_id
+     WHERE analyzed_at <= now() - make_interval(days => :days)
+       AND (EXISTS (SELECT 1 FROM best_shots WHERE track_id = tracks.id)
+            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id))
+       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id)
+       AND NOT EXISTS (SELECT 1 FROM work
+                        WHERE step = 'match_tracks' AND subject = analyses.id AND state = 'open')
+       AND NOT (blob_id = ANY(CAST(:held AS bigint[])))"""
+DUE_TRACKS = text(f"SELECT tracks.id {_ABOUT} ORDER BY tracks.id LIMIT :limit")
+COUNT_TRACKS = text(f"SELECT count(*) {_ABOUT}")
+FORGET = text("DELETE FROM templates WHERE track_id = ANY(:tracks)")
+CROPS = text("SELECT crop_key FROM best_shots WHERE track_id = ANY(:tracks) ORDER BY id")
+DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
+
+_OF_PEOPLE = """
+      FROM reference_photos JOIN persons ON persons.id = person_id
+     WHERE status <> 'missing' AND changed_at <= now() - make_interval(days => :days) AND object_key <> ''
+       AND NOT (person_id = ANY(CAST(:held AS bigint[])))"""
+DUE_PHOTOS = text(f"""
+    SELECT reference_photos.id, object_key, crop_key {_OF_PEOPLE}
+     ORDER BY reference_photos.id LIMIT :limit FOR UPDATE OF reference_photos, persons""")
+COUNT_PHOTOS = text(f"SELECT count(*) {_OF_PEOPLE}")
+STILL_USED = text("""
+    SELECT object_key AS key FROM reference_photos WHERE object_key = ANY(:keys) AND NOT (id = ANY(:photos))
+     UNION SELECT crop_key FROM reference_photos WHERE crop_key = ANY(:keys) AND NOT (id = ANY(:photos))""")
+EMPTY = text("UPDATE reference_photos SET object_key = '', crop_key = NULL WHERE id = ANY(:photos)")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """How much would go now."""
+
+    tracks: int
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Photos:
+    """Reference photos that are to go, and where they and their crops lie, where nobody else's lie there, too."""
+
+    ids: tuple[int, ...]
+    objects: tuple[str, ...]
+    crops: tuple[str, ...]
+
+
+def due(db: Connection, days: int, photo_days: int) -> Due:
+    """What a run would take."""
+    tracks = db.execute(COUNT_TRACKS, {"days": days, "held": holds.held_blobs(db)}).scalar_one()
+    photos = db.execute(COUNT_PHOTOS, {"days": photo_days, "held": holds.held_people(db)}).scalar_one()
+    return Due(tracks, photos)
+
+
+def forget(db: Connection, days: int) -> tuple[list[int], int]:
+    """Delete the templates of some tracks that match nobody.  Returns the tracks, and how many templates went.
+
+    Call it before anything else in its transaction: it takes `candidates.lock`.
+    """
+    candidates.lock(db)
+    values = {"days": days, "held": holds.held_blobs(db), "limit": BATCH}
+    tracks = list(db.execute(DUE_TRACKS, values).scalars())
+    return tracks, db.execute(FORGET, {"tracks": tracks}).rowcount
+
+
+def crops(db: Connection, tracks: Sequence[int]) -> list[str]:
+    """Where the crops of some tracks lie, in the derived bucket."""
+    return list(db.execute(CROPS, {"tracks": list(tracks)}).scalars())
+
+
+def drop(db: Connection, tracks: Sequence[int]) -> int:
+    """Delete the rows of those crops, which are gone; returns how many."""
+    return db.execute(DROP, {"tracks": list(tracks)}).rowcount
+
+
+def photos(db: Connection, days: int) -> Photos:
+    """Some photos that are to go.  Their people's rows stay as they are until the transaction ends."""
+    values = {"days": days, "held": holds.held_people(db), "limit": BATCH}
+    rows = db.execute(DUE_PHOTOS, values).all()
+    ids = [row.id for row in rows]
+    keys = {row.object_key for row in rows} | {row.crop_key for row in rows if row.crop_key}
+    used = set(db.execute(STILL_USED, {"keys": sorted(keys), "photos": ids}).scalars())
+    return Photos(
+        tuple(ids),
+        tuple(sorted({row.object_key for row in rows} - used)),
+        tuple(sorted({row.crop_key for row in rows if row.crop_key} - used)),
+    )
+
+
+def empty(db: Connection, photo_ids: Sequence[int]) -> None:
+    """Their rows stay, since candidates refer to them, and say that nothing is there any more."""
+    db.execute(EMPTY, {"photos": list(photo_ids)})
