@@ -7,7 +7,7 @@ from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Analysis, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import faces, keys, posts, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.faces import Outline
 from storage.objects import DERIVED, EVIDENCE
@@ -72,4 +72,4 @@ def _keep(db: Connection, result: Result[Job, Analysis], found: Analysis, engine
     analysis = faces.keep_analysis(db, job.blob.id, job.recipe, engine, found, _crop_keys(job, found), sealer)
     detail = {"recipe": job.recipe, "tracks": len(found.tracks), "gaps": found.gaps, "complete": found.complete}
     work.offer(db, Queue("match_tracks", engine), [analysis])
-    return Entry("derived", f"blob:{job.blob.sha256}", detail)
+    return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", detail)

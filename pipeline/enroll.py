@@ -7,7 +7,7 @@ from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Enrolment, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import faces, keys, register, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
 from storage.register import Photo
@@ -55,4 +55,4 @@ def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, seale
     faces.keep_photo_template(db, photo.id, engine, made.template, sealer)
     work.offer(db, Queue("match_photo", engine), [photo.id])
     work.again(db, Queue("match_photo", engine, (photo.id,)))
-    return [Entry("derived", f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})]
+    return [Entry(Action.DERIVED, f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})]

@@ -9,7 +9,7 @@ from pipeline import fetch_telegram, fetch_video_site, observing, telegram
 from pipeline.fetch_telegram import Held
 from pipeline.runner import Bench, Result, Step
 from storage import keys, posts, sources, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.work import Claim, Queue
 
@@ -52,7 +52,9 @@ def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, reci
         case Held(blob=blob), _:
             posts.carry(db, result.job.item.id, blob.id)
             work.offer(db, Queue("analyze", recipe), [blob.id])
-            return [Entry("seen again", f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})]
+            return [
+                Entry(Action.SEEN_AGAIN, f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})
+            ]
         case _, fetch_telegram.Job(desk=desk):
             return telegram.keep(db, desk, made, settings)
     raise TypeError(f"a fetch does not make {type(made).__name__}")
@@ -63,4 +65,4 @@ def _keep_file(db: Connection, result: AnyResult, file: FetchedFile, recipe: str
     blob, new = posts.keep_blob(db, result.job.item.id, file, stored, result.locked_until)
     detail = {"sha256": file.sha256, "size": file.size, "key": stored.key, "version": stored.version_id}
     work.offer(db, Queue("analyze", recipe), [blob])
-    return Entry("stored" if new else "seen again", f"blob:{file.sha256}", detail)
+    return Entry(Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", detail)

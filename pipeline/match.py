@@ -14,7 +14,7 @@ from lastseen.settings import Settings
 from matchers import gallery as matcher
 from pipeline.runner import Bench, Result, Step
 from storage import candidates, faces, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
 from storage.work import Claim, Queue
@@ -88,7 +88,7 @@ def _keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> En
         "photos": len(job.gallery.people),
         "near": sum(len(people) for people in found.values()),
     }
-    return Entry("searched", job.subject, detail)
+    return Entry(Action.SEARCHED, job.subject, detail)
 
 
 class _Held(Generic[Held]):

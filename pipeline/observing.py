@@ -9,7 +9,7 @@ from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, PostSeen, Source
 from lastseen.settings import Settings
 from storage import keys, posts, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
 from storage.work import Queue
@@ -62,7 +62,7 @@ def keep(db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, St
         "sha256": _sha256(seen),
         "legal_basis": legal_basis,
     }
-    return [Entry("collected", f"post:{noted.post}", detail)]
+    return [Entry(Action.COLLECTED, f"post:{noted.post}", detail)]
 
 
 def _sha256(seen: PostSeen) -> str:

@@ -14,7 +14,7 @@ from pipeline.app import App
 from pipeline.jobs import Scope, execute, journal
 from pipeline.register_files import NotARegister, Refusal, Unfit, printable
 from storage import custody, keys, refusals, register, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.objects import REGISTER, Stored
 from storage.register import Kept, PhotoFate
 from storage.work import Queue
@@ -113,14 +113,14 @@ def _take(app: App, path: Path, item: PersonEntry | Refusal, result: Imported) -
             result.new_photos += new
             result.photo_ids.append(number)
             if new:
-                events.append(Entry("registered", f"photo:{number}", {"sha256": thing.sha256}))
+                events.append(Entry(Action.REGISTERED, f"photo:{number}", {"sha256": thing.sha256}))
         custody.append_all(db, app.actor, events)
 
 
 def _person_events(entry: PersonEntry, kept: Kept) -> Iterator[Entry]:
     status = entry.facts.status if entry.facts else PersonStatus.MISSING
     if kept.new or kept.changed:
-        action = "registered" if kept.new else "register entry changed"
+        action = Action.REGISTERED if kept.new else Action.REGISTER_CHANGED
         yield Entry(action, f"person:{kept.person}", {"status": status})
 
 

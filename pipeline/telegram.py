@@ -20,7 +20,7 @@ from lastseen.settings import Settings
 from pipeline.observing import FETCH
 from pipeline.runner import Bench
 from storage import alerts, messages, posts, telegram_accounts, telegram_chats, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.messages import Kept
 from storage.objects import EVIDENCE
@@ -225,4 +225,4 @@ def _entries(source: Source, read: Reading, kept: Kept, settings: Settings) -> l
         "sha256": read.raw_sha256,
         "legal_basis": settings.legal_basis,
     }
-    return [Entry("collected", f"source:{source.id}", detail)]
+    return [Entry(Action.COLLECTED, f"source:{source.id}", detail)]

@@ -30,7 +30,7 @@ from pipeline.export_files import Unfit
 from pipeline.jobs import NothingSuch, Scope, journal
 from pipeline.runner import Tally
 from storage import custody, keys, messages, posts, refusals, sources, telegram_chats, work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
 from storage.work import Queue
@@ -228,7 +228,7 @@ class _Import:
                 self._keep(batch)
         if created or self.result.observations or self.result.new_files:
             with self.app.stores.db.begin() as db:
-                custody.append_all(db, self.app.actor, [self._entry("imported", self.result.counts())])
+                custody.append_all(db, self.app.actor, [self._entry(Action.IMPORTED, self.result.counts())])
         return self.result
 
     def _put(self, thing: ObjectToStore) -> Stored:
@@ -254,7 +254,7 @@ class _Import:
             entries = list(self._blobs(db, kept.new_items, stored))
             if kept.observations:
                 told = {"first": read.messages[0].number, "last": read.messages[-1].number}
-                entries.append(self._entry("collected", {**told, "observations": kept.observations}))
+                entries.append(self._entry(Action.COLLECTED, {**told, "observations": kept.observations}))
             custody.append_all(db, self.app.actor, entries)
         self.result.new_posts += kept.new_posts
         self.result.observations += kept.observations
@@ -290,9 +290,11 @@ class _Import:
             blob, new = posts.keep_blob(db, item, file, thing, self._locked_until())
             work.offer(db, Queue("analyze", self.app.steps.recipe), [blob])
             detail = {"sha256": file.sha256, "size": file.size, "key": thing.key, "version": thing.version_id}
-            yield Entry("stored" if new else "seen again", f"blob:{file.sha256}", {**detail, "method": METHOD})
+            yield Entry(
+                Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", {**detail, "method": METHOD}
+            )
 
-    def _entry(self, action: str, detail: dict[str, int]) -> Entry:
+    def _entry(self, action: Action, detail: dict[str, int]) -> Entry:
         said = {
             "chat": self.export.chat.chat,
             "method": METHOD,

@@ -8,6 +8,7 @@ from lastseen.lifecycle import CandidateState
 from review.desk import desk_of
 from review.doors import visit_of
 from storage import custody, reviewing
+from storage.custody import Action
 
 ROWS_A_PAGE = 25
 
@@ -29,7 +30,7 @@ def candidate(request: Request) -> Response:
         shown = reviewing.candidate(db, id_)
         if shown is None or session is None:
             raise HTTPException(404)
-        custody.append(db, session.user.name, "viewed", f"candidate:{id_}")
+        custody.append(db, session.user.name, Action.VIEWED, f"candidate:{id_}")
     return desk.draw(
         request,
         "candidate.html",

@@ -11,6 +11,7 @@ from review.desk import desk_of
 from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, visit_of
 from storage import accounts, custody
 from storage.accounts import NotAcceptable, User
+from storage.custody import Action
 
 _OUR_PATH = re.compile(r"/(?![/\\])[\w\-./?=&%]*", re.ASCII)
 # Each argon2 check takes 64 MiB on purpose; a crowd at the door must not take the machine's memory.
@@ -79,7 +80,7 @@ def set_password(request: Request) -> Response:
         with _HASHING, desk.stores.db.begin() as db:
             accounts.set_password(db, visit.session.user, password)
             accounts.end_other_ways_in(db, visit.session.user, visit.cookie)
-            custody.append(db, visit.session.user.name, "password_set", f"user:{visit.session.user.id}")
+            custody.append(db, visit.session.user.name, Action.PASSWORD_SET, f"user:{visit.session.user.id}")
     except NotAcceptable as why:
         return _account(request, visit, str(why), 422)
     return RedirectResponse("/account?saved=1", 303)
@@ -101,7 +102,7 @@ def _account(request: Request, visit: Visit, wrong: str = "", status: int = 200)
 def _begin(request: Request, user: User, by: str, next_: str) -> Response:
     with desk_of(request).stores.db.begin() as db:
         token = accounts.start_session(db, user)
-        custody.append(db, user.name, "signed_in", f"user:{user.id}", {"by": by})
+        custody.append(db, user.name, Action.SIGNED_IN, f"user:{user.id}", {"by": by})
     answer = RedirectResponse(next_, 303)
     lifetime = int(accounts.SESSION_LIFETIME.total_seconds())
     answer.set_cookie(

@@ -12,6 +12,7 @@ from review.desk import desk_of
 from review.doors import visit_of
 from storage import custody, reviewing
 from storage.accounts import SESSION_LIFETIME
+from storage.custody import Action
 from storage.objects import DERIVED
 
 Finder = Callable[..., str | None]
@@ -55,7 +56,7 @@ def clip(request: Request) -> Response:
     content = desk.stores.objects.read_range(DERIVED, key, first, last + 1 - first)
     if visit.session and desk.plays.begins(visit.cookie, id_, first):
         with desk.stores.db.begin() as db:
-            custody.append(db, visit.session.user.name, "played", f"candidate:{id_}")
+            custody.append(db, visit.session.user.name, Action.PLAYED, f"candidate:{id_}")
     # Not cached: a play that never reached us could not be recorded.
     headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
     if span is None:

@@ -1,25 +1,77 @@
-"""The custody log: who did what to which piece of evidence, as a hash chain without gaps.
+"""The custody log: who did what to which piece of evidence, and why, as a hash chain without gaps.
 
 Each event's hash is over versioned, domain-separated, canonical bytes that bind the event before it, so that a
 changed, removed or reordered event shows.  Events are appended in the transaction that does what they tell of.
+Heads of the chain that are signed outside the database (`storage.heads`) show when somebody rewrites all of it.
+
+Time never runs back along the chain.  Where a machine's clock does, its events bear the time of the one before them
+until the clock has caught up: evidence is not left lying because a clock is wrong.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select, text
 
 from lastseen.clock import iso, utcnow
 from storage.tables import custody_events
 
-DOMAIN = b"lastseen.custody.v1\n"
+DOMAINS = {1: b"lastseen.custody.v1\n", 2: b"lastseen.custody.v2\n"}
+"""by an event's version; those of version 1 give no reason"""
+VERSION = 2
 GENESIS = bytes(32)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+ROWS = 2000
+"""events that are read from the database at once"""
 
 # One writer at a time from here to the end of its transaction: the chain has one head.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.custody'))")
+
+
+class Action(StrEnum):
+    """What can be done to a piece of evidence, or to what is around it."""
+
+    COLLECTED = "collected"
+    """a raw record came in"""
+    IMPORTED = "imported"
+    """somebody's export, as a whole"""
+    STORED = "stored"
+    """an original is safe in the object store"""
+    SEEN_AGAIN = "seen again"
+    """an original that is there already was met once more"""
+    DERIVED = "derived"
+    """an analysis or a template was made"""
+    SEARCHED = "searched"
+    """tracks or a photo were compared"""
+    VIEWED = "viewed"
+    PLAYED = "played"
+    VERIFIED = "verified"
+    """objects were read and hashed again"""
+    EXPORTED = "exported"
+    HELD = "held"
+    """a legal hold was put on it"""
+    RELEASED = "released"
+    """a legal hold was taken off"""
+    ERASED = "erased"
+    """by a lawful order"""
+    EXPIRED = "expired"
+    """by a rule of retention"""
+    MANIFESTED = "manifested"
+    """a day's manifest was made"""
+    STAMPED = "stamped"
+    """an authority has put its time on a manifest"""
+    KEY_CHANGED = "key changed"
+    """heads are signed with another key from here on"""
+    PARTED = "parted"
+    """a link between two tracks was withdrawn"""
+    REGISTERED = "registered"
+    REGISTER_CHANGED = "register entry changed"
+    SIGNED_IN = "signed_in"
+    PASSWORD_SET = "password_set"  # noqa: S105  no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +82,49 @@ class Event:
     at: datetime
     actor: str
     action: str
-    """collected, stored, verified, derived, searched, viewed, played ..."""
+    """one of `Action`, unless another version of this software or somebody else wrote it"""
     subject: str
     """what it was done to, as `kind:id`"""
     detail: Mapping[str, object]
     """strings, whole numbers, booleans, and lists of them"""
     previous: bytes
     hash: bytes
+    version: int = VERSION
+    reason: str = ""
+    """why it was done; may be empty"""
+
+    @property
+    def body(self) -> bytes:
+        """The event as JSON: sorted keys, no spaces, UTF-8.  Raises TypeError for a float: it has many spellings."""
+        said = {
+            "seq": self.seq,
+            "at": iso(self.at),
+            "actor": self.actor,
+            "action": self.action,
+            "subject": self.subject,
+            "detail": self.detail,
+        }
+        if self.version >= VERSION:
+            said["reason"] = self.reason
+        _refuse_floats(self.detail)
+        return json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its content is what was hashed."""
+        domain = DOMAINS.get(self.version)
+        hashes_all = self.version >= VERSION or not self.reason
+        return domain is not None and hashes_all and digest(self.previous, self.body, domain) == self.hash
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What an event will say, before it has its place in the chain."""
 
-    action: str
+    action: Action
     subject: str
     detail: Mapping[str, object] = field(default_factory=dict)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,73 +135,104 @@ class Incident:
     where: str
 
 
-def canonical(seq: int, at: datetime, actor: str, action: str, subject: str, detail: Mapping[str, object]) -> bytes:
-    """The event as JSON: sorted keys, no spaces, UTF-8.  Raises TypeError for a float: it has many spellings."""
-    _refuse_floats(detail)
-    event = {"seq": seq, "at": iso(at), "actor": actor, "action": action, "subject": subject, "detail": detail}
-    return json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain."""
+
+    seq: int = 0
+    hash: bytes = GENESIS
+    at: datetime = BEGINNING
 
 
-def digest(previous: bytes, body: bytes) -> bytes:
+def digest(previous: bytes, body: bytes, domain: bytes = DOMAINS[VERSION]) -> bytes:
     """sha256 of domain, previous hash and canonical bytes."""
-    return hashlib.sha256(DOMAIN + previous + body).digest()
+    return hashlib.sha256(domain + previous + body).digest()
 
 
-def append_all(db: Connection, actor: str, entries: Iterable[Entry]) -> None:
-    """Add events in order.
+def append_all(db: Connection, actor: str, entries: Iterable[Entry]) -> Sequence[Event]:
+    """Add events in order, in the caller's transaction.  Returns them.
 
     From here to the end of the transaction no other one can add any: make it the last thing that a transaction does,
     so that nobody who holds the chain ever waits for a row.
     """
-    for entry in entries:
-        append(db, actor, entry.action, entry.subject, entry.detail)
-
-
-def append(db: Connection, actor: str, action: str, subject: str, detail: Mapping[str, object] | None = None) -> int:
-    """Add one event to the chain in the caller's transaction.  Returns its sequence number."""
+    entries = list(entries)
+    if not entries:
+        return []
     db.execute(_LOCK)
-    head = db.execute(
-        select(custody_events.c.seq, custody_events.c.hash).order_by(custody_events.c.seq.desc()).limit(1)
-    ).first()
-    seq, previous = (head.seq + 1, head.hash) if head else (1, GENESIS)
-    at, detail = utcnow(), detail or {}
-    body = canonical(seq, at, actor, action, subject, detail)
-    db.execute(
-        insert(custody_events).values(
-            seq=seq,
-            at=at,
-            actor=actor,
-            action=action,
-            subject=subject,
-            detail=detail,
-            previous=previous,
-            hash=digest(previous, body),
-        )
-    )
-    return seq
+    added = list(_linked(head(db), actor, entries))
+    db.execute(insert(custody_events), [_row(event) for event in added])
+    return added
 
 
-def events(db: Connection) -> Iterator[Event]:
-    """The whole chain in order, streamed."""
-    rows = db.execution_options(yield_per=1000).execute(select(custody_events).order_by(custody_events.c.seq))
-    for row in rows.mappings():
+def append(
+    db: Connection,
+    actor: str,
+    action: Action,
+    subject: str,
+    detail: Mapping[str, object] | None = None,
+    reason: str = "",
+) -> int:
+    """Add one event to the chain in the caller's transaction.  Returns its sequence number."""
+    (event,) = append_all(db, actor, [Entry(action, subject, detail or {}, reason)])
+    return event.seq
+
+
+def head(db: Connection) -> Head:
+    """Where the chain ends."""
+    columns = custody_events.c
+    row = db.execute(select(columns.seq, columns.hash, columns.at).order_by(columns.seq.desc()).limit(1)).first()
+    return Head(row.seq, row.hash, row.at) if row else Head()
+
+
+def events(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[Event]:
+    """The chain in order, streamed: those behind number `after`, to number `upto` if it is given."""
+    wanted = select(custody_events).where(custody_events.c.seq > after).order_by(custody_events.c.seq)
+    if upto is not None:
+        wanted = wanted.where(custody_events.c.seq <= upto)
+    for row in db.execution_options(yield_per=ROWS).execute(wanted).mappings():
         yield Event(**row)
 
 
-def check(chain: Iterator[Event]) -> Iterator[Incident | Event]:
+def hashes(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[bytes]:
+    """The hashes of the same events: the leaves of the log's Merkle tree."""
+    columns = custody_events.c
+    wanted = select(columns.hash).where(columns.seq > after).order_by(columns.seq)
+    if upto is not None:
+        wanted = wanted.where(columns.seq <= upto)
+    yield from db.execution_options(yield_per=ROWS).execute(wanted).scalars()
+
+
+def check(chain: Iterable[Event], behind: Head = Head()) -> Iterator[Incident | Event]:
     """Follow the chain; yields every event, and an incident before each one that does not fit."""
-    seq, previous = 0, GENESIS
+    last = behind
     for event in chain:
-        where = f"custody event {event.seq}"
-        if event.seq != seq + 1:
-            yield Incident(f"{event.seq - seq - 1} events before it are missing", where)
-        elif event.previous != previous:
-            yield Incident("it does not follow the event before it", where)
-        body = canonical(event.seq, event.at, event.actor, event.action, event.subject, event.detail)
-        if digest(event.previous, body) != event.hash:
-            yield Incident("its content is not what was hashed", where)
+        yield from _misfits(last, event)
         yield event
-        seq, previous = event.seq, event.hash
+        last = Head(event.seq, event.hash, event.at)
+
+
+def _misfits(last: Head, event: Event) -> Iterator[Incident]:
+    where = f"custody event {event.seq}"
+    if event.seq != last.seq + 1:
+        yield Incident(f"{event.seq - last.seq - 1} events before it are missing", where)
+    elif event.previous != last.hash:
+        yield Incident("it does not follow the event before it", where)
+    if not event.is_whole:
+        yield Incident("its content is not what was hashed", where)
+    if event.at < last.at and event.version >= VERSION:  # those of version 1 bore whatever the clock said
+        yield Incident("it is dated before the event before it", where)
+
+
+def _linked(last: Head, actor: str, entries: Sequence[Entry]) -> Iterator[Event]:
+    at = max(last.at, utcnow())
+    for number, entry in enumerate(entries, last.seq + 1):
+        event = Event(number, at, actor, entry.action, entry.subject, entry.detail, last.hash, b"", reason=entry.reason)
+        last = Head(number, digest(last.hash, event.body), at)
+        yield replace(event, hash=last.hash)
+
+
+def _row(event: Event) -> dict[str, object]:
+    return {column.name: getattr(event, column.name) for column in custody_events.columns}
 
 
 def _refuse_floats(value: object) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
 from storage import custody
+from storage.custody import Action
 from storage.database import any_of
 from storage.sealing import Sealer, identity
 from storage.tables import analyses, best_shots, cast_links, persons, reference_photos, templates, tracks
@@ -216,7 +217,7 @@ def withdraw_link(db: Connection, link: int, actor: str) -> bool:
     parted = db.execute(statement).one_or_none()
     if parted is None:
         return False
-    custody.append(db, actor, "parted", f"cast_link:{link}", {"tracks": list(parted)})
+    custody.append(db, actor, Action.PARTED, f"cast_link:{link}", {"tracks": list(parted)})
     return True
 
 

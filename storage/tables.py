@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -447,7 +448,31 @@ custody_events = Table(
     Column("detail", JSONB, nullable=False),
     Column("previous", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True),
-    comment="hash chain without gaps; each hash binds the one before it",
+    Column("version", SmallInteger, nullable=False, server_default=text("1")),
+    _text("reason", ""),
+    comment="hash chain without gaps; each hash binds the one before it; version: of what is hashed",
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    _text("origin"),
+    _text("note"),
+    Column("peaks", LargeBinary, nullable=False),
+    _moment("signed_at"),
+    comment="heads of the custody chain that were signed; peaks: of the Merkle tree of so many events, to grow it",
+)
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("size", BigInteger, ForeignKey("checkpoints.size"), primary_key=True),
+    Column("witness", Text, primary_key=True),
+    _text("signature"),
+    _moment("signed_at"),
+    _moment("received_at", now=True),
+    comment="lines by which witnesses say that a signed head extends what they saw before; witness: verifier key",
 )
 
 # --- people who look ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from lastseen.outcomes import Done, Fault, NotDone, Outcome
 from lastseen.settings import Settings
 from pipeline.runner import Bench, Result, Runner, Step
 from storage import work
-from storage.custody import Entry
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import StoreUnavailable
 from storage.stores import Stores
@@ -32,7 +32,7 @@ def finish(job: int, bench: Bench) -> Outcome[int]:
 
 
 def say(db: Connection, result: Result[int, int]) -> list[Entry]:
-    return [Entry("tried", f"item:{made}") for made in result.made]
+    return [Entry(Action.DERIVED, f"item:{made}") for made in result.made]
 
 
 def step(run: Run = finish, keep: Keep = say) -> Step[int, int]:

@@ -11,7 +11,7 @@ from lastseen.clock import utcnow
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, MediaSeen, Platform, PostSeen, Seen
 from storage import custody, keys, posts, sources
-from storage.custody import Incident
+from storage.custody import Action, Incident
 from storage.objects import EVIDENCE
 from storage.stores import Stores
 from storage.verification import Report, verify
@@ -39,8 +39,8 @@ def store(stores: Stores, content: bytes) -> None:
         file = FetchedFile("", digest, len(content), "video/mp4")
         posts.keep_blob(db, noted.new_items[0], file, kept, until)
         collected = {"key": raw_key, "sha256": sha256(raw)}
-        custody.append(db, "tester", "collected", f"post:{noted.post}", collected)
-        custody.append(db, "tester", "stored", f"blob:{digest}", {"key": kept.key, "sha256": digest})
+        custody.append(db, "tester", Action.COLLECTED, f"post:{noted.post}", collected)
+        custody.append(db, "tester", Action.STORED, f"blob:{digest}", {"key": kept.key, "sha256": digest})
 
 
 @pytest.fixture

@@ -1,0 +1,16 @@
+"""What migrations share: how a table of facts is defended."""
+
+from alembic import op
+
+
+def defend(table: str) -> None:
+    """Have the database refuse UPDATE, DELETE and TRUNCATE of a table, whoever asks.
+
+    Its trigger, `append_only`, is also what `storage.roles` knows such a table by: the application's role may only
+    read it and insert into it.
+    """
+    op.execute(
+        f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")  # also in a session that replays
