@@ -42,6 +42,12 @@ class Settings(BaseSettings):
         title="PostgreSQL server",
         description="postgresql://user:password@host:port/database of a server of your own; unset: embedded.",
     )
+    database_owner_url: SecretStr | None = Field(
+        None,
+        title="PostgreSQL server, as the owner",
+        description="The same with the role that owns the database: used for migrations and grants only, so that the "
+        "role of database_url cannot rewrite the custody log. Unset: that role does both, and could.",
+    )
     s3_endpoint: str | None = Field(
         None,
         title="Object store",
@@ -83,6 +89,31 @@ class Settings(BaseSettings):
         ge=1,
         title="Retention lock",
         description="Days for which the object store refuses to delete an original (GOVERNANCE mode).",
+    )
+
+    # --- the custody log ----------------------------------------------------------------------------------
+    log_name: str = Field(
+        "",
+        title="Name of the custody log",
+        description="Stands in every signed head. Unset: lastseen/ and the beginning of the first event's hash.",
+        pattern=r"^[^\s+\x00-\x20\x7f]{0,200}$",
+    )
+    custody_key_file: Path | None = Field(
+        None,
+        title="Key that signs the custody log",
+        description="PEM file (PKCS8, Ed25519); unset: made once, keys/custody.key of the data folder.",
+    )
+    custody_public_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        title="Public keys of the custody log",
+        description="Comma-separated, as `lastseen custody key` prints them: heads signed by others are not believed. "
+        "Unset: those in keys/custody.pub of the data folder.",
+    )
+    witnesses: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        title="Witnesses",
+        description="Comma-separated, each a verifier key, a space and the URL of a witness that is asked to cosign "
+        "heads; one that is asked by hand has no URL.",
     )
 
     # --- collecting ---------------------------------------------------------------------------------------
@@ -262,7 +293,7 @@ class Settings(BaseSettings):
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
     )
 
-    @field_validator("allowed_extractors", "allow_private_addresses", mode="before")
+    @field_validator("allowed_extractors", "allow_private_addresses", "custody_public_keys", "witnesses", mode="before")
     @classmethod
     def _from_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

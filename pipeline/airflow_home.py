@@ -33,7 +33,7 @@ class NoSecrets(Failure):
 def environment(settings: Settings, db: Engine) -> dict[str, str]:
     """The environment for Airflow's processes; its metadata lie in the same server as our database.
 
-    Creates the database and the home if they are not there.
+    `db` is an engine of a role that may create databases.  Creates the database and the home if they are not there.
     """
     home = (settings.data_dir / "airflow").resolve()
     home.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,15 @@ from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import observing
-from storage import sources, telegram_accounts
+from storage import roles, sources, telegram_accounts
 from storage.sealing import sealer, secrets
 from storage.stores import open_stores
+
+EXPOSED = (
+    "; WARNING: the role of LASTSEEN_DATABASE_URL owns the tables and could rewrite the custody log. Make a second role"
+    " (CREATE ROLE lastseen_application LOGIN PASSWORD '...'), name it in LASTSEEN_DATABASE_URL, and the owner in"
+    " LASTSEEN_DATABASE_OWNER_URL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,10 @@ def _legal_basis(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
         version: str = db.exec_driver_sql("SHOW server_version").scalar_one()
+        exposed = roles.may_rewrite(db)
     where = "your own server" if settings.database_url else "the embedded server"
-    return f"PostgreSQL {version} answers ({where}), its schema is up to date"
+    warning = EXPOSED if exposed else "; the application's role cannot rewrite the custody log"
+    return f"PostgreSQL {version} answers ({where}), its schema is up to date{warning}"
 
 
 def _object_store(settings: Settings) -> str:

@@ -72,7 +72,7 @@ def up(settings: Settings, review_port: int | None, say: Callable[[str], None]) 
     """Start everything, say where it is, and keep it running until Ctrl-C or SIGTERM.  Raises CannotServe."""
     _require_free(settings.airflow_port)
     with _until_told() as told, open_stores(settings) as stores, _ended_at_last() as running:
-        environ = airflow_home.environment(settings, stores.db)
+        environ = airflow_home.environment(settings, stores.owner)
         logs = settings.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         say("preparing Airflow's database ...")

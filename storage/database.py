@@ -1,14 +1,15 @@
 """The connection to PostgreSQL, and the schema in it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import Error as PsycopgError
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import UndefinedTable
+from psycopg.errors import InsufficientPrivilege, UndefinedTable
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -30,6 +31,7 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "Engine",
+    "NotTheOwner",
     "SchemaTooNew",
     "any_of",
     "connect",
@@ -62,28 +64,30 @@ MIGRATION_LOCK = 0x6C617374_7365656E
 """number of the advisory lock ("lastseen" in ASCII)"""
 
 
+class NotTheOwner(Failure):
+    """A migration is due, and this role does not own the tables."""
+
+
 class SchemaTooNew(Failure):
     """The database was migrated by a newer version of this software: install that version."""
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, setting: str = "LASTSEEN_DATABASE_URL") -> Engine:
     """An engine for a PostgreSQL URL, with whatever driver it names; sessions live in UTC.  Opens no connection yet.
 
-    Raises WrongUse, without the URL's words: its password may be among them.
+    Raises WrongUse, without the URL's words: its password may be among them.  `setting` is where it stands.
     """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        raise WrongUse(f"LASTSEEN_DATABASE_URL cannot be read: {HOW_TO_WRITE_IT}") from None
+        raise WrongUse(f"{setting} cannot be read: {HOW_TO_WRITE_IT}") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise WrongUse("LASTSEEN_DATABASE_URL must begin with postgresql://")
+        raise WrongUse(f"{setting} must begin with postgresql://")
     options = " ".join(filter(None, (*_asked(parsed.query.get("options")), "-c timezone=UTC")))
     try:
         make_conninfo(**dict.fromkeys(parsed.query, ""))
     except PsycopgError:
-        raise WrongUse(
-            f"LASTSEEN_DATABASE_URL has an option that PostgreSQL does not know: {HOW_TO_WRITE_IT}"
-        ) from None
+        raise WrongUse(f"{setting} has an option that PostgreSQL does not know: {HOW_TO_WRITE_IT}") from None
     return create_engine(
         parsed.set(drivername=DRIVER),
         pool_pre_ping=True,
@@ -96,7 +100,7 @@ def connect(url: str) -> Engine:
 def migrate(engine: Engine) -> bool:
     """Bring the schema to this software's version.  Returns whether anything had to be done; cheap when not.
 
-    Any number of processes may call it at once.  Raises SchemaTooNew.
+    Any number of processes may call it at once.  Raises SchemaTooNew, and NotTheOwner for a role that may not.
     """
     newest = newest_revision()
     with engine.connect() as db:
@@ -105,7 +109,7 @@ def migrate(engine: Engine) -> bool:
     from alembic import command  # here: half a second that only a migration should take
     from alembic.config import Config
 
-    with engine.begin() as db:
+    with _as_the_owner(), engine.begin() as db:
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         if (found := _revision(db)) == newest:
             return False
@@ -117,6 +121,19 @@ def migrate(engine: Engine) -> bool:
         command.upgrade(config, "head")
     log.info("migrated the database from %s to %s", found or "nothing", newest)
     return True
+
+
+@contextmanager
+def _as_the_owner() -> Iterator[None]:
+    try:
+        yield
+    except ProgrammingError as fault:
+        if not isinstance(fault.orig, InsufficientPrivilege):
+            raise
+        raise NotTheOwner(
+            "the schema is older than this software, and this role may not change it: set LASTSEEN_DATABASE_OWNER_URL"
+            " to the owner of the database for one command, e.g. `lastseen doctor`"
+        ) from fault
 
 
 def ensure_database(engine: Engine, name: str) -> str:

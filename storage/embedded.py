@@ -18,6 +18,7 @@ and the next user joins them and stops them when it leaves.
 
 import fcntl
 import hashlib
+import hmac
 import http.client
 import importlib.util
 import json
@@ -52,7 +53,9 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 DATABASE = "lastseen"
-"""name of the database and of its role"""
+"""name of the database and of its owner"""
+APPLICATION = "lastseen_application"
+"""the role that all but migrations work as"""
 
 READY_SECONDS = 60.0
 """a server that does not answer for so long is given up; measured: PostgreSQL 0.3 s, weed 3 to 4 s"""
@@ -88,7 +91,9 @@ class Endpoints:
     """How to reach the embedded servers.  What belongs to a server that was not asked for is empty."""
 
     database_url: str
-    """postgresql://lastseen:...@127.0.0.1:port/lastseen"""
+    """postgresql://lastseen:...@127.0.0.1:port/lastseen, as the owner"""
+    application_url: str
+    """the same as the application's role, which `storage.roles` makes"""
     s3_endpoint: str
     """127.0.0.1:port, plain HTTP"""
     s3_access_key: str
@@ -213,14 +218,15 @@ def _stop(home: "_Home", book: "_Book", part: Part) -> "_Book":
 
 
 def _endpoints(known: "_Secrets", book: "_Book", parts: Collection[Part]) -> Endpoints:
-    url = endpoint = access = secret = ""
+    url = application = endpoint = access = secret = ""
     if Part.DATABASE in parts:
         address = f"{LOOPBACK}:{book.ports[Part.DATABASE][0]}"
         url = f"postgresql://{DATABASE}:{known.database_password}@{address}/{DATABASE}"
+        application = f"postgresql://{APPLICATION}:{known.application_password}@{address}/{DATABASE}"
     if Part.OBJECTS in parts:
         endpoint = f"{LOOPBACK}:{book.ports[Part.OBJECTS][0]}"
         access, secret = known.s3_access_key, known.s3_secret_key
-    return Endpoints(url, endpoint, access, secret)
+    return Endpoints(url, application, endpoint, access, secret)
 
 
 # --- processes ---------------------------------------------------------------------------------------------
@@ -449,6 +455,11 @@ class _Secrets:
     s3_secret_key: str
     tokens_key: str
     """signs what weed's own parts say to each other"""
+
+    @property
+    def application_password(self) -> str:
+        """Follows from the owner's, which does not follow from it."""
+        return hmac.digest(self.database_password.encode(), APPLICATION.encode(), "sha256").hex()
 
 
 class _Home:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from storage import embedded
+from storage import embedded, roles
 from storage.database import Engine, connect, migrate
 from storage.objects import ObjectStore
 
@@ -14,8 +14,10 @@ from storage.objects import ObjectStore
 class Stores:
     """The database and the object store of one installation."""
 
-    def __init__(self, db: Engine, objects: ObjectStore | None = None) -> None:
+    def __init__(self, db: Engine, objects: ObjectStore | None = None, owner: Engine | None = None) -> None:
+        """`db` is the application's engine; `owner` the one of whoever owns the tables, where that is another role."""
         self.db = db
+        self.owner = owner or db
         self._objects = objects
 
     @property
@@ -46,9 +48,20 @@ def open_stores(settings: Settings, *, objects: bool = True) -> Iterator[Stores]
     with ExitStack() as stack:
         if parts:
             inside = stack.enter_context(embedded.running(settings.data_dir, parts))
-            database = database or inside.database_url
+            database = database or _Database(inside.application_url, inside.database_url, ours=True)
             s3 = s3 or _S3(inside.s3_endpoint, inside.s3_access_key, inside.s3_secret_key, secure=False)
-        yield _open(stack, settings, database or "", s3 if objects else None)
+        if database is None:
+            raise RuntimeError("neither a database of the office's own nor the embedded one")
+        yield _open(stack, settings, database, s3 if objects else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    application: str = field(repr=False)
+    owner: str | None = field(repr=False)
+    """None: the application's role owns the tables as well"""
+    ours: bool = False
+    """embedded: its roles are ours to make"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +72,16 @@ class _S3:
     secure: bool
 
 
-def _open(stack: ExitStack, settings: Settings, database: str, s3: _S3 | None) -> Stores:
-    db = connect(database)
+def _open(stack: ExitStack, settings: Settings, database: _Database, s3: _S3 | None) -> Stores:
+    db = connect(database.application)
     stack.callback(db.dispose)
-    migrate(db)
+    owner = connect(database.owner, "LASTSEEN_DATABASE_OWNER_URL") if database.owner else db
+    stack.callback(owner.dispose)
+    migrate(owner)
+    if owner is not db:
+        roles.prepare(owner, database.application, make=database.ours)
     if s3 is None:
-        return Stores(db)
+        return Stores(db, owner=owner)
     store = ObjectStore(
         s3.endpoint, s3.access_key, s3.secret_key, secure=s3.secure, bucket_prefix=settings.bucket_prefix
     )
@@ -72,11 +89,16 @@ def _open(stack: ExitStack, settings: Settings, database: str, s3: _S3 | None) -
     made = store.prepare()
     if settings.s3_endpoint is None:
         embedded.make_room(settings.data_dir, made)
-    return Stores(db, store)
+    return Stores(db, store, owner)
 
 
-def _database_outside(settings: Settings) -> str | None:
-    return settings.database_url.get_secret_value() if settings.database_url else None
+def _database_outside(settings: Settings) -> _Database | None:
+    owner = settings.database_owner_url
+    if settings.database_url is None:
+        if owner is not None:
+            raise WrongUse("LASTSEEN_DATABASE_OWNER_URL needs LASTSEEN_DATABASE_URL beside it, for the application")
+        return None
+    return _Database(settings.database_url.get_secret_value(), owner.get_secret_value() if owner else None)
 
 
 def _s3_outside(settings: Settings) -> _S3 | None:

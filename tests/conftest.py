@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from extractors import faces
 from extractors.faces import fetching, packs
 from lastseen.settings import Settings
+from storage import roles
 from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
 from storage.objects import EVIDENCE, ObjectStore
@@ -60,16 +61,17 @@ def endpoints(servers_dir: Path) -> Iterator[Endpoints]:
         run_sql(started.database_url, f"CREATE DATABASE {TEMPLATE}")
         engine = connect(in_database(started.database_url, TEMPLATE))
         migrate(engine)
+        roles.prepare(engine, started.application_url, make=True)
         engine.dispose()
         yield started
 
 
 @contextmanager
 def fresh_database(endpoints: Endpoints) -> Iterator[str]:
-    """URL of a migrated, empty database that lives as long as the block."""
+    """URL of a migrated, empty database that lives as long as the block, as the application's role."""
     name = f"test_{secrets.token_hex(6)}"
     run_sql(endpoints.database_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
-    yield in_database(endpoints.database_url, name)
+    yield in_database(endpoints.application_url, name)
     run_sql(endpoints.database_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -92,15 +94,23 @@ def settings_on(endpoints: Endpoints, database_url: str, objects: ObjectStore, f
 
 @pytest.fixture
 def database_url(endpoints: Endpoints) -> Iterator[str]:
-    """URL of a migrated, empty database that lives for one test."""
+    """URL of a migrated, empty database that lives for one test, as the application's role."""
     with fresh_database(endpoints) as url:
         yield url
 
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Engine]:
-    """An engine on this test's own database."""
+    """An engine on this test's own database, as the application's role: a missing grant shows."""
     engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def owner(endpoints: Endpoints, database_url: str) -> Iterator[Engine]:
+    """An engine on the same database as its owner."""
+    engine = connect(as_owner(endpoints, database_url))
     yield engine
     engine.dispose()
 
@@ -140,9 +150,9 @@ def settings(
 
 
 @pytest.fixture
-def stores(db: Engine, objects: ObjectStore) -> Stores:
+def stores(db: Engine, objects: ObjectStore, owner: Engine) -> Stores:
     """This test's own database and buckets."""
-    return Stores(db, objects)
+    return Stores(db, objects, owner)
 
 
 @pytest.fixture(scope="session")
@@ -181,6 +191,11 @@ def site() -> Iterator[VideoSite]:
     """An empty video site."""
     with VideoSite() as served:
         yield served
+
+
+def as_owner(endpoints: Endpoints, url: str) -> str:
+    """The same database as the role that owns it."""
+    return in_database(endpoints.database_url, url.rpartition("/")[2])
 
 
 def in_database(url: str, name: str) -> str:

@@ -113,7 +113,7 @@ class Office:
 
     def run_dags(self, dags: Mapping[str, Mapping[str, object]]) -> str:
         """Run DAGs for real, in one process.  Returns what was said of their ends."""
-        environ = {**self.environ(), **only_airflow(airflow_home.environment(self.settings, self.stores.db))}
+        environ = {**self.environ(), **only_airflow(airflow_home.environment(self.settings, self.stores.owner))}
         log = self.settings.data_dir / "dags.log"
         with log.open("ab") as file:
             done = subprocess.run(

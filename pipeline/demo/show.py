@@ -80,7 +80,7 @@ def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
         }
     )
     log = settings.data_dir / "logs" / "dags.log"
-    environ = airflow_home.environment(settings, stores.db)
+    environ = airflow_home.environment(settings, stores.owner)
     with (
         log.open("ab") as file,
         subprocess.Popen(

@@ -87,7 +87,7 @@ def office(settings: Settings, stores: Stores) -> Office:
 
 
 def test_every_dag_parses_says_what_it_is_for_and_imports_nothing_heavy(office: Office) -> None:
-    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.db))}
+    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.owner))}
     done = subprocess.run(
         [sys.executable, "-c", LOOK], env=environ, capture_output=True, text=True, timeout=120, check=False
     )
@@ -149,7 +149,7 @@ def test_a_batch_that_fails_stops_nothing_else_and_shows(office: Office, site: V
         site.add(Page(name, f"no video {name}".encode(), title=name))
         office.run("source", "add", "video_site", site.url(f"/watch/{name}"), "--reason", "a test")
     office.run("collect")
-    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.db))}
+    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.owner))}
     done = subprocess.run(
         [sys.executable, "-c", FAIL, str(PROJECT / "dags"), "1"],
         env=environ,

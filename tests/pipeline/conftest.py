@@ -13,7 +13,7 @@ from storage.database import connect
 from storage.embedded import Endpoints
 from storage.objects import ObjectStore
 from storage.stores import Stores
-from tests.conftest import fresh_database, settings_on
+from tests.conftest import as_owner, fresh_database, settings_on
 from tests.office import Office
 from tests.servers.video_site import Page, VideoSite
 
@@ -42,9 +42,10 @@ def another_office(
     folder.mkdir()
     objects = make_store(f"t-{secrets.token_hex(6)}-")
     with fresh_database(endpoints) as url:
-        db = connect(url)
-        yield Office(settings_on(endpoints, url, objects, folder, models_dir), Stores(db, objects))
+        db, owner = connect(url), connect(as_owner(endpoints, url))
+        yield Office(settings_on(endpoints, url, objects, folder, models_dir), Stores(db, objects, owner))
         db.dispose()
+        owner.dispose()
     objects.close()
 
 

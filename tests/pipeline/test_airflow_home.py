@@ -15,11 +15,11 @@ SECRETS = ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLO
 
 
 def test_whoever_asks_first_or_at_once_gets_the_same_secrets(settings: Settings, stores: Stores) -> None:
-    airflow_home.environment(settings, stores.db)  # makes the database, which is not what is asked here
+    airflow_home.environment(settings, stores.owner)  # makes the database, which is not what is asked here
     kept = settings.data_dir / "airflow" / "secrets.json"
     kept.unlink()
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: airflow_home.environment(settings, stores.db), range(8)))
+        found = list(pool.map(lambda _: airflow_home.environment(settings, stores.owner), range(8)))
     assert all(len({environ[name] for environ in found}) == 1 for name in SECRETS)
     assert len({found[0][name] for name in SECRETS}) == len(SECRETS)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -31,5 +31,5 @@ def test_a_damaged_file_is_named_with_what_to_do(settings: Settings, stores: Sto
     kept.parent.mkdir()
     kept.write_text(content)
     with pytest.raises(NoSecrets, match=r"airflow/secrets\.json .* delete it"):
-        airflow_home.environment(settings, stores.db)
+        airflow_home.environment(settings, stores.owner)
     assert kept.read_text() == content

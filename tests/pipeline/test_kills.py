@@ -15,10 +15,12 @@ KILLS = 200
 
 
 def test_killed_and_stalled_workers_lose_nothing_and_do_nothing_twice(
-    db: Engine, database_url: str, tmp_path: Path
+    db: Engine, owner: Engine, database_url: str, tmp_path: Path
 ) -> None:
-    with db.begin() as connection:
+    with owner.begin() as connection:
         connection.execute(text("CREATE TABLE effects (item bigint)"))
+        connection.execute(text("GRANT ALL ON effects TO PUBLIC"))
+    with db.begin() as connection:
         work.offer(connection, Queue("killed"), range(ITEMS))
     done = subprocess.run(
         [sys.executable, "-m", "tests.pipeline.killing", database_url, str(tmp_path), str(KILLS)],

@@ -277,7 +277,7 @@ def test_what_is_not_there_says_so(analyst: Browser) -> None:
 
 @pytest.mark.logs_errors
 def test_a_bug_shows_a_page_and_no_details(site: Site, analyst: Browser, stores: Stores) -> None:
-    with stores.db.begin() as db:
+    with stores.owner.begin() as db:
         db.execute(text("ALTER TABLE candidates RENAME TO broken"))
     answer = analyst.get("/")
     assert answer.status_code == 500

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lastseen.errors import WrongUse
 from storage import database
-from storage.database import Engine, SchemaTooNew, connect, migrate, newest_revision
+from storage.database import Engine, NotTheOwner, SchemaTooNew, connect, migrate, newest_revision
 from storage.embedded import Endpoints
 from storage.tables import metadata
 from tests.conftest import in_database, run_sql
@@ -83,7 +83,7 @@ def test_what_an_older_version_kept_stays(empty: Engine) -> None:
     assert migrate(empty)
     with empty.connect() as db:
         counts = [db.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in FACTS]  # noqa: S608  ours
-    assert counts == [1, 1, 0]
+    assert counts == [1, 1, 0, 0, 0]
 
 
 def test_there_is_one_line_of_migrations_and_its_head_is_known() -> None:
@@ -117,10 +117,18 @@ def test_nothing_to_migrate_is_found_out_quickly(database_url: str) -> None:
     engine.dispose()
 
 
-def test_a_database_of_a_newer_version_is_left_alone(db: Engine) -> None:
-    with db.begin() as connection:
+def test_a_database_of_a_newer_version_is_left_alone(db: Engine, owner: Engine) -> None:
+    with owner.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(SchemaTooNew, match="9999"):
+    for engine in (db, owner):
+        with pytest.raises(SchemaTooNew, match="9999"):
+            migrate(engine)
+
+
+def test_a_role_that_may_not_migrate_says_who_may(db: Engine, owner: Engine) -> None:
+    with owner.begin() as connection:
+        command.downgrade(migrations(connection), "0003")
+    with pytest.raises(NotTheOwner, match="LASTSEEN_DATABASE_OWNER_URL"):
         migrate(db)
 
 
@@ -142,6 +150,17 @@ FACTS = {
                                          first_seen_at, last_seen_at)
                       SELECT id, 'video_site', '1', 'p', 'present', now(), now() FROM source RETURNING id)
         INSERT INTO audiences (post_id, observed_at, audience) SELECT id, now(), '{"views": 7}' FROM post""",
+    "checkpoints": "INSERT INTO checkpoints (size, origin, note, peaks, signed_at) VALUES (1, 'o', 'n', '', now())",
+    "cosignatures": """
+        WITH head AS (INSERT INTO checkpoints (size, origin, note, peaks, signed_at) VALUES (1, 'o', 'n', '', now()))
+        INSERT INTO cosignatures (size, witness, signature, signed_at) VALUES (1, 'w', 's', now())""",
+}
+COLUMNS = {
+    "custody_events": "actor",
+    "observations": "title",
+    "audiences": "audience",
+    "checkpoints": "note",
+    "cosignatures": "signature",
 }
 
 
@@ -156,14 +175,13 @@ FACTS = {
     ],
 )
 @pytest.mark.parametrize("role", ["origin", "replica"])
-def test_facts_cannot_be_changed(db: Engine, table: str, change: str, role: str) -> None:
-    column = {"custody_events": "actor", "observations": "title", "audiences": "audience"}[table]
-    with db.begin() as connection:
+def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: str, change: str, role: str) -> None:
+    with owner.begin() as connection:
         connection.execute(text(FACTS[table]))
-    with pytest.raises(IntegrityError, match="append-only"), db.begin() as connection:
+    with pytest.raises(IntegrityError, match="append-only"), owner.begin() as connection:
         connection.execute(text(f"SET session_replication_role = {role}"))
-        connection.execute(text(change.format(table=table, column=column)))
-    with db.connect() as connection:
+        connection.execute(text(change.format(table=table, column=COLUMNS[table])))
+    with owner.connect() as connection:
         assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
 
 

@@ -53,7 +53,7 @@ def evidence(stores: Stores) -> Stores:
 
 def tamper(stores: Stores, statement: str, **values: str) -> Report:
     """Do as an owner of the database could, then verify."""
-    with stores.db.begin() as db:
+    with stores.owner.begin() as db:
         for table in ("custody_events", "observations"):
             db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         db.execute(text(statement), values)
