@@ -26,6 +26,7 @@ from pipeline import console, doctor, jobs, models, register_import, servers, so
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
+from pipeline.evidence import commands as evidence_commands
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
 from storage import accounts, alerts, candidates, status, verification
@@ -47,6 +48,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(telegram_commands.app, name="telegram")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
+app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[

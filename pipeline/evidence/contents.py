@@ -1,4 +1,4 @@
-"""The files of a package, but for its report: originals, raw records, what is known of them, pictures, the log's part."""
+"""The files of a package, but for its report: originals, raw records, what is known of them, pictures, the log."""
 
 import hashlib
 import json
@@ -182,7 +182,9 @@ class Writer:
         try:
             found = self.objects.download(EVIDENCE, key, target, version)
         except (ObjectMissing, ObjectUnreadable) as fault:
-            raise Failure(f"{key} is missing, or cannot be read: nothing was exported; run `lastseen verify`") from fault
+            raise Failure(
+                f"{key} is missing, or cannot be read: nothing was exported; run `lastseen verify`"
+            ) from fault
         if found != sha256:
             raise Failure(f"{key} is not what was stored: nothing was exported; run `lastseen verify`")
 

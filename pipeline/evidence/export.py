@@ -1,4 +1,4 @@
-"""One package of evidence: gathered at one moment, written, bagged, checked, entered in the custody log, handed over."""
+"""One package of evidence: gathered at one moment, written, bagged, checked, entered in the log, handed over."""
 
 import hashlib
 import json
@@ -14,13 +14,14 @@ from ulid import ULID
 from lastseen.clock import utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import ObjectToStore
+from pipeline import signing
 from pipeline.app import App
 from pipeline.evidence import contents, extract, folders, report, targets, verify
 from pipeline.evidence.contents import Writer
 from pipeline.evidence.extract import Extract
 from pipeline.evidence.report import Export
-from storage import cases, custody
-from storage.cases import Case, Signed
+from storage import cases, custody, custody_keys
+from storage.cases import Case
 from storage.custody import Action
 from storage.objects import EXPORT
 
@@ -58,7 +59,7 @@ def export(
         targets.case(db, target)
     made = Export(str(ULID()), utcnow(), app.settings.office, recipient.strip(), reason.strip(), target)
     with folders.appearing(to.absolute(), tell) as folder:
-        _sign(app)
+        signing.sign(app.settings, app.stores)
         case, extracted = _gathered(app, made)
         folders.require_room(folder, contents.room(case, app.stores.objects))
         _write(app, folder, made, case, extracted)
@@ -71,7 +72,7 @@ def _gathered(app: App, made: Export) -> tuple[Case, Extract]:
     engine = app.stores.db
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as db:
         case = targets.case(db, made.target)
-        return case, extract.extract(db, app.stores.objects, case, cases.heads(db), _keys(app))
+        return case, extract.extract(db, app.stores.objects, case, cases.heads(db), custody_keys.public_keys(app.settings))
 
 
 def _write(app: App, folder: Path, made: Export, case: Case, extracted: Extract) -> None:
@@ -101,7 +102,9 @@ def _bag(folder: Path, made: Export, extracted: Extract) -> None:
         "Lastseen-Format": verify.FORMAT,
     }
     bagit.make_bag(str(folder), info, checksums=list(ALGORITHMS))
-    (folder / "bagit.txt").write_text(DECLARATION, "utf-8")  # what the library writes is what 1.0 asks, but for its name
+    (folder / "bagit.txt").write_text(
+        DECLARATION, "utf-8"
+    )  # the library writes what 1.0 asks, and calls it 0.97
     bagit.Bag(str(folder)).save()
     failed = [one for one in verify.verify(folder).findings if one.state == "failed" and one.check != "receipt"]
     if failed:
@@ -133,15 +136,18 @@ def _hand_over(app: App, folder: Path, made: Export, case: Case, extracted: Extr
         seq = custody.append(
             db, app.actor, Action.EXPORTED, targets.subject(made.target, case), detail, reason=made.reason
         )
-    signed = _sign(app)
-    receipt = json.dumps(_receipt(app, seq, signed, extracted), sort_keys=True, separators=(",", ":"))
-    (folder / verify.RECEIPT).write_text(receipt + "\n", "utf-8")
-    return Handed(made.id, sha256, len(files) + 1, size, len(extracted.events), len(extracted.stamps), extracted.keys[0])
+    said = json.dumps(_receipt(app, seq, extracted), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    (folder / verify.RECEIPT).write_text(said + "\n", "utf-8")
+    counts = len(files) + 1, size, len(extracted.events), len(extracted.stamps)
+    return Handed(made.id, sha256, *counts, extracted.keys[0])
 
 
-def _receipt(app: App, seq: int, signed: Signed, extracted: Extract) -> Mapping[str, object]:
+def _receipt(app: App, seq: int, extracted: Extract) -> Mapping[str, object]:
     """The event of this export, with the proof that it is in the log that goes on from the package's."""
-    newest = signed.head.size
+    signed = signing.sign(app.settings, app.stores).head
+    if signed is None or signed.size < seq:
+        raise Failure("the custody log could not be signed after this export: nothing was handed over; try again")
+    newest = signed.size
     with app.stores.db.begin() as db:
         (event,) = custody.events(db, after=seq - 1, upto=seq)
         proofs = cases.proofs(db, newest, [seq], [extracted.newest.head.size])

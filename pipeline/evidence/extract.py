@@ -10,7 +10,7 @@ from storage import cases
 from storage.cases import Case, Proofs, Signed
 from storage.custody import Action, Event
 from storage.database import Connection
-from storage.notes import BadNote, Checkpoint, Note
+from storage.notes import BadNote, Checkpoint, Note, VerifierKey
 from storage.objects import EVIDENCE, ObjectStore
 
 MANIFEST, STAMP, AUTHORITY = "manifest/", "stamp/", "authority/"
@@ -49,9 +49,7 @@ class Extract:
     """keys of the authorities' certificates in the evidence bucket"""
 
 
-def extract(
-    db: Connection, objects: ObjectStore, case: Case, heads: Sequence[Signed], keys: Sequence[str]
-) -> Extract:
+def extract(db: Connection, objects: ObjectStore, case: Case, heads: Sequence[Signed], keys: Sequence[VerifierKey]) -> Extract:
     """What belongs to a case.  `heads`: all that were signed, in order; raises Failure if there is none."""
     if not heads:
         raise Failure("no head of the custody log is signed yet, so nothing could be proven: `lastseen custody sign`")
@@ -71,7 +69,7 @@ def extract(
     return Extract(
         newest,
         _worth_showing(heads, stamped),
-        tuple(dict.fromkeys([*keys, *(key for one in heads for key in one.witnesses)])),
+        tuple(dict.fromkeys([*_in_use(keys, newest), *(key for one in heads for key in one.witnesses)])),
         tuple(kept),
         cases.proofs(db, size, [event.seq for event in kept], [one for one in sizes if one < size]),
         tuple(shown),
@@ -89,6 +87,11 @@ def line(event: Event, proof: Iterable[bytes] | None = None) -> dict[str, object
         "hash": event.hash.hex(),
     }
     return said if proof is None else {**said, "proof": [step.hex() for step in proof]}
+
+
+def _in_use(keys: Sequence[VerifierKey], newest: Signed) -> list[str]:
+    """The log's keys, the one that signed the newest head first."""
+    return [str(key) for key in sorted(keys, key=lambda key: key.verified(newest.note) is None)]
 
 
 def _is_of_days(event: Event) -> bool:
@@ -131,5 +134,3 @@ def _stamp(objects: ObjectStore, key: str, beside: Sequence[str]) -> Stamp | Non
 def _worth_showing(heads: Sequence[Signed], stamped: Sequence[int]) -> tuple[Signed, ...]:
     witnessed = [one.head.size for one in heads if one.witnesses][-1:]
     return tuple(one for one in heads[:-1] if one.head.size in {*stamped, *witnessed})
-
-

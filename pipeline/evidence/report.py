@@ -146,8 +146,8 @@ def _case_name(target: Target, case: Case) -> str:
 
 def _about(target: Target) -> list[str]:
     told = [
-        "This package holds what the office keeps of one case: the recordings as they were received, what the sites said"
-        " of them, every place where the same bytes were published, and what was done with them since.",
+        "This package holds what the office keeps of one case: the recordings as they were received, what the sites"
+        " said of them, every place where the same bytes were published, and what was done with them since.",
     ]
     if target.kind is not Kind.BLOB:
         told.append(
@@ -155,8 +155,8 @@ def _about(target: Target) -> list[str]:
             " It is a possible sighting and nothing more: people judge, and nobody is identified by this software."
         )
     told.append(
-        "Other faces are covered in the pictures made for this report. The originals are whole, and show everybody who is"
-        " in them: treat them so."
+        "Other faces are covered in the pictures made for this report. The originals are whole, and show everybody who"
+        " is in them: treat them so."
     )
     return told
 
@@ -256,9 +256,9 @@ def _observation(one: Observation) -> dict[str, str]:
 
 def _kept() -> list[str]:
     return [
-        "Each original is the bytes as the server sent them, never rewritten. It counted as stored only when it had been"
-        " read back and found equal; its name is its sha256.",
-        "Each observation names a raw record: what the site answered, as received, cleaned of the office's own secrets.",
+        "Each original is the bytes as the server sent them, never rewritten. It counted as stored only when it had"
+        " been read back and found equal; its name is its sha256.",
+        "Each observation names a raw record: what the site answered, as received, cleaned of the office's secrets.",
         "Whatever was done is an event of the custody log. Each event binds the one before it; the log's head is signed"
         " with a key that the database does not have.",
     ]
@@ -308,8 +308,8 @@ def _check(extract: Extract) -> list[str]:
     return [
         "On any machine with Python 3.8 or newer, without a network, in the folder `data` of this package:",
         "python3 -I verify.py",
-        "Whoever can change a package can change that program in it: take it from where lastseen is published, and give it"
-        " this folder. Get the office's key, the sha256 of the package, and an authority's root certificate another way"
+        "Whoever can change a package can change that program in it: take it from where lastseen is published, and give"
+        " it this folder. Get the office's key, the sha256 of the package, and an authority's root certificate another way"
         " than with the package:",
         "python3 -I verify.py PACKAGE --key KEY --package-sha256 HEX --root FILE",
         f"The key that this package says is the office's: {extract.keys[0]}",
@@ -329,5 +329,3 @@ def clock(at_ms: int) -> str:
     """A moment of a recording."""
     seconds, ms = divmod(at_ms, 1000)
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"
-
-

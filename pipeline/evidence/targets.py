@@ -47,7 +47,9 @@ def parse(db: Connection, written: str) -> Target:
     if not plain.isdecimal():
         return Target(Kind.PERSON, plain) if registered else _unknown(plain)
     if registered:
-        raise WrongUse(f"{plain} is a candidate's number and a register number: write candidate:{plain} or person:{plain}")
+        raise WrongUse(
+            f"{plain} may be a candidate, and is a register number: write candidate:{plain} or person:{plain}"
+        )
     return _checked(Target(Kind.CANDIDATE, plain))
 
 
@@ -59,7 +61,7 @@ def case(db: Connection, target: Target) -> Case:
             why = f"there is no candidate {target.value}: `lastseen candidates` lists them"
         case Kind.BLOB:
             found = cases.of_blob(db, target.value)
-            why = f"no recording with the sha256 {target.value} is stored: `lastseen candidates` shows those of candidates"
+            why = f"no recording with the sha256 {target.value} is stored: `lastseen candidates --json` names some"
         case Kind.PERSON:
             found = cases.of_person(db, target.value)
             why = _no_case(db, target.value)

@@ -526,7 +526,7 @@ def whole(data: bytes) -> Der:
 
 def part(parts: Sequence[Der], number: int, tag: int) -> Der:
     """The part of that number, of that tag.  Raises Doubt."""
-    if number >= len(parts):
+    if not 0 <= number < len(parts):
         raise Doubt("a structure has too few parts")
     return parts[number].of(tag)
 
@@ -589,8 +589,8 @@ CURVES = {
             16,
         ),
         int(
-            "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D"
-            "03BB5C9B8899C47AEBB6FB71E91386409",
+            "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D0"
+            "3BB5C9B8899C47AEBB6FB71E91386409",
             16,
         ),
         (
