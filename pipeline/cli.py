@@ -22,14 +22,25 @@ from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
-from pipeline import console, doctor, jobs, models, register_import, servers, source_commands, telegram_commands
+from pipeline import (
+    console,
+    custody_commands,
+    doctor,
+    jobs,
+    models,
+    register_import,
+    servers,
+    source_commands,
+    telegram_commands,
+    witness_commands,
+)
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.evidence import commands as evidence_commands
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, candidates, status, verification
+from storage import accounts, alerts, candidates, custody_keys, status, verification
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -46,6 +57,8 @@ app.add_typer(source_commands.app, name="source")
 app.add_typer(register_app, name="register")
 app.add_typer(user_app, name="user")
 app.add_typer(telegram_commands.app, name="telegram")
+app.add_typer(custody_commands.app, name="custody")
+app.add_typer(witness_commands.app, name="witness")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(evidence_commands.app, name="export")
@@ -182,6 +195,8 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
                 for tally in jobs.execute(opened, part, scope):
                     console.show_tally(tally)
                     tallies.append(tally)
+        if command == "run":
+            custody_commands.sign_after(opened.settings, opened.stores)
     Voice(as_json).result({tally.step: tally.as_dict() for tally in tallies})
     bugs = sum(tally.bugs for tally in tallies)
     if bugs:
@@ -260,7 +275,7 @@ def _candidate(listed: candidates.Listed) -> dict[str, object]:
 def verify(as_json: AsJson = False) -> None:
     """Follow the custody chain, read every piece of evidence again, and name what does not stand."""
     with open_stores(settings()) as stores:
-        report = verification.verify(stores.db, stores.objects)
+        report = verification.verify(stores.db, stores.objects, custody_keys.trusted(settings()))
     incidents = [{"what": incident.what, "where": incident.where} for incident in report.incidents]
     Voice(as_json).result(
         {"ok": report.ok, "objects": report.objects, "events": report.events, "incidents": incidents},

@@ -1,16 +1,20 @@
 """What an Airflow task does.  Ids and counts go in and out; the items' state is in our database."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
-from pipeline import jobs, register_import
+from pipeline import custody_commands, jobs, register_import
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
+from pipeline.witnessing import Answer
+from storage.stores import open_stores
 
 ACTOR = "airflow"
 
@@ -97,6 +101,20 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
     with open_app(settings(), ACTOR) as app:
         done = register_import.import_register(app, path)
     return done.counts()
+
+
+def sign_custody() -> dict[str, int]:
+    """Sign the head of the custody log, and ask the witnesses.  Returns counts.
+
+    Raises Failure when a witness refuses: the run is then red, beside the alert.
+    """
+    with open_stores(settings()) as stores:
+        signed, asked = custody_commands.sign_and_ask(settings(), stores)
+    answers = Counter(str(one.answer) for one in asked)
+    log.info("custody: %s", custody_commands.as_result(signed, asked))
+    if answers[Answer.REFUSED]:
+        raise Failure("a witness says that the custody log does not extend what it saw: see `lastseen status`")
+    return {"events": signed.head.size if signed.head else 0, "signed": int(signed.fresh), **answers}
 
 
 def scope(params: Mapping[str, object]) -> Scope:

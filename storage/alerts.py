@@ -15,6 +15,15 @@ LONG_WAIT = "long wait"
 DELETIONS = "deletions"
 """many posts of one source went at once"""
 
+LOG_REWRITTEN = "custody log"
+"""the custody log is not what was signed before: nothing more is signed"""
+LOG_UNWITNESSED = "witness refuses"
+"""a witness says that a signed head does not extend the one it saw before"""
+WITNESS_AWAY = "witness away"
+"""a witness does not answer; it is asked again at every signing"""
+CLOCK = "clock"
+"""the newest event is dated later than this machine's clock"""
+
 RAISE = text("""
     INSERT INTO alerts (kind, subject, said) VALUES (:kind, :subject, :said)
     ON CONFLICT (kind, subject) WHERE ended_at IS NULL

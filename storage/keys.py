@@ -1,5 +1,7 @@
 """Where objects lie.  Keys carry no names, titles or person ids."""
 
+from datetime import datetime
+
 
 def blob(sha256: str) -> str:
     """An original, in the evidence bucket."""
@@ -9,6 +11,19 @@ def blob(sha256: str) -> str:
 def export(chat: int, sha256: str) -> str:
     """What somebody exported of a chat on Telegram, in the evidence bucket."""
     return f"raw/telegram/{chat}/export/{sha256}.json"
+
+
+CHECKPOINTS, COSIGNATURES = "checkpoint/", "cosignature/"
+
+
+def checkpoint(size: int, at: datetime) -> str:
+    """A signed head of the custody log over `size` events, in the evidence bucket."""
+    return f"{CHECKPOINTS}{at:%Y/%m/%d}/{size:012}.txt"
+
+
+def cosignature(size: int, at: datetime, key_id: bytes, time: int) -> str:
+    """The same head with a witness's signature beside ours, in the evidence bucket."""
+    return f"{COSIGNATURES}{at:%Y/%m/%d}/{size:012}-{key_id.hex()}-{time}.txt"
 
 
 def photo(sha256: str) -> str:

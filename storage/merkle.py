@@ -51,7 +51,7 @@ class Frontier:
 
     def grown(self, entries: Iterable[bytes]) -> "Frontier":
         """The frontier with more entries behind those it has."""
-        stack = _Stack(self)
+        stack = Growing(self)
         for entry in entries:
             stack.push(entry)
         return stack.frontier
@@ -75,7 +75,7 @@ def subtrees(entries: Iterable[bytes], wanted: Collection[Span], onto: Frontier 
     Below `onto` only its peaks are known.  Raises KeyError if a subtree cannot be had so.
     """
     found = dict(zip(onto.spans, onto.peaks, strict=True))
-    missing, stack = set(wanted), _Stack(onto)
+    missing, stack = set(wanted), Growing(onto)
     for entry in entries:
         found |= {span: root for span, root in stack.push(entry) if span in missing}
     whole = stack.frontier
@@ -84,10 +84,10 @@ def subtrees(entries: Iterable[bytes], wanted: Collection[Span], onto: Frontier 
     return {span: found[span] for span in missing}
 
 
-class _Stack:
+class Growing:
     """A frontier while it grows."""
 
-    def __init__(self, start: Frontier) -> None:
+    def __init__(self, start: Frontier = Frontier()) -> None:
         self._size, self._peaks = start.size, list(start.peaks)
 
     @property

@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lastseen.clock import iso
 
+PrivateKey = Ed25519PrivateKey
+
 ED25519 = 0x01
 COSIGNATURE = 0x04
 """kinds of keys, as C2SP numbers them"""
@@ -222,7 +224,7 @@ class Signer:
     """A name and a private key."""
 
     name: str
-    private: Ed25519PrivateKey
+    private: PrivateKey
 
     def __repr__(self) -> str:
         return f"Signer({self.name!r})"
@@ -246,7 +248,7 @@ def new_private_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def private_key(pem: bytes) -> Ed25519PrivateKey:
+def private_key(pem: bytes) -> PrivateKey:
     """The key in the bytes of a PEM file.  Raises BadNote."""
     try:
         key = load_pem_private_key(pem, password=None)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from storage import custody, posts
+from storage import chain_checks, posts
+from storage.chain_checks import StoredHeads
 from storage.custody import Incident
+from storage.custody_keys import Trust
 from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 
 WITNESSED = ("stored", "collected")
@@ -40,13 +42,15 @@ class _Expected:
     """the custody event that must stand beside it"""
 
 
-def verify(engine: Engine, objects: ObjectStore) -> Report:
+def verify(engine: Engine, objects: ObjectStore, trust: Trust = Trust()) -> Report:  # noqa: B008  it is frozen
     """Read everything again, as it stood at one moment: others may go on storing meanwhile.
 
-    Raises storage.objects.StoreUnavailable when the store does not answer.
+    `trust`: whose signatures on heads of the log are believed.  Raises storage.objects.StoreUnavailable when the store
+    does not answer.
     """
+    stored = StoredHeads.read(objects)
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as db:
-        incidents, events, told = _follow(db)
+        incidents, events, told = _follow(db, stored, trust)
         expected = list(_expected(db))
     for item in expected:
         if told.pop((item.action, item.key), None) != item.sha256:
@@ -56,12 +60,14 @@ def verify(engine: Engine, objects: ObjectStore) -> Report:
     return Report(len(expected), events, tuple(incidents))
 
 
-def _follow(db: Connection) -> tuple[list[Incident], int, dict[tuple[str, str], str]]:
+def _follow(
+    db: Connection, stored: StoredHeads, trust: Trust
+) -> tuple[list[Incident], int, dict[tuple[str, str], str]]:
     """The chain's incidents, its length, and (action, key) -> sha256 of every object that it speaks of."""
     incidents: list[Incident] = []
     told: dict[tuple[str, str], str] = {}
     events = 0
-    for link in custody.check(custody.events(db)):
+    for link in chain_checks.follow(db, stored, trust):
         if isinstance(link, Incident):
             incidents.append(link)
             continue

@@ -23,6 +23,7 @@ from tests.servers.video_site import Page, VideoSite
 DAGS = {
     "collect_telegram",
     "collect_video_sites",
+    "custody",
     "match_register",
     "process_media",
     "recheck_posts",

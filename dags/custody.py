@@ -1,0 +1,38 @@
+"""
+# Sign the custody log
+
+Signs the head of the custody log, if it has grown since it was signed last, and asks the witnesses to cosign it.
+
+- **When it fails**: the log is not what was signed before, or a witness says so. `lastseen status` shows the alert;
+  docs/operate.md says what to do. A witness that is away is asked again by the next run, and fails nothing.
+- **By hand**: `lastseen custody sign` does the same.
+- **Again**: nothing is signed while nothing is logged.
+"""
+
+from airflow.sdk import dag, task
+
+from dags import wiring
+
+
+@dag(
+    schedule="15 * * * *",
+    catchup=False,
+    max_active_runs=1,
+    default_args=wiring.DEFAULTS,
+    tags=["lastseen", "evidence"],
+    doc_md=__doc__,
+)
+def custody() -> None:
+    """The log in, a signed head out."""
+
+    @task
+    def sign_custody() -> dict[str, int]:
+        """Sign, and ask the witnesses."""
+        from pipeline import tasks
+
+        return tasks.sign_custody()
+
+    sign_custody()
+
+
+custody()

@@ -1,0 +1,208 @@
+"""Does the custody log stand?  It is followed from its first event, and held against every head that was ever signed.
+
+The chain shows what was changed by anybody who did not write all of it anew.  The heads show the rest: each is
+compared with what the events give, whether it comes from the database or from the object store, and its signature is
+believed only if the key is known from outside the database.  Memory does not grow with the log, only with the number of
+heads.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from lastseen.clock import iso
+from storage import custody, heads, keys
+from storage.custody import Action, Event, Incident
+from storage.custody_keys import Trust
+from storage.merkle import Growing
+from storage.notes import BadNote, Checkpoint, Note, VerifierKey
+from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
+
+CLOCKS = timedelta(minutes=5)
+"""by so much the clocks of the machines that log and sign may differ"""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A head in one of the places where heads are kept."""
+
+    where: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHeads:
+    """What the object store holds, by size; read before the database, so that nothing in it is younger than that."""
+
+    signed: Mapping[int, list[Copy]] = field(default_factory=dict)
+    cosigned: Mapping[int, list[Copy]] = field(default_factory=dict)
+    incidents: tuple[Incident, ...] = ()
+    """objects that cannot be read, or are no heads"""
+
+    def beside(self, files: Mapping[str, str]) -> "StoredHeads":
+        """The same, and heads that somebody has kept elsewhere, by their names.  Raises BadNote for what is none."""
+        cosigned = {size: list(copies) for size, copies in self.cosigned.items()}
+        for name, content in files.items():
+            size = Checkpoint.parse(Note.parse(content).text).size
+            cosigned.setdefault(size, []).append(Copy(name, content))
+        return replace(self, cosigned=cosigned)
+
+    @classmethod
+    def read(cls, objects: ObjectStore) -> "StoredHeads":
+        """Every head in the evidence bucket."""
+        incidents: list[Incident] = []
+        signed = _copies(objects, keys.CHECKPOINTS, incidents)
+        return cls(signed, _copies(objects, keys.COSIGNATURES, incidents), tuple(incidents))
+
+
+def follow(db: Connection, stored: StoredHeads, trust: Trust) -> Iterator[Incident | Event]:
+    """Follow the log, as one transaction sees it; yields every event, and each incident where it is met."""
+    yield from stored.incidents
+    rows = heads.notes_by_size(db)
+    checks = _Checks(db, rows, stored, trust)
+    yield from checks.follow()
+
+
+class _Checks:
+    """One pass."""
+
+    def __init__(self, db: Connection, rows: Mapping[int, str], stored: StoredHeads, trust: Trust) -> None:
+        self._db, self._rows, self._stored = db, rows, stored
+        self._known = list(trust.log)
+        self._witnesses = trust.witnesses
+        self._announced: list[VerifierKey] = []
+        self._tree = Growing()
+        self._at = custody.BEGINNING
+        """of the newest head that was met"""
+        self._lines: dict[int, list[heads.Cosignature]] = defaultdict(list)
+        for line in heads.cosignatures_of(db):
+            self._lines[line.size].append(line)
+
+    def follow(self) -> Iterator[Incident | Event]:
+        """The whole log, then what is signed beyond its end."""
+        sizes = {*self._rows, *self._stored.signed, *self._stored.cosigned}
+        for link in custody.check(custody.events(self._db)):
+            if isinstance(link, Event):
+                yield from self._note(link)
+                self._tree.push(link.hash)
+                if link.seq in sizes:
+                    sizes.discard(link.seq)
+                    yield from self._compare(link)
+            yield link
+        for size in sorted(sizes):
+            yield from self._beyond(size)
+
+    def _note(self, event: Event) -> Iterator[Incident]:
+        """What an event means for the heads behind it."""
+        if event.at < self._at - CLOCKS:
+            yield Incident(
+                f"it is dated {iso(event.at)}, before the head that was signed before it", f"custody event {event.seq}"
+            )
+        if event.action == Action.KEY_CHANGED:
+            try:
+                self._announced.append(VerifierKey.parse(str(event.detail.get("key"))))
+            except BadNote:
+                yield Incident("it announces a key that is none", f"custody event {event.seq}")
+
+    def _compare(self, event: Event) -> Iterator[Incident]:
+        """Every head over so many events, wherever it is kept, with what the events give."""
+        yield from self._missing(event.seq)
+        text = ""
+        for copy in self._copies(event.seq):
+            try:
+                note = Note.parse(copy.content)
+                said = Checkpoint.parse(note.text)
+                yield from self._wrong(event, said, copy.where)
+                yield from self._unsigned(note, copy.where)
+                for witness in self._witnesses:
+                    witness.verified(note)
+                self._at = max(self._at, said.at)
+            except BadNote as fault:
+                yield Incident(str(fault), copy.where)
+                continue
+            text = text or note.text
+        yield from self._cosigned(event.seq, text)
+
+    def _copies(self, size: int) -> list[Copy]:
+        row = [Copy(_row(size), self._rows[size])] if size in self._rows else []
+        return [*row, *self._stored.signed.get(size, ()), *self._stored.cosigned.get(size, ())]
+
+    def _missing(self, size: int) -> Iterator[Incident]:
+        """A head that is in one place only, or not the same in both."""
+        row, objects = self._rows.get(size), self._stored.signed.get(size, [])
+        for copy in objects:
+            if row is None:
+                yield Incident("this signed head is not in the database", copy.where)
+            elif copy.content != row:
+                yield Incident("this signed head is another one in the database", copy.where)
+        if row is not None and not objects:
+            yield Incident("this signed head is not in the object store", _row(size))
+
+    def _wrong(self, event: Event, said: Checkpoint, where: str) -> Iterator[Incident]:
+        if said.size != event.seq:
+            yield Incident(f"it is a head over {said.size} events, kept as one over {event.seq}", where)
+        elif said.root != self._tree.frontier.root:
+            yield Incident(f"its root is not that of the first {said.size} events: they are not what was signed", where)
+        elif said.chain != event.hash:
+            yield Incident(f"event {event.seq} does not end the chain that was signed", where)
+        if said.at < event.at - CLOCKS:
+            yield Incident(f"it was signed at {iso(said.at)}, before the last event that it covers", where)
+
+    def _unsigned(self, note: Note, where: str) -> Iterator[Incident]:
+        """A head without a signature that is believed; one that is signed by an old and an announced key hands on."""
+        if not self._known:
+            yield Incident(
+                "it is not known which key may have signed it: write the log's public key into keys/custody.pub or"
+                " LASTSEEN_CUSTODY_PUBLIC_KEYS",
+                where,
+            )
+            return
+        if not any(key.verified(note) for key in self._known):
+            yield Incident("it was signed by none of this log's keys", where)
+            return
+        self._known += [key for key in self._announced if key not in self._known and key.verified(note)]
+
+    def _cosigned(self, size: int, text: str) -> Iterator[Incident]:
+        """The lines of witnesses in the database."""
+        for line in self._lines.get(size, ()):
+            where = f"cosignature of {line.witness.partition('+')[0]} in the database, over {size} events"
+            try:
+                key = VerifierKey.parse(line.witness)
+                note = Note.parse(f"{text}\n{line.line}")
+                if key.verified(note) is None:
+                    yield Incident("it is signed by another key", where)
+            except BadNote as fault:
+                yield Incident(str(fault), where)
+
+    def _beyond(self, size: int) -> Iterator[Incident]:
+        """A head over more events than there are."""
+        length = self._tree.frontier.size
+        for copy in self._copies(size):
+            yield Incident(
+                f"it was signed over {size} events, and the log has {length} that can be followed: its end was cut off,"
+                " or an older database was restored",
+                copy.where,
+            )
+
+
+def _row(size: int) -> str:
+    return f"signed head over {size} events in the database"
+
+
+def _copies(objects: ObjectStore, prefix: str, incidents: list[Incident]) -> dict[int, list[Copy]]:
+    found: dict[int, list[Copy]] = defaultdict(list)
+    for key in objects.keys(EVIDENCE, prefix):
+        size = key.rpartition("/")[2].removesuffix(".txt").partition("-")[0]
+        try:
+            content = objects.read(EVIDENCE, key).decode()
+        except (ObjectMissing, ObjectUnreadable, UnicodeDecodeError) as fault:
+            incidents.append(Incident(f"this signed head cannot be read: {type(fault).__name__}", key))
+            continue
+        if not size.isdecimal():
+            incidents.append(Incident("its name is not that of a signed head", key))
+            continue
+        found[int(size)].append(Copy(key, content))
+    return dict(found)
