@@ -189,7 +189,7 @@ def events(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[
     wanted = select(custody_events).where(custody_events.c.seq > after).order_by(custody_events.c.seq)
     if upto is not None:
         wanted = wanted.where(custody_events.c.seq <= upto)
-    for row in db.execution_options(yield_per=ROWS).execute(wanted).mappings():
+    for row in db.execute(wanted, execution_options={"yield_per": ROWS}).mappings():
         yield Event(**row)
 
 
@@ -199,7 +199,7 @@ def hashes(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[
     wanted = select(columns.hash).where(columns.seq > after).order_by(columns.seq)
     if upto is not None:
         wanted = wanted.where(columns.seq <= upto)
-    yield from db.execution_options(yield_per=ROWS).execute(wanted).scalars()
+    yield from db.execute(wanted, execution_options={"yield_per": ROWS}).scalars()
 
 
 def check(chain: Iterable[Event], behind: Head = Head()) -> Iterator[Incident | Event]:
