@@ -3,6 +3,9 @@
 A setting is read from `LASTSEEN_<NAME>` in the environment, or from a `.env` file.
 """
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -12,6 +15,37 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lastseen.choices import Choices
+
+AUTHORITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+SERVICE = re.compile(r"https?://[^\s@/?#]+[^\s@?#]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Who puts a time under a day's manifest (RFC 3161)."""
+
+    name: str
+    url: str
+    roots: Path
+    """its root certificates, PEM"""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.url} {self.roots}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Authority":
+        """From `NAME URL FILE`.  Raises ValueError."""
+        name, url, roots = [*text.split(maxsplit=2), "", "", ""][:3]
+        if not AUTHORITY_NAME.fullmatch(name) or name == OPENTIMESTAMPS or not SERVICE.fullmatch(url) or not roots:
+            raise ValueError(
+                "an authority is written NAME URL FILE: a short name of lower-case letters, an address of"
+                " HTTP or HTTPS, and the file with its root certificates (PEM)"
+            )
+        return cls(name, url, Path(roots))
+
+
+OPENTIMESTAMPS = "opentimestamps"
+"""stands where an authority's name does for what its calendars promise"""
 
 
 class Settings(BaseSettings):
@@ -92,6 +126,33 @@ class Settings(BaseSettings):
         ge=1,
         title="Retention lock",
         description="Days for which the object store refuses to delete an original (GOVERNANCE mode).",
+    )
+
+    # --- time stamps --------------------------------------------------------------------------------------
+    time_stamp_authorities: Annotated[tuple[Authority, ...], NoDecode] = Field(
+        (),
+        title="Time-stamp authorities",
+        description="Comma-separated, each NAME URL FILE: where a day's manifest is time-stamped (RFC 3161), and the "
+        "file with that authority's root certificates (PEM). Unset: nothing leaves the office.",
+    )
+    time_stamp_seconds: float = Field(
+        30, gt=0, title="Time for one time stamp", description="Seconds; a later answer is asked for again."
+    )
+    time_stamp_tolerance_seconds: float = Field(
+        300,
+        ge=0,
+        title="Tolerance of clocks",
+        description="By how many seconds a time stamp, or an event beside one, may disagree with this machine's clock.",
+    )
+    opentimestamps_calendars: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        title="Calendars of OpenTimestamps",
+        description="Comma-separated addresses that get the hash of each day's statement. Unset: none is asked.",
+    )
+    opentimestamps_headers: Path | None = Field(
+        None,
+        title="Block headers of Bitcoin",
+        description="File with a line `HEIGHT HEX` for each header that proofs are held against; unset: they are not.",
     )
 
     # --- the custody log ----------------------------------------------------------------------------------
@@ -296,10 +357,41 @@ class Settings(BaseSettings):
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
     )
 
-    @field_validator("allowed_extractors", "allow_private_addresses", "custody_public_keys", "witnesses", mode="before")
+    @field_validator("time_stamp_authorities", mode="before")
+    @classmethod
+    def _authorities(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = tuple(Authority.parse(part) for part in value.split(",") if part.strip())
+        _require_one_each([one.name for one in found])
+        return found
+
+    @field_validator("opentimestamps_calendars")
+    @classmethod
+    def _calendars(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [one for one in value if not SERVICE.fullmatch(one)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no address of HTTP or HTTPS")
+        _require_one_each(value)
+        return value
+
+    @field_validator(
+        "allowed_extractors",
+        "allow_private_addresses",
+        "opentimestamps_calendars",
+        "custody_public_keys",
+        "witnesses",
+        mode="before",
+    )
     @classmethod
     def _from_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _require_one_each(names: Sequence[str]) -> None:
+    """Raises ValueError."""
+    if len(set(names)) < len(names):
+        raise ValueError("one of them stands there twice")
 
 
 @cache

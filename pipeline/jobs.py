@@ -9,7 +9,7 @@ from datetime import date, datetime
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import match, observing
+from pipeline import anchor, manifest, match, observing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
@@ -19,6 +19,11 @@ from storage.work import Queue
 
 ENDED = tuple(state for state in WorkState if state is not WorkState.OPEN)
 NOT_THROUGH = tuple(state for state in ENDED if state is not WorkState.DONE)
+
+OF_DAYS = (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE)
+"""steps whose items are days, or what is time-stamped of them: no scope is about these"""
+TO_EVIDENCE = ("fetch", "manifest")
+"""commands that put locked objects into the evidence, before which the lock is tried"""
 
 READ = {"collect": tuple(Platform), "recheck": (Platform.TELEGRAM,)}
 """steps whose items are sources, with the platforms whose sources they read"""
@@ -67,6 +72,8 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
     """
     if command in ("collect", "recheck", "fetch"):
         observing.check_legal_basis(app.settings)
+    if command == "manifest" and not dry:
+        manifest.close_days(app.stores.db, app.actor)
     with app.stores.db.connect() as db:
         queues = _queues(db, app, command, scope)
         found = {queue.step: work.ready(db, queue) for queue in queues}
@@ -81,7 +88,7 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     Raises as `due` does; storage.objects.LockNotKept where evidence is to be stored and the store would let it be
     deleted (asked once a day).
     """
-    if command == "fetch":
+    if command in TO_EVIDENCE:
         app.stores.objects.probe_lock()
     due(app, command, scope)
     tallies = []
@@ -170,7 +177,7 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope, READ[step])
-    if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate"):
+    if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
@@ -204,6 +211,8 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
         work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
     if queue.step == "analyze" and queue.subjects:
         work.offer(db, queue, queue.subjects)
+    if queue.step in OF_DAYS:
+        manifest.fill(db, queue, app.settings)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)

@@ -6,7 +6,7 @@ from typing import Any
 from extractors import faces
 from extractors.recipe import recipe
 from lastseen.settings import Settings
-from pipeline import analyze, collect, enroll, fetch, illustrate, match, recheck
+from pipeline import analyze, anchor, collect, enroll, fetch, illustrate, manifest, match, recheck, stamp
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -20,6 +20,7 @@ COMMANDS = {
     "analyze": ("analyze",),
     "enroll": ("enroll",),
     "match": (match.TRACKS, match.PHOTO, "illustrate"),
+    "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
 }
 """what a command of this name works off, in the order of `lastseen run`"""
 
@@ -52,5 +53,10 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         match.tracks_step(settings, engine, threshold, sealer),
         match.photo_step(settings, engine, threshold, sealer),
         illustrate.step(),
+        manifest.manifest_step(),
+        manifest.statement_step(settings),
+        stamp.step(),
+        anchor.step(),
+        anchor.upgrade_step(),
     )
     return Steps(engine, analysis, {step.name: step for step in every})

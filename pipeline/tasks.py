@@ -26,6 +26,11 @@ BATCHES = {
     "match_tracks": 100,
     "match_photo": 20,
     "illustrate": 20,
+    "manifest": 10,
+    "statement": 100,
+    "stamp": 20,
+    "anchor": 20,
+    "upgrade": 50,
 }
 """items a task: about half a minute of work, since each task costs about a second by itself"""
 MOST_BATCHES = 1000

@@ -14,6 +14,8 @@ LONG_WAIT = "long wait"
 """we were asked to wait for longer than usual"""
 DELETIONS = "deletions"
 """many posts of one source went at once"""
+TIME_STAMPS = "time stamps"
+"""an authority answers wrongly, or is not reached for days"""
 
 LOG_REWRITTEN = "custody log"
 """the custody log is not what was signed before: nothing more is signed"""

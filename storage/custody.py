@@ -60,6 +60,8 @@ class Action(StrEnum):
     """by a lawful order"""
     EXPIRED = "expired"
     """by a rule of retention"""
+    CLOSED = "closed"
+    """a day is over: whatever comes after this bears a later one"""
     MANIFESTED = "manifested"
     """a day's manifest was made"""
     STAMPED = "stamped"

@@ -1,6 +1,11 @@
 """Where objects lie.  Keys carry no names, titles or person ids."""
 
-from datetime import datetime
+from datetime import date, datetime
+
+from ulid import ULID
+
+MANIFESTS, STAMPS = "manifest/", "stamp/"
+ULID_TIME_BYTES, ULID_OTHER_BYTES = 6, 10
 
 
 def blob(sha256: str) -> str:
@@ -26,6 +31,32 @@ def cosignature(size: int, at: datetime, key_id: bytes, time: int) -> str:
     return f"{COSIGNATURES}{at:%Y/%m/%d}/{size:012}-{key_id.hex()}-{time}.txt"
 
 
+def manifest(day: date, at: datetime, sha256: str) -> str:
+    """What came in on a day, in the evidence bucket."""
+    return f"{MANIFESTS}{day:%Y/%m/%d}/{_ulid(at, sha256)}.jsonl"
+
+
+def statement(day: date, at: datetime, sha256: str) -> str:
+    """What is time-stamped of a day, in the evidence bucket."""
+    return f"{STAMPS}{day:%Y/%m/%d}/{_ulid(at, sha256)}.json"
+
+
+def token(statement: str, authority: str) -> str:
+    """An authority's answer about a statement, beside it."""
+    return f"{statement.removesuffix('.json')}.{authority}.tsr"
+
+
+def proof(statement: str, number: int) -> str:
+    """A proof of OpenTimestamps of a statement, beside it: the first one, and what became of it later."""
+    later = f".{number}" if number > 1 else ""
+    return f"{statement.removesuffix('.json')}{later}.ots"
+
+
+def root(sha256: str) -> str:
+    """The root certificates of an authority as the office configured them, in the evidence bucket."""
+    return f"authority/{sha256}.pem"
+
+
 def photo(sha256: str) -> str:
     """A reference photo as the office gave it, in the register bucket."""
     return f"photo/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
@@ -49,6 +80,12 @@ def still(sha256: str, recipe: str, at_ms: int, number: int) -> str:
 def clip(sha256: str, recipe: str, at_ms: int, number: int) -> str:
     """The seconds around a moment, others blurred, in the derived bucket."""
     return f"moment/{sha256}/{_safe(recipe)}/{at_ms}-{number}.mp4"
+
+
+def _ulid(at: datetime, sha256: str) -> str:
+    """Of a moment and of the content: who makes the same again after a crash finds it there."""
+    moment = int(at.timestamp() * 1000).to_bytes(ULID_TIME_BYTES)
+    return str(ULID.from_bytes(moment + bytes.fromhex(sha256)[:ULID_OTHER_BYTES]))
 
 
 def _safe(recipe: str) -> str:

@@ -4,11 +4,14 @@ Facts (observations, analyses, custody events) are inserted and never changed; w
 (`posts.last_seen_at`, `work.state`, `candidates.state`) changes in the transaction that inserts the fact.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -51,6 +54,17 @@ def _text(name: str, default: str | None = None) -> Column[str]:
 
 def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=nullable, server_default=func.now() if now else None)
+
+
+def _evidence() -> tuple[Column[Any], ...]:
+    """Of an object in the evidence bucket."""
+    return (
+        _text("key"),
+        _text("sha256"),
+        Column("size", BigInteger, nullable=False),
+        _text("version_id"),
+        _moment("locked_until"),
+    )
 
 
 # --- collecting --------------------------------------------------------------------------------------------
@@ -450,6 +464,7 @@ custody_events = Table(
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("version", SmallInteger, nullable=False, server_default=text("1")),
     _text("reason", ""),
+    Index("ix_custody_events_at", "at", postgresql_using="brin"),
     comment="hash chain without gaps; each hash binds the one before it; version: of what is hashed",
 )
 
@@ -473,6 +488,67 @@ cosignatures = Table(
     _moment("signed_at"),
     _moment("received_at", now=True),
     comment="lines by which witnesses say that a signed head extends what they saw before; witness: verifier key",
+)
+
+# --- manifests and time stamps ---------------------------------------------------------------------------------
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("day", Date, primary_key=True),
+    *_evidence(),
+    Column("objects", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    _moment("made_at", now=True),
+    comment="one for each UTC day with events of objects: what the custody log says came into the evidence",
+)
+
+stamp_statements = Table(
+    "stamp_statements",
+    metadata,
+    _id(),
+    Column("day", Date, ForeignKey("manifests.day"), nullable=False, unique=True),
+    *_evidence(),
+    Column("checkpoint", BigInteger, ForeignKey("checkpoints.size"), nullable=False),
+    _moment("made_at", now=True),
+    comment="what is time-stamped of a day: its manifest's hash, and a signed head that covers its event",
+)
+
+stamp_requests = Table(
+    "stamp_requests",
+    metadata,
+    _id(),
+    Column("statement_id", BigInteger, ForeignKey("stamp_statements.id"), nullable=False),
+    _text("authority"),
+    _moment("asked_at", now=True),
+    UniqueConstraint("statement_id", "authority"),
+    comment="who is to stamp a statement: an authority, or `opentimestamps`; items of the steps stamp, anchor",
+)
+
+stamps = Table(
+    "stamps",
+    metadata,
+    _id(),
+    _ref("request_id", "stamp_requests"),
+    *_evidence(),
+    Column("root_key", Text),
+    _moment("gen_time", nullable=True),
+    Column("serial", Text),
+    Column("complete", Boolean, nullable=False),
+    _moment("received_at", now=True),
+    UniqueConstraint("key"),
+    comment="verified answers; a proof of OpenTimestamps that leads to a block is a row and an object more",
+)
+
+stamp_refusals = Table(
+    "stamp_refusals",
+    metadata,
+    _id(),
+    _ref("request_id", "stamp_requests"),
+    _text("why"),
+    _moment("refused_at", now=True),
+    comment="answers that did not verify, and authorities that refused",
 )
 
 # --- people who look ---------------------------------------------------------------------------------------
