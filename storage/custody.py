@@ -27,6 +27,8 @@ GENESIS = bytes(32)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 ROWS = 2000
 """events that are read from the database at once"""
+STREAMED = {"yield_per": ROWS}
+"""given with a statement: a connection would keep it for all that come after"""
 
 # One writer at a time from here to the end of its transaction: the chain has one head.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.custody'))")
@@ -191,8 +193,9 @@ def events(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[
     wanted = select(custody_events).where(custody_events.c.seq > after).order_by(custody_events.c.seq)
     if upto is not None:
         wanted = wanted.where(custody_events.c.seq <= upto)
-    for row in db.execute(wanted, execution_options={"yield_per": ROWS}).mappings():
-        yield Event(**row)
+    with db.execute(wanted, execution_options=STREAMED) as rows:
+        for row in rows.mappings():
+            yield Event(**row)
 
 
 def hashes(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[bytes]:
@@ -201,7 +204,8 @@ def hashes(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[
     wanted = select(columns.hash).where(columns.seq > after).order_by(columns.seq)
     if upto is not None:
         wanted = wanted.where(columns.seq <= upto)
-    yield from db.execute(wanted, execution_options={"yield_per": ROWS}).scalars()
+    with db.execute(wanted, execution_options=STREAMED) as rows:
+        yield from rows.scalars()
 
 
 def check(chain: Iterable[Event], behind: Head = Head()) -> Iterator[Incident | Event]:
