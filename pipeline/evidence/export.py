@@ -72,7 +72,9 @@ def _gathered(app: App, made: Export) -> tuple[Case, Extract]:
     engine = app.stores.db
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as db:
         case = targets.case(db, made.target)
-        return case, extract.extract(db, app.stores.objects, case, cases.heads(db), custody_keys.public_keys(app.settings))
+        return case, extract.extract(
+            db, app.stores.objects, case, cases.heads(db), custody_keys.public_keys(app.settings)
+        )
 
 
 def _write(app: App, folder: Path, made: Export, case: Case, extracted: Extract) -> None:
@@ -102,9 +104,7 @@ def _bag(folder: Path, made: Export, extracted: Extract) -> None:
         "Lastseen-Format": verify.FORMAT,
     }
     bagit.make_bag(str(folder), info, checksums=list(ALGORITHMS))
-    (folder / "bagit.txt").write_text(
-        DECLARATION, "utf-8"
-    )  # the library writes what 1.0 asks, and calls it 0.97
+    (folder / "bagit.txt").write_text(DECLARATION, "utf-8")  # the library writes what 1.0 asks, and calls it 0.97
     bagit.Bag(str(folder)).save()
     failed = [one for one in verify.verify(folder).findings if one.state == "failed" and one.check != "receipt"]
     if failed:

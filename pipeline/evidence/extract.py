@@ -49,7 +49,9 @@ class Extract:
     """keys of the authorities' certificates in the evidence bucket"""
 
 
-def extract(db: Connection, objects: ObjectStore, case: Case, heads: Sequence[Signed], keys: Sequence[VerifierKey]) -> Extract:
+def extract(
+    db: Connection, objects: ObjectStore, case: Case, heads: Sequence[Signed], keys: Sequence[VerifierKey]
+) -> Extract:
     """What belongs to a case.  `heads`: all that were signed, in order; raises Failure if there is none."""
     if not heads:
         raise Failure("no head of the custody log is signed yet, so nothing could be proven: `lastseen custody sign`")

@@ -13,6 +13,7 @@ from pipeline.evidence import typesetting
 from pipeline.evidence.contents import Picture, original
 from pipeline.evidence.extract import Extract
 from pipeline.evidence.targets import Kind, Target
+from pipeline.evidence.verify import many
 from storage.cases import Case, Item, Observation, Post, Sighted
 from storage.custody import Event
 
@@ -75,16 +76,16 @@ class Export:
 
     @property
     def mark(self) -> str:
-        """What stands on everything derived."""
+        """What stands on every page, and below everything derived."""
         whom = f" · for {self.recipient}" if self.recipient else ""
-        return f"lastseen export {self.id} · {self.at:%Y-%m-%d}{whom} · derived picture, possible sighting only"
+        return f"lastseen export {self.id} · {self.at:%Y-%m-%d}{whom}"
 
 
 def data(export: Export, case: Case, extract: Extract, pictures: Sequence[Picture]) -> dict[str, object]:
     """Everything that the report says, as JSON."""
     return {
         "title": _title(export.target),
-        "mark": _mark(export),
+        "mark": export.mark,
         "facts_of": _facts(export, case, extract),
         "about": _about(export.target),
         "sightings": [_sighting(one, pictures) for one in case.sighted],
@@ -115,11 +116,6 @@ def _title(target: Target) -> str:
     return "A recording and where it was published" if target.kind is Kind.BLOB else "Possible sighting"
 
 
-def _mark(export: Export) -> str:
-    whom = f" · for {export.recipient}" if export.recipient else ""
-    return f"lastseen export {export.id} · {export.at:%Y-%m-%d}{whom}"
-
-
 def _facts(export: Export, case: Case, extract: Extract) -> list[list[str]]:
     return [
         ["Office", export.office or "not named"],
@@ -127,11 +123,15 @@ def _facts(export: Export, case: Case, extract: Extract) -> list[list[str]]:
         ["For", export.recipient or "nobody in particular"],
         ["Reason", export.reason],
         ["Case", _case_name(export.target, case)],
-        ["Holds", f"{len(case.originals)} originals, {len(case.posts)} posts, {len(case.observations)} observations"],
+        ["Holds", ", ".join(many(count, what) for count, what in _counts(case))],
         ["Export", export.id],
         ["Log", f"{extract.newest.head.origin}, {extract.newest.head.size} events"],
         ["Made by", f"lastseen {__version__}"],
     ]
+
+
+def _counts(case: Case) -> list[tuple[int, str]]:
+    return [(len(case.originals), "original"), (len(case.posts), "post"), (len(case.observations), "observation")]
 
 
 def _case_name(target: Target, case: Case) -> str:
@@ -139,7 +139,7 @@ def _case_name(target: Target, case: Case) -> str:
         case Kind.CANDIDATE:
             return f"candidate {target.value}, register number {case.sighted[0].register_number}"
         case Kind.PERSON:
-            return f"register number {target.value}, all {len(case.sighted)} candidates"
+            return f"register number {target.value}, {many(len(case.sighted), 'candidate')}"
         case Kind.BLOB:
             return f"recording {target.value}"
 
@@ -166,7 +166,7 @@ def _sighting(one: Sighted, pictures: Sequence[Picture]) -> dict[str, object]:
     return {
         "title": f"Candidate {one.id}",
         "facts": [
-            ["May show", f"{' / '.join(one.names) or 'no name given'} (register number {one.register_number})"],
+            ["May show", _person(one)],
             ["Recording", one.blob],
             ["Seen", f"from {clock(one.start_ms)} to {clock(one.end_ms)} of the recording"],
             ["State", STATES.get(one.state, one.state)],
@@ -178,6 +178,11 @@ def _sighting(one: Sighted, pictures: Sequence[Picture]) -> dict[str, object]:
         "crops": [_picture(picture) for picture in of_this if picture.kind == "crop"],
         "clips": [_picture(picture) for picture in of_this if picture.kind == "clip"],
     }
+
+
+def _person(one: Sighted) -> str:
+    names = [name for name in one.names if name != one.register_number]
+    return f"{' / '.join(names)} (register number {one.register_number})" if names else one.register_number
 
 
 def _picture(picture: Picture) -> dict[str, str]:
@@ -306,11 +311,11 @@ def _name(key: str) -> str:
 
 def _check(extract: Extract) -> list[str]:
     return [
-        "On any machine with Python 3.8 or newer, without a network, in the folder `data` of this package:",
+        "On any machine with Python 3.8 or newer, without a network, in the folder data of this package:",
         "python3 -I verify.py",
         "Whoever can change a package can change that program in it: take it from where lastseen is published, and give"
-        " it this folder. Get the office's key, the sha256 of the package, and an authority's root certificate another way"
-        " than with the package:",
+        " it this folder. Get the office's key, the sha256 of the package, and an authority's root certificate another"
+        " way than with the package:",
         "python3 -I verify.py PACKAGE --key KEY --package-sha256 HEX --root FILE",
         f"The key that this package says is the office's: {extract.keys[0]}",
     ]

@@ -1277,8 +1277,8 @@ def check_heads(package: Package, asked: Asked, log: Log, verdict: Verdict) -> N
             ),
         )
     if log.head is not None:
-        _check_witnesses(log.head, asked, stated, verdict)
         _check_earlier(package, log, verdict)
+        _check_witnesses(log.heads(), asked, stated, verdict)
         _check_known(package, asked, log, verdict)
 
 
@@ -1299,20 +1299,27 @@ def _believed(asked: Asked, stated: Sequence[Key], head: Checkpoint, verdict: Ve
     return said
 
 
-def _check_witnesses(head: Checkpoint, asked: Asked, stated: Sequence[Key], verdict: Verdict) -> None:
+def _check_witnesses(heads: Sequence[Checkpoint], asked: Asked, stated: Sequence[Key], verdict: Verdict) -> None:
+    """`heads`: all that are proven, the newest last."""
     own = [key for key in asked.witnesses if key.kind == WITNESS]
     for key in own or [key for key in stated if key.kind == WITNESS]:
         with verdict.doubting("witnesses", key.name):
-            at = cosigned_at(head, key)
-            said = f"{plain(key.name)} saw this head" + (f" {at:%Y-%m-%d %H:%M} UTC" if at else "")
-            if at is None and own:
-                raise Doubt("it did not sign this head")
-            if own:
-                verdict.ok("witnesses", said)
-            elif at is not None:
-                verdict.open("witnesses", said + "; its key is only the package's own word: give --witness")
+            seen = [(head, at) for head in heads for at in [cosigned_at(head, key)] if at is not None]
+            if not seen and own:
+                raise Doubt("it signed none of the heads in the package")
+            if seen:
+                head, at = seen[-1]
+                said = f"{plain(key.name)} saw the log with {many(head.size, 'event')} at {at:%Y-%m-%d %H:%M} UTC"
+                _tell_of_witness(said, bool(own), verdict)
     if not any(one.check == "witnesses" for one in verdict.findings):
-        verdict.open("witnesses", "nobody outside the office has signed this head, as far as the package says")
+        verdict.open("witnesses", "nobody outside the office has signed a head, as far as the package says")
+
+
+def _tell_of_witness(said: str, own: bool, verdict: Verdict) -> None:
+    if own:
+        verdict.ok("witnesses", said)
+    else:
+        verdict.open("witnesses", said + "; its key is only the package's own word: give --witness")
 
 
 def _proofs(package: Package) -> dict[int, tuple[int, list[bytes]]]:

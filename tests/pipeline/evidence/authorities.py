@@ -145,8 +145,8 @@ def issued_by_a_leaf() -> Sequence[x509.Certificate]:
 
 
 def _private(kind: str) -> Private:
-    curves = {"p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
-    return ec.generate_private_key(curves[kind]()) if kind in curves else rsa.generate_private_key(65537, 2048)
+    curves = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}
+    return ec.generate_private_key(curves[kind]) if kind in curves else rsa.generate_private_key(65537, 2048)
 
 
 def _name(name: str) -> x509.Name:

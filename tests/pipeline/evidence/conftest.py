@@ -67,7 +67,9 @@ def exported(
         if not (folder / "made.json").exists():
             with _office(endpoints, make_store, folder, models_dir) as office:
                 _fill(office, shared_media, folder)
-    return Exported(**{name: _path(name, said) for name, said in json.loads((folder / "made.json").read_text()).items()})
+    return Exported(
+        **{name: _path(name, said) for name, said in json.loads((folder / "made.json").read_text()).items()}
+    )
 
 
 @pytest.fixture
@@ -180,7 +182,9 @@ def stamp_day(office: Office, authority: TimeStampAuthority) -> None:
 def put(stores: Stores, key: str, content: bytes) -> None:
     """Into the evidence bucket."""
     digest = hashlib.sha256(content).hexdigest()
-    stores.objects.put_verified(ObjectToStore(EVIDENCE, key, content, digest, "application/octet-stream"), utcnow().replace(year=2036))
+    stores.objects.put_verified(
+        ObjectToStore(EVIDENCE, key, content, digest, "application/octet-stream"), utcnow().replace(year=2036)
+    )
 
 
 def canonical(value: object) -> bytes:

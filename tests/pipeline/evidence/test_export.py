@@ -1,7 +1,5 @@
 """A real small case goes out, and a stranger checks it."""
 
-from pathlib import Path
-
 from tests.pipeline.evidence.conftest import Exported
 
 
