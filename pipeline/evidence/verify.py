@@ -69,6 +69,10 @@ HEX = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
+MALFORMED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""what Python says when it meets, say, a list where a number has to be"""
+
+
 class Doubt(Exception):
     """Something does not hold; the text says what."""
 
@@ -116,6 +120,8 @@ class Verdict:
             yield
         except Doubt as doubt:
             self.failed(check, str(doubt), where)
+        except MALFORMED as fault:  # a value of a kind that nobody writes there: never a reason to believe the rest
+            self.failed(check, f"it is not of the form that it must have ({type(fault).__name__})", where)
 
     @property
     def stands(self) -> bool:
@@ -1426,6 +1432,7 @@ def _check_order(log: Log, verdict: Verdict) -> None:
                 raise Doubt(f"it does not follow event {before.seq}")
             if before is not None and one.at < before.at and one.version > 1:  # those bore whatever the clock said
                 raise Doubt(f"it is dated before event {before.seq}, which stands before it")
+        with verdict.doubting("events", f"event {seq}"):
             _require_time(log, one)
         before = one
 
@@ -1633,7 +1640,9 @@ def check_posts(package: Package, originals: Mapping[str, str], seen: set[int], 
     with verdict.doubting("posts", "data/posts.jsonl"):
         for line in package.lines("data/posts.jsonl"):
             said = parsed(line)
-            known.add(said.get("id"))
+            if not isinstance(said.get("id"), int):
+                raise Doubt("a post has no number")
+            known.add(said["id"])
             for item in said.get("media") or ():
                 stated = item.get("sha256") if isinstance(item, dict) else None
                 if stated is not None and stated not in originals:
@@ -1859,21 +1868,28 @@ def verify(folder: Path, asked: Asked | None = None) -> Verdict:
     verdict, package, log = Verdict(), Package(folder), Log()
     package.read(verdict)
     check_bag(package, verdict)
-    check_heads(package, asked, log, verdict)
+    with verdict.doubting("checkpoint"):
+        check_heads(package, asked, log, verdict)
     check_stamps_and_log(package, asked, log, verdict)
-    originals = check_originals(package, log, verdict)
-    check_records(package, log, verdict)
-    seen = check_observations(package, log, verdict)
-    check_posts(package, originals, seen, verdict)
-    check_derived(package, originals, verdict)
-    check_receipt(package, asked, log, verdict)
+    with verdict.doubting("originals"):
+        originals = check_originals(package, log, verdict)
+        check_derived(package, originals, verdict)
+        with verdict.doubting("observations"):
+            seen = check_observations(package, log, verdict)
+            check_posts(package, originals, seen, verdict)
+    with verdict.doubting("records"):
+        check_records(package, log, verdict)
+    with verdict.doubting("receipt"):
+        check_receipt(package, asked, log, verdict)
     return verdict
 
 
 def check_stamps_and_log(package: Package, asked: Asked, log: Log, verdict: Verdict) -> None:
     """Events first, since stamps and manifests are held against them; the order of both once all heads are known."""
-    check_events(package, log, verdict)
-    check_stamps(package, asked, log, verdict)
+    with verdict.doubting("events"):
+        check_events(package, log, verdict)
+    with verdict.doubting("time stamps"):
+        check_stamps(package, asked, log, verdict)
     _check_order(log, verdict)
 
 

@@ -1,4 +1,4 @@
-"""Somebody who has a package and changes it, recomputes whatever can be recomputed, and signs with a key of their own."""
+"""Somebody who has a package and changes it, recomputes what can be recomputed, and signs with another key."""
 
 import base64
 import hashlib
@@ -92,14 +92,14 @@ class Forger:
         self._receipt(hashes)
 
     def _sign_heads(self, hashes: Sequence[bytes]) -> None:
-        (self.custody / "checkpoint.txt").write_text(self._head(hashes, self.size))
+        (self.custody / "checkpoint.txt").write_text(self.head(hashes, self.size))
         sizes = []
         for path in sorted((self.custody / "checkpoints").iterdir()):
             sizes.append(int(path.stem))
-            path.write_text(self._head(hashes, sizes[-1]))
+            path.write_text(self.head(hashes, sizes[-1]))
         for path in sorted((self.custody / "stamps").glob("*.json")):
             said = json.loads(path.read_bytes().removeprefix(STAMP_DOMAIN))
-            said["checkpoint"] = self._head(hashes, Checkpoint.parse(Note.parse(said["checkpoint"]).text).size)
+            said["checkpoint"] = self.head(hashes, Checkpoint.parse(Note.parse(said["checkpoint"]).text).size)
             path.write_bytes(STAMP_DOMAIN + canonical(said))
         grown = []
         for row in lines(self.custody / "consistency.jsonl"):
@@ -126,10 +126,10 @@ class Forger:
         found = merkle.subtrees(longer, {*inside, *grown})
         receipt["proof"] = [found[span].hex() for span in inside]
         receipt["consistency"] = [found[span].hex() for span in grown]
-        receipt["checkpoint"] = self._head(longer, self.size + 1)
+        receipt["checkpoint"] = self.head(longer, self.size + 1)
         path.write_bytes(canonical(receipt) + b"\n")
 
-    def _head(self, hashes: Sequence[bytes], size: int) -> str:
+    def head(self, hashes: Sequence[bytes], size: int) -> str:
         root = merkle.Frontier().grown(hashes[:size]).root
         said = Checkpoint.of(self.origin, size, root, hashes[size - 1], self.at)
         return str(Note(said.text).signed(self.signer.sign(said.text)))

@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,13 +24,13 @@ from storage.objects import EVIDENCE, ObjectStore
 from storage.stores import Stores
 from tests.conftest import fresh_database, settings_on
 from tests.office import Office
-from tests.pipeline.conftest import PEOPLE, PUBLISHED, WANTED
+from tests.pipeline.conftest import PEOPLE, PUBLISHED
 from tests.pipeline.evidence import authorities
 from tests.servers.time_stamp_authority import TimeStampAuthority
 from tests.servers.video_site import Page, VideoSite
 
-TITLE = "Вечір у Пуерто-Рико <b>&amp; #emph[so]"
-DESCRIPTION = "Їжак, Єва й Ґудзик.\nДругий рядок: *не розмітка* $x$ @ref <script>alert(1)</script>"
+TITLE = "Вечір у Пуерто-Рико <b>&amp; #emph[so]"  # noqa: RUF001  Ukrainian
+DESCRIPTION = "Їжак, Єва й Ґудзик.\nДругий рядок: *не розмітка* $x$ @ref <script>alert(1)</script>"  # noqa: RUF001
 RECIPIENT = "Прокуратура, відділ 3"
 REASON = "request 17/2026"
 
@@ -47,7 +47,6 @@ class Exported:
     root: Path
     """the authority's root certificate"""
     candidate: int
-    wanted: str
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +66,9 @@ def exported(
         if not (folder / "made.json").exists():
             with _office(endpoints, make_store, folder, models_dir) as office:
                 _fill(office, shared_media, folder)
-    return Exported(
-        **{name: _path(name, said) for name, said in json.loads((folder / "made.json").read_text()).items()}
-    )
+    said = json.loads((folder / "made.json").read_text())
+    root, target = folder / "authority" / "root.pem", folder / "package"
+    return Exported(target, said["sha256"], said["key"], folder / "known.txt", root, said["candidate"])
 
 
 @pytest.fixture
@@ -117,10 +116,7 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     target = folder / "package"
     case = f"candidate:{best['id']}"
     said = office.ask("export", "evidence", case, "--to", str(target), "--recipient", RECIPIENT, "--reason", REASON)
-    made = Exported(
-        target, str(said["sha256"]), str(said["key"]), known, folder / "authority" / "root.pem", best["id"], WANTED
-    )
-    (folder / "made.json").write_text(json.dumps(asdict(made), default=str))
+    (folder / "made.json").write_text(json.dumps({**said, "candidate": best["id"]}))
 
 
 def stamp_day(office: Office, authority: TimeStampAuthority) -> None:
@@ -190,7 +186,3 @@ def put(stores: Stores, key: str, content: bytes) -> None:
 def canonical(value: object) -> bytes:
     """Sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _path(name: str, said: str) -> object:
-    return Path(said) if name in ("folder", "known", "root") else said
