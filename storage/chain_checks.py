@@ -97,7 +97,7 @@ class _Checks:
 
     def _note(self, event: Event) -> Iterator[Incident]:
         """What an event means for the heads behind it."""
-        if event.at < self._at - CLOCKS:
+        if self._at - event.at > CLOCKS:
             yield Incident(
                 f"it is dated {iso(event.at)}, before the head that was signed before it", f"custody event {event.seq}"
             )
@@ -148,7 +148,7 @@ class _Checks:
             yield Incident(f"its root is not that of the first {said.size} events: they are not what was signed", where)
         elif said.chain != event.hash:
             yield Incident(f"event {event.seq} does not end the chain that was signed", where)
-        if said.at < event.at - CLOCKS:
+        if event.at - said.at > CLOCKS:
             yield Incident(f"it was signed at {iso(said.at)}, before the last event that it covers", where)
 
     def _unsigned(self, note: Note, where: str) -> Iterator[Incident]:

@@ -15,7 +15,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -196,10 +196,14 @@ class Checkpoint:
     @property
     def at(self) -> datetime:
         """When it was signed.  Raises BadNote if it does not say."""
+        written = self._said("at")
         try:
-            return datetime.fromisoformat(self._said("at"))
+            moment = datetime.strptime(written, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
         except ValueError:
             raise BadNote("its time cannot be read") from None
+        if iso(moment) != written:
+            raise BadNote("its time is not written as ours are")
+        return moment
 
     def _said(self, word: str) -> str:
         for line in self.extension:

@@ -96,8 +96,10 @@ def _grant(db: Connection, role: str) -> None:
             f"the database has no role {role}, which LASTSEEN_DATABASE_URL names: make it with"
             f" CREATE ROLE {quoted} LOGIN PASSWORD '...'"
         )
+    database = db.execute(text("SELECT quote_ident(current_database())")).scalar_one()
     kept = ", ".join(db.execute(KEPT).scalars())
     for statement in (
+        f"GRANT CONNECT ON DATABASE {database} TO {quoted}",
         f"GRANT USAGE ON SCHEMA public TO {quoted}",
         f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quoted}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",

@@ -145,7 +145,7 @@ def test_compose_has_the_services(compose: Mapping[str, Any]) -> None:
 
 def test_compose_has_no_default_secret(compose: Mapping[str, Any]) -> None:
     for where, name, value in _environments(compose):
-        if SECRET.search(name) and not name.endswith("_FILE"):
+        if SECRET.search(name) and not name.endswith(("_FILE", "_PUBLIC_KEYS")):
             assert re.search(r"\$\{(\w+):\?set \1 in \.env, see \.env\.example\}", str(value)), f"{where}: {name}"
 
 
@@ -180,7 +180,10 @@ def test_compose_mounts_only_volumes_that_are_declared(compose: Mapping[str, Any
 def test_compose_hands_every_setting_on(compose: Mapping[str, Any]) -> None:
     given = set(compose["services"]["airflow-scheduler"]["environment"])
     set_by_the_image = {"LASTSEEN_DATA_DIR"}
-    of_other_services = {"LASTSEEN_REVIEW_HOST", "LASTSEEN_REVIEW_PORT", "LASTSEEN_AIRFLOW_PORT"}
+    of_other_services = {
+        *("LASTSEEN_REVIEW_HOST", "LASTSEEN_REVIEW_PORT", "LASTSEEN_AIRFLOW_PORT"),
+        "LASTSEEN_DATABASE_OWNER_URL",
+    }
     assert {
         name for name in given if name.startswith("LASTSEEN_")
     } == _settings() - set_by_the_image - of_other_services
@@ -189,6 +192,11 @@ def test_compose_hands_every_setting_on(compose: Mapping[str, Any]) -> None:
 def test_airflows_other_services_hold_no_key_to_the_evidence(compose: Mapping[str, Any]) -> None:
     for name in ("airflow-api-server", "airflow-dag-processor", "airflow-triggerer"):
         assert not [key for key in compose["services"][name]["environment"] if key.startswith("LASTSEEN_")]
+
+
+def test_only_the_migration_knows_the_owner_of_the_tables(compose: Mapping[str, Any]) -> None:
+    knowing = {where for where, name, value in _environments(compose) if "postgresql://lastseen:" in str(value)}
+    assert knowing == {"migrate"}
 
 
 # --- .env.example ------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Attacks on the custody log by whoever owns the database."""
