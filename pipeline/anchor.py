@@ -19,7 +19,7 @@ from lastseen.settings import Settings
 from pipeline import stamp
 from pipeline.manifest import ANCHOR
 from pipeline.runner import Bench, Result, Step
-from pipeline.stamp import Job, Turned
+from pipeline.stamp import Job, Left, Turned
 from storage import keys, stamps, work
 from storage.custody import Entry
 from storage.database import Connection
@@ -41,7 +41,7 @@ class Anchored:
     proof: Proof
 
 
-Made = Anchored | Turned
+Made = Anchored | Turned | Left
 
 
 def step() -> Step[Job, Made]:
@@ -52,7 +52,7 @@ def step() -> Step[Job, Made]:
 def _anchor(job: Job, bench: Bench) -> Outcome[Made]:
     calendars = bench.settings.opentimestamps_calendars
     if not calendars:
-        return NotDone(Fault.SKIPPED, "LASTSEEN_OPENTIMESTAMPS_CALENDARS names no calendar any more")
+        return stamp.left("LASTSEEN_OPENTIMESTAMPS_CALENDARS names no calendar any more")
     digest, key = stamps.digest(stamp.statement(job.request, bench)), keys.proof(job.request.statement.key, 1)
     if bench.stores.objects.exists(EVIDENCE, key):  # whoever stored it was killed before saying so
         return _done(key, opentimestamps.read(bench.stores.objects.read(EVIDENCE, key)), "it was stored before")
@@ -101,7 +101,7 @@ def _keep_promise(db: Connection, result: Result[Job, Made]) -> list[Entry]:
 def _keep(db: Connection, result: Result[Job, Made] | Result["Promise", Made], job: Job) -> list[Entry]:
     entries = []
     for made in result.made:
-        if isinstance(made, Turned):
+        if not isinstance(made, Anchored):
             stamp.tell(db, job.request, made)
             continue
         stored, blocks = result.stored[made.key], made.proof.blocks
@@ -146,8 +146,11 @@ def _upgrade(promise: Promise, bench: Bench) -> Outcome[Made]:
     if bench.stores.objects.exists(EVIDENCE, key):  # whoever stored it was killed before saying so
         return _done(key, opentimestamps.read(bench.stores.objects.read(EVIDENCE, key)), "it was stored before")
     proof = opentimestamps.read(bench.stores.objects.read(EVIDENCE, held.key, held.version_id))
+    asked = _asked(proof, bench.settings)
+    if not asked:
+        return stamp.left("none of the calendars that promised stands in LASTSEEN_OPENTIMESTAMPS_CALENDARS any more")
     try:
-        grown = opentimestamps.grown(proof, _found(proof, bench.settings))
+        grown = opentimestamps.grown(proof, _found(asked, bench.settings.time_stamp_seconds))
     except Unanswered as fault:
         return stamp.away(promise.job, str(fault), fault.after)
     except (Refused, Malformed) as fault:
@@ -157,18 +160,21 @@ def _upgrade(promise: Promise, bench: Bench) -> Outcome[Made]:
     return _done(key, grown, "it leads to a block")
 
 
-def _found(proof: Proof, settings: Settings) -> dict[bytes, Node]:
-    """What the configured calendars answer; those that a proof names beside them are not asked.
-
-    One answer is enough.  Raises Unanswered, Refused, Malformed if there is none, and a calendar had to be passed over.
-    """
+def _asked(proof: Proof, settings: Settings) -> list[tuple[str, bytes]]:
+    """The promises of calendars that are configured; others that a proof names are not asked."""
     allowed = {one.rstrip("/") for one in settings.opentimestamps_calendars}
+    return [(uri, value) for uri, value in proof.pending if uri.rstrip("/") in allowed]
+
+
+def _found(promises: Sequence[tuple[str, bytes]], seconds: float) -> dict[bytes, Node]:
+    """What the first calendar says that has kept its promise; one is enough.
+
+    Raises Unanswered, Refused, Malformed if there is none, and a calendar had to be passed over.
+    """
     passed: Unanswered | Refused | Malformed | None = None
-    for uri, value in proof.pending:
-        if uri.rstrip("/") not in allowed:
-            continue
+    for uri, value in promises:
         try:
-            node = opentimestamps.upgraded(uri, value, settings.time_stamp_seconds)
+            node = opentimestamps.upgraded(uri, value, seconds)
         except (Unanswered, Refused, Malformed) as fault:
             passed = fault
             continue

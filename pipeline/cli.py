@@ -31,6 +31,7 @@ from pipeline import (
     register_import,
     servers,
     source_commands,
+    stamp_commands,
     telegram_commands,
     witness_commands,
 )
@@ -59,6 +60,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(telegram_commands.app, name="telegram")
 app.add_typer(custody_commands.app, name="custody")
 app.add_typer(witness_commands.app, name="witness")
+app.command("stamps")(stamp_commands.stamps_)
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 app.add_typer(evidence_commands.app, name="export")
@@ -135,7 +137,7 @@ def run(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """All steps, once: collect, recheck, fetch, analyze, enroll, match."""
+    """All steps, once: collect, recheck, fetch, analyze, enroll, match, manifest."""
     _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
 
 
@@ -179,6 +181,12 @@ for _name, _summary in {
     "match": "Compare faces with the register and queue candidates.",
 }.items():
     _step_command(_name, _summary)
+
+
+@app.command("manifest")
+def manifest_(retry: Retry = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+    """Make the manifests of days that are over, and have them time-stamped."""
+    _steps("manifest", ("manifest",), _scope(None, None, None, retry), dry_run, as_json)
 
 
 def _scope(source: int | None, since: datetime | None, blob: str | None, retry: bool) -> Scope:

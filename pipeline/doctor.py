@@ -4,13 +4,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from extractors import faces, sandbox
+from extractors import faces, sandbox, time_stamps
 from extractors.telegram.line import Access
+from lastseen.clock import iso
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import observing
-from storage import roles, sources, telegram_accounts
+from storage import roles, sources, stamps, telegram_accounts
 from storage.sealing import sealer, secrets
 from storage.stores import open_stores
 
@@ -103,6 +104,22 @@ def _telegram(settings: Settings) -> str:
     return f"{len(known)} accounts read {len(watched)} channels; the key of their sessions is in {where}"
 
 
+def _time_stamps(settings: Settings) -> str:
+    authorities, calendars = settings.time_stamp_authorities, settings.opentimestamps_calendars
+    for one in authorities:
+        time_stamps.roots(one.roots)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        late = [line for line in stamps.lines(db) if line.authority and line.complete is None]
+    if not authorities and not calendars:
+        return (
+            "none are asked for: nobody outside says when the custody log was what it is"
+            " (LASTSEEN_TIME_STAMP_AUTHORITIES, docs/operate.md)"
+        )
+    asked = ", ".join([*(one.name for one in authorities), *calendars])
+    since = f", the first since {iso(min(line.asked_at for line in late if line.asked_at))}" if late else ""
+    return f"days are stamped by {asked}; {len(late)} wait{since} (`lastseen stamps`)"
+
+
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,
@@ -112,4 +129,5 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "face engine": _engine,
     "template key": _key,
     "Telegram": _telegram,
+    "time stamps": _time_stamps,
 }

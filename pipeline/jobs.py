@@ -9,7 +9,7 @@ from datetime import date, datetime
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, manifest, match, observing
+from pipeline import anchor, manifest, match, observing, signing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
@@ -85,8 +85,8 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
 def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     """Work a command off.  One tally a step.
 
-    Raises as `due` does; storage.objects.LockNotKept where evidence is to be stored and the store would let it be
-    deleted (asked once a day).
+    Raises as `due` and `signing.sign` do; storage.objects.LockNotKept where evidence is to be stored and the store
+    would let it be deleted (asked once a day).
     """
     if command in TO_EVIDENCE:
         app.stores.objects.probe_lock()
@@ -95,6 +95,7 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     for step in app.steps.of(command):
         with app.stores.db.begin() as db:
             subjects = _subjects(db, app, step.name, scope)
+        _sign_before(app, step.name)
         tallies.append(app.runner.drain(step, subjects))
     return tallies
 
@@ -102,11 +103,22 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
 def batch(app: App, step: str, subjects: Sequence[int], seconds: float = math.inf) -> Tally:
     """Work off some items of one step, as an Airflow task does: what others hold is left to them.
 
-    After so many seconds no further item is begun.
+    After so many seconds no further item is begun.  Raises as `execute` does.
     """
-    if step == "fetch":
+    if step in ("fetch", manifest.MANIFEST):
         app.stores.objects.probe_lock()
+    _sign_before(app, step)
     return app.runner.drain(app.steps.by_name[step], subjects, wait=False, seconds=seconds)
+
+
+def _sign_before(app: App, step: str) -> None:
+    """What is stamped of a day is a signed head that covers its manifest.  Raises as `signing.sign` does."""
+    if step != manifest.STATEMENT:
+        return
+    with app.stores.db.begin() as db:
+        waiting = work.ready(db, Queue(step))
+    if waiting:
+        signing.sign(app.settings, app.stores)
 
 
 def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:

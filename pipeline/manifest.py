@@ -13,7 +13,7 @@ from lastseen.lifecycle import WorkState
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.settings import OPENTIMESTAMPS, Settings
 from pipeline.runner import Bench, Result, Step
-from storage import keys, manifests, stamps, work
+from storage import heads, keys, manifests, stamps, work
 from storage.custody import Action, Entry
 from storage.database import Connection, Engine
 from storage.manifests import DAY, Contents, Manifest
@@ -42,7 +42,7 @@ class Day:
     """None: it is known, or events of that day can still come"""
 
 
-def manifest_step(origin: str = "") -> Step[Day, Contents]:
+def manifest_step(settings: Settings) -> Step[Day, Contents]:
     """Make the manifest of a day."""
 
     def load(db: Connection, claim: Claim) -> Day:
@@ -50,7 +50,8 @@ def manifest_step(origin: str = "") -> Step[Day, Contents]:
         known, closed = manifests.get(db, day) is not None, manifests.is_closed(db, day)
         if known or not closed:
             return Day(day, known, None)
-        return Day(day, known, manifests.contents(day, manifests.origin(db, origin), manifests.events_of(db, day)))
+        origin = heads.origin(db, settings.log_name)
+        return Day(day, known, manifests.contents(day, origin, manifests.events_of(db, day)))
 
     return Step(MANIFEST, "", load, _manifest, _keep_manifest)
 

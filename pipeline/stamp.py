@@ -63,7 +63,12 @@ class Turned:
     """the authority answered, and not with a stamp"""
 
 
-Made = Stamped | Turned
+@dataclass(frozen=True, slots=True)
+class Left:
+    """It is not to be asked any more."""
+
+
+Made = Stamped | Turned | Left
 
 
 def step() -> Step[Job, Made]:
@@ -84,7 +89,7 @@ def load_for(name: str) -> Callable[[Connection, Claim], Job]:
 def _run(job: Job, bench: Bench) -> Outcome[Made]:
     authority = {one.name: one for one in bench.settings.time_stamp_authorities}.get(job.request.authority)
     if authority is None:
-        return NotDone(Fault.SKIPPED, f"{job.request.authority} stands no longer in LASTSEEN_TIME_STAMP_AUTHORITIES")
+        return left(f"{job.request.authority} stands no longer in LASTSEEN_TIME_STAMP_AUTHORITIES")
     if job.resting is not None:
         return NotDone(Fault.WAIT, f"{authority.name} is left alone for a while", job.resting)
     try:
@@ -119,10 +124,10 @@ def _stamped(job: Job, authority: Authority, bench: Bench) -> Outcome[Made]:
 def _keep(db: Connection, result: Result[Job, Made]) -> list[Entry]:
     entries = []
     for made in result.made:
-        if isinstance(made, Turned):
+        if isinstance(made, Stamped):
+            entries.append(_keep_stamp(db, result, made))
+        else:
             tell(db, result.job.request, made)
-            continue
-        entries.append(_keep_stamp(db, result, made))
     return entries
 
 
@@ -167,8 +172,16 @@ def wrong(why: str) -> NotDone[Turned]:
     return NotDone(Fault.BLOCKED, why, made=(Turned(why, wrong=True),))
 
 
-def tell(db: Connection, request: Request, turned: Turned) -> None:
+def left(why: str) -> NotDone[Left]:
+    """Nobody wants its stamp any more."""
+    return NotDone(Fault.SKIPPED, why, made=(Left(),))
+
+
+def tell(db: Connection, request: Request, turned: Turned | Left) -> None:
     """Write a wrong answer down; tell the operator of the third, and of an authority that is not reached for days."""
+    if isinstance(turned, Left):
+        heard(db, request)
+        return
     if turned.wrong:
         stamps.refuse(db, request.id, turned.why)
     if turned.wrong and request.refusals + 1 >= TOLD_AFTER:
@@ -180,5 +193,5 @@ def tell(db: Connection, request: Request, turned: Turned) -> None:
 
 
 def heard(db: Connection, request: Request) -> None:
-    """It has answered as it should."""
+    """It has answered as it should, or need not."""
     alerts.end(db, alerts.TIME_STAMPS, f"authority:{request.authority}")

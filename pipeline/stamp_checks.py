@@ -24,7 +24,7 @@ from lastseen.errors import WrongUse
 from lastseen.settings import OPENTIMESTAMPS, Settings
 from pipeline import stamped_log
 from pipeline.stamped_log import Anchor, Log, Times
-from storage import custody, keys, manifests, stamps
+from storage import custody, heads, keys, manifests, stamps
 from storage.custody import Event, Incident
 from storage.manifests import DAY, Manifest
 from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
@@ -60,7 +60,7 @@ def check(stores: Stores, settings: Settings) -> Sequence[Incident]:
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with stores.db.connect().execution_options(**options) as db:
         kept, statements, answers = manifests.every(db), stamps.statements(db), stamps.answered(db)
-        heads = stamps.heads(db)
+        signed_heads = heads.notes_by_size(db)
         reader = _Reader(stores.objects, settings)
         headers = {one.day: reader.header(one) for one in kept}
         stated = {one.id: found for one in statements if (found := reader.stated(one)) is not None}
@@ -72,7 +72,7 @@ def check(stores: Stores, settings: Settings) -> Sequence[Incident]:
         log = stamped_log.read(custody.events(db), headers, {anchor.size for anchor in signed}, times)
     compared = [
         *_days(kept, log),
-        *(incident for one in stated.values() for incident in _head(one, kept, heads, log)),
+        *(incident for one in stated.values() for incident in _head(one, kept, signed_heads, log)),
         *_told(answers, log),
     ]
     return [*reader.incidents, *compared, *log.incidents, *_forgotten(stores, there)]
@@ -255,7 +255,7 @@ def _days(kept: Sequence[Manifest], log: Log) -> Iterator[Incident]:
             yield Incident(f"it was made (custody event {event.seq}), and its row is gone", f"manifest {key}")
 
 
-def _head(stated: Stated, kept: Sequence[Manifest], heads: Mapping[int, str], log: Log) -> Iterator[Incident]:
+def _head(stated: Stated, kept: Sequence[Manifest], notes: Mapping[int, str], log: Log) -> Iterator[Incident]:
     """A statement is about its day's manifest, and about a head that the log gives and that covers it."""
     said, row = stated.said, stated.row
     manifest = next((one for one in kept if one.day == row.day), None)
@@ -263,7 +263,7 @@ def _head(stated: Stated, kept: Sequence[Manifest], heads: Mapping[int, str], lo
         yield Incident("it is about another manifest than that of its day", stated.where)
     if said.checkpoint.size != row.checkpoint:
         yield Incident("it holds another signed head than its row says", stated.where)
-    if heads.get(said.checkpoint.size) != str(said.note):
+    if notes.get(said.checkpoint.size) != str(said.note):
         yield Incident("the signed head in it is not in the database", stated.where)
     cut = log.cuts.get(said.checkpoint.size)
     if cut is None:

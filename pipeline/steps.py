@@ -53,7 +53,7 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         match.tracks_step(settings, engine, threshold, sealer),
         match.photo_step(settings, engine, threshold, sealer),
         illustrate.step(),
-        manifest.manifest_step(),
+        manifest.manifest_step(settings),
         manifest.statement_step(settings),
         stamp.step(),
         anchor.step(),

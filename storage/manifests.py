@@ -169,12 +169,6 @@ def events_of(db: Connection, day: date) -> Iterator[Event]:
     return filter(is_of_an_object, (Event(**row) for row in rows))
 
 
-def origin(db: Connection, name: str = "") -> str:
-    """The name of this log: `name`, or one that follows from its first event."""
-    first = db.execute(select(custody_events.c.hash).where(custody_events.c.seq == 1)).scalar_one()
-    return name or f"lastseen/{first.hex()[:32]}"
-
-
 def is_closed(db: Connection, day: date) -> bool:
     """Whether no event of that day can come any more."""
     return custody.head(db).at >= start(day + DAY)

@@ -263,13 +263,6 @@ def every_key(db: Connection) -> set[str]:
     return {key for one in (manifests, stamp_statements, stamps) for key in db.execute(select(one.c.key)).scalars()}
 
 
-def heads(db: Connection) -> dict[int, str]:
-    """The signed heads that are in statements, by how many events they cover, as they stand in the database."""
-    found = select(checkpoints.c.size, checkpoints.c.note)
-    rows = db.execute(found.join(stamp_statements, stamp_statements.c.checkpoint == checkpoints.c.size))
-    return {row.size: row.note for row in rows}
-
-
 def lines(db: Connection) -> Sequence[Line]:
     """Each day with each of its authorities, the newest day first."""
     return [Line(**row) for row in db.execute(EVERY).mappings()]

@@ -17,6 +17,13 @@ BY_STATE = {
         SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'
                     ELSE state END AS state, count(*)
           FROM work WHERE step = 'enroll' GROUP BY 1""",
+    "time_stamps": """
+        SELECT CASE WHEN stamps.id IS NULL THEN 'waiting' WHEN complete THEN 'stamped' ELSE 'promised' END AS state,
+               count(*)
+          FROM stamp_requests
+          LEFT JOIN LATERAL (SELECT id, complete FROM stamps WHERE request_id = stamp_requests.id
+                              ORDER BY id DESC LIMIT 1) AS stamps ON true
+         GROUP BY 1""",
     "steps_not_done": """
         SELECT step || ' ' || CASE WHEN lease IS NULL THEN state ELSE 'in work' END AS state, count(*)
           FROM work WHERE state <> 'done' GROUP BY 1""",
@@ -39,7 +46,11 @@ TOTALS = {
 TROUBLES = text("""
     SELECT work.step, coalesce(sources.address, messages.permalink, media_items.address,
                                'blob ' || left(blobs.sha256, 16),
-                               'photo ' || photos.id || ' of ' || persons.register_number, subject::text) AS item,
+                               'photo ' || photos.id || ' of ' || persons.register_number,
+                               stamp_statements.day || ' by ' || authority,
+                               (CASE WHEN step IN ('manifest', 'statement') THEN date '1970-01-01' + subject::int
+                                 END)::text,
+                               subject::text) AS item,
            work.state, work.outcome, work.why, coalesce(work.settled_at, work.ready_at) AS at
       FROM work
       LEFT JOIN sources ON step IN ('collect', 'recheck') AND sources.id = subject
@@ -48,6 +59,8 @@ TROUBLES = text("""
       LEFT JOIN blobs ON step = 'analyze' AND blobs.id = subject
       LEFT JOIN reference_photos AS photos ON step = 'enroll' AND photos.id = subject
       LEFT JOIN persons ON persons.id = photos.person_id
+      LEFT JOIN stamp_requests ON step IN ('stamp', 'anchor', 'upgrade') AND stamp_requests.id = subject
+      LEFT JOIN stamp_statements ON stamp_statements.id = stamp_requests.statement_id
      WHERE work.outcome IS NOT NULL
      UNION ALL
     SELECT kind, subject, 'refused', outcome, why, refused_at FROM refusals

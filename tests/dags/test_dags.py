@@ -24,6 +24,7 @@ DAGS = {
     "collect_telegram",
     "collect_video_sites",
     "custody",
+    "manifests",
     "match_register",
     "process_media",
     "recheck_posts",

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from lastseen.settings import Settings
-from pipeline import jobs, runner
+from pipeline import jobs, runner, signing
 from pipeline.jobs import Scope
-from storage import custody, manifests, stamps, work
+from storage import custody, heads, manifests, stamps, work
 from storage.custody import Action, Entry
+from storage.database import Engine
 from storage.objects import EVIDENCE
 from storage.stores import Stores
 from storage.work import Queue
@@ -19,8 +20,8 @@ from tests.pipeline.days import BEFORE, TODAY, YESTERDAY, Days, noon
 
 
 @pytest.fixture
-def days(settings: Settings, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Days:
-    return Days(settings, stores, monkeypatch)
+def days(settings: Settings, stores: Stores, owner: Engine, monkeypatch: pytest.MonkeyPatch) -> Days:
+    return Days(settings, stores, owner, monkeypatch)
 
 
 def test_a_day_that_is_over_gets_a_manifest_of_what_came_in(days: Days) -> None:
@@ -34,7 +35,7 @@ def test_a_day_that_is_over_gets_a_manifest_of_what_came_in(days: Days) -> None:
         manifest = manifests.get(db, YESTERDAY)
         assert manifest is not None
         event = manifests.event_of(db, manifest)
-        origin = manifests.origin(db)
+        origin = heads.origin(db)
     content = days.stores.objects.read(EVIDENCE, manifest.key, manifest.version_id)
     assert hashlib.sha256(content).hexdigest() == manifest.sha256
     assert days.stores.objects.locked_until(manifest.key, manifest.version_id) is not None
@@ -140,10 +141,6 @@ def test_one_manifest_a_day_wherever_a_worker_dies(
 
 def test_what_is_stamped_is_a_head_that_covers_the_manifest(days: Days) -> None:
     days.came_in(noon(YESTERDAY), b"one")
-    with days.opened() as app:
-        jobs.execute(app, "manifest", Scope())
-    assert days.keys("stamp/") == [], "no head covers it yet"
-    days.hurry()
     days.run()
     with days.stores.db.begin() as db:
         [stated], manifest = stamps.statements(db), manifests.get(db, YESTERDAY)
@@ -162,3 +159,25 @@ def test_what_is_stamped_is_a_head_that_covers_the_manifest(days: Days) -> None:
 def test_what_is_no_statement_is_not_read_as_one(content: bytes) -> None:
     with pytest.raises(stamps.NoStatement):
         stamps.parse(content)
+
+
+def test_nothing_is_stated_under_a_head_that_does_not_cover_the_manifest(days: Days) -> None:
+    days.came_in(noon(YESTERDAY), b"one")
+    with days.opened() as app:
+        signing.sign(app.settings, app.stores)
+        jobs.due(app, "manifest", Scope())
+        app.runner.drain(app.steps.by_name["manifest"])
+        assert app.runner.drain(app.steps.by_name["statement"]).as_dict() == {"done": 0, "WAIT": 1}
+    assert days.keys("stamp/") == []
+    days.hurry()
+    assert days.run()["statement"] == {"done": 1}
+
+
+def test_nothing_is_stamped_of_a_log_that_is_not_what_was_signed(days: Days) -> None:
+    days.came_in(noon(YESTERDAY), b"one")
+    days.came_in(noon(YESTERDAY), b"two")
+    signing.sign(days.settings, days.stores)
+    days.rows("ALTER TABLE custody_events DISABLE TRIGGER append_only; UPDATE custody_events SET actor = 'x'")
+    with pytest.raises(signing.CannotSign):
+        days.run()
+    assert days.keys("stamp/") == []

@@ -12,6 +12,7 @@ from lastseen.settings import Authority, Settings
 from pipeline import runner
 from storage import stamps
 from storage.alerts import standing
+from storage.database import Engine
 from storage.objects import EVIDENCE
 from storage.stores import Stores
 from tests.pipeline.days import TODAY, YESTERDAY, Days, noon
@@ -33,8 +34,10 @@ def authority(authorities: TimeStampAuthority) -> TimeStampAuthority:
 
 
 @pytest.fixture
-def days(settings: Settings, stores: Stores, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch) -> Days:
-    made = Days(settings, stores, monkeypatch)
+def days(
+    settings: Settings, stores: Stores, owner: Engine, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch
+) -> Days:
+    made = Days(settings, stores, owner, monkeypatch)
     made.asks(("here", authority), time_stamp_seconds=5.0)
     made.came_in(noon(YESTERDAY), b"one")
     return made
@@ -136,9 +139,9 @@ def test_wrong_answers_are_told_after_some_and_forgotten_after_a_right_one(
 
 
 def test_an_authority_that_is_away_is_asked_about_one_day_and_left_alone(
-    settings: Settings, stores: Stores, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, stores: Stores, owner: Engine, authority: TimeStampAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    days = Days(settings, stores, monkeypatch)
+    days = Days(settings, stores, owner, monkeypatch)
     days.asks(("here", authority))
     for ago in (3, 2, 1):
         days.came_in(noon(TODAY) - timedelta(days=ago), str(ago).encode())
@@ -181,11 +184,14 @@ def test_an_answer_that_was_stored_by_a_dead_worker_is_taken(
 
 
 def test_an_authority_that_is_taken_out_of_the_settings_is_not_asked(days: Days, authority: TimeStampAuthority) -> None:
-    authority.fault = Fault.AWAY
-    days.run()
-    days.hurry()
+    authority.fault = Fault.GARBAGE
+    for _ in range(3):
+        days.run()
+        days.hurry()
     days.settings = days.settings.model_copy(update={"time_stamp_authorities": ()})
     assert days.run()["stamp"] == {"done": 0, "SKIPPED": 1}
+    with days.stores.db.begin() as db:
+        assert standing(db) == [], "and nobody is told of it any more"
 
 
 def test_a_new_authority_stamps_the_newest_day(days: Days, authority: TimeStampAuthority) -> None:
@@ -261,6 +267,17 @@ def test_a_calendar_without_an_answer_is_asked_again(
     calendar.said = said
     anchored.hurry()
     assert anchored.run()["upgrade"] == {"done": 0, outcome: 1}
+
+
+def test_a_calendar_that_the_office_does_not_name_any_more_is_not_asked(anchored: Days, calendar: Calendar) -> None:
+    anchored.run()
+    before = len(calendar.asked)
+    with Calendar() as other:
+        anchored.settings = anchored.settings.model_copy(update={"opentimestamps_calendars": (other.url,)})
+        anchored.hurry()
+        assert anchored.run()["upgrade"] == {"done": 0, "SKIPPED": 1}
+        assert other.asked == []
+    assert len(calendar.asked) == before
 
 
 def test_settings_that_cannot_be_meant_are_refused() -> None:

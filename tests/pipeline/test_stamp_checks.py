@@ -16,6 +16,7 @@ from lastseen.settings import Settings
 from pipeline.stamp_checks import check
 from storage import custody, keys, stamps
 from storage.custody import Action, Entry
+from storage.database import Engine
 from storage.objects import EVIDENCE
 from storage.stores import Stores
 from tests.pipeline.days import BEFORE, TODAY, YESTERDAY, Days, noon
@@ -43,11 +44,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeStampAut
 def days(
     settings: Settings,
     stores: Stores,
+    owner: Engine,
     authority: TimeStampAuthority,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Days:
     """Two days that are stamped, by somebody who may do anything from here on."""
-    made = Days(settings, stores, monkeypatch)
+    made = Days(settings, stores, owner, monkeypatch)
     made.asks(("here", authority))
     made.came_in(noon(BEFORE), b"one")
     made.came_in(noon(YESTERDAY), b"two")
@@ -237,8 +239,10 @@ def calendar() -> Iterator[Calendar]:
 
 
 @pytest.fixture
-def anchored(settings: Settings, stores: Stores, calendar: Calendar, monkeypatch: pytest.MonkeyPatch) -> Days:
-    made = Days(settings.model_copy(update={"opentimestamps_calendars": (calendar.url,)}), stores, monkeypatch)
+def anchored(
+    settings: Settings, stores: Stores, owner: Engine, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> Days:
+    made = Days(settings.model_copy(update={"opentimestamps_calendars": (calendar.url,)}), stores, owner, monkeypatch)
     made.came_in(noon(YESTERDAY), b"one")
     made.run()
     calendar.confirm()
