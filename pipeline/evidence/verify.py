@@ -1891,6 +1891,7 @@ def check_stamps_and_log(package: Package, asked: Asked, log: Log, verdict: Verd
     with verdict.doubting("time stamps"):
         check_stamps(package, asked, log, verdict)
     _check_order(log, verdict)
+    verdict.settle("events", f"{many(len(log.events), 'event')}, each as it was hashed and in the signed log")
 
 
 TITLES = {

@@ -16,6 +16,9 @@ import pytest
 from lastseen.clock import iso, utcnow
 from lastseen.outcomes import ObjectToStore
 from pipeline import signing
+from pipeline.app import open_app
+from pipeline.evidence.export import export
+from pipeline.evidence.folders import UNFINISHED
 from storage import custody, heads
 from storage.custody import Action
 from storage.database import connect
@@ -33,6 +36,7 @@ TITLE = "Вечір у Пуерто-Рико <b>&amp; #emph[so]"  # noqa: RUF001
 DESCRIPTION = "Їжак, Єва й Ґудзик.\nДругий рядок: *не розмітка* $x$ @ref <script>alert(1)</script>"  # noqa: RUF001
 RECIPIENT = "Прокуратура, відділ 3"
 REASON = "request 17/2026"
+EXPORT, WHY = ("export", "evidence"), ("--recipient", RECIPIENT, "--reason", REASON)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class Exported:
     root: Path
     """the authority's root certificate"""
     candidate: int
+    left: list[str]
+    """what an export had left that was killed before"""
+    told: str
+    """what the next one said of that"""
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +76,9 @@ def exported(
                 _fill(office, shared_media, folder)
     said = json.loads((folder / "made.json").read_text())
     root, target = folder / "authority" / "root.pem", folder / "package"
-    return Exported(target, said["sha256"], said["key"], folder / "known.txt", root, said["candidate"])
+    return Exported(
+        target, said["sha256"], said["key"], folder / "known.txt", root, said["candidate"], said["left"], said["told"]
+    )
 
 
 @pytest.fixture
@@ -98,8 +108,8 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     content = shared_media / "short_hamilton_clip.mp4"
     with VideoSite() as site:
         for name in ("clip", "again"):
-            page = Page(name, content, title=TITLE, description=DESCRIPTION, published=PUBLISHED)
-            office.run("source", "add", "video_site", site.url(site.add(page).path), "--reason", "a test")
+            site.add(Page(name, content, title=TITLE, description=DESCRIPTION, published=PUBLISHED))
+        office.run("source", "add", "video_site", site.url("/feed.rss"), "--reason", "a test")
         office.run("register", "import", str(register))
         office.run("run")
     known = folder / "known.txt"
@@ -115,8 +125,18 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
         custody.append(db, "analyst", Action.VIEWED, f"candidate:{best['id']}")
     target = folder / "package"
     case = f"candidate:{best['id']}"
-    said = office.ask("export", "evidence", case, "--to", str(target), "--recipient", RECIPIENT, "--reason", REASON)
-    (folder / "made.json").write_text(json.dumps({**said, "candidate": best["id"]}))
+    office.kill_during(
+        lambda: any(folder.glob(f"{UNFINISHED}*/package/originals/*")), *EXPORT, case, "--to", str(target), *WHY
+    )
+    left = [path.name for path in folder.iterdir() if path.name.startswith(UNFINISHED) or path == target]
+    told: list[str] = []
+    with open_app(office.settings) as opened:
+        export(opened, f"blob:{best['blob']}", folder / "blob", RECIPIENT, REASON, told.append)
+        export(opened, f"person:{best['person']}", folder / "person", RECIPIENT, REASON, told.append)
+    said = office.ask(*EXPORT, case, "--to", str(target), *WHY)
+    (folder / "made.json").write_text(
+        json.dumps({**said, "candidate": best["id"], "left": left, "told": "".join(told)})
+    )
 
 
 def stamp_day(office: Office, authority: TimeStampAuthority) -> None:
