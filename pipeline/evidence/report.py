@@ -49,6 +49,7 @@ DONE: Final = {
     "erased": "it was erased by a lawful order",
     "expired": "it expired by a rule of retention",
     "manifested": "the day's manifest was made",
+    "closed": "the day was closed: whatever comes after bears a later one",
     "stamped": "an authority put its time on the day's manifest",
     "key changed": "the log is signed with another key from here on",
     "parted": "somebody found two faces of one recording to be two people",
