@@ -1604,14 +1604,17 @@ def _require_said(package: Package, said: Mapping[str, Any], records: dict[str, 
             raise Doubt(f"its {field} does not stand in its raw record")
 
 
+ADDRESS = re.compile(r"(?i)[a-z][a-z0-9+.-]*://")
+
+
 def _stands_in(package: Package, name: str, words: str, records: dict[str, set[str]]) -> bool:
     """Whether a raw record holds this text; true where this program cannot tell."""
     if name.endswith(".tl"):
         with _opened_file(package.folder / name) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
             parts = words.encode("utf-8", "replace").split("\N{REPLACEMENT CHARACTER}".encode())
             return all(view.find(one) >= 0 for one in parts)
-    if "/export/" in name or package.files[name].size > MOST_RECORD:
-        return True  # an export spells a text in pieces
+    if "/export/" in name or package.files[name].size > MOST_RECORD or ADDRESS.match(words):
+        return True  # an export spells a text in pieces; of an address the record lacks what is secret in it
     if name not in records:
         records.clear()  # one record in memory at a time
         records[name] = set(_strings(parse(package.text(name, MOST_RECORD), strict=False)))
