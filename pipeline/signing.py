@@ -106,7 +106,7 @@ class _Change:
 def _sign(settings: Settings, stores: Stores, db: Connection, change: _Change | None = None) -> Signed:
     try:
         last = heads.newest(db)
-        _require_whole(settings, stores.objects, last)
+        _require_whole(settings, stores.objects, last, custody.head(db).seq)
         if change:
             custody.append_all(db, change.actor, [change.entry()])
         end = custody.head(db)
@@ -134,13 +134,15 @@ def _made(name: str, end: custody.Head, frontier: Frontier, signers: tuple[Signe
     return SignedHead(note, frontier)
 
 
-def _require_whole(settings: Settings, objects: ObjectStore, last: SignedHead | None) -> None:
+def _require_whole(settings: Settings, objects: ObjectStore, last: SignedHead | None, length: int) -> None:
     """The newest head is ours, and the store has none that is newer, or another one in its place."""
     if last is not None:
         _require_ours(settings, last)
     sizes = {_size(key): key for key in objects.keys(EVIDENCE, keys.CHECKPOINTS)}
     newest = max(sizes, default=0)
     if newest > (last.size if last else 0):
+        if _begins_anew(settings, objects, sizes[newest]) and length > newest:
+            return
         raise CannotSign(
             f"the object store has a signed head over {newest} events ({sizes[newest]}), and the database's newest is"
             f" over {last.size if last else 0}: an older database was restored, or heads were removed from it"
@@ -149,6 +151,15 @@ def _require_whole(settings: Settings, objects: ObjectStore, last: SignedHead | 
         _keep_object(settings, objects, last)
     elif last is not None and objects.read(EVIDENCE, sizes[newest]) != str(last.note).encode():
         raise CannotSign(f"the signed head over {newest} events is another one in the object store: {sizes[newest]}")
+
+
+def _begins_anew(settings: Settings, objects: ObjectStore, key: str) -> bool:
+    """Whether the office has given the log another name than a head in the store has, as it does after a restore."""
+    try:
+        lost = Checkpoint.parse(Note.parse(objects.read(EVIDENCE, key)).text)
+    except BadNote as fault:
+        raise CannotSign(f"{key} in the object store is no signed head: {fault}") from fault
+    return settings.log_name not in ("", lost.origin)
 
 
 def _require_ours(settings: Settings, last: SignedHead) -> None:

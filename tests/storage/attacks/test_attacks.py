@@ -30,6 +30,7 @@ UNLINKED = "it does not follow the event before it"
         ("action = 'storee'", [UNTRUE]),
         ("subject = 'blob:8'", [UNTRUE]),
         ("detail = '{\"size\": 3}'", [UNTRUE]),
+        ("detail = '{\"size\": 2.5}'", [UNTRUE]),
         ("reason = 'order 8'", [UNTRUE]),
         ("version = 1", [UNTRUE]),
         ("at = at + interval '1 microsecond'", [UNTRUE]),
@@ -40,6 +41,12 @@ def test_one_byte_of_an_event(scene: Scene, change: str, found: list[str]) -> No
     scene.as_owner(f"UPDATE custody_events SET {change} WHERE seq = 3")  # noqa: S608  what is above
     told = [what for where, what in scene.found() if where == "custody event 3"]
     assert told == found
+
+
+@pytest.mark.parametrize("at", ["infinity", "20000-01-01", "0044-03-15 BC"])
+def test_a_time_that_no_calendar_has(scene: Scene, at: str) -> None:
+    scene.as_owner("UPDATE custody_events SET at = CAST(:at AS timestamptz) WHERE seq = 3", at=at)
+    assert scene.found()[0] == ("custody event 4", "1 events before it are missing")
 
 
 def test_one_byte_of_a_hash(scene: Scene) -> None:
@@ -187,9 +194,19 @@ def test_an_older_database_restored(scene: Scene, tmp_path: Path) -> None:
     assert incident[0] == key(scene, 13)
     assert "the log has 10 that can be followed" in incident[1]
     refused(scene, "an older database was restored")
+    anew = replace(scene, settings=scene.settings.model_copy(update={"log_name": "lastseen/office-2"}))
+    with pytest.raises(CannotSign, match="an older database was restored"):
+        anew.sign()  # not before the log is longer than any head says
     scene.log(5)
-    told = dict(scene.found())
-    assert told[key(scene, 13)].startswith("its root is not that of the first 13 events")
+    refused(scene, "an older database was restored")
+    assert anew.sign().checkpoint.origin == "lastseen/office-2"
+    anew.log(1)
+    assert anew.sign().size == 16
+    lost = "its root is not that of the first 13 events: they are not what was signed"
+    assert sorted(scene.found()) == [
+        (key(scene, 13), lost),
+        (key(scene, 13), "this signed head is not in the database"),
+    ]
 
 
 def test_a_head_removed_from_the_table_only(scene: Scene) -> None:
