@@ -36,6 +36,7 @@ def office(settings: Settings) -> Iterator[Watching]:
 
 def test_it_stands(office: Watching, tmp_path: Path) -> None:
     office.channel.delete(2)
+    office.change("UPDATE posts SET published_at = now() - interval '2 hours'")
     office.age()
     office.run("recheck")
     export(office.app, SHA256, tmp_path / "out", "", "a test")
