@@ -97,9 +97,7 @@ class Writer:
             for kind, key, at_ms in self._derived(one):
                 if not self.objects.exists(DERIVED, key):
                     continue
-                picture = Picture(f"derived/{one.id}/{Path(key).name}", kind, one.id, at_ms)
-                if kind == "crop":
-                    picture = Picture(f"derived/{one.id}/crop-{Path(key).name}", kind, one.id, at_ms)
+                picture = Picture(f"derived/{one.id}/{kind}-{Path(key).name}", kind, one.id, at_ms)
                 told.append(self._marked(picture, key, one))
                 made.append(picture)
         self.lines("derived.jsonl", told)

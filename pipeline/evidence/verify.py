@@ -1350,16 +1350,28 @@ def hashes(listed: object) -> list[bytes]:
 
 
 def require_earlier(package: Package, head: Checkpoint, old: Checkpoint) -> None:
-    """Raises Doubt unless the package proves that the log of `old` goes on as that of `head`."""
-    if old.origin != head.origin:
-        raise Doubt(f"it is of another log: {plain(old.origin)}")
+    """Raises Doubt unless the package proves that the log of `old` goes on as that of `head`.
+
+    A log may go on under another name: what counts is the proof.
+    """
+    try:
+        _require_grown(package, head, old)
+    except Doubt:
+        if old.origin != head.origin:
+            raise Doubt(f"it is of another log: {plain(old.origin)}") from None
+        raise
+
+
+def _require_grown(package: Package, head: Checkpoint, old: Checkpoint) -> None:
     if old.size > head.size:
         raise Doubt(f"it is longer ({old.size}) than the package's ({head.size}): nothing can be concluded")
-    if old.size == head.size and old.root == head.root:
+    if old.size == head.size:
+        if old.root != head.root:
+            raise Doubt("the package's log is not the one of it: one of the two was rewritten")
         return
     second, proof = _proofs(package).get(old.size, (0, []))
-    if old.size != head.size and second != head.size:
-        raise Doubt("the package holds no proof that the log of {} goes on in its own".format(many(old.size, "event")))
+    if second != head.size:
+        raise Doubt(f"the package holds no proof that the log of {many(old.size, 'event')} goes on in its own")
     if not consistent(old.size, head.size, old.root, head.root, proof):
         raise Doubt("the package's log is not the continuation of it: one of the two was rewritten")
 
@@ -1485,7 +1497,6 @@ def _require_receipt(package: Package, log: Log, stated: str) -> None:
 # --- originals, raw records, observations ------------------------------------------------------------------
 
 ORIGINAL = re.compile(r"data/originals/([0-9a-f]{64})(\.[a-z0-9]{1,8})?")
-KEPT = ("stored", "seen again")
 READ = ("collected", "imported")
 
 

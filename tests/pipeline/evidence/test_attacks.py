@@ -15,6 +15,7 @@ from lastseen.clock import iso
 from pipeline.evidence import verify
 from pipeline.evidence.verify import Asked, Finding
 from storage import merkle
+from storage.notes import Checkpoint, Note, Signer
 from tests.pipeline.evidence import attacker, authorities
 from tests.pipeline.evidence.attacker import STAMP_DOMAIN, Forger, Line
 from tests.pipeline.evidence.conftest import Exported, canonical
@@ -283,6 +284,18 @@ def test_a_package_without_its_receipt_is_found(package: Path) -> None:
     found(package, "receipt", "receipt.json is missing")
 
 
+def test_a_log_that_goes_on_under_another_name_is_the_same_log(package: Path) -> None:
+    forger = Forger(package)
+    path = next((package / "data/custody/checkpoints").iterdir())
+    old = Checkpoint.parse(Note.parse(path.read_text()).text)
+    renamed = Signer("lastseen/renamed", forger.private)
+    said = Checkpoint.of(renamed.name, old.size, old.root, old.chain, old.at)
+    path.write_text(str(Note(said.text).signed(renamed.sign(said.text))))
+    add_key(package, str(renamed.verifier()))
+    attacker.rebag(package)
+    assert {one.check for one in failed(package)} == {"receipt"}, "nothing but that the package was changed"
+
+
 # --- manifests and time stamps -----------------------------------------------------------------------------
 
 
@@ -368,7 +381,7 @@ def test_a_head_that_leaves_the_log_is_found(package: Path) -> None:
     forger = Forger(package)
     path = next((package / "data/custody/checkpoints").iterdir())
     made_up = [hashlib.sha256(bytes([number])).digest() for number in range(int(path.stem))]
-    (package / "data/custody/keys.txt").open("a").write(f"{forger.signer.verifier()}\n")
+    add_key(package, str(forger.signer.verifier()))
     path.write_text(forger.head(made_up, len(made_up)))
     attacker.rebag(package)
     found(package, "checkpoint", "not the continuation of it", path.name)
@@ -410,6 +423,12 @@ def test_what_a_package_says_is_printed_without_what_a_terminal_would_act_on() -
     assert verify.plain("\x1b[2J\u202eabc\nd") == "\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}abc" + (
         "\N{REPLACEMENT CHARACTER}d"
     )
+
+
+def add_key(package: Path, key: str) -> None:
+    """Have the package say that this is a key of the log."""
+    path = package / "data/custody/keys.txt"
+    path.write_text(f"{path.read_text()}{key}\n")
 
 
 def _copied(exported: Exported, tmp_path: Path) -> Path:
