@@ -199,7 +199,7 @@ def _source(source: Mapping[str, object], case: Case) -> dict[str, object]:
             ["Watched since", _moment_or_none(source["added_at"])],
             ["Why it is watched", str(source["reason"])],
             ["Legal basis", str(source["legal_basis"])],
-            ["Proven to have been read", _read([row for row in case.coverage if row["source"] == source["id"]])],
+            ["Proven read", _read([row for row in case.coverage if row["source"] == source["id"]])],
         ],
         "posts": [_post(post, case) for post in posts],
     }
