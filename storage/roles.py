@@ -22,9 +22,9 @@ THERE = text("SELECT to_regrole(quote_ident(:role)) IS NOT NULL")
 
 # A table counts as granted when the role may do to it what it should, and no more.
 MISSING = text(f"""
-    SELECT count(*)
-           + (SELECT count(*) FROM pg_sequence JOIN pg_class ON pg_class.oid = seqrelid
-               WHERE relnamespace = 'public'::regnamespace AND NOT has_sequence_privilege(:role, seqrelid, 'USAGE'))
+    SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+               AND CASE WHEN relkind = 'S' THEN NOT has_sequence_privilege(:role, oid, 'USAGE') END)
+         + count(*)
       FROM (SELECT oid, relname = '{REVISION_TABLE}' AS fixed,
                    EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname = 'append_only') AS kept
               FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace) AS tables
@@ -105,7 +105,7 @@ def _grant(db: Connection, role: str) -> None:
         f"GRANT USAGE ON SCHEMA public TO {quoted}",
         f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {quoted}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {quoted}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {quoted}",  # ids that are taken before their rows are made
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {quoted}",
         f"REVOKE INSERT, UPDATE, DELETE ON {REVISION_TABLE} FROM {quoted}",
         f"REVOKE UPDATE, DELETE ON {kept} FROM {quoted}",
     ):
