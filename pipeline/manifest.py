@@ -127,7 +127,7 @@ def _state(job: ToState, _bench: Bench) -> Outcome[Stated]:
         return NotDone(Fault.WAIT, "no signed head of the custody log covers it yet", utcnow() + REST)
     content = stamps.statement(job.head, job.manifest)
     sha256, said = stamps.digest(content).hex(), stamps.parse(content)
-    key = keys.statement(job.manifest.day, said.checkpoint.at, sha256)
+    key = keys.statement(job.manifest.day, said.at, sha256)
     thing = ObjectToStore(EVIDENCE, key, content, sha256, "application/octet-stream")
     return Done((Stated(key, said.checkpoint.size),), (thing,))
 

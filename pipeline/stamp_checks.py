@@ -67,7 +67,7 @@ def check(stores: Stores, settings: Settings) -> Sequence[Incident]:
         for answer in answers:
             if answer.statement in stated:
                 reader.answer(answer, stated[answer.statement])
-        signed = [Anchor(one.said.checkpoint.size, one.said.checkpoint.at, one.where) for one in stated.values()]
+        signed = [Anchor(one.said.checkpoint.size, one.said.at, one.where) for one in stated.values()]
         times = Times(reader.anchors, signed, reader.tolerance)
         log = stamped_log.read(custody.events(db), headers, {anchor.size for anchor in signed}, times)
     compared = [
@@ -247,7 +247,7 @@ def _days(kept: Sequence[Manifest], log: Log) -> Iterator[Incident]:
             said = f"the custody log gives another manifest, of {objects} objects; it has {manifest.objects}"
             yield Incident(said, _of(manifest.day))
         event = log.manifested.get(manifest.key)
-        if event is None or dict(event.detail) != manifest.detail():
+        if event is None or manifests.detail(event) != manifest.detail():
             yield Incident("the custody log does not say that it was made as it is", _of(manifest.day))
     rows = {one.key for one in kept}
     for key, event in log.manifested.items():
@@ -269,7 +269,7 @@ def _head(stated: Stated, kept: Sequence[Manifest], notes: Mapping[int, str], lo
     if cut is None:
         size = said.checkpoint.size
         yield Incident(f"{size} events were stamped, and the custody log has {log.size}: its end is gone", stated.where)
-    elif cut.root != said.checkpoint.root or cut.hash != said.checkpoint.chain:
+    elif cut.root != said.checkpoint.root or cut.hash != said.chain:
         yield Incident("the custody log is not the one that was stamped", stated.where)
     made = log.manifested.get(manifest.key) if manifest else None
     if made is not None and made.seq > said.checkpoint.size:
@@ -290,7 +290,7 @@ def _told(answers: Sequence[Answered], log: Log) -> Iterator[Incident]:
 
 
 def _is_about(event: Event, answered: Answered) -> bool:
-    said, stamp = event.detail, answered.stamp
+    said, stamp = manifests.detail(event), answered.stamp
     told = iso(stamp.gen_time) if stamp.gen_time else None
     return (said.get("authority"), said.get("sha256"), said.get("genTime")) == (answered.authority, stamp.sha256, told)
 

@@ -91,9 +91,9 @@ def _note(log: Log, event: Event, headers: Mapping[date, bytes]) -> None:
             log.days[day] = Day(hashlib.sha256(headers.get(day, b"")))
         log.days[day].add(event)
     elif event.action == Action.MANIFESTED:
-        log.manifested[str(event.detail.get("key"))] = event
+        log.manifested[str(manifests.detail(event).get("key"))] = event
     elif event.action == Action.STAMPED:
-        log.stamped[str(event.detail.get("key"))] = event
+        log.stamped[str(manifests.detail(event).get("key"))] = event
 
 
 class Times:

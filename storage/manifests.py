@@ -96,7 +96,13 @@ def subject(day: date) -> str:
 
 def is_of_an_object(event: Event) -> bool:
     """Whether a manifest has a line for it."""
-    return event.action in OF_OBJECTS and bool(event.detail.get("key"))
+    return event.action in OF_OBJECTS and bool(detail(event).get("key"))
+
+
+def detail(event: Event) -> Mapping[str, object]:
+    """What an event says; nothing, where somebody has put something else into the database."""
+    said: object = event.detail
+    return said if isinstance(said, Mapping) else {}
 
 
 def contents(day: date, origin: str, events: Iterable[Event]) -> Contents:
@@ -131,21 +137,21 @@ def line(event: Event) -> bytes:
 
 
 def _entry(event: Event) -> dict[str, object]:
-    detail = event.detail
+    said = detail(event)
     return {
         "action": event.action,
-        "key": detail.get("key"),
-        "observations": _observations(detail),
+        "key": said.get("key"),
+        "observations": _observations(said),
         "seq": event.seq,
-        "sha256": detail.get("sha256"),
-        "size": detail.get("size"),
-        "version": detail.get("version"),
+        "sha256": said.get("sha256"),
+        "size": said.get("size"),
+        "version": said.get("version"),
     }
 
 
-def _observations(detail: Mapping[str, object]) -> list[object]:
+def _observations(said: Mapping[str, object]) -> list[object]:
     """Row ids, where the event names them; one about many posts only says how many there were."""
-    match detail:
+    match said:
         case {"observation": int() as one}:
             return [one]
         case {"observations": [*several]}:
@@ -187,7 +193,8 @@ def due(db: Connection, today: date) -> Sequence[date]:
     newest = db.execute(select(func.max(manifests.c.day))).scalar()
     after = start(newest + DAY) if newest else custody.BEGINNING
     day = cast(func.timezone("UTC", columns.at), Date)
-    found = select(day).where(columns.action.in_(OF_OBJECTS), columns.at >= after, columns.at < start(today))
+    of_objects = (columns.action.in_(OF_OBJECTS), columns.detail["key"].astext != "")
+    found = select(day).where(*of_objects, columns.at >= after, columns.at < start(today))
     return db.execute(found.distinct().order_by(day)).scalars().all()
 
 

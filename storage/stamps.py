@@ -56,6 +56,10 @@ class Said:
     note: Note
     """the signed head"""
     checkpoint: Checkpoint
+    at: datetime
+    """when that was signed"""
+    chain: bytes
+    """hash of the last event that it covers"""
     manifest: dict[str, object]
     """key, objects, sha256, size"""
 
@@ -156,6 +160,13 @@ def statement(note: str, manifest: Manifest) -> bytes:
     return DOMAIN + json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def _aware(moment: datetime) -> datetime:
+    """Raises ValueError."""
+    if moment.tzinfo is None:
+        raise ValueError("a time does not say of which zone it is")
+    return moment
+
+
 def about(manifest: Manifest) -> dict[str, object]:
     """What a statement says of a manifest."""
     return {
@@ -174,7 +185,8 @@ def parse(content: bytes) -> Said:
         match json.loads(content.removeprefix(DOMAIN)):
             case {"checkpoint": str() as note, "day": str() as day, "manifest": {**manifest}}:
                 signed, named = Note.parse(note), {str(name): value for name, value in manifest.items()}
-                return Said(date.fromisoformat(day), signed, Checkpoint.parse(signed.text), named)
+                head = Checkpoint.parse(signed.text)
+                return Said(date.fromisoformat(day), signed, head, _aware(head.at), head.chain, named)
     except ValueError as fault:
         raise NoStatement(f"it cannot be read: {fault}") from fault
     raise NoStatement("it does not say what a statement says")

@@ -164,6 +164,18 @@ def test_what_an_older_database_has_forgotten_is_found_in_the_store(days: Days) 
     }
 
 
+def test_what_is_no_statement_and_what_is_no_event_are_incidents_and_not_tracebacks(days: Days) -> None:
+    with days.stores.db.begin() as db:
+        [stated, *_] = stamps.statements(db)
+    content = days.stores.objects.read(EVIDENCE, stated.key).replace(b"\\nat 20", b"\\nat x20")
+    version, sha256 = _overwritten(days, stated.key, content), hashlib.sha256(content).hexdigest()
+    days.rows(f"UPDATE stamp_statements SET version_id = '{version}', sha256 = '{sha256}' WHERE id = {stated.id}")  # noqa: S608
+    days.rows("UPDATE custody_events SET detail = '[1.5]' WHERE action = 'stamped'")
+    told = found(days)
+    assert any(where == f"statement {stated.key}" and "it cannot be read" in what for where, what in told)
+    assert any("does not say that it came as it is" in what for _, what in told)
+
+
 def test_a_row_of_a_stamp_that_says_another_time_is_found(days: Days) -> None:
     days.rows("UPDATE stamps SET gen_time = gen_time - interval '1 year' WHERE id = 1")
     assert {what.partition(" ")[0] for _, what in found(days)} == {"it", "the"}

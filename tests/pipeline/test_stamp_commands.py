@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from extractors.time_stamps import NoRoots
 from lastseen.settings import Settings
+from pipeline.doctor import CHECKS
+from storage import status
 from storage.database import Engine
 from storage.stores import Stores
 from tests.office import Office
@@ -31,7 +34,6 @@ def days(
 
 def test_what_waits_is_shown_until_it_is_stamped(days: Days, authority: TimeStampAuthority) -> None:
     office = Office(days.settings, days.stores)
-    assert office.ask("manifest", "--dry-run")["manifest"] != []
     authority.fault = Fault.AWAY
     assert office.ask("manifest")["stamp"] == {"done": 0, "WAIT": 1}
     told = office.ask("stamps")
@@ -40,38 +42,26 @@ def test_what_waits_is_shown_until_it_is_stamped(days: Days, authority: TimeStam
     [line] = told["stamps"]
     assert (line["day"], line["state"], line["outcome"]) == (YESTERDAY.isoformat(), "waiting", "WAIT")
     assert line["since"] and line["asked_again_at"] and line["why"]
-    assert "waiting" in office.run("stamps").stdout
-    assert office.ask("status")["time_stamps"] == {"waiting": 1}
-    assert f"{YESTERDAY} by here" in office.run("status").stdout
-    [part] = [part for part in _parts(office) if part["part"] == "time stamps"]
-    assert part["ok"] and "1 wait, the first since" in str(part["said"])
+    assert "1 wait, the first since" in CHECKS["time stamps"](days.settings)
+    with days.stores.db.begin() as db:
+        assert status.counts(db)["time_stamps"] == {"waiting": 1}
+        assert f"{YESTERDAY} by here" in [trouble.item for trouble in status.troubles(db)]
 
     authority.fault = None
     days.hurry()
-    assert office.ask("manifest")["stamp"] == {"done": 1}
-    told = office.ask("stamps")
-    assert isinstance(told["stamps"], list)
-    [line] = told["stamps"]
-    assert (line["state"], line["asked_again_at"]) == ("stamped", None)
-    assert line["stamped_at"]
-    assert office.ask("status")["time_stamps"] == {"stamped": 1}
+    days.run()
+    assert "stamped" in office.run("stamps").stdout
+    with days.stores.db.begin() as db:
+        assert status.counts(db)["time_stamps"] == {"stamped": 1}
 
 
 def test_an_office_that_asks_nobody_is_told_so(days: Days) -> None:
-    office = Office(days.settings.model_copy(update={"time_stamp_authorities": ()}), days.stores)
-    office.ask("manifest")
-    assert "no authority is named in LASTSEEN_TIME_STAMP_AUTHORITIES" in office.run("stamps").stdout
-    [part] = [part for part in _parts(office) if part["part"] == "time stamps"]
-    assert part["ok"] and "none are asked for" in str(part["said"])
+    asks_nobody = days.settings.model_copy(update={"time_stamp_authorities": ()})
+    assert "no authority is named in LASTSEEN_TIME_STAMP" in Office(asks_nobody, days.stores).run("stamps").stdout
+    assert "none are asked for" in CHECKS["time stamps"](asks_nobody)
 
 
 def test_roots_that_are_not_there_fail_the_doctor(days: Days, authority: TimeStampAuthority) -> None:
     authority.roots.unlink()
-    [part] = [part for part in _parts(Office(days.settings, days.stores), status=1) if part["part"] == "time stamps"]
-    assert not part["ok"] and "cannot be read" in str(part["said"])
-
-
-def _parts(office: Office, status: int = 0) -> list[dict[str, object]]:
-    parts = office.ask("doctor", status=status)["parts"]
-    assert isinstance(parts, list)
-    return parts
+    with pytest.raises(NoRoots, match="cannot be read"):
+        CHECKS["time stamps"](days.settings)

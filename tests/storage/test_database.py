@@ -83,7 +83,7 @@ def test_what_an_older_version_kept_stays(empty: Engine) -> None:
     assert migrate(empty)
     with empty.connect() as db:
         counts = [db.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in FACTS]  # noqa: S608  ours
-    assert counts == [1, 1, 0, 0, 0]
+    assert counts == [1, 1, *(0 for _ in counts[2:])]
 
 
 def test_there_is_one_line_of_migrations_and_its_head_is_known() -> None:
@@ -132,6 +132,22 @@ def test_a_role_that_may_not_migrate_says_who_may(db: Engine, owner: Engine) -> 
         migrate(db)
 
 
+HEAD = "INSERT INTO checkpoints (size, origin, note, peaks, signed_at) VALUES (1, 'o', 'n', '', now())"
+DAY = """
+    INSERT INTO manifests (day, key, sha256, size, version_id, locked_until, objects, first_seq, last_seq)
+    VALUES ('2026-11-22', 'k', 's', 1, 'v', now(), 1, 1, 1)"""
+STATED = " ".join(
+    [
+        f"WITH head AS ({HEAD}), day AS ({DAY}),",
+        "statement AS (INSERT INTO stamp_statements (day, key, sha256, size, version_id, locked_until, checkpoint)",
+        "VALUES ('2026-11-22', 'k', 's', 1, 'v', now(), 1) RETURNING id)",
+    ]
+)
+REQUEST = "INSERT INTO stamp_requests (statement_id, authority) SELECT id, 'a' FROM statement RETURNING id"
+ASKED = f"{STATED}, request AS ({REQUEST})"
+STAMP = """
+    INSERT INTO stamps (request_id, key, sha256, size, version_id, locked_until, complete)
+    SELECT id, 'k', 's', 1, 'v', now(), true FROM request"""
 FACTS = {
     "custody_events": """INSERT INTO custody_events (seq, at, actor, action, subject, detail, previous, hash)
                          VALUES (1, now(), 'a', 'a', 's', '{}', '', '\\x01')""",
@@ -150,10 +166,15 @@ FACTS = {
                                          first_seen_at, last_seen_at)
                       SELECT id, 'video_site', '1', 'p', 'present', now(), now() FROM source RETURNING id)
         INSERT INTO audiences (post_id, observed_at, audience) SELECT id, now(), '{"views": 7}' FROM post""",
-    "checkpoints": "INSERT INTO checkpoints (size, origin, note, peaks, signed_at) VALUES (1, 'o', 'n', '', now())",
+    "checkpoints": HEAD,
     "cosignatures": """
         WITH head AS (INSERT INTO checkpoints (size, origin, note, peaks, signed_at) VALUES (1, 'o', 'n', '', now()))
         INSERT INTO cosignatures (size, witness, signature, signed_at) VALUES (1, 'w', 's', now())""",
+    "manifests": DAY,
+    "stamp_statements": " ".join([STATED, "SELECT id FROM statement"]),
+    "stamp_requests": " ".join([ASKED, "SELECT id FROM request"]),
+    "stamps": " ".join([ASKED, STAMP]),
+    "stamp_refusals": " ".join([ASKED, "INSERT INTO stamp_refusals (request_id, why) SELECT id, 'w' FROM request"]),
 }
 COLUMNS = {
     "custody_events": "actor",
@@ -161,6 +182,11 @@ COLUMNS = {
     "audiences": "audience",
     "checkpoints": "note",
     "cosignatures": "signature",
+    "manifests": "key",
+    "stamp_statements": "key",
+    "stamp_requests": "authority",
+    "stamps": "key",
+    "stamp_refusals": "why",
 }
 
 
