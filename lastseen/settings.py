@@ -118,6 +118,9 @@ class Settings(BaseSettings):
         title="Legal basis",
         description="Id of the decision or law that allows this office to collect; without it nothing is collected.",
     )
+    office: str = Field(
+        "", title="Office", description="Name of the office, as it stands on what it hands out; unset: not named."
+    )
     evidence_lock_days: int = Field(
         3650,
         ge=1,

@@ -40,6 +40,7 @@ from pipeline import (
 from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
+from pipeline.evidence import commands as evidence_commands
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
 from storage import accounts, alerts, candidates, sites, status
@@ -66,6 +67,7 @@ app.add_typer(site_commands.app, name="site")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 duty_commands.add_to(app)
+app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[

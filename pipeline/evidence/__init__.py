@@ -1,0 +1,1 @@
+"""Packages of evidence: what goes in, how it is written, and the program by which a stranger checks it."""

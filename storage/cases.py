@@ -1,0 +1,325 @@
+"""What belongs to one case: its recordings, every post that carried them, what was read of these, and what was done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from storage import custody, merkle
+from storage.custody import Event
+from storage.notes import Checkpoint, Note, Signature
+
+SIGHTED = text("""
+    SELECT candidates.id, candidates.state, candidates.engine, candidates.distance, candidates.created_at,
+           candidates.track_id AS track, candidates.still_key, candidates.clip_key, candidates.clip_start_ms,
+           candidates.clip_end_ms, persons.id AS person, persons.register_number, persons.names, persons.birth_year,
+           persons.status, candidates.photo_id AS photo, blobs.id AS blob_id, blobs.sha256 AS blob,
+           analyses.id AS analysis, analyses.recipe, analyses.analyzed_at, analyses.complete, analyses.note,
+           tracks.start_ms, tracks.end_ms
+      FROM candidates
+      JOIN persons ON persons.id = candidates.person_id
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN analyses ON analyses.id = tracks.analysis_id
+      JOIN blobs ON blobs.id = analyses.blob_id
+     WHERE candidates.id = :candidate OR persons.register_number = :person
+     ORDER BY candidates.id""")
+
+SHOTS = text("""
+    SELECT track_id AS track, ordinal, at_ms, box, quality, weight, crop_key FROM best_shots
+     WHERE track_id = ANY(CAST(:tracks AS bigint[])) ORDER BY track_id, weight DESC, ordinal""")
+
+BLOB = text("SELECT id FROM blobs WHERE sha256 = :sha256")
+
+REGISTERED = text("SELECT 1 FROM persons WHERE register_number = :number")
+
+# Every post that carried one of the recordings, with all of its attachments.
+POSTS = text("""
+    SELECT posts.id, posts.source_id AS source, posts.platform, platform_post_id, permalink, published_at, seen,
+           first_seen_at, last_seen_at, checked_at, missing_since, chat_id AS chat, number
+      FROM posts WHERE EXISTS (SELECT FROM media_items
+                                WHERE post_id = posts.id AND blob_id = ANY(CAST(:blobs AS bigint[])))
+     ORDER BY published_at, posts.id""")
+
+ITEMS = text("""
+    SELECT post_id AS post, ordinal, kind, address, blobs.sha256, blobs.size, blobs.media_type, blobs.object_key AS key,
+           blobs.version_id AS version, blobs.stored_at, blobs.locked_until
+      FROM media_items LEFT JOIN blobs ON blobs.id = blob_id
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY post_id, ordinal""")
+
+OBSERVATIONS = text("""
+    SELECT id, post_id AS post, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
+           audience
+      FROM observations WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY id""")
+
+AUDIENCES = text("""
+    SELECT post_id AS post, observed_at, audience FROM audiences
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY post_id, observed_at""")
+
+SOURCES = text("""
+    SELECT id, platform, address, reason, legal_basis, added_at, read_since, with_comments FROM sources
+     WHERE id = ANY(CAST(:sources AS bigint[])) ORDER BY id""")
+
+LISTINGS = text("""
+    SELECT source_id AS source, first_post, last_post, complete, first_read_at, last_read_at FROM coverage
+     WHERE source_id = ANY(CAST(:sources AS bigint[])) ORDER BY id""")
+
+CHATS = text("""
+    SELECT id, source_id AS source, role, chat, username, title, "first", CAST(held AS text) AS held, stated, read_at,
+           refusal
+      FROM telegram_chats WHERE source_id = ANY(CAST(:sources AS bigint[])) ORDER BY id""")
+
+# Whatever an event says, at any depth: hashes and keys are long enough to be meant.
+EVENTS = text("""
+    SELECT seq, at, actor, action, subject, detail, previous, hash, version, reason FROM custody_events
+     WHERE seq <= :size
+       AND (subject = ANY(CAST(:subjects AS text[])) OR action IN ('manifested', 'stamped', 'key changed')
+            OR EXISTS (SELECT FROM jsonb_path_query(detail, 'strict $.**') AS said
+                        WHERE jsonb_typeof(said) = 'string' AND said #>> '{}' = ANY(CAST(:things AS text[]))))
+     ORDER BY seq""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A candidate, with where it was seen and whom it may show."""
+
+    id: int
+    state: str
+    engine: str
+    distance: float
+    created_at: datetime
+    track: int
+    still_key: str | None
+    clip_key: str | None
+    clip_start_ms: int | None
+    clip_end_ms: int | None
+    person: int
+    register_number: str
+    names: Sequence[str]
+    birth_year: int | None
+    status: str
+    photo: int
+    blob_id: int
+    blob: str
+    """sha256"""
+    analysis: int
+    recipe: str
+    analyzed_at: datetime
+    complete: bool
+    note: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One of the best pictures of a track."""
+
+    track: int
+    ordinal: int
+    at_ms: int
+    box: Mapping[str, float]
+    quality: Mapping[str, float | None]
+    weight: float
+    crop_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One post, as it stands now."""
+
+    id: int
+    source: int
+    platform: str
+    platform_post_id: str
+    permalink: str
+    published_at: datetime | None
+    seen: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    checked_at: datetime | None
+    missing_since: datetime | None
+    chat: int | None
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One attachment of a post; what is None was not fetched."""
+
+    post: int
+    ordinal: int
+    kind: str
+    address: str
+    sha256: str | None
+    size: int | None
+    media_type: str | None
+    key: str | None
+    version: str | None
+    stored_at: datetime | None
+    locked_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a post looked like at one moment."""
+
+    id: int
+    post: int
+    observed_at: datetime
+    method: str
+    seen: str
+    content_hash: str
+    raw_key: str
+    raw_sha256: str
+    title: str
+    text: str
+    facts: Mapping[str, object]
+    audience: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that the database says of one case."""
+
+    sighted: tuple[Sighted, ...]
+    shots: tuple[Shot, ...]
+    posts: tuple[Post, ...]
+    items: tuple[Item, ...]
+    observations: tuple[Observation, ...]
+    audiences: tuple[Mapping[str, object], ...]
+    sources: tuple[Mapping[str, object], ...]
+    coverage: tuple[Mapping[str, object], ...]
+    """listings of video sites, and chats of Telegram, as far as each is proven to have been read"""
+
+    @property
+    def originals(self) -> dict[str, Item]:
+        """sha256 -> one of the attachments that carried it, in order."""
+        return {item.sha256: item for item in sorted(self.items, key=lambda one: one.sha256 or "") if item.sha256}
+
+    @property
+    def records(self) -> dict[str, str]:
+        """Key of each raw record -> its sha256, in order."""
+        return {one.raw_key: one.raw_sha256 for one in self.observations if one.raw_key}
+
+    @property
+    def subjects(self) -> list[str]:
+        """How the custody log names what belongs to the case."""
+        named = [f"blob:{sha256}" for sha256 in self.originals] + [f"post:{post.id}" for post in self.posts]
+        for one in self.sighted:
+            named += [f"candidate:{one.id}", f"track:{one.track}", f"analysis:{one.analysis}"]
+            named += [f"person:{one.person}", f"photo:{one.photo}"]
+        return sorted(set(named))
+
+    @property
+    def things(self) -> list[str]:
+        """The hashes and keys of what belongs to the case."""
+        return [*self.originals, *self.records, *self.records.values()]
+
+
+def of_candidate(db: Connection, candidate: int) -> Case | None:
+    """The case of one candidate; None: there is no such one."""
+    found = _sighted(db, candidate=candidate)
+    return _case(db, found, [one.blob_id for one in found]) if found else None
+
+
+def of_person(db: Connection, register_number: str) -> Case | None:
+    """The case of one entry of the register, with all candidates for it; None: it has none."""
+    found = _sighted(db, person=register_number)
+    return _case(db, found, [one.blob_id for one in found]) if found else None
+
+
+def of_blob(db: Connection, sha256: str) -> Case | None:
+    """The case of one recording: where it was published, and nothing of who may be in it; None: it is not held."""
+    found = db.execute(BLOB, {"sha256": sha256}).scalar()
+    return _case(db, (), [found]) if found is not None else None
+
+
+def is_registered(db: Connection, register_number: str) -> bool:
+    """Whether the register has this entry."""
+    return db.execute(REGISTERED, {"number": register_number}).scalar() is not None
+
+
+def events(db: Connection, case: Case, size: int) -> list[Event]:
+    """Every event among the first `size` that concerns the case, in order; those of manifests and stamps, too."""
+    values = {"size": size, "subjects": case.subjects, "things": case.things}
+    return [Event(**row) for row in db.execute(EVENTS, values).mappings()]
+
+
+def _sighted(db: Connection, candidate: int | None = None, person: str | None = None) -> tuple[Sighted, ...]:
+    rows = db.execute(SIGHTED, {"candidate": candidate, "person": person}).mappings()
+    return tuple(Sighted(**row) for row in rows)
+
+
+def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) -> Case:
+    posts = tuple(Post(**row) for row in db.execute(POSTS, {"blobs": list(blobs)}).mappings())
+    ids = {"posts": [post.id for post in posts]}
+    sources = {"sources": sorted({post.source for post in posts})}
+    shots = db.execute(SHOTS, {"tracks": [one.track for one in sighted]}).mappings()
+    return Case(
+        sighted,
+        tuple(Shot(**row) for row in shots),
+        posts,
+        tuple(Item(**row) for row in db.execute(ITEMS, ids).mappings()),
+        tuple(Observation(**row) for row in db.execute(OBSERVATIONS, ids).mappings()),
+        tuple(dict(row) for row in db.execute(AUDIENCES, ids).mappings()),
+        tuple(dict(row) for row in db.execute(SOURCES, sources).mappings()),
+        tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
+    )
+
+
+# --- signed heads ------------------------------------------------------------------------------------------
+
+HEADS = text("""
+    SELECT note, ARRAY(SELECT signature FROM cosignatures WHERE cosignatures.size = checkpoints.size ORDER BY witness)
+                 AS signatures,
+           ARRAY(SELECT witness FROM cosignatures WHERE cosignatures.size = checkpoints.size ORDER BY witness)
+                 AS witnesses
+      FROM checkpoints ORDER BY size""")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed head with those who have seen it."""
+
+    note: Note
+    head: Checkpoint
+    witnesses: tuple[str, ...] = ()
+    """verifier keys of those who cosigned it"""
+
+
+def heads(db: Connection) -> list[Signed]:
+    """Every head that was signed, the newest last."""
+    made = []
+    for row in db.execute(HEADS):
+        note = Note.parse(row.note)
+        signed = note.signed(*(Signature.parse(line.removesuffix("\n")) for line in row.signatures))
+        made.append(Signed(signed, Checkpoint.parse(note.text), tuple(row.witnesses)))
+    return made
+
+
+# --- proofs ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Paths in the Merkle tree of the log's first `size` events (RFC 9162)."""
+
+    size: int
+    inclusion: Mapping[int, tuple[bytes, ...]]
+    """number of an event -> that it is in the log"""
+    consistency: Mapping[int, tuple[bytes, ...]]
+    """size of an earlier log -> that it has grown to this one"""
+
+
+def proofs(db: Connection, size: int, events: Sequence[int], earlier: Sequence[int]) -> Proofs:
+    """Prove that events are in the log of `size` events, and that earlier heads are states of it, in one pass."""
+    inside = {seq: merkle.inclusion_spans(seq - 1, size) for seq in events}
+    grown = {old: merkle.consistency_spans(old, size) for old in earlier}
+    wanted = {span for spans in (*inside.values(), *grown.values()) for span in spans}
+    found = merkle.subtrees(custody.hashes(db, upto=size), wanted)
+    return Proofs(
+        size,
+        {seq: tuple(found[span] for span in spans) for seq, spans in inside.items()},
+        {old: tuple(found[span] for span in spans) for old, spans in grown.items()},
+    )
