@@ -5,11 +5,11 @@ Signs the head of the custody log, if it has grown since it was signed last, and
 
 - **When it fails**: the log is not what was signed before, or a witness says so. `lastseen status` shows the alert;
   docs/operate.md says what to do. A witness that is away is asked again by the next run, and fails nothing.
-- **By hand**: `lastseen custody sign` does the same.
+- **By hand**: `lastseen custody sign` does the same; `dry_run` only logs how much came since the last head.
 - **Again**: nothing is signed while nothing is logged.
 """
 
-from airflow.sdk import dag, task
+from airflow.sdk import dag, get_current_context, task
 
 from dags import wiring
 
@@ -19,6 +19,7 @@ from dags import wiring
     catchup=False,
     max_active_runs=1,
     default_args=wiring.DEFAULTS,
+    params={"dry_run": wiring.DRY_RUN},
     tags=["lastseen", "evidence"],
     doc_md=__doc__,
 )
@@ -30,7 +31,7 @@ def custody() -> None:
         """Sign, and ask the witnesses."""
         from pipeline import tasks
 
-        return tasks.sign_custody()
+        return tasks.sign_custody(dict(get_current_context()["params"]))
 
     sign_custody()
 

@@ -9,7 +9,7 @@ from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import settings
-from pipeline import console, erasure, fixity, retention
+from pipeline import console, erasure, fixity, retention, stamp_checks
 from pipeline.app import App, local_actor, open_app
 from pipeline.console import AsJson, Voice, plain, say
 from storage import accounts, custody, custody_keys, erasures, holds, incidents, subjects, verification
@@ -79,7 +79,8 @@ def verify(
     wish = _wish(sample, {kind: str(name) for kind, name in cases.items() if name is not None})
     current = settings()
     with open_stores(current) as stores:
-        report = verification.verify(stores.db, stores.objects, custody_keys.trusted(current), wish, _tell)
+        trust, also = custody_keys.trusted(current), [stamp_checks.checker(stores, current)]
+        report = verification.verify(stores.db, stores.objects, trust, wish, _tell, also)
     found = [{"what": one.what, "where": one.where} for one in report.incidents]
     counts = {"recorded": report.recorded, "share": round(report.share, 6)}
     more = {"unrecorded": report.unrecorded, "explained": report.explained}

@@ -3,7 +3,7 @@
 import math
 from datetime import timedelta
 
-from pipeline import erasure
+from pipeline import erasure, stamp_checks
 from pipeline.app import App
 from storage import alerts, custody_keys, fixity, holds
 from storage.fixity import Plan
@@ -50,6 +50,7 @@ def _plan(app: App, minutes: float | None) -> Plan:
         cycle=timedelta(days=app.settings.fixity_days),
         lock=timedelta(days=app.settings.evidence_lock_days),
         trust=custody_keys.trusted(app.settings),
+        also=[stamp_checks.checker(app.stores, app.settings)],
         seconds=math.inf if minutes is None else minutes * 60,
         actor=app.actor,
     )

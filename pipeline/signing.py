@@ -68,6 +68,13 @@ def sign(settings: Settings, stores: Stores) -> Signed:
     return signed
 
 
+def unsigned(stores: Stores) -> int:
+    """How many events came since the head was signed last."""
+    with stores.db.begin() as db:
+        last = heads.newest(db)
+        return custody.head(db).seq - (last.size if last else 0)
+
+
 def rotate(settings: Settings, stores: Stores, actor: str, reason: str, *, lost: bool) -> "Rotated":
     """Go on with a new key: an event announces it, and a head is signed by both.
 

@@ -30,6 +30,7 @@ from storage.manifests import DAY, Manifest
 from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 from storage.stamps import Answered, NoStatement, Said, Stamp, Statement
 from storage.stores import Stores
+from storage.verification import Checker
 
 GRACE = DAY
 """after the end of a day, for whoever makes its manifest"""
@@ -76,6 +77,11 @@ def check(stores: Stores, settings: Settings) -> Sequence[Incident]:
         *_told(answers, log),
     ]
     return [*reader.incidents, *compared, *log.incidents, *_forgotten(stores, there)]
+
+
+def checker(stores: Stores, settings: Settings) -> Checker:
+    """`check`, for `storage.verification`."""
+    return lambda evidence: check(stores, settings)
 
 
 def _there(objects: ObjectStore) -> set[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
-from pipeline import custody_commands, jobs, register_import
+from pipeline import custody_commands, jobs, register_import, signing
 from pipeline import fixity as reading
 from pipeline import retention as expiring
 from pipeline.app import App, open_app
@@ -113,12 +113,16 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
     return done.counts()
 
 
-def sign_custody() -> dict[str, int]:
+def sign_custody(params: Mapping[str, object]) -> dict[str, int]:
     """Sign the head of the custody log, and ask the witnesses.  Returns counts.
 
     Raises Failure when a witness refuses: the run is then red, beside the alert.
     """
     with open_stores(settings()) as stores:
+        if params.get("dry_run"):
+            unsigned = signing.unsigned(stores)
+            log.info("custody: dry run, nothing is done; %d events came since the last head", unsigned)
+            return {"unsigned": unsigned}
         signed, asked = custody_commands.sign_and_ask(settings(), stores)
     answers = Counter(str(one.answer) for one in asked)
     log.info("custody: %s", custody_commands.as_result(signed, asked))

@@ -19,7 +19,7 @@ from storage import custody, incidents, verification
 from storage.custody import Action, Entry, Incident
 from storage.custody_keys import Trust
 from storage.objects import Examined, ObjectStore
-from storage.verification import READERS, Evidence, Expected, Wish
+from storage.verification import READERS, Checker, Evidence, Expected, Wish
 
 BATCH = 200
 """objects that are read before it is written down"""
@@ -54,6 +54,8 @@ class Plan:
     actor: str
     trust: Trust = field(default_factory=Trust)
     """whose signatures on heads of the log are believed"""
+    also: Sequence[Checker] = ()
+    """what else is checked, as by `verification.verify`"""
     seconds: float = math.inf
     """after so many no further batch is begun"""
 
@@ -83,7 +85,7 @@ def run(engine: Engine, objects: ObjectStore, plan: Plan) -> Done:
     """
     until = monotonic() + plan.seconds
     with verification.at_one_moment(engine) as db:
-        evidence = Evidence(db, objects, Wish(), plan.trust)
+        evidence = Evidence(db, objects, Wish(), plan.trust, also=plan.also)
         entries = list(verification.overall(evidence))
         items = _due(db, evidence.recorded, plan.cycle)
     found, read, extended = _record(engine, plan, entries), 0, 0

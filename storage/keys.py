@@ -4,7 +4,8 @@ from datetime import date, datetime
 
 from ulid import ULID
 
-MANIFESTS, STAMPS = "manifest/", "stamp/"
+MANIFESTS, STAMPS, ROOTS = "manifest/", "stamp/", "authority/"
+CHECKPOINTS, COSIGNATURES = "checkpoint/", "cosignature/"
 ULID_TIME_BYTES, ULID_OTHER_BYTES = 6, 10
 
 
@@ -16,9 +17,6 @@ def blob(sha256: str) -> str:
 def export(chat: int, sha256: str) -> str:
     """What somebody exported of a chat on Telegram, in the evidence bucket."""
     return f"raw/telegram/{chat}/export/{sha256}.json"
-
-
-CHECKPOINTS, COSIGNATURES = "checkpoint/", "cosignature/"
 
 
 def checkpoint(size: int, at: datetime) -> str:
@@ -54,7 +52,7 @@ def proof(statement: str, number: int) -> str:
 
 def root(sha256: str) -> str:
     """The root certificates of an authority as the office configured them, in the evidence bucket."""
-    return f"authority/{sha256}.pem"
+    return f"{ROOTS}{sha256}.pem"
 
 
 def photo(sha256: str) -> str:

@@ -44,8 +44,9 @@ UNRECORDED = timedelta(days=1)
 """an object without a row may be younger than this: its worker was killed in between, or is about to write the row.
 A lease is far shorter, and whoever takes the item up afterwards rests for minutes at most"""
 
-OTHERS = (PROBES, keys.CHECKPOINTS, keys.COSIGNATURES)
-"""prefixes of objects that no row speaks of: signed heads are compared with the chain (`chain_checks`)"""
+OTHERS = (PROBES, keys.CHECKPOINTS, keys.COSIGNATURES, keys.MANIFESTS, keys.STAMPS, keys.ROOTS)
+"""prefixes of objects that are checked elsewhere: signed heads with the chain (`chain_checks`), manifests and stamps by a
+checker of the room above"""
 
 # Who speaks of which object: rows, and the events that must stand beside them.  An event of what was erased by a lawful
 # order is matched by the event that says so.
@@ -173,6 +174,8 @@ class Evidence:
     explained: int = 0
     known: set[Incident] = field(default_factory=set)
     """what somebody has explained"""
+    also: Sequence["Checker"] = ()
+    """what else is to be checked, beside `CHECKERS`"""
 
 
 Checker = Callable[[Evidence], Iterable[Incident]]
@@ -184,6 +187,7 @@ def verify(
     trust: Trust = Trust(),  # noqa: B008  it is frozen, as is the next
     wish: Wish = Wish(),
     tell: Callable[[int, int], None] = lambda done, of: None,
+    also: Sequence[Checker] = (),
 ) -> Report:
     """Check everything that is wished for.
 
@@ -191,7 +195,7 @@ def verify(
     does not answer, and WrongUse for a case that is none.
     """
     with at_one_moment(engine) as db:
-        evidence = Evidence(db, objects, wish, trust, tell)
+        evidence = Evidence(db, objects, wish, trust, tell, also=also)
         found = [*overall(evidence), *check_objects(evidence)]
     return Report(
         evidence.read, evidence.events, tuple(found), evidence.recorded, evidence.unrecorded, evidence.explained
@@ -201,7 +205,7 @@ def verify(
 def overall(evidence: Evidence) -> Iterator[Incident]:
     """Everything but the bytes of originals and records, and the temporary table for these."""
     yield from _follow(evidence)
-    for checker in CHECKERS:
+    for checker in (*CHECKERS, *evidence.also):
         yield from checker(evidence)
 
 
