@@ -45,8 +45,8 @@ UNRECORDED = timedelta(days=1)
 A lease is far shorter, and whoever takes the item up afterwards rests for minutes at most"""
 
 OTHERS = (PROBES, keys.CHECKPOINTS, keys.COSIGNATURES, keys.MANIFESTS, keys.STAMPS, keys.ROOTS)
-"""prefixes of objects that are checked elsewhere: signed heads with the chain (`chain_checks`), manifests and stamps by a
-checker of the room above"""
+"""prefixes of objects that are checked elsewhere: signed heads with the chain (`chain_checks`), manifests and stamps by
+`Evidence.also`"""
 
 # Who speaks of which object: rows, and the events that must stand beside them.  An event of what was erased by a lawful
 # order is matched by the event that says so.
