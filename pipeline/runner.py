@@ -279,6 +279,8 @@ class Runner:
 
     def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
         """Raises Erased."""
+        if not outcome.objects:
+            return {}
         self._refuse_erased([thing.sha256 for thing in outcome.objects if thing.bucket == EVIDENCE])
         ahead = {thing.key: self._ahead.pop(thing.key) for thing in outcome.objects if thing.key in self._ahead}
         rest = [thing for thing in outcome.objects if thing.key not in ahead]

@@ -12,10 +12,6 @@ LOOPBACK = (ip_network("127.0.0.1/32"),)
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["https://example.org/", "http://example.org:8080/a?b=c#d", "https://93.184.215.14/x", "https://münchen.example/"],
-)
-@pytest.mark.parametrize(
     ("address", "site"),
     [
         ("https://www.youtube.com/@someone", "youtube.com"),
@@ -36,6 +32,10 @@ def test_a_site_is_its_host(address: str, site: str) -> None:
     assert site_of(address) == site
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["https://example.org/", "http://example.org:8080/a?b=c#d", "https://93.184.215.14/x", "https://münchen.example/"],
+)
 def test_public_addresses_pass(address: str) -> None:
     check(address)
 

@@ -28,6 +28,7 @@ def test_the_dags_find_the_wanted_person_and_nobody_else(
     dags = {
         "register_import": {"path": str(register)},
         "collect_video_sites": {},
+        "recheck_posts": {},
         "process_media": {},
         "match_register": {},
     }

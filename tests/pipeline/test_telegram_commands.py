@@ -137,7 +137,7 @@ def test_a_channel_is_kept_by_its_name_and_what_is_none_is_counted(office: Offic
     assert office.ask("status")["outcomes"] == {"SKIPPED": 1}
     office.run("source", "add", "telegram", "https://t.me/s/News/5", "--reason", "a test", "--comments")
     assert office.ask("source", "list")["sources"] == [
-        {"id": 1, "platform": "telegram", "address": "@news", "reason": "a test"}
+        {"id": 1, "platform": "telegram", "address": "@news", "reason": "a test", "closed until": ""}
     ]
 
 
