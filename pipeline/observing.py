@@ -74,8 +74,11 @@ def keep(
 ) -> list[Entry]:
     """Keep what one reading showed, and queue the media items that were not known.
 
-    An observation is kept if its raw record is in `stored`.  Returns what the custody log must say.
+    An observation is kept if its raw record is in `stored`; of a post that was erased meanwhile, nothing is.  Returns
+    what the custody log must say.
     """
+    if erasures.among(db, [erasures.post_hash(source.platform, seen.platform_post_id)]):
+        return []
     recorded = seen.raw_key in stored
     if seen.seen is not Seen.PRESENT:
         return _keep_absent(db, source, seen, settings, recorded=recorded)

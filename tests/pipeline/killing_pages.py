@@ -30,7 +30,7 @@ HASTEN = text("""
 LEFT = text("""
     SELECT count(*) FROM work LEFT JOIN sites ON sites.site = work.site
      WHERE step IN ('collect', 'fetch') AND state = 'open'
-       AND (lease IS NOT NULL OR outcome IS NULL OR outcome = 'TRANSIENT' OR ready_at <= now())
+       AND (work.lease IS NOT NULL OR work.outcome IS NULL OR work.outcome = 'TRANSIENT' OR work.ready_at <= now())
        AND (closed_until IS NULL OR closed_until < now() + interval '10 seconds')""")
 
 

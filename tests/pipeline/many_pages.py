@@ -4,6 +4,7 @@ Most are on one site, where a fault is a page's own.  What is said to us as a wh
 each such refusal has a site of its own.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,9 @@ from functools import cache
 
 from tests.servers.video_site import Answer, Page, VideoSite, films, pages, redirect, walls
 
+DEBUG = int(os.environ.get("DEBUG_SHARE", "1"))
+SHARE = int(os.environ.get("TEST_PAGES_SHARE", "1"))
+"""only one in so many pages, to try something out"""
 MAX_MIB = 1
 MAX_SECONDS = 100
 """limits of the office"""
@@ -19,7 +23,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 HOSTILE = "By the \x1b[31mriver\x07 \u202egnp.exe <script>alert(1)</script> =cmd|'/c calc'!A1 \u0000\u2028"
 VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nBy the river\n"
 
-Say = Callable[[VideoSite, Page], None]
+Say = Callable[[VideoSite, Page], object]
 """what the site answers beside what stands on the page"""
 
 
@@ -42,17 +46,22 @@ class Kind:
 
     def named(self) -> Iterator[tuple[str, int]]:
         """Its pages' names, with their numbers."""
-        return ((f"{self.name}-{number:03}", number) for number in range(self.count))
+        return ((f"{self.name}-{number:03}", number) for number in range(max(2, self.count // SHARE)))
 
 
 def _answers(*answers: Answer) -> Say:
     """So the page itself is answered."""
-    return lambda site, page: site.answer(page.path, *answers) and None
+    return lambda site, page: site.answer(page.path, *answers)
+
+
+def _first(answer: Answer) -> Say:
+    """So the first page of its kind is answered."""
+    return lambda site, page: page.name.endswith("-000") and site.answer(page.path, answer)
 
 
 def _file_answers(*answers: Answer) -> Say:
     """So its file is answered."""
-    return lambda site, page: site.answer(page.media_path, *answers) and None
+    return lambda site, page: site.answer(page.media_path, *answers)
 
 
 def _plain(name: str, number: int) -> Page:
@@ -141,7 +150,7 @@ KINDS = (
          _file_answers(Answer(body=b"more" * 9000, headers={"Content-Length": ""}, endless=True))),
     Kind("too-large", 12, _said(content=BIG), "skipped", "SKIPPED", ()),
     Kind("too-long", 12, _said(duration=MAX_SECONDS + 1), "skipped", "SKIPPED", ()),
-    Kind("unsupported", 12, _plain, "skipped", "SKIPPED", (), _answers(Answer(body=b"<p>Only words</p>", headers=HTML))),
+    Kind("unsupported", 12, _plain, "skipped", "SKIPPED", (), _answers(Answer(body=b"<p>Words</p>", headers=HTML))),
     Kind("inside", 12, _plain, "skipped", "SKIPPED", (), _answers(redirect("http://10.0.0.1/"))),
     Kind("inside-file", 12, _plain, "skipped", "SKIPPED", (), _file_answers(redirect("http://10.0.0.1/video.mp4"))),
     Kind("live", 12, _said(live=(NOW - timedelta(hours=1), None)), "open", "WAIT", ()),
@@ -153,8 +162,7 @@ REFUSING = (
     Kind("robots", 12, _plain, "open", None, (), _answers(walls.robots())),
     Kind("asks-to-wait", 12, _plain, "open", None, (), _answers(walls.too_many(3600))),
     Kind("too-many", 12, _plain, "open", None, (), _answers(walls.too_many())),
-    Kind("waits-a-second", 12, _plain, say=lambda site, page: page.name.endswith("0") and site.answer(
-        page.path, replace(walls.too_many(1), times=1)) and None),
+    Kind("waits-once", 12, _plain, say=_first(Answer(429, headers={"Retry-After": "60"}, times=1))),
 )  # fmt: skip
 """each on a site of its own"""
 
