@@ -161,11 +161,23 @@ def _keep_files(
     for number, each in enumerate(made.files):
         detail = {"role": each.role, **each.how}
         if held and number == 0:
+            _keep_former(db, job.item, each)
             entries.append(observing.keep_file(db, job.item.id, each.file, result, recipe, detail))
         elif (item := _item_beside(db, job.item, each)) is not None:
             looked_at = recipe if each.role is FileRole.THUMBNAIL and not held else None
             entries.append(observing.keep_file(db, item, each.file, result, looked_at, detail))
     return entries
+
+
+def _keep_former(db: Connection, item: MediaItem, each: PageFile) -> None:
+    """Other bytes stood there before: they stay with the post, as a media item of their own."""
+    former = posts.carried(db, item.id)
+    if former is None or former.sha256 == each.file.sha256:
+        return
+    address = video_site_posts.beside(item.address, each.role, "", former.sha256)
+    beside = posts.item_beside(db, item.id, item.kind, address)
+    if beside is not None:
+        posts.carry(db, beside, former.id)
 
 
 def has_video(fetched: Fetched) -> bool:
