@@ -146,7 +146,7 @@ def keep(
         case WorkingCopy():
             return [Entry(Action.DERIVED, f"blob:{made.video}", made.detail)]
         case PostSeen():
-            return observing.keep(db, job.source, made, result.stored, settings)
+            return observing.keep(db, job.source, made, result.stored, settings, visits.reached(result.made))
         case Fetched():
             return _keep_files(db, job, made, result, settings, recipe)
     visits.keep(db, made, settings)
@@ -156,10 +156,11 @@ def keep(
 def _keep_files(
     db: Connection, job: Job, made: Fetched, result: Result[Any, Any], settings: Settings, recipe: str
 ) -> list[Entry]:
-    entries = observing.keep(db, job.source, made.post, result.stored, settings)
+    reached = visits.reached(result.made)
+    entries = observing.keep(db, job.source, made.post, result.stored, settings, reached)
     held = has_video(made)
     for number, each in enumerate(made.files):
-        detail = {"role": each.role, **each.how}
+        detail = {"role": each.role, **each.how, **reached}
         if held and number == 0:
             _keep_former(db, job.item, each)
             entries.append(observing.keep_file(db, job.item.id, each.file, result, recipe, detail))

@@ -123,7 +123,7 @@ def keep(
     for one in made:
         match one:
             case PostSeen():
-                entries += observing.keep(db, job.source, one, stored, settings)
+                entries += observing.keep(db, job.source, one, stored, settings, visits.reached(made))
             case Unclear(post=post, at=at):
                 pages.looked(db, post, at)
             case _:
