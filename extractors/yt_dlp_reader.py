@@ -99,6 +99,10 @@ REDIRECTS = range(300, 400)
 PIECES = "pieces "
 """begins what tells one list of pieces from another: no server's tag begins so"""
 EMPTY_PAGE = "<html></html>"
+ANY_PAGE = """<html><head><title>t</title><script type="application/ld+json">{"@context": "https://schema.org",
+"@type": "VideoObject", "name": "t", "uploadDate": "no date", "contentUrl": "https://nowhere.invalid/v.mp4"}</script>
+</head><body><video src="/v.mp4"></video></body></html>"""
+"""what pages have that are read well: nearly all patterns are tried on it"""
 LONGEST_WORD = 64
 RETRIES = 3
 SOCKET_SECONDS = 20
@@ -370,12 +374,14 @@ class Reader(yt_dlp.YoutubeDL):  # type: ignore[misc]  # yt-dlp has no types
         return logger.warnings if isinstance(logger, Quiet) else []
 
     def warm(self, address: str) -> None:
-        """Import and compile whatever is done so at first use: with an empty page of `address`, asking nobody."""
+        """Import and compile whatever is done so at first use: with pages that say nothing, and asking nobody."""
         for key, extractor in list(self._ies.items()):
             extractor.suitable(address)
             loaded = self.get_info_extractor(key)
             if key != GENERIC:
                 list(loaded.extract_from_webpage(self, address, EMPTY_PAGE))
+        if GENERIC in self._ies:
+            self.get_info_extractor(GENERIC)._extract_embeds(address, ANY_PAGE)
 
     # --- the files ----------------------------------------------------------------------------------------
 

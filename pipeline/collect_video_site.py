@@ -105,7 +105,7 @@ def keep(
             case Listed(listing=listing, whole=whole):
                 sources.cover(db, job.source.id, listing)
                 for seen in listing.posts:
-                    entries += observing.keep(db, job.source, seen, stored, settings)
+                    entries += observing.keep(db, job.source, seen, stored, settings, visits.reached(made))
                 pages.keep_list(db, job.source.id, listing, whole=whole)
             case NotListed(why=why):
                 pages.keep_try(db, job.source.id, why)

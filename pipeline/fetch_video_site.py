@@ -7,6 +7,7 @@ subtitles.  Where picture and sound came apart, a working copy with both is made
 import hashlib
 import json
 import shutil
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from lastseen.settings import Settings
 from pipeline import observing, scratch, visits
 from pipeline.runner import Bench, Result
 from pipeline.visits import Told
-from storage import keys, pages, posts
+from storage import erasures, keys, pages, posts
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED
@@ -35,6 +36,7 @@ LEAST: Final = 0.1
 """seconds: the length of a few pictures is nothing that is missing"""
 RECIPE: Final = "join.1"
 """of working copies: another way to make them is another recipe"""
+ERASED: Final = "the same bytes were erased by a lawful order"
 GOES_ON: Final = (Fault.TRANSIENT, Fault.WAIT, Fault.BLOCKED)
 """after these, what has been downloaded is gone on with"""
 
@@ -73,7 +75,7 @@ def load(db: Connection, claim: Claim, item: MediaItem, source: Source, settings
 def run(job: Job, bench: Bench) -> Outcome[Made]:
     """The page at this moment, and its files, when it is our turn at the site."""
     visit = visits.visit(bench, job.claim, job.source, job.item.address, lambda access: _fetched(job, bench, access))
-    got = visit.brought
+    got = _lawful(visit.brought, job, bench)
     if not isinstance(got, NotDone):
         outcome = _checked(got, job, bench)
     elif got.fault is Fault.GONE and not got.made:
@@ -81,6 +83,38 @@ def run(job: Job, bench: Bench) -> Outcome[Made]:
     else:
         outcome = replace(got, objects=tuple(_objects(got.made, job)))
     return replace(outcome, made=(*outcome.made, *visit.told))
+
+
+def _lawful(got: Fetched | NotDone[Any], job: Job, bench: Bench) -> Fetched | NotDone[Any]:
+    """Without what was erased by a lawful order; what stands beside it is kept all the same."""
+    brought = got.made if isinstance(got, NotDone) else (got,)
+    erased = _erased(brought, job, bench)
+    if not erased:
+        return got
+    if any(_hash(job, each) in erased for each in brought):
+        return NotDone(Fault.SKIPPED, "its post was erased by a lawful order")
+    left = tuple(_without(each, erased) for each in brought)
+    if isinstance(got, NotDone):
+        return replace(got, made=left)
+    return left[0] if has_video(left[0]) else NotDone(Fault.SKIPPED, ERASED, made=left)
+
+
+def _erased(brought: Iterable[Fetched], job: Job, bench: Bench) -> frozenset[bytes]:
+    hashes = [_hash(job, each) for each in brought]
+    hashes += [bytes.fromhex(one.file.sha256) for each in brought for one in each.files]
+    with bench.stores.db.begin() as db:
+        return erasures.among(db, hashes)
+
+
+def _hash(job: Job, fetched: Fetched) -> bytes:
+    return erasures.post_hash(job.source.platform, fetched.post.platform_post_id)
+
+
+def _without(fetched: Fetched, erased: Container[bytes]) -> Fetched:
+    files = tuple(each for each in fetched.files if bytes.fromhex(each.file.sha256) not in erased)
+    gone = len(fetched.files) - len(files)
+    note = [*([fetched.note] if fetched.note else []), *([f"{gone} files: {ERASED}"] if gone else [])]
+    return replace(fetched, files=files, note="; ".join(note))
 
 
 def _absent(job: Job, met: NotDone[Any]) -> NotDone[Made]:
@@ -112,7 +146,7 @@ def keep(
         case WorkingCopy():
             return [Entry(Action.DERIVED, f"blob:{made.video}", made.detail)]
         case PostSeen():
-            return observing.keep(db, job.source, made, result.stored, settings)
+            return observing.keep(db, job.source, made, result.stored, settings, visits.reached(result.made))
         case Fetched():
             return _keep_files(db, job, made, result, settings, recipe)
     visits.keep(db, made, settings)
@@ -122,16 +156,29 @@ def keep(
 def _keep_files(
     db: Connection, job: Job, made: Fetched, result: Result[Any, Any], settings: Settings, recipe: str
 ) -> list[Entry]:
-    entries = observing.keep(db, job.source, made.post, result.stored, settings)
+    reached = visits.reached(result.made)
+    entries = observing.keep(db, job.source, made.post, result.stored, settings, reached)
     held = has_video(made)
     for number, each in enumerate(made.files):
-        detail = {"role": each.role, **each.how}
+        detail = {"role": each.role, **each.how, **reached}
         if held and number == 0:
+            _keep_former(db, job.item, each)
             entries.append(observing.keep_file(db, job.item.id, each.file, result, recipe, detail))
         elif (item := _item_beside(db, job.item, each)) is not None:
             looked_at = recipe if each.role is FileRole.THUMBNAIL and not held else None
             entries.append(observing.keep_file(db, item, each.file, result, looked_at, detail))
     return entries
+
+
+def _keep_former(db: Connection, item: MediaItem, each: PageFile) -> None:
+    """Other bytes stood there before: they stay with the post, as a media item of their own."""
+    former = posts.carried(db, item.id)
+    if former is None or former.sha256 == each.file.sha256:
+        return
+    address = video_site_posts.beside(item.address, each.role, "", former.sha256)
+    beside = posts.item_beside(db, item.id, item.kind, address)
+    if beside is not None:
+        posts.carry(db, beside, former.id)
 
 
 def has_video(fetched: Fetched) -> bool:

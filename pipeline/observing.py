@@ -70,22 +70,34 @@ def original(file: FetchedFile) -> ObjectToStore:
 
 
 def keep(
-    db: Connection, source: Source, seen: PostSeen, stored: Mapping[str, Stored], settings: Settings
+    db: Connection,
+    source: Source,
+    seen: PostSeen,
+    stored: Mapping[str, Stored],
+    settings: Settings,
+    how: Mapping[str, str | int] = MappingProxyType({}),
 ) -> list[Entry]:
     """Keep what one reading showed, and queue the media items that were not known.
 
-    An observation is kept if its raw record is in `stored`.  Returns what the custody log must say.
+    An observation is kept if its raw record is in `stored`; of a post that was erased meanwhile, nothing is.  `how` is
+    what else the custody log says of it.  Returns what that must say.
     """
+    if erasures.among(db, [erasures.post_hash(source.platform, seen.platform_post_id)]):
+        return []
     recorded = seen.raw_key in stored
     if seen.seen is not Seen.PRESENT:
-        return _keep_absent(db, source, seen, settings, recorded=recorded)
+        return _told(_keep_absent(db, source, seen, settings, recorded=recorded), how)
     noted = posts.note(db, source, seen, _sha256(seen), changed=recorded, looked=seen.method != LISTING)
     young = seen.published_at is not None and seen.published_at > seen.observed_at - schedule.YOUNG
     work.offer(db, FETCH, noted.new_items, FRESH if young else 0, site_of(seen.permalink))
     if noted.back:
         items = replace(FETCH, subjects=tuple(posts.items_of_post(db, noted.post)))
         work.reopen(db, items, [WorkState.GONE])
-    return _entries(noted.post, noted.observation, seen, settings)
+    return _told(_entries(noted.post, noted.observation, seen, settings), how)
+
+
+def _told(entries: list[Entry], how: Mapping[str, str | int]) -> list[Entry]:
+    return [replace(entry, detail={**entry.detail, **how}) for entry in entries]
 
 
 def _keep_absent(db: Connection, source: Source, seen: PostSeen, settings: Settings, *, recorded: bool) -> list[Entry]:

@@ -12,7 +12,7 @@ from lastseen.settings import Settings
 from pipeline import observing, visits
 from pipeline.runner import Bench
 from pipeline.visits import Told, Visit
-from storage import pages, posts
+from storage import erasures, pages, posts
 from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import Stored
@@ -47,9 +47,11 @@ Made = PostSeen | Unclear | Told
 def load(db: Connection, claim: Claim, source: Source, settings: Settings) -> Job:
     """Which posts are due, and how they look."""
     second_look, limit = timedelta(seconds=settings.site_gone_after_seconds), settings.site_batch_pages
-    due = pages.due(db, source.id, second_look, limit)
+    erased = erasures.barred(db)
+    found = pages.due(db, source.id, second_look, limit)
+    due = [one for one in found if erasures.post_hash(source.platform, one.platform_post_id) not in erased]
     known = posts.latest_hashes(db, source.id, [one.id for one in due])
-    return Job(claim, source, due, known, len(due) == limit)
+    return Job(claim, source, due, known, len(found) == limit)
 
 
 def run(job: Job, bench: Bench) -> Outcome[Made]:
@@ -121,7 +123,7 @@ def keep(
     for one in made:
         match one:
             case PostSeen():
-                entries += observing.keep(db, job.source, one, stored, settings)
+                entries += observing.keep(db, job.source, one, stored, settings, visits.reached(made))
             case Unclear(post=post, at=at):
                 pages.looked(db, post, at)
             case _:

@@ -4,7 +4,7 @@ No worker asks a site that is closed, and none asks it out of turn (`storage.sit
 is kept with the item that met it, and all workers heed it from then on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import sleep
@@ -56,7 +56,14 @@ class Expired:
     name: str
 
 
-Told = Answered | Refused | Expired
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The site was reached with somebody's cookies or proxy: it may have shown what others do not see."""
+
+    account: int
+
+
+Told = Answered | Refused | Expired | Reached
 """what a visit teaches beside what it brought"""
 
 
@@ -85,10 +92,11 @@ def visit(
         return Visit(NotDone(Fault.WAIT, turn.why, until), barred=True)
     sleep(turn.wait.total_seconds())
     brought = ask(way.access if way else NO_ACCESS)
-    expired = (Expired(way.account, way.name),) if way and way.expired else ()
+    told: tuple[Told, ...] = (Reached(way.account),) if way else ()
+    told += (Expired(way.account, way.name),) if way and way.expired else ()
     if not isinstance(brought, NotDone):
-        return Visit(brought, (Answered(site), *expired))
-    return _not_done(claim, site, brought, expired)
+        return Visit(brought, (Answered(site), *told))
+    return _not_done(claim, site, brought, told)
 
 
 def _enter(bench: Bench, claim: Claim, source: Source, site: str) -> tuple[Turn, Way | None]:
@@ -99,15 +107,20 @@ def _enter(bench: Bench, claim: Claim, source: Source, site: str) -> tuple[Turn,
     return turn, way
 
 
-def _not_done(claim: Claim, site: str, met: NotDone[Any], expired: tuple[Told, ...]) -> Visit[Any]:
+def _not_done(claim: Claim, site: str, met: NotDone[Any], beside: tuple[Told, ...]) -> Visit[Any]:
     if met.scope is Scope.SITE:
         refused = Refused(site, met.fault, met.why, met.until)
-        return Visit(replace(met, until=None), (refused, *expired), barred=True)  # it waits for the site, not by itself
-    told = (Answered(site), *expired) if met.fault is Fault.GONE or met.made else expired
+        return Visit(replace(met, until=None), (refused, *beside), barred=True)  # it waits for the site, not by itself
+    told = (Answered(site), *beside) if met.fault is Fault.GONE or met.made else beside
     if met.fault is Fault.BLOCKED and met.until is None:
         rest = min(FIRST_REST * 2 ** min(claim.blocks, 8), LONGEST_REST)
         return Visit(replace(met, until=utcnow() + rest), told)
     return Visit(met, told)
+
+
+def reached(made: Iterable[object]) -> dict[str, str | int]:
+    """What the custody log says of how the site was reached: by which account, if by any."""
+    return next(({"account": one.account} for one in made if isinstance(one, Reached)), {})
 
 
 def keep(db: Connection, told: Told, settings: Settings) -> None:

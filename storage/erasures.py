@@ -133,6 +133,7 @@ TAKE = (
 _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
 REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
 BARRED = text("SELECT hash FROM not_collected")
+AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[]))")
 IS_BARRED = text("SELECT EXISTS (SELECT 1 FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[])))")
 
 
@@ -325,6 +326,11 @@ def _hashes(db: Connection, found: Plan) -> Iterator[bytes]:
 def barred(db: Connection) -> frozenset[bytes]:
     """The hashes of everything that is not to be kept again."""
     return frozenset(db.execute(BARRED).scalars())
+
+
+def among(db: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of some hashes that are of what is not to be kept again."""
+    return frozenset(db.execute(AMONG, {"hashes": list(hashes)}).scalars())
 
 
 def is_barred(db: Connection, hashes: Iterable[str]) -> bool:

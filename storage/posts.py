@@ -159,6 +159,13 @@ def carry(db: Connection, item: int, blob: int) -> None:
     db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
 
 
+def carried(db: Connection, item: int) -> Blob | None:
+    """The blob that a media item carries."""
+    statement = _blobs().join(media_items, media_items.c.blob_id == blobs.c.id)
+    row = db.execute(statement.where(media_items.c.id == item)).mappings().first()
+    return Blob(**row) if row else None
+
+
 def sources_of(db: Connection, items: Sequence[int]) -> Mapping[int, int]:
     """Media item -> source of its post."""
     statement = select(media_items.c.id, posts.c.source_id).join(posts, posts.c.id == media_items.c.post_id)
@@ -236,7 +243,8 @@ def blobs_of(
 ) -> Sequence[int]:
     """Ids of the blobs that posts of a source carry, published since a moment, or with one hash.
 
-    Without a hash: those that are looked at, which are videos and pictures, and thumbnails of what could not be had.
+    Without a hash: those that are looked at, which are videos and pictures, also earlier ones of the same address, and
+    thumbnails of what could not be had.
     """
     other = media_items.alias()
     had = select(other.c.id).where(
@@ -244,6 +252,7 @@ def blobs_of(
     )
     looked_at = or_(
         media_items.c.ordinal < FIRST_BESIDE,
+        media_items.c.kind.in_([FileRole.VIDEO, FileRole.IMAGE]),
         and_(media_items.c.kind == FileRole.THUMBNAIL, ~had.exists()),
     )
     statement = (

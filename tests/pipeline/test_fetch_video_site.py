@@ -238,3 +238,20 @@ def test_two_files_of_one_name_are_two_posts(office: Office) -> None:
     assert office.fetch() == {"done": 2}
     assert {row[2] for row in office.items()} == {sha256(film) for film in both}
     assert office.rows("SELECT count(*) FROM posts") == [(2,)]
+
+
+def test_a_video_that_was_replaced_leaves_the_first_one_with_its_post(office: Office) -> None:
+    contents = [b"first cut", b"second cut", b"first cut"]
+    for content in contents:
+        if not office.site.pages:
+            office.watch(Page("clip", content))
+        office.site.add(Page("clip", content))
+        office.rows("UPDATE work SET state = 'open', ready_at = now() WHERE step = 'fetch' RETURNING id")
+        office.fetch()
+    first, second = (sha256(content) for content in contents[:2])
+    assert {row[2] for row in office.items()} == {first, second}
+    assert office.items()[0] == ("video", 0, first), "what stands there now"
+    assert {row[0] for row in office.items()} == {"video"}
+    with office.app.stores.db.begin() as db:
+        assert len(posts.blobs_of(db)) == 2
+        assert len(posts.items_of(db)) == 1

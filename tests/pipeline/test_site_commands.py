@@ -3,8 +3,11 @@
 import base64
 import http.client
 import json
+import socket
+import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
@@ -118,6 +121,57 @@ class _Passing(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+SOCKS_NAME = 3
+"""kind of an address that is a name"""
+
+
+class _Socks(socketserver.StreamRequestHandler):
+    """SOCKS 5 (RFC 1928), as far as a reader of pages needs it; it finds out itself where a name leads."""
+
+    def handle(self) -> None:
+        """One connection, passed on."""
+        _, methods = self.rfile.read(2)
+        self.rfile.read(methods)
+        self.wfile.write(b"\x05\x00")
+        kind = self.rfile.read(4)[3]
+        named = kind == SOCKS_NAME
+        host = self.rfile.read(self.rfile.read(1)[0]).decode() if named else socket.inet_ntoa(self.rfile.read(4))
+        port = int.from_bytes(self.rfile.read(2), "big")
+        self.server.asked.append(host)  # type: ignore[attr-defined]  # of the class below
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as there:
+            self.wfile.write(b"\x05\x00\x00\x01" + bytes(6))
+            answers = threading.Thread(target=_pass_on, args=(there, self.connection), daemon=True)
+            answers.start()
+            _pass_on(self.connection, there)
+            answers.join()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while said := one.recv(1 << 16):
+            other.sendall(said)
+        other.shutdown(socket.SHUT_WR)
+
+
+class Socks(socketserver.ThreadingTCPServer):
+    """It listens on loopback, and notes the names that it is asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Socks)
+        self.asked: list[str] = []
+
+
+@pytest.fixture
+def socks() -> Iterator[Socks]:
+    """It listens."""
+    with Socks() as made:
+        threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     """It listens."""
@@ -160,6 +214,10 @@ def test_cookies_reach_the_site_and_nothing_else(office: Desk, pages: VideoSite)
     ]
     assert COOKIE not in said + str(told)
     assert COOKIE.encode() not in everything_kept(office)
+    with office.office.stores.db.begin() as db:
+        read = "SELECT DISTINCT detail->>'account' FROM custody_events WHERE action IN ('collected', 'stored')"
+        account = "SELECT id::text FROM site_accounts"
+        assert db.execute(text(read)).all() == db.execute(text(account)).all(), "the log says as whom it was read"
     assert "source 1 is reached as anna" in office.run("site", "forget", "anna", status=2)
     office.run("site", "use", "1", "nobody")
     office.run("site", "forget", "anna")
@@ -212,6 +270,15 @@ def test_a_site_is_read_through_a_proxy_and_past_it_nothing(office: Desk, pages:
     assert office.ask("status")["media_items"] == {"stored": 1}
     assert PASSWORD not in said + str(office.ask("site", "accounts"))
     assert PASSWORD.encode() not in everything_kept(office)
+
+
+def test_a_site_is_read_through_socks_which_finds_its_name(office: Desk, pages: VideoSite, socks: Socks) -> None:
+    office.run("site", "proxy", "line", said=f"socks5h://127.0.0.1:{socks.server_address[1]}")
+    office.add(pages.url("/watch/one", host="nowhere.invalid"), "--account", "line")
+    office.run("collect")
+    office.run("fetch")
+    assert "nowhere.invalid" in socks.asked, "nobody here was asked where that is"
+    assert len(socks.asked) == len(pages.asked) > 1, "and nothing went past it"
 
 
 def test_a_proxy_is_not_asked_for_what_is_private(office: Desk, pages: VideoSite, proxy: Proxy) -> None:
