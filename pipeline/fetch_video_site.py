@@ -7,6 +7,7 @@ subtitles.  Where picture and sound came apart, a working copy with both is made
 import hashlib
 import json
 import shutil
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from lastseen.settings import Settings
 from pipeline import observing, scratch, visits
 from pipeline.runner import Bench, Result
 from pipeline.visits import Told
-from storage import keys, pages, posts
+from storage import erasures, keys, pages, posts
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED
@@ -35,6 +36,8 @@ LEAST: Final = 0.1
 """seconds: the length of a few pictures is nothing that is missing"""
 RECIPE: Final = "join.1"
 """of working copies: another way to make them is another recipe"""
+MAIN: Final = (FileRole.VIDEO, FileRole.IMAGE)
+"""what a fetch is for; the rest stands beside it"""
 GOES_ON: Final = (Fault.TRANSIENT, Fault.WAIT, Fault.BLOCKED)
 """after these, what has been downloaded is gone on with"""
 
@@ -49,6 +52,8 @@ class Job:
     known: observing.Hashes
     told: bool
     """if its page is not there: that was told already, and now is no second look"""
+    barred: frozenset[bytes] = frozenset()
+    """what was erased by a lawful order"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ Made = Fetched | WorkingCopy | PostSeen | Told
 def load(db: Connection, claim: Claim, item: MediaItem, source: Source, settings: Settings) -> Job:
     """What is known of it."""
     told = pages.told(db, item.post, timedelta(seconds=settings.site_gone_after_seconds))
-    return Job(claim, item, source, posts.latest_hashes(db, source.id, [item.post]), told)
+    return Job(claim, item, source, posts.latest_hashes(db, source.id, [item.post]), told, erasures.barred(db))
 
 
 def run(job: Job, bench: Bench) -> Outcome[Made]:
@@ -96,9 +101,9 @@ def _fetched(job: Job, bench: Bench, access: SiteAccess) -> Fetched | NotDone[Fe
         got = bench.sites.fetch(job.item.address, job.source, folder, access)
         goes_on = isinstance(got, NotDone) and got.fault in GOES_ON
         if isinstance(got, NotDone):
-            got = replace(got, made=tuple(_moved(each, bench.scratch) for each in got.made))
+            got = replace(got, made=tuple(_brought(each, job, bench) for each in got.made))
         else:
-            got = _moved(got, bench.scratch)
+            got = _brought(got, job, bench)
         if not goes_on or not any(folder.iterdir()):
             shutil.rmtree(folder)
     return got
@@ -136,13 +141,27 @@ def _keep_files(
 
 def has_video(fetched: Fetched) -> bool:
     """Whether it is what was asked for, and not only what stands beside it."""
-    return bool(fetched.files) and fetched.files[0].role in (FileRole.VIDEO, FileRole.IMAGE)
+    return bool(fetched.files) and fetched.files[0].role in MAIN
 
 
 def _item_beside(db: Connection, item: MediaItem, each: PageFile) -> int | None:
     """None: it is held already."""
     address = video_site_posts.beside(item.address, each.role, str(each.how.get("language", "")), each.file.sha256)
     return posts.item_beside(db, item.id, each.role, address)
+
+
+def _brought(fetched: Fetched, job: Job, bench: Bench) -> Fetched:
+    return _moved(_without_erased(fetched, job.barred), bench.scratch)
+
+
+def _without_erased(fetched: Fetched, barred: Container[bytes]) -> Fetched:
+    """What stands beside a video must not keep it out; that the video itself was erased is the runner's to say."""
+    out = [one for one in fetched.files if one.role not in MAIN and bytes.fromhex(one.file.sha256) in barred]
+    if not out:
+        return fetched
+    said = f"left out, since it was erased by a lawful order: {', '.join(one.role for one in out)}"
+    note = "; ".join(filter(None, (fetched.note, said)))
+    return replace(fetched, files=tuple(one for one in fetched.files if one not in out), note=note)
 
 
 def _moved(fetched: Fetched, folder: Path) -> Fetched:
