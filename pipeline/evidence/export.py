@@ -20,7 +20,7 @@ from pipeline.evidence import contents, extract, folders, report, targets, verif
 from pipeline.evidence.contents import Writer
 from pipeline.evidence.extract import Extract
 from pipeline.evidence.report import Export
-from storage import cases, custody, custody_keys
+from storage import cases, custody, custody_keys, heads
 from storage.cases import Case
 from storage.custody import Action
 from storage.objects import EXPORT
@@ -152,7 +152,7 @@ def _receipt(app: App, seq: int, extracted: Extract) -> Mapping[str, object]:
     newest = signed.size
     with app.stores.db.begin() as db:
         (event,) = custody.events(db, after=seq - 1, upto=seq)
-        proofs = cases.proofs(db, newest, [seq], [extracted.newest.head.size])
+        proofs = heads.proofs(db, newest, [seq], [extracted.newest.head.size])
     return {
         "format": RECEIPT_FORMAT,
         "event": extract.line(event),
