@@ -252,7 +252,7 @@ def _post(post: Post, case: Case) -> dict[str, object]:
 
 def _media(item: Item) -> dict[str, str]:
     if item.sha256 is None:
-        return {"what": f"{item.kind}: not fetched", "file": "", "sha256": ""}
+        return {"what": f"{item.kind}: not held", "file": "", "sha256": ""}
     size = f"{item.size or 0:,} bytes".replace(",", "\N{NARROW NO-BREAK SPACE}")
     stored = f", stored {moment(item.stored_at)}" if item.stored_at else ""
     return {

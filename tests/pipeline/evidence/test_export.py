@@ -118,7 +118,6 @@ def test_the_report_reads_the_same_as_page_and_document(exported: Exported) -> N
     for file in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert (exported.folder / "data" / file).is_file(), file
     assert page.count(RECIPIENT) >= 3
-    assert page.count("the same words as in the observation before") == 2, "each page says what its listing said"
     assert "was published in 2 places" in page
     assert (exported.folder / "data" / "report.pdf").read_bytes().startswith(b"%PDF-")
 
