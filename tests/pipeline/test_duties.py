@@ -9,10 +9,11 @@ from sqlalchemy import text
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from pipeline import erasure, fixity, retention
+from pipeline import cli, erasure, fixity, retention
 from pipeline.app import App, open_app
 from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
+from storage.retention import expired
 from storage.stores import Stores
 from tests.office import Office
 from tests.review.seeding import Seeded, Story, seed
@@ -221,6 +222,16 @@ def test_faces_that_match_nobody_expire_and_the_others_stay(faces: App) -> None:
     assert retention.run(faces) == {"tracks": 0, "photos": 0}
     with faces.stores.db.begin() as db:
         assert db.execute(text("SELECT count(*) FROM analyses")).scalar() == 3, "so that nothing is analysed twice"
+
+
+def test_how_many_tracks_a_new_photo_is_not_compared_with(faces: App) -> None:
+    with faces.stores.db.begin() as db:
+        assert expired(db) == 0
+    retention.run(faces)
+    with faces.stores.db.begin() as db:
+        assert expired(db) == 2
+        assert "not compared with 2 tracks" in "".join(cli.not_compared(expired(db)))
+    assert list(cli.not_compared(0)) == []
 
 
 @pytest.mark.parametrize(
