@@ -5,7 +5,7 @@ Exit status 0 done, 1 something failed (said which), 2 wrong use.
 
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -43,7 +43,7 @@ from pipeline.console import AsJson, Voice, plain, say
 from pipeline.evidence import commands as evidence_commands
 from pipeline.jobs import Scope
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, candidates, sites, status
+from storage import accounts, alerts, candidates, retention, sites, status
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -91,18 +91,30 @@ def register_import_(
     """Import the register: new and changed entries go in, each photo is checked; the same again changes nothing."""
     with open_app(settings()) as opened:
         done = register_import.import_register(opened, path)
+        with opened.stores.db.connect() as db:
+            expired = retention.expired(db) if done.new_photos else 0
     voice = Voice(as_json)
     if done.refused:
         rows = [(refusal.where, refusal.why) for refusal in done.refused]
         voice.show(console.table(f"{len(rows)} refused", ("what", "why"), rows))
     refused = [{"what": refusal.where, "why": refusal.why} for refusal in done.refused]
     voice.result(
-        {**done.counts(), "refused": refused},
+        {**done.counts(), "refused": refused, "expired_tracks": expired},
         [
             f"{done.people} people ({done.new_people} new, {done.changed_people} changed),"
-            f" {done.photos} photos ({done.new_photos} new), {len(done.refused)} refused"
+            f" {done.photos} photos ({done.new_photos} new), {len(done.refused)} refused",
+            *not_compared(expired),
         ],
     )
+
+
+def not_compared(expired: int) -> Iterator[str]:
+    """What is said of tracks whose faces have expired, if there are any."""
+    if expired:
+        yield (
+            f"new photos are not compared with {expired} tracks whose faces have expired (LASTSEEN_RETENTION_DAYS);"
+            " the recordings are kept"
+        )
 
 
 @user_app.command("add")

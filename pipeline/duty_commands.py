@@ -1,6 +1,6 @@
 """What is owed to evidence and to people: `verify`, `fixity`, `incidents`, `hold`, `erase`, `erasures`, `retention`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -252,9 +252,20 @@ def erase(
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         subjects.row(db, subject)
         found = erasures.plan(db, subject)
+        held_by = [str(one) for one in holds.over(db, subject)]
         made = None if dry_run else _ask(db, subject, _said(reason), _said(order, "--order"), account)
-    held = [] if made is None else [f"erasure {made} waits for another person: `lastseen erasures confirm {made}`"]
-    Voice(as_json).result({"erasure": made, **found.counts()}, [*_gone(found, "would go"), *held])
+    lines = [*_gone(found, "would go"), *_what_next(made, held_by)]
+    Voice(as_json).result({"erasure": made, **found.counts(), "held_by": held_by}, lines)
+
+
+def _what_next(made: int | None, held_by: Sequence[str]) -> Iterator[str]:
+    if made is not None:
+        yield (
+            f"erasure {made} waits for another person, who is a senior or an administrator:"
+            f" `lastseen erasures confirm {made} --as ACCOUNT`"
+        )
+    if held_by:
+        yield f"nothing of it is erased while there is a legal hold on {', '.join(map(plain, held_by))}"
 
 
 def _ask(db: Connection, subject: Subject, reason: str, order: str, account: str) -> int:

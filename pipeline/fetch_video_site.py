@@ -37,6 +37,8 @@ LEAST: Final = 0.1
 RECIPE: Final = "join.1"
 """of working copies: another way to make them is another recipe"""
 ERASED: Final = "the same bytes were erased by a lawful order"
+MAIN: Final = (FileRole.VIDEO, FileRole.IMAGE)
+"""what a fetch is for; the rest stands beside it"""
 GOES_ON: Final = (Fault.TRANSIENT, Fault.WAIT, Fault.BLOCKED)
 """after these, what has been downloaded is gone on with"""
 
@@ -111,10 +113,12 @@ def _hash(job: Job, fetched: Fetched) -> bytes:
 
 
 def _without(fetched: Fetched, erased: Container[bytes]) -> Fetched:
-    files = tuple(each for each in fetched.files if bytes.fromhex(each.file.sha256) not in erased)
-    gone = len(fetched.files) - len(files)
-    note = [*([fetched.note] if fetched.note else []), *([f"{gone} files: {ERASED}"] if gone else [])]
-    return replace(fetched, files=files, note="; ".join(note))
+    out = [one for one in fetched.files if bytes.fromhex(one.file.sha256) in erased]
+    if not out:
+        return fetched
+    said = f"left out, since it was erased by a lawful order: {', '.join(one.role for one in out)}"
+    note = "; ".join(filter(None, (fetched.note, said)))
+    return replace(fetched, files=tuple(one for one in fetched.files if one not in out), note=note)
 
 
 def _absent(job: Job, met: NotDone[Any]) -> NotDone[Made]:
@@ -183,7 +187,7 @@ def _keep_former(db: Connection, item: MediaItem, each: PageFile) -> None:
 
 def has_video(fetched: Fetched) -> bool:
     """Whether it is what was asked for, and not only what stands beside it."""
-    return bool(fetched.files) and fetched.files[0].role in (FileRole.VIDEO, FileRole.IMAGE)
+    return bool(fetched.files) and fetched.files[0].role in MAIN
 
 
 def _item_beside(db: Connection, item: MediaItem, each: PageFile) -> int | None:

@@ -250,6 +250,7 @@ class Runner:
         locked_until = self._locked_until()
         try:
             job, outcome = self._attempt(step, claim, self._bench(folder))
+            self._refuse_erased(outcome)
             stored = self._store(outcome, locked_until)
             result = Result(claim, job, outcome.made, stored, self.actor, locked_until)
             return self._keep(step, result, outcome)
@@ -278,10 +279,8 @@ class Runner:
         return job, step.run(job, bench)
 
     def _store(self, outcome: Outcome[Made], locked_until: datetime) -> dict[str, Stored]:
-        """Raises Erased."""
         if not outcome.objects:
             return {}
-        self._refuse_erased([thing.sha256 for thing in outcome.objects if thing.bucket == EVIDENCE])
         ahead = {thing.key: self._ahead.pop(thing.key) for thing in outcome.objects if thing.key in self._ahead}
         rest = [thing for thing in outcome.objects if thing.key not in ahead]
         return ahead | self.stores.objects.put_all(rest, locked_until)
@@ -290,11 +289,23 @@ class Runner:
         lock = self._locked_until() if thing.bucket == EVIDENCE else None
         self._ahead[thing.key] = self.stores.objects.put_verified(thing, lock)
 
-    def _refuse_erased(self, evidence: Sequence[str]) -> None:
+    def _refuse_erased(self, outcome: Outcome[Made]) -> None:
+        """Before anything is stored.  Raises Erased."""
+        evidence = _evidence(outcome)
         if evidence:
-            with self.stores.db.connect() as db:
-                if erasures.is_barred(db, evidence):
+            with self.stores.db.begin() as db:
+                if erasures.is_barred(db, [thing.sha256 for thing in evidence]):
                     raise Erased
+
+    def _refuse_erased_meanwhile(self, db: Connection, outcome: Outcome[Made]) -> None:
+        """As long as the transaction is open no erasure is confirmed.  Raises Erased; what was stored is gone then."""
+        erasures.hold_off(db)
+        evidence = _evidence(outcome)
+        if evidence and erasures.is_barred(db, [thing.sha256 for thing in evidence]):
+            for thing in evidence:
+                if erasures.is_barred(db, [thing.sha256]):
+                    self.stores.objects.erase(EVIDENCE, thing.key)
+            raise Erased
 
     def _locked_until(self) -> datetime:
         return utcnow() + timedelta(days=self.settings.evidence_lock_days)
@@ -309,6 +320,7 @@ class Runner:
 
     def _keep_once(self, step: Step[Job, Made], result: Result[Job, Made], outcome: Outcome[Made]) -> Ended:
         with self.stores.db.begin() as db:
+            self._refuse_erased_meanwhile(db, outcome)
             entries = step.keep(db, result)
             ended = self._settle(db, result.claim, outcome)
             custody.append_all(db, self.actor, [_placed(entry, result) for entry in entries])
@@ -354,6 +366,10 @@ def _placed(entry: Entry, result: Result[Job, Made]) -> Entry:
         return entry
     told = {"version": thing.version_id, "locked_until": iso(result.locked_until)}
     return replace(entry, detail={**entry.detail, **told})
+
+
+def _evidence(outcome: Outcome[Made]) -> list[ObjectToStore]:
+    return [thing for thing in outcome.objects if thing.bucket == EVIDENCE]
 
 
 class Erased(Exception):

@@ -19,7 +19,7 @@ import typer
 from extractors.telegram import export
 from extractors.telegram.export import METHOD, Carried, Exported, NotAnExport, Refused
 from lastseen.clock import utcnow
-from lastseen.errors import WrongUse
+from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import Fault, ObjectToStore
 from lastseen.records import ChatRole, ChatSeen, FetchedFile, FileSeen, MessageSeen, Platform, Reading, Source
 from lastseen.settings import settings
@@ -268,6 +268,7 @@ class _Import:
             raw_sha256=self.export.sha256,
         )
         with self.app.stores.db.begin() as db:
+            self._refuse_erased_meanwhile(db, [file.sha256 for file, _ in stored.values()])
             kept = messages.keep(db, self.export.source.id, read, timedelta())
             entries = list(self._blobs(db, kept.new_items, stored))
             if kept.observations:
@@ -277,6 +278,16 @@ class _Import:
         self.result.new_posts += kept.new_posts
         self.result.observations += kept.observations
         self.result.new_files += len(kept.new_items)
+
+    def _refuse_erased_meanwhile(self, db: Connection, files: Iterable[str]) -> None:
+        """As long as the transaction is open no erasure is confirmed.  Raises Failure."""
+        erasures.hold_off(db)
+        barred = erasures.barred(db)
+        if barred != self.barred:
+            for sha256 in files:
+                if bytes.fromhex(sha256) in barred:
+                    self.app.stores.objects.erase(EVIDENCE, keys.blob(sha256))
+            raise Failure("something was erased while this was being imported: import it again")
 
     def _with_files(self, one: Exported, stored: dict[str, tuple[FetchedFile, Stored]]) -> MessageSeen:
         """The message with those of its files that could be stored, called by their content."""

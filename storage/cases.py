@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from storage import custody, merkle
 from storage.custody import Event
 from storage.notes import Checkpoint, Note, Signature
 
@@ -296,30 +295,3 @@ def heads(db: Connection) -> list[Signed]:
         signed = note.signed(*(Signature.parse(line.removesuffix("\n")) for line in row.signatures))
         made.append(Signed(signed, Checkpoint.parse(note.text), tuple(row.witnesses)))
     return made
-
-
-# --- proofs ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Proofs:
-    """Paths in the Merkle tree of the log's first `size` events (RFC 9162)."""
-
-    size: int
-    inclusion: Mapping[int, tuple[bytes, ...]]
-    """number of an event -> that it is in the log"""
-    consistency: Mapping[int, tuple[bytes, ...]]
-    """size of an earlier log -> that it has grown to this one"""
-
-
-def proofs(db: Connection, size: int, events: Sequence[int], earlier: Sequence[int]) -> Proofs:
-    """Prove that events are in the log of `size` events, and that earlier heads are states of it, in one pass."""
-    inside = {seq: merkle.inclusion_spans(seq - 1, size) for seq in events}
-    grown = {old: merkle.consistency_spans(old, size) for old in earlier}
-    wanted = {span for spans in (*inside.values(), *grown.values()) for span in spans}
-    found = merkle.subtrees(custody.hashes(db, upto=size), wanted)
-    return Proofs(
-        size,
-        {seq: tuple(found[span] for span in spans) for seq, spans in inside.items()},
-        {old: tuple(found[span] for span in spans) for old, spans in grown.items()},
-    )

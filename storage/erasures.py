@@ -81,6 +81,13 @@ PHOTO_KEYS = text("""
 PHOTO_CROPS = text("""
     SELECT crop_key AS key FROM reference_photos WHERE id = ANY(:photos) AND crop_key IS NOT NULL
     EXCEPT SELECT crop_key FROM reference_photos WHERE NOT (id = ANY(:photos))""")
+# Working copies are in no table: the log says of what each was made, and where it lies.
+JOINED = text("""
+    SELECT unnest(ARRAY[key, key || '.json']) AS key
+      FROM (SELECT DISTINCT detail ->> 'key' AS key FROM custody_events
+             WHERE action = 'derived'
+               AND (detail ->> 'video' = ANY(:hashes) OR detail ->> 'audio' = ANY(:hashes))) AS made
+     WHERE key LIKE 'joined/%' ORDER BY 1""")
 ELSEWHERE = text("""
     SELECT count(DISTINCT post_id) FROM media_items
      WHERE blob_id IN (SELECT blob_id FROM media_items WHERE post_id = ANY(:posts))
@@ -134,6 +141,9 @@ _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
 REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
 BARRED = text("SELECT hash FROM not_collected")
 AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[]))")
+# Whoever keeps something holds off whoever confirms an erasure: either sees what the other has done.
+HOLD_OFF = text("SELECT pg_advisory_xact_lock_shared(hashtext('lastseen.erasures'))")
+ALONE = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.erasures'))")
 IS_BARRED = text("SELECT EXISTS (SELECT 1 FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[])))")
 
 
@@ -220,7 +230,11 @@ def ask(db: Connection, subject: Subject, reason: str, order: str, actor: str) -
 
 
 def confirm(db: Connection, erasure: int, actor: str) -> list[Entry]:
-    """The second person's word.  Returns what the custody log must say.  Raises WrongUse."""
+    """The second person's word.  Returns what the custody log must say.  Raises WrongUse.
+
+    Call it before anything else that writes in its transaction: it waits until nobody keeps anything.
+    """
+    db.execute(ALONE)
     asked = _waiting(db, erasure)
     if asked.asked_by == actor:
         raise WrongUse(f"{actor} asked for this erasure: somebody else has to confirm it")
@@ -288,19 +302,25 @@ def plan(db: Connection, subject: Subject) -> Plan:
     photos = tuple(db.execute(PHOTOS, {"people": list(people)}).scalars())
     rows = Plan(blobs, posts, tracks, chosen, people, photos)
     values = rows.values()
+    pieces = tuple(Piece(row.key, row.sha256, row.version_id) for row in db.execute(PIECES, values))
     derived = [
+        *_joined(db, [piece.sha256 for piece in pieces]),
         *db.execute(CROPS, values).scalars(),
         *db.execute(MOMENTS, values).scalars(),
         *db.execute(PHOTO_CROPS, values).scalars(),
     ]
     return Plan(
         *(blobs, posts, tracks, chosen, people, photos),
-        pieces=tuple(Piece(row.key, row.sha256, row.version_id) for row in db.execute(PIECES, values)),
+        pieces=pieces,
         records=tuple(_records(db, posts)),
         derived=tuple(sorted(key for key in derived if key)),
         register=tuple(db.execute(PHOTO_KEYS, values).scalars()),
         elsewhere=db.execute(ELSEWHERE, values).scalar_one() if posts else 0,
     )
+
+
+def _joined(db: Connection, hashes: Sequence[str]) -> Sequence[str]:
+    return db.execute(JOINED, {"hashes": list(hashes)}).scalars().all() if hashes else ()
 
 
 def _ids(db: Connection, statement: str, name: dict[str, str | int]) -> tuple[int, ...]:
@@ -331,6 +351,11 @@ def barred(db: Connection) -> frozenset[bytes]:
 def among(db: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]:
     """Those of some hashes that are of what is not to be kept again."""
     return frozenset(db.execute(AMONG, {"hashes": list(hashes)}).scalars())
+
+
+def hold_off(db: Connection) -> None:
+    """Until the transaction ends, no erasure is confirmed: what is not barred now may be kept."""
+    db.execute(HOLD_OFF)
 
 
 def is_barred(db: Connection, hashes: Iterable[str]) -> bool:

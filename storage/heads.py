@@ -6,7 +6,7 @@ between leaves a row, and the next one brings its object.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -112,12 +112,28 @@ def proof(db: Connection, old: int, new: int) -> Sequence[bytes]:
     return [found[span] for span in spans]
 
 
-def inclusion_proofs(db: Connection, events: Sequence[int], size: int) -> dict[int, Sequence[bytes]]:
-    """By number of an event (from 1) the proof that it is one of the first `size` (RFC 9162, 2.1.3), in one pass."""
-    spans = {event: merkle.inclusion_spans(event - 1, size) for event in events}
-    wanted = {span for each in spans.values() for span in each}
-    found = merkle.subtrees(custody.hashes(db, 0, size), wanted) if wanted else {}
-    return {event: [found[span] for span in each] for event, each in spans.items()}
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Paths in the Merkle tree of the log's first `size` events (RFC 9162)."""
+
+    size: int
+    inclusion: Mapping[int, tuple[bytes, ...]]
+    """number of an event (from 1) -> that it is in the log (2.1.3)"""
+    consistency: Mapping[int, tuple[bytes, ...]]
+    """size of an earlier log -> that it has grown to this one (2.1.4)"""
+
+
+def proofs(db: Connection, size: int, events: Iterable[int], earlier: Iterable[int]) -> Proofs:
+    """Prove that events are in the log of `size` events, and that earlier heads are states of it, in one pass."""
+    inside = {seq: merkle.inclusion_spans(seq - 1, size) for seq in events}
+    grown = {old: merkle.consistency_spans(old, size) for old in earlier}
+    wanted = {span for spans in (*inside.values(), *grown.values()) for span in spans}
+    found = merkle.subtrees(custody.hashes(db, upto=size), wanted) if wanted else {}
+    return Proofs(
+        size,
+        {seq: tuple(found[span] for span in spans) for seq, spans in inside.items()},
+        {old: tuple(found[span] for span in spans) for old, spans in grown.items()},
+    )
 
 
 def cosigned(db: Connection, size: int, witness: VerifierKey, line: Signature) -> None:

@@ -27,6 +27,8 @@ _ABOUT = """
 DUE_TRACKS = text(f"SELECT tracks.id {_ABOUT} ORDER BY tracks.id LIMIT :limit")
 COUNT_TRACKS = text(f"SELECT count(*) {_ABOUT}")
 FORGET = text("DELETE FROM templates WHERE track_id = ANY(:tracks)")
+EXPIRED = text("""
+    SELECT count(*) FROM tracks WHERE gate = '' AND NOT EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)""")
 CROPS = text("SELECT crop_key FROM best_shots WHERE track_id = ANY(:tracks) ORDER BY id")
 DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
 
@@ -77,6 +79,12 @@ def forget(db: Connection, days: int) -> tuple[list[int], int]:
     values = {"days": days, "held": holds.held_blobs(db), "limit": BATCH}
     tracks = list(db.execute(DUE_TRACKS, values).scalars())
     return tracks, db.execute(FORGET, {"tracks": tracks}).rowcount
+
+
+def expired(db: Connection) -> int:
+    """How many tracks were compared once, and cannot be compared with a new photo, since their faces are gone."""
+    found: int = db.execute(EXPIRED).scalar_one()
+    return found
 
 
 def crops(db: Connection, tracks: Sequence[int]) -> list[str]:

@@ -27,6 +27,10 @@ BY_STATE = {
     "steps_not_done": """
         SELECT step || ' ' || CASE WHEN lease IS NULL THEN state ELSE 'in work' END AS state, count(*)
           FROM work WHERE state <> 'done' GROUP BY 1""",
+    "erasures": """
+        SELECT coalesce((SELECT max(act) FROM erasure_acts WHERE erasure_id = erasures.id AND act <> 'confirmed'),
+                        (SELECT act FROM erasure_acts WHERE erasure_id = erasures.id), 'asked') AS state, count(*)
+          FROM erasures GROUP BY 1""",
     "candidates_by_state": "SELECT state, count(*) FROM candidates GROUP BY state",
     "outcomes": """
         SELECT outcome AS state, count(*)
@@ -40,6 +44,10 @@ TOTALS = {
     "tracks": "SELECT count(*) FROM tracks",
     "people": "SELECT count(*) FROM persons",
     "candidates": "SELECT count(*) FROM candidates",
+    "open_incidents": """
+        SELECT count(*) FROM incidents WHERE NOT EXISTS (
+            SELECT 1 FROM incident_explanations WHERE incident_id = incidents.id)""",
+    "holds": "SELECT count(*) FROM holds WHERE NOT EXISTS (SELECT 1 FROM hold_releases WHERE hold_id = holds.id)",
 }
 
 # What a work item is called by people: the page, the start of the hash, the register number of a photo.

@@ -20,7 +20,7 @@ from storage.objects import EVIDENCE, ObjectStore
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
-SIZES: Final = ((64 * KIB, 24), (MIB, 12), (16 * MIB, 3), (128 * MIB, 1))
+SIZES: Final = ((64 * KIB, 24), (MIB, 12), (16 * MIB, 2), (64 * MIB, 1))
 """bytes of a file, and how many of them one round puts: a page's record, a photo, a clip, a film"""
 LOCK: Final = timedelta(minutes=5)
 """of what the bench puts, which it deletes at its end"""

@@ -14,10 +14,11 @@ from typing import Final
 from extractors.marks import Strip, marked_clip, marked_picture
 from lastseen.clock import iso
 from lastseen.errors import Failure
-from lastseen.records import Pixels
+from lastseen.records import FileRole, Pixels
 from pipeline.evidence import typesetting
 from pipeline.evidence.extract import Extract, line
 from storage.cases import Case, Sighted
+from storage.custody import Action, Event
 from storage.objects import DERIVED, EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 
 ENDINGS: Final = {
@@ -38,6 +39,8 @@ ENDINGS: Final = {
     "application/x-subrip": ".srt",
 }
 """of originals, so that people can open them; the name before it is the sha256"""
+JOINED: Final = "joined/"
+"""where working copies lie in the derived bucket"""
 OVERHEAD: Final = 16 * 1024 * 1024
 """bytes that everything else of a package takes at most, but for clips and records"""
 
@@ -90,9 +93,12 @@ class Writer:
         self.lines("coverage.jsonl", self.case.coverage)
         self.lines("decisions.jsonl", map(_decision, self.case.sighted))
 
-    def pictures(self) -> list[Picture]:
-        """Crops, stills and clips of the candidates, each with the mark; what is not there is left out."""
-        made, told = [], []
+    def derived(self, events: Iterable[Event]) -> list[Picture]:
+        """Crops, stills and clips of the candidates, each with the mark, and working copies of recordings.
+
+        What is not there is left out.  Returns those with a mark.
+        """
+        made, told = [], list(self._joined(events))
         for one in self.case.sighted:
             for kind, key, at_ms in self._derived(one):
                 if not self.objects.exists(DERIVED, key):
@@ -102,6 +108,25 @@ class Writer:
                 made.append(picture)
         self.lines("derived.jsonl", told)
         return made
+
+    def _joined(self, events: Iterable[Event]) -> Iterator[dict[str, object]]:
+        """Working copies with picture and sound, where these came apart; they are whole, and bear no mark."""
+        for event in events:
+            said = {name: str(event.detail.get(name, "")) for name in ("key", "video", "audio", "sha256", "recipe")}
+            file = f"derived/{said['key']}"
+            if event.action != Action.DERIVED or not said["key"].startswith(JOINED) or (self.folder / file).exists():
+                continue
+            if {said["video"], said["audio"]} <= set(self.case.originals) and self.objects.exists(DERIVED, said["key"]):
+                self._download(said["key"], None, said["sha256"], self.folder / file, DERIVED)
+                yield {
+                    "file": file,
+                    "kind": "joined",
+                    "blob": said["video"],
+                    "audio": said["audio"],
+                    "sha256": said["sha256"],
+                    "recipe": said["recipe"],
+                    "how": event.detail,
+                }
 
     def log(self, said: Extract) -> None:
         """Heads, keys, events with their proofs, manifests and time stamps."""
@@ -175,10 +200,10 @@ class Writer:
     def _strip(self) -> Strip:
         return _strips(self.mark)
 
-    def _download(self, key: str, version: str | None, sha256: str, target: Path) -> None:
+    def _download(self, key: str, version: str | None, sha256: str, target: Path, bucket: str = EVIDENCE) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            found = self.objects.download(EVIDENCE, key, target, version)
+            found = self.objects.download(bucket, key, target, version)
         except (ObjectMissing, ObjectUnreadable) as fault:
             raise Failure(
                 f"{key} is missing, or cannot be read: nothing was exported; run `lastseen verify`"
@@ -203,7 +228,9 @@ def room(case: Case, objects: ObjectStore) -> int:
     except ObjectMissing as fault:
         raise Failure(f"{fault} is missing: nothing was exported; run `lastseen verify`") from fault
     clips = sum(objects.size(DERIVED, one.clip_key) for one in case.sighted if one.clip_key)
-    return sum(item.size or 0 for item in case.originals.values()) + records + 2 * clips + OVERHEAD
+    originals = sum(item.size or 0 for item in case.originals.values())
+    copies = originals if any(item.kind == FileRole.AUDIO for item in case.items) else 0
+    return originals + copies + records + 2 * clips + OVERHEAD
 
 
 @cache

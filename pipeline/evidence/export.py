@@ -20,7 +20,7 @@ from pipeline.evidence import contents, extract, folders, report, targets, verif
 from pipeline.evidence.contents import Writer
 from pipeline.evidence.extract import Extract
 from pipeline.evidence.report import Export
-from storage import cases, custody, custody_keys
+from storage import cases, custody, custody_keys, heads
 from storage.cases import Case
 from storage.custody import Action
 from storage.objects import EXPORT
@@ -83,7 +83,7 @@ def _write(app: App, folder: Path, made: Export, case: Case, extracted: Extract)
     writer.records()
     writer.tables()
     writer.log(extracted)
-    said = report.data(made, case, extracted, writer.pictures())
+    said = report.data(made, case, extracted, writer.derived(extracted.events))
     (folder / "report.html").write_text(report.html(said), "utf-8")
     (folder / "report.pdf").write_bytes(report.pdf(said, folder))
     (folder / "README.txt").write_text(_readme(made, said), "utf-8")
@@ -152,7 +152,7 @@ def _receipt(app: App, seq: int, extracted: Extract) -> Mapping[str, object]:
     newest = signed.size
     with app.stores.db.begin() as db:
         (event,) = custody.events(db, after=seq - 1, upto=seq)
-        proofs = cases.proofs(db, newest, [seq], [extracted.newest.head.size])
+        proofs = heads.proofs(db, newest, [seq], [extracted.newest.head.size])
     return {
         "format": RECEIPT_FORMAT,
         "event": extract.line(event),

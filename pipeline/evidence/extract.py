@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lastseen.errors import Failure
-from storage import cases
-from storage.cases import Case, Proofs, Signed
+from storage import cases, heads
+from storage.cases import Case, Signed
 from storage.custody import Action, Event
 from storage.database import Connection
+from storage.heads import Proofs
 from storage.notes import BadNote, Checkpoint, Note, VerifierKey
 from storage.objects import EVIDENCE, ObjectStore
 
@@ -50,12 +51,12 @@ class Extract:
 
 
 def extract(
-    db: Connection, objects: ObjectStore, case: Case, heads: Sequence[Signed], keys: Sequence[VerifierKey]
+    db: Connection, objects: ObjectStore, case: Case, signed: Sequence[Signed], keys: Sequence[VerifierKey]
 ) -> Extract:
-    """What belongs to a case.  `heads`: all that were signed, in order; raises Failure if there is none."""
-    if not heads:
+    """What belongs to a case.  `signed`: all heads, in order; raises Failure if there is none."""
+    if not signed:
         raise Failure("no head of the custody log is signed yet, so nothing could be proven: `lastseen custody sign`")
-    newest = heads[-1]
+    newest = signed[-1]
     size = newest.head.size
     events = cases.events(db, case, size)
     about = [event for event in events if not _is_of_days(event)]
@@ -67,13 +68,13 @@ def extract(
     subjects = {event.subject for event in shown}
     kept = [event for event in events if not _is_of_days(event) or event.subject in subjects]
     stamped = [Checkpoint.parse(one.head.text).size for one in stamps]
-    sizes = sorted({one.head.size for one in heads} | set(stamped) - {size})
+    sizes = sorted({one.head.size for one in signed} | set(stamped) - {size})
     return Extract(
         newest,
-        _worth_showing(heads, stamped),
-        tuple(dict.fromkeys([*_in_use(keys, newest), *(key for one in heads for key in one.witnesses)])),
+        _worth_showing(signed, stamped),
+        tuple(dict.fromkeys([*_in_use(keys, newest), *(key for one in signed for key in one.witnesses)])),
         tuple(kept),
-        cases.proofs(db, size, [event.seq for event in kept], [one for one in sizes if one < size]),
+        heads.proofs(db, size, [event.seq for event in kept], [one for one in sizes if one < size]),
         tuple(shown),
         tuple(stamps),
         tuple(objects.keys(EVIDENCE, AUTHORITY)) if stamps else (),

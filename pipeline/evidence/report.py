@@ -1,5 +1,6 @@
 """What a package's report says, once, for the page and for the document."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,7 +54,7 @@ DONE: Final = {
     "stamped": "an authority put its time on the day's manifest",
     "key changed": "the log is signed with another key from here on",
     "parted": "somebody found two faces of one recording to be two people",
-    "registered": "a photo came into the register",
+    "registered": "an entry or a photo came into the register",
     "register entry changed": "an entry of the register changed",
 }
 NOT_PROVEN: Final = (
@@ -90,6 +91,8 @@ def data(export: Export, case: Case, extract: Extract, pictures: Sequence[Pictur
         "facts_of": _facts(export, case, extract),
         "about": _about(export.target),
         "sightings": [_sighting(one, pictures) for one in case.sighted],
+        "places": [_place(post) for post in case.posts],
+        "boxes": any(_may_lack_a_font(one.title + one.text) for one in case.observations),
         "sources": [_source(source, case) for source in case.sources],
         "kept": _kept(),
         "events": [_event(one) for one in extract.events[:MOST_ROWS]],
@@ -205,6 +208,14 @@ def _source(source: Mapping[str, object], case: Case) -> dict[str, object]:
     }
 
 
+def _place(post: Post) -> dict[str, str]:
+    return {
+        "published": _moment_or_none(post.published_at),
+        "read": moment(post.first_seen_at),
+        "where": post.permalink,
+    }
+
+
 def _read(rows: Iterable[Mapping[str, object]]) -> str:
     told = []
     for row in rows:
@@ -232,14 +243,16 @@ def _post(post: Post, case: Case) -> dict[str, object]:
             ["Now", SEEN.get(post.seen, post.seen)],
         ],
         "media": [_media(item) for item in case.items if item.post == post.id],
-        "observations": [_observation(one) for one in seen[:MOST_ROWS]],
+        "observations": [_observation(one, before) for one, before in zip(seen, [None, *seen], strict=False)][
+            :MOST_ROWS
+        ],
         "more": max(0, len(seen) - MOST_ROWS),
     }
 
 
 def _media(item: Item) -> dict[str, str]:
     if item.sha256 is None:
-        return {"what": f"{item.kind}: not fetched", "file": "", "sha256": ""}
+        return {"what": f"{item.kind}: not held", "file": "", "sha256": ""}
     size = f"{item.size or 0:,} bytes".replace(",", "\N{NARROW NO-BREAK SPACE}")
     stored = f", stored {moment(item.stored_at)}" if item.stored_at else ""
     return {
@@ -249,15 +262,24 @@ def _media(item: Item) -> dict[str, str]:
     }
 
 
-def _observation(one: Observation) -> dict[str, str]:
+def _observation(one: Observation, before: Observation | None) -> dict[str, object]:
     shown = one.text if len(one.text) <= MOST_TEXT else one.text[:MOST_TEXT] + " … (all of it is in observations.jsonl)"
+    same = before is not None and bool(one.title or one.text) and (one.title, one.text) == (before.title, before.text)
     return {
         "at": moment(one.observed_at),
         "how": f"{one.method}: {SEEN.get(one.seen, one.seen) if one.seen != 'present' else 'there'}",
-        "title": one.title,
-        "text": shown,
+        "same": same,
+        "title": "" if same else one.title,
+        "text": "" if same else shown,
+        "from_right": is_from_right(one.title or one.text),
         "record": one.raw_sha256,
     }
+
+
+def is_from_right(text: str) -> bool:
+    """Whether a text is written from right to left, by its first letter that says so (Unicode Annex 9, P2 and P3)."""
+    ways = (unicodedata.bidirectional(sign) for sign in text)
+    return next((way in ("R", "AL") for way in ways if way in ("L", "R", "AL")), False)
 
 
 def _kept() -> list[str]:
@@ -320,6 +342,11 @@ def _check(extract: Extract) -> list[str]:
         "python3 -I verify.py PACKAGE --key KEY --package-sha256 HEX --root FILE",
         f"The key that this package says is the office's: {extract.keys[0]}",
     ]
+
+
+def _may_lack_a_font(text: str) -> bool:
+    """Whether it has signs behind Arabic, but for punctuation: the document's own fonts have few of them."""
+    return any(sign > "\u08ff" and not "\u1e00" <= sign <= "\u206f" for sign in text)
 
 
 def moment(at: datetime) -> str:

@@ -9,10 +9,11 @@ from sqlalchemy import text
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from pipeline import erasure, fixity, retention
+from pipeline import cli, erasure, fixity, retention
 from pipeline.app import App, open_app
 from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
+from storage.retention import expired
 from storage.stores import Stores
 from tests.office import Office
 from tests.review.seeding import Seeded, Story, seed
@@ -223,6 +224,16 @@ def test_faces_that_match_nobody_expire_and_the_others_stay(faces: App) -> None:
         assert db.execute(text("SELECT count(*) FROM analyses")).scalar() == 3, "so that nothing is analysed twice"
 
 
+def test_how_many_tracks_a_new_photo_is_not_compared_with(faces: App) -> None:
+    with faces.stores.db.begin() as db:
+        assert expired(db) == 0
+    retention.run(faces)
+    with faces.stores.db.begin() as db:
+        assert expired(db) == 2
+        assert "not compared with 2 tracks" in "".join(cli.not_compared(expired(db)))
+    assert list(cli.not_compared(0)) == []
+
+
 @pytest.mark.parametrize(
     "why",
     [
@@ -297,16 +308,20 @@ def test_somebody_who_types(office: Office) -> None:
     assert office.ask("hold", "place", blob, "--reason", "a trial")["objects_held"] == 2
     assert office.run("erase", blob, "--reason", "r", "--order", "o", status=2).stderr.count("legal hold")
     assert "a trial" in office.run("hold", "list").stdout
+    assert f"legal hold on {blob}" in office.run("erase", blob, "--dry-run").stdout
+    assert office.ask("status")["holds"] == 1
     office.run("hold", "release", blob, "--reason", "it is over")
     assert office.ask("erase", blob, "--dry-run")["blobs"] == 1
     assert "--order is empty" in office.run("erase", blob, "--reason", "r", status=2).stderr
     asked = office.ask("erase", blob, "--reason", "a court said so", "--order", "AZ 12/26")["erasure"]
+    assert [office.ask("status")[name] for name in ("holds", "erasures")] == [0, {"asked": 1}]
     confirm = ("erasures", "confirm", str(asked), "--as")
     assert "may not confirm" in office.type(f"{PASSWORD}\n", *confirm, "karl", status=2)
     assert "not right" in office.type("wrong password\n", *confirm, "anna", status=2)
     assert "are gone" in office.type(f"{PASSWORD}\n", *confirm, "anna")
     assert not office.stores.objects.exists(EVIDENCE, ONE)
     assert "AZ 12/26" in office.run("erasures", "list").stdout
+    assert office.ask("status")["erasures"] == {"done": 1}
     verified = office.ask("verify")
     assert (verified["ok"], verified["objects"], verified["share"]) == (True, 3, 1.0)
     assert office.ask("verify", "--sample", "1")["objects"] == 1
@@ -322,6 +337,7 @@ def test_incidents_are_listed_and_explained(office: Office) -> None:
     open_ones = office.ask("incidents")["incidents"]
     assert isinstance(open_ones, list)
     (known,) = open_ones
+    assert office.ask("status")["open_incidents"] == 1
     assert "reason is empty" in office.run("incidents", "explain", str(known["id"]), "--reason", " ", status=2).stderr
     office.run("incidents", "explain", str(known["id"]), "--reason", "a test")
     assert office.ask("incidents")["incidents"] == []

@@ -5,12 +5,13 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import text
 
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
 from pipeline import erasure
 from storage import custody, erasures, holds, subjects
-from storage.database import DatabaseError
+from storage.database import Connection, DatabaseError
 from storage.objects import EVIDENCE, ObjectStore, StoreRefuses
 from storage.verification import verify
 from tests.pipeline.watching import Watching, watching
@@ -271,6 +272,42 @@ def test_what_is_added_meanwhile_goes_too(office: Watching, monkeypatch: pytest.
     erase(office, post(office))
     assert office.rows("SELECT count(*) FROM tracks") == [(0,)]
     assert stands(office)
+
+
+def test_what_a_worker_has_in_its_hands_meanwhile_is_not_kept(
+    office: Watching, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had looked whether the bytes were erased, and had stored them, before they were."""
+    channel.publish(Post(5, "five", attachment=Attachment(25, ALONE)))
+    office.collect()
+    hold_off, done = erasures.hold_off, list[int]()
+
+    def meanwhile(db: Connection) -> None:
+        if not done:
+            done.append(1)
+            assert ALONE in stored(office)
+            erase(office, f"blob:{sha256(ALONE)}")
+        hold_off(db)
+
+    monkeypatch.setattr(erasures, "hold_off", meanwhile)
+    office.run("fetch")
+    assert done == [1]
+    assert ALONE not in stored(office)
+    assert sha256(ALONE) not in everything(office)
+    assert office.rows("SELECT state, why FROM work WHERE step = 'fetch' AND outcome = 'SKIPPED' ORDER BY id") == [
+        ("skipped", "erased by a lawful order"), ("skipped", "the same bytes were erased by a lawful order"),
+    ]  # fmt: skip
+    assert stands(office)
+
+
+def test_nobody_confirms_while_something_is_being_kept(office: Watching) -> None:
+    number = ask(office, post(office))
+    with office.app.stores.db.begin() as keeping:
+        erasures.hold_off(keeping)
+        with office.app.stores.db.begin() as db, pytest.raises(DatabaseError, match="lock timeout"):
+            db.execute(text("SET LOCAL lock_timeout = 50"))
+            erasures.confirm(db, number, "bert")
+    confirm(office, number)
 
 
 def test_a_store_that_keeps_it_stops_the_erasure_before_any_row(office: Watching) -> None:

@@ -192,7 +192,7 @@ def test_inclusion_is_proven_for_any_event(settings: Settings, stores: Stores) -
     assert head is not None
     with stores.db.begin() as db:
         events = list(custody.events(db))
-        proofs = heads.inclusion_proofs(db, [1, 7, 13], 13)
+        proofs = heads.proofs(db, 13, [1, 7, 13], []).inclusion
     for number, proof in proofs.items():
         leaf = events[number - 1].hash
         assert merkle.root_of_inclusion(leaf, number - 1, 13, proof) == head.checkpoint.root

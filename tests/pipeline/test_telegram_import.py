@@ -16,16 +16,17 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from extractors.telegram.export import NotAnExport
-from lastseen.errors import WrongUse
+from lastseen.errors import Failure, WrongUse
 from lastseen.records import Platform
 from lastseen.settings import Settings
-from pipeline import jobs, telegram_import
+from pipeline import erasure, jobs, telegram_import
 from pipeline.app import App, open_app
 from pipeline.export_files import Unfit
 from pipeline.jobs import NothingSuch, Scope
 from pipeline.observing import NoLegalBasis
 from pipeline.telegram_import import Imported, import_export
-from storage import sources, telegram_accounts, telegram_chats, verification
+from storage import erasures, sources, subjects, telegram_accounts, telegram_chats, verification
+from storage.database import Connection
 from storage.objects import EVIDENCE
 from storage.sealing import secrets
 from storage.stores import Stores
@@ -165,6 +166,29 @@ def test_another_export_adds_only_what_it_states_otherwise(watching: Watching) -
     done = watching.bring()
     assert (done.observations, done.new_posts) == (2, 1)
     assert watching.verified()
+
+
+def test_what_is_erased_while_it_is_being_imported_is_not_kept(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching.collect()
+    ((post,),) = watching.ask("SELECT id FROM posts WHERE number = 7")
+    hold_off, done = erasures.hold_off, list[int]()
+
+    def meanwhile(db: Connection) -> None:
+        if not done:
+            done.append(1)
+            with watching.app.stores.db.begin() as other:
+                number, _ = erasures.ask(other, subjects.parse(f"post:{post}"), "a court said so", "AZ 12/26", "anna")
+                erasures.confirm(other, number, "bert")
+            erasure.finish(watching.app)
+        hold_off(db)
+
+    monkeypatch.setattr(erasures, "hold_off", meanwhile)
+    watching.export(said(7, "to be erased"))
+    with pytest.raises(Failure, match="import it again"):
+        watching.bring()
+    assert watching.ask("SELECT count(*) FROM posts WHERE number = 7") == [(0,)]
 
 
 def test_what_is_gone_stays_gone_and_what_is_missing_stays_missing(watching: Watching) -> None:

@@ -20,7 +20,7 @@ from lastseen.clock import utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.settings import Settings
 from pipeline.app import App, open_app
-from pipeline.evidence import folders, typesetting, verify
+from pipeline.evidence import folders, report, typesetting, verify
 from pipeline.evidence.export import export
 from storage import tables
 from storage.stores import Stores
@@ -118,6 +118,7 @@ def test_the_report_reads_the_same_as_page_and_document(exported: Exported) -> N
     for file in re.findall(r'(?:src|href)="([^"]+)"', page):
         assert (exported.folder / "data" / file).is_file(), file
     assert page.count(RECIPIENT) >= 3
+    assert "was published in 2 places" in page
     assert (exported.folder / "data" / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
@@ -129,6 +130,8 @@ def test_text_from_outside_is_no_markup_to_typst(tmp_path: Path) -> None:
         "facts_of": [[hostile, hostile]],
         "about": [hostile],
         "sightings": [],
+        "boxes": True,
+        "places": [dict.fromkeys(("published", "read", "where"), hostile)] * 2,
         "sources": [
             {
                 "title": hostile,
@@ -138,7 +141,11 @@ def test_text_from_outside_is_no_markup_to_typst(tmp_path: Path) -> None:
                         "title": hostile,
                         "facts": [],
                         "media": [{"what": hostile, "file": "", "sha256": ""}],
-                        "observations": [{"at": "", "how": hostile, "title": hostile, "text": hostile, "record": ""}],
+                        "observations": [
+                            {"at": "", "how": hostile, "same": same, "from_right": same, "record": ""}
+                            | dict.fromkeys(("title", "text"), hostile)
+                            for same in (True, False)
+                        ],
                         "more": 0,
                     }
                 ],
@@ -152,6 +159,14 @@ def test_text_from_outside_is_no_markup_to_typst(tmp_path: Path) -> None:
         "check": [hostile],
     }
     assert typesetting.pdf("report.typ", data, tmp_path).startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("text", "from_right"),
+    [("مساء 2026", True), ("2026 שלום", True), ("(Вечір) مساء", False), ("🕊️ 12", False), ("", False)],
+)
+def test_text_begins_on_the_side_of_its_writing(text: str, from_right: bool) -> None:
+    assert report.is_from_right(text) is from_right
 
 
 def test_what_is_derived_bears_the_mark_and_originals_do_not(exported: Exported) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from lastseen.settings import Settings
+from pipeline import erasure
 from pipeline.evidence import verify
 from pipeline.evidence.export import export
 from pipeline.evidence.verify import Doubt
+from storage import custody, erasures, subjects
 from storage.objects import ObjectStore, StoreUnavailable
 from storage.stores import Stores
 from tests.pipeline.evidence import attacker
@@ -47,6 +49,20 @@ def test_it_stands(office: Watching, tmp_path: Path) -> None:
     told = attacker.lines(tmp_path / "out" / "data" / "observations.jsonl")
     assert {one["text"] for one in told} == {TEXT, ""}
     assert attacker.lines(tmp_path / "out" / "data" / "coverage.jsonl")[0]["held"] == "{[1,4)}"
+
+
+def test_it_stands_when_another_message_of_its_record_was_erased(office: Watching, tmp_path: Path) -> None:
+    ((third,),) = office.rows("SELECT id FROM posts WHERE number = 3")
+    with office.app.stores.db.begin() as db:
+        asked, entries = erasures.ask(db, subjects.parse(f"post:{third}"), "a court said so", "AZ 12/26", "anna")
+        custody.append_all(db, "anna", entries)
+        custody.append_all(db, "bert", erasures.confirm(db, asked, "bert"))
+    erasure.finish(office.app)
+    export(office.app, SHA256, tmp_path / "out", "", "a test")
+    verdict = verify.verify(tmp_path / "out")
+    assert verdict.stands, verdict.findings
+    everything = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert b"of something else" not in everything
 
 
 def test_a_text_that_was_not_in_the_answer_is_found(office: Watching, tmp_path: Path) -> None:

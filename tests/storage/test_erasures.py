@@ -1,0 +1,49 @@
+"""What an erasure reaches: every table that hangs on something which can be erased."""
+
+from sqlalchemy import Table
+
+from storage import cases, erasures
+from storage.tables import metadata
+
+ROOTS = ("posts", "blobs", "persons", "candidates")
+"""what orders name; a source's entry stays"""
+OUT_OF_A_CASE = frozenset(
+    {
+        "templates",  # biometric data do not leave the office
+        "reference_photos",  # of the register, not published by anybody
+        "cast_links",  # of other faces
+    }
+)
+
+
+def hanging_on(roots: tuple[str, ...]) -> set[Table]:
+    """These tables, and all whose rows refer to them, over any number of others."""
+    found = {metadata.tables[name] for name in roots}
+    while more := {
+        table
+        for table in metadata.tables.values()
+        if table not in found and any(key.column.table in found for key in table.foreign_keys)
+    }:
+        found |= more
+    return found
+
+
+def test_an_erasure_reaches_every_table_that_hangs_on_what_is_erased() -> None:
+    reached = {statement.split()[2] for statement in erasures.TAKE if statement.startswith("DELETE FROM")}
+    assert {table.name for table in hanging_on(ROOTS)} <= reached
+
+
+def test_rows_go_before_those_that_they_refer_to() -> None:
+    order = [statement.split()[2] for statement in erasures.TAKE if statement.startswith("DELETE FROM")]
+    for table in hanging_on(ROOTS):
+        for key in table.foreign_keys:
+            other = key.column.table.name
+            if other in order and other != table.name:
+                assert order.index(table.name) < order.index(other), f"{table.name} before {other}"
+
+
+def test_a_package_tells_of_every_table_that_hangs_on_a_case() -> None:
+    said = "\n".join(str(value) for value in vars(cases).values() if type(value).__name__ == "TextClause")
+    words = set(said.replace(".", " ").split())
+    missing = {table.name for table in hanging_on(ROOTS)} - words - OUT_OF_A_CASE
+    assert missing == set()
