@@ -27,6 +27,7 @@ def run(app: App, minutes: float | None = None) -> dict[str, int]:
     return {
         "due": done.due,
         "read": done.read,
+        "proofs": done.proofs,
         "incidents": done.incidents,
         "locks_extended": done.extended,
         "held": held.held,

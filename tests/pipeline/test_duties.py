@@ -9,7 +9,7 @@ from sqlalchemy import text
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from pipeline import erasure, fixity, retention
+from pipeline import erasure, fixity, retention, signing
 from pipeline.app import App, open_app
 from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
@@ -165,6 +165,23 @@ def test_locks_that_end_soon_are_made_longer(app: App) -> None:
             assert until > utcnow() + timedelta(days=9)
     assert verification.verify(app.stores.db, app.stores.objects).ok
     assert fixity.run(app)["locks_extended"] == 0
+
+
+def test_locks_of_what_proves_the_evidence_last_as_long(app: App) -> None:
+    """A head's lock ends with the days that were set when it was signed, and the log goes on."""
+    signing.sign(app.settings.model_copy(update={"evidence_lock_days": 2}), app.stores)
+    (head,) = app.stores.objects.versions(EVIDENCE, keys.CHECKPOINTS)
+    done = fixity.run(app)
+    assert done["proofs"] == 1
+    until = app.stores.objects.locked_until(head.key, head.version_id)
+    assert until is not None
+    assert until > utcnow() + timedelta(days=9)
+    assert fixity.run(app)["proofs"] == 0, "not before half a cycle is over"
+    change(app, "UPDATE fixity_checks SET checked_at = checked_at - interval '1 day'")
+    put(app.stores, head.key, b"another")  # without any lock, and over the head
+    assert fixity.run(app)["proofs"] == 2
+    with app.stores.db.begin() as db:
+        assert "it is not locked in GOVERNANCE mode but not at all" in [one.what for one in incidents.listed(db)]
 
 
 def test_a_store_that_does_not_keep_the_lock_is_told_of(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
