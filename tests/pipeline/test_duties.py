@@ -300,13 +300,13 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def office(settings: Settings, stores: Stores) -> Office:
+def office(owning: Settings, stores: Stores) -> Office:
     for content in FILES:
         store(stores, content)
     with stores.db.begin() as db:
         accounts.add_user(db, "anna", PASSWORD, ["senior"])
         accounts.add_user(db, "karl", PASSWORD, ["analyst"])
-    return Office(settings, stores)
+    return Office(owning, stores)
 
 
 def test_somebody_who_types(office: Office) -> None:
@@ -380,12 +380,12 @@ def count(app: App, table: str) -> int:
 
 
 @pytest.fixture
-def found(settings: Settings, stores: Stores) -> Iterator[tuple[App, Seeded]]:
+def found(owning: Settings, stores: Stores) -> Iterator[tuple[App, Seeded]]:
     """Two people on one track, and one on another; templates of all."""
     one = seed(stores, Story(number="P-1"))
     seed(stores, Story(number="P-2"), at_track=one)
     seed(stores, Story(number="P-3"))
-    with open_app(settings, "test") as opened:
+    with open_app(owning, "test") as opened:
         change(opened, TEMPLATE)
         yield opened, one
 

@@ -19,14 +19,14 @@ HOSTILE = "a\ttab, a\nline, a \\ and \\N, їжак \U0001f9ed"
 
 
 @pytest.fixture
-def office(settings: Settings) -> Iterator[Watching]:
+def office(owning: Settings) -> Iterator[Watching]:
     """It has read three messages, two of which are gone since."""
     channel, now = Channel(1001, "news", "News"), utcnow()
     file = Attachment(22, b"x")
     channel.publish(Post(1, HOSTILE, now, views=7), Post(2, "two", now, attachment=file), Post(3, "", now))
     world = World()
     world.add(channel)
-    with watching(settings, world, channel) as made:
+    with watching(owning, world, channel) as made:
         made.collect()
         channel.delete(2, 3)
         made.age()
