@@ -79,8 +79,9 @@ class Settings(BaseSettings):
     database_owner_url: SecretStr | None = Field(
         None,
         title="PostgreSQL server, as the owner",
-        description="The same with the role that owns the database: used for migrations and grants only, so that the "
-        "role of database_url cannot rewrite the custody log. Unset: that role does both, and could.",
+        description="The same with the role that owns the database: used for migrations, grants and lawful "
+        "erasures only, so that the role of database_url can rewrite neither the custody log nor what was observed. "
+        "Unset: that role does both, and could.",
     )
     s3_endpoint: str | None = Field(
         None,

@@ -311,6 +311,7 @@ def erasures_confirm(
         with opened.stores.db.begin() as db:
             actor = _actor(db, account)
             _require_role(db, actor)
+            erasure.require_role(opened.stores)
             custody.append_all(db, actor, erasures.confirm(db, number, actor))
         _finish(opened, as_json)
 

@@ -8,12 +8,13 @@ from typing import Final
 
 from extractors.telegram import without
 from lastseen.clock import utcnow
-from lastseen.errors import Failure
+from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import ObjectToStore
 from pipeline.app import App
-from storage import custody, erasures, subjects
+from storage import custody, erasures, roles, subjects
 from storage.erasures import Anew, Erasure, Plan, Record
 from storage.objects import DERIVED, EVIDENCE, REGISTER
+from storage.stores import Stores
 
 log = logging.getLogger("lastseen.erasure")
 
@@ -26,10 +27,28 @@ def finish(app: App) -> list[tuple[Erasure, Plan]]:
     """Carry out every erasure that was confirmed and is not done.  Returns what went.
 
     Raises storage.objects.StoreRefuses if the store keeps something, StoreUnavailable if it is away: run it again then.
+    Raises WrongUse where the role of the database may not take away what was observed.
     """
     with app.stores.db.connect() as db:
         waiting = erasures.half_done(db)
+    if waiting:
+        require_role(app.stores)
     return [(erasure, _carry_out(app, erasure)) for erasure in waiting]
+
+
+def require_role(stores: Stores) -> None:
+    """Raises WrongUse unless rows may be taken away from here, before any object is gone."""
+    if not may_erase(stores):
+        raise WrongUse(
+            "the application's role cannot take away what was observed: say in LASTSEEN_DATABASE_OWNER_URL, for this"
+            " command, who owns the database"
+        )
+
+
+def may_erase(stores: Stores) -> bool:
+    """Whether rows may be taken away from here."""
+    with stores.owner.connect() as db:
+        return roles.may_erase(db)
 
 
 def _carry_out(app: App, erasure: Erasure) -> Plan:
@@ -38,7 +57,7 @@ def _carry_out(app: App, erasure: Erasure) -> Plan:
             found = erasures.plan(db, subjects.parse(erasure.subject))
         anew = list(_anew(app, erasure, found))
         _delete(app, found, {one.old.key for one in anew})
-        with app.stores.db.begin() as db:
+        with app.stores.owner.begin() as db:
             entries = erasures.take(db, erasure, found, anew, app.actor)
             if entries is not None:
                 custody.append_all(db, app.actor, entries)

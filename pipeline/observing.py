@@ -3,21 +3,21 @@
 import hashlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from extractors.addresses import site_of
 from extractors.video_site_posts import LISTING
-from lastseen.clock import utcnow
+from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import FetchedFile, PostSeen, Seen, Source
 from lastseen.settings import Settings
 from pipeline.runner import Result
-from storage import alerts, erasures, keys, pages, posts, schedule, work
+from storage import alerts, erasures, keys, observed, pages, posts, schedule, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE, Stored
@@ -93,7 +93,7 @@ def keep(
     if noted.back:
         items = replace(FETCH, subjects=tuple(posts.items_of_post(db, noted.post)))
         work.reopen(db, items, [WorkState.GONE])
-    return _told(_entries(noted.post, noted.observation, seen, settings), how)
+    return _told(_entries(source, noted.post, noted.observation, seen, settings), how)
 
 
 def _told(entries: list[Entry], how: Mapping[str, str | int]) -> list[Entry]:
@@ -107,14 +107,15 @@ def _keep_absent(db: Connection, source: Source, seen: PostSeen, settings: Setti
         return []
     if missed.seen is Seen.MISSING and (lately := pages.lately_missed(db, source.id)) >= settings.site_burst:
         tell_of_burst(db, source, lately)
-    return _entries(missed.post, missed.observation, seen, settings)
+    return _entries(source, missed.post, missed.observation, replace(seen, seen=missed.seen), settings)
 
 
-def _entries(post: int, observation: int | None, seen: PostSeen, settings: Settings) -> list[Entry]:
+def _entries(source: Source, post: int, observation: int | None, seen: PostSeen, settings: Settings) -> list[Entry]:
     if observation is None:
         return []
     detail = {
         "observation": observation,
+        "rows": observed.digest_of(source.id, seen),
         "method": seen.method,
         "key": seen.raw_key,
         "sha256": _sha256(seen),
@@ -143,7 +144,7 @@ def keep_file(
     `how` is what else the custody log says of them.
     """
     stored = result.stored[keys.blob(file.sha256)]
-    blob, new = posts.keep_blob(db, item, file, stored, result.locked_until)
+    blob, stored_at = posts.keep_blob(db, item, file, stored, result.locked_until)
     detail = {
         "sha256": file.sha256,
         "size": file.size,
@@ -154,7 +155,14 @@ def keep_file(
     }
     if recipe is not None:
         work.offer(db, Queue("analyze", recipe), [blob])
-    return Entry(Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", detail)
+    return stored_or_seen(file, detail, stored_at)
+
+
+def stored_or_seen(file: FetchedFile, detail: Mapping[str, object], stored_at: datetime | None) -> Entry:
+    """What the custody log must say of bytes that are kept; `stored_at`: since when, if they were not there before."""
+    if stored_at is None:
+        return Entry(Action.SEEN_AGAIN, f"blob:{file.sha256}", detail)
+    return Entry(Action.STORED, f"blob:{file.sha256}", {**detail, "stored_at": iso(stored_at)})
 
 
 def _sha256(seen: PostSeen) -> str:

@@ -226,6 +226,7 @@ def _entries(source: Source, read: Reading, kept: Kept, settings: Settings) -> l
         "last": read.messages[-1].number,
         "posts": len(read.messages),
         "observations": kept.observations,
+        "rows": kept.rows,
         "account": read.account,
         "method": read.method,
         "key": read.raw_key,

@@ -7,7 +7,7 @@ an export states are looked for by the next recheck.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -273,7 +273,8 @@ class _Import:
             entries = list(self._blobs(db, kept.new_items, stored))
             if kept.observations:
                 told = {"first": read.messages[0].number, "last": read.messages[-1].number}
-                entries.append(self._entry(Action.COLLECTED, {**told, "observations": kept.observations}))
+                bound: dict[str, int | str] = {"observations": kept.observations, "rows": kept.rows}
+                entries.append(self._entry(Action.COLLECTED, {**told, **bound}))
             custody.append_all(db, self.app.actor, entries)
         self.result.new_posts += kept.new_posts
         self.result.observations += kept.observations
@@ -318,14 +319,12 @@ class _Import:
         """The bytes of media items that were not known, for the analysis."""
         for item in items:
             file, thing = stored[posts.media_item(db, item).address]
-            blob, new = posts.keep_blob(db, item, file, thing, self._locked_until())
+            blob, stored_at = posts.keep_blob(db, item, file, thing, self._locked_until())
             work.offer(db, Queue("analyze", self.app.steps.recipe), [blob])
             detail = {"sha256": file.sha256, "size": file.size, "key": thing.key, "version": thing.version_id}
-            yield Entry(
-                Action.STORED if new else Action.SEEN_AGAIN, f"blob:{file.sha256}", {**detail, "method": METHOD}
-            )
+            yield observing.stored_or_seen(file, {**detail, "method": METHOD}, stored_at)
 
-    def _entry(self, action: Action, detail: dict[str, int]) -> Entry:
+    def _entry(self, action: Action, detail: Mapping[str, int | str]) -> Entry:
         said = {
             "chat": self.export.chat.chat,
             "method": METHOD,

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import Platform
-from storage import candidates, holds, subjects
+from storage import candidates, holds, observed, subjects
 from storage.custody import Action, Entry
 from storage.subjects import Kind, Piece, Subject
 
@@ -177,6 +177,8 @@ class Record:
     """it tells of others, too: it is written anew without these"""
     numbers: tuple[int, ...]
     """of erased messages that may be in it"""
+    mine: bool = True
+    """observations of erased posts name it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +332,7 @@ def _ids(db: Connection, statement: str, name: dict[str, str | int]) -> tuple[in
 def _records(db: Connection, posts: Sequence[int]) -> Iterator[Record]:
     if posts:
         for row in db.execute(RECORDS, {"posts": list(posts)}):
-            yield Record(row.key, row.sha256, row.shared or not row.mine, tuple(row.numbers))
+            yield Record(row.key, row.sha256, row.shared or not row.mine, tuple(row.numbers), row.mine)
 
 
 def _hashes(db: Connection, found: Plan) -> Iterator[bytes]:
@@ -393,10 +395,10 @@ def take(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew], act
     for statement in TAKE:
         db.execute(text(statement.format(analyses=_ANALYSES)), values)
     db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
-    return list(_entries(erasure, done, anew))
+    return list(_entries(db, erasure, done, anew))
 
 
-def _entries(erasure: Erasure, done: Plan, anew: Sequence[Anew]) -> Iterator[Entry]:
+def _entries(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew]) -> Iterator[Entry]:
     told: dict[str, object] = {"erasure": erasure.id, "order": erasure.order_reference}
     rewritten = {one.old.key for one in anew}
     for piece in done.pieces:
@@ -408,11 +410,21 @@ def _entries(erasure: Erasure, done: Plan, anew: Sequence[Anew]) -> Iterator[Ent
                 Action.ERASED, f"record:{record.sha256}", {**told, "key": record.key, "sha256": record.sha256},
                 erasure.reason,
             )  # fmt: skip
+        elif record.mine:  # it says that something was not there, and stays; of its observations some are gone
+            detail = {"key": record.key, "sha256": record.sha256}
+            yield _left(db, erasure, detail)
     for one in anew:
         detail = {
             "key": one.key, "sha256": one.sha256, "size": one.size, "version": one.version_id,
-            "derived_from": one.old.sha256, "erasure": erasure.id,
+            "derived_from": one.old.sha256,
         }  # fmt: skip
-        yield Entry(Action.COLLECTED, f"record:{one.sha256}", detail)
+        yield _left(db, erasure, detail)
     people = {"asked_by": erasure.asked_by, "confirmed_by": erasure.confirmed_by or ""}
     yield Entry(Action.ERASED, f"erasure:{erasure.id}", {**told, **people, **done.counts()}, erasure.reason)
+
+
+def _left(db: Connection, erasure: Erasure, detail: dict[str, object]) -> Entry:
+    """What a record stands for from now on: the rows that an erasure has left."""
+    rows, count = observed.digest_of_record(db, str(detail["key"]))
+    told = {**detail, "erasure": erasure.id, "observations": count, "rows": rows}
+    return Entry(Action.COLLECTED, f"record:{detail['sha256']}", told)

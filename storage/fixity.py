@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 
 from sqlalchemy import Connection, Engine, text
 
 from lastseen.clock import utcnow
-from storage import custody, incidents, verification
+from storage import custody, incidents, keys, verification
 from storage.custody import Action, Entry, Incident
 from storage.custody_keys import Trust
-from storage.objects import Examined, ObjectStore
+from storage.objects import EVIDENCE, Examined, ObjectStore
 from storage.verification import READERS, Checker, Evidence, Expected, Wish
 
 BATCH = 200
@@ -37,8 +38,13 @@ OVERDUE = text("""
 
 NOTE = text("""
     INSERT INTO fixity_checks (key, checked_at, stands)
-    SELECT key, now(), stands FROM unnest(CAST(:keys AS text[]), CAST(:stands AS boolean[])) AS read (key, stands)
+    SELECT key, now(), bool_and(stands)
+      FROM unnest(CAST(:keys AS text[]), CAST(:stands AS boolean[])) AS read (key, stands) GROUP BY key
     ON CONFLICT (key) DO UPDATE SET checked_at = excluded.checked_at, stands = excluded.stands""")
+
+FRESH = text("""
+    SELECT key FROM fixity_checks
+     WHERE key = ANY(CAST(:keys AS text[])) AND stands AND checked_at > now() - CAST(:cycle AS interval)""")
 
 LOCKED = text("UPDATE blobs SET locked_until = :until WHERE object_key = ANY(:keys) AND locked_until < :until")
 
@@ -70,6 +76,8 @@ class Done:
     """that were not known"""
     extended: int
     """locks"""
+    proofs: int = 0
+    """signed heads, manifests, statements, tokens, roots that were read beside"""
 
 
 def due(engine: Engine, cycle: timedelta) -> int:
@@ -88,17 +96,18 @@ def run(engine: Engine, objects: ObjectStore, plan: Plan) -> Done:
         evidence = Evidence(db, objects, Wish(), plan.trust, also=plan.also)
         entries = list(verification.overall(evidence))
         items = _due(db, evidence.recorded, plan.cycle)
-    found, read, extended = _record(engine, plan, entries), 0, 0
+    found, extended, read = _record(engine, plan, entries), 0, []
     with ThreadPoolExecutor(READERS) as readers:
-        for start in range(0, len(items), BATCH):
-            if monotonic() >= until:
-                break
-            batch = items[start : start + BATCH]
-            seen = list(readers.map(lambda item: _look(objects, item), batch))
-            longer = [look.item for look in seen if _extend(objects, plan, look)]
-            found += _keep(engine, plan, seen, longer)
-            read, extended = read + len(batch), extended + len(longer)
-    return Done(len(items), read, found, extended)
+        for look, chosen in ((_look, items), (_look_at_proof, _proofs(engine, objects, plan.cycle))):
+            read.append(0)
+            for start in range(0, len(chosen), BATCH):
+                if monotonic() >= until:
+                    break
+                seen = list(readers.map(partial(look, objects), chosen[start : start + BATCH]))
+                longer = [one.item for one in seen if _extend(objects, plan, one)]
+                found += _keep(engine, plan, seen, longer)
+                read[-1], extended = read[-1] + len(seen), extended + len(longer)
+    return Done(len(items), read[0], found, extended, proofs=read[1])
 
 
 def _record(engine: Engine, plan: Plan, found: Sequence[Incident]) -> int:
@@ -118,6 +127,24 @@ class _Look:
 def _look(objects: ObjectStore, item: Expected) -> _Look:
     seen, found = verification.examine(objects, item)
     return _Look(item, seen, found)
+
+
+def _proofs(engine: Engine, objects: ObjectStore, cycle: timedelta) -> list[Expected]:
+    """What proves the evidence, and was not looked at within half a cycle: its locks have to last as long as that's.
+
+    Whether it says what it should is for those who follow the log: every day, all of it.
+    """
+    there = [one for prefix in keys.PROOFS for one in objects.versions(EVIDENCE, prefix) if not one.marker]
+    with engine.connect() as db:
+        values = {"keys": [one.key for one in there], "cycle": cycle / 2}
+        fresh = set(db.execute(FRESH, values).scalars())
+    return [Expected(one.key, one.key, "", one.version_id, None) for one in there if one.key not in fresh]
+
+
+def _look_at_proof(objects: ObjectStore, item: Expected) -> _Look:
+    """Its bytes are hashed for the event; no row says what that hash has to be."""
+    seen, found = verification.examine(objects, item)
+    return _Look(item, seen, [one for one in found if seen is None or one.what != verification.CHANGED])
 
 
 def _due(db: Connection, every: int, cycle: timedelta) -> list[Expected]:

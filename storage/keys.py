@@ -6,6 +6,8 @@ from ulid import ULID
 
 MANIFESTS, STAMPS, ROOTS = "manifest/", "stamp/", "authority/"
 CHECKPOINTS, COSIGNATURES = "checkpoint/", "cosignature/"
+PROOFS = (CHECKPOINTS, COSIGNATURES, MANIFESTS, STAMPS, ROOTS)
+"""what shows that the evidence is what it was; no row says what belongs to which piece of it"""
 ULID_TIME_BYTES, ULID_OTHER_BYTES = 6, 10
 
 

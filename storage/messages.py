@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, text
 
 from lastseen.clock import iso
 from lastseen.records import MessageSeen, Platform, Reading, Seen
-from storage import schedule, telegram_chats
+from storage import observed, schedule, telegram_chats
 from storage.copying import NULL, copy_in, field, fields
 
 KNOWN = text("SELECT id, number FROM posts WHERE chat_id = :chat AND number = ANY(CAST(:numbers AS bigint[]))")
@@ -48,7 +48,7 @@ HASHES_FROM = text("""
 
 # Half the time of an INSERT for the same rows.
 OBSERVE = """
-    COPY observations (post_id, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
+    COPY observations (post_id, raw_key, raw_sha256, observed_at, method, seen, content_hash, title, text, facts,
                        audience) FROM STDIN"""
 
 KEEP_AUDIENCES = text("""
@@ -90,6 +90,8 @@ class Kept:
 
     new_posts: int
     observations: int
+    rows: str
+    """what the custody log says of these observations (`storage.observed`)"""
     new_items: tuple[int, ...]
     """media items that were not known"""
     fresh_items: tuple[int, ...]
@@ -123,8 +125,7 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     same = [look for look in looks if not _differs(look, latest)] if latest else []
     changed = [look for look in looks if _differs(look, latest)] if same else looks
     changed = [*changed, *_missed(db, chat, read, second_look)]
-    if read.raw_key:
-        _observe(db, read, changed)
+    rows = _observe(db, source, read, changed) if read.raw_key else ""
     if read.live:
         _keep_audiences(db, read, same, latest)
     items = _keep_files(db, read, there, posts)
@@ -134,6 +135,7 @@ def keep(db: Connection, source: int, read: Reading, second_look: timedelta) -> 
     return Kept(
         new_posts=len(new),
         observations=len(changed) if read.raw_key else 0,
+        rows=rows,
         new_items=tuple(items),
         fresh_items=tuple(item for item, post in items.items() if post in young),
         missing=sum(look.seen is Seen.MISSING for look in changed),
@@ -257,20 +259,18 @@ def _missed(db: Connection, chat: int, read: Reading, second_look: timedelta) ->
     return [_Look(row.id, Seen(row.seen), sought[row.number]) for row in rows if row.seen != row.before]
 
 
-def _observe(db: Connection, read: Reading, looks: Sequence[_Look]) -> None:
-    if not looks:
-        return
-    begin, record = fields(iso(read.observed_at), read.method), fields(read.raw_key, read.raw_sha256, "")
-    copy_in(
-        db,
-        OBSERVE,
-        (
-            f"{look.post}\t{begin}\t{look.seen}\t{look.message.content_hash}\t{record}\t{field(look.message.text)}"
-            f"\t{field(json.dumps(look.message.facts)) if look.message.facts else '{}'}"
-            f"\t{field(_spelled(look.message.audience))}"
-            for look in looks
-        ),
-    )
+def _observe(db: Connection, source: int, read: Reading, looks: Sequence[_Look]) -> str:
+    """Returns what the custody log says of the rows: the bytes that are hashed for it are those that are copied."""
+    begin, record = observed.begin(read.observed_at, read.method), fields(read.raw_key, read.raw_sha256)
+    looked = [
+        f"{begin}\t{look.seen}\t{look.message.content_hash}\t\t{field(look.message.text)}"
+        f"\t{observed.end(look.message.facts, look.message.audience)}"
+        for look in looks
+    ]
+    if looks:
+        copy_in(db, OBSERVE, [f"{look.post}\t{record}\t{said}" for look, said in zip(looks, looked, strict=True)])
+    post = f"{source}\t{read.chat.chat}/"
+    return observed.digest([f"{post}{look.message.number}\t{said}" for look, said in zip(looks, looked, strict=True)])
 
 
 def _moment(at: datetime | None) -> str:

@@ -199,8 +199,13 @@ def items_of(
     return db.execute(statement.order_by(media_items.c.id)).scalars().all()
 
 
-def keep_blob(db: Connection, item: int, file: FetchedFile, stored: Stored, locked_until: datetime) -> tuple[int, bool]:
-    """Record that the bytes are stored, verified and locked, and that `item` carries them.  Returns id, and if new."""
+def keep_blob(
+    db: Connection, item: int, file: FetchedFile, stored: Stored, locked_until: datetime
+) -> tuple[int, datetime | None]:
+    """Record that the bytes are stored, verified and locked, and that `item` carries them.
+
+    Returns its id, and since when it is stored, if it is new: the custody log says the same.
+    """
     made = db.execute(
         upsert(blobs)
         .values(
@@ -212,13 +217,11 @@ def keep_blob(db: Connection, item: int, file: FetchedFile, stored: Stored, lock
             locked_until=locked_until,
         )
         .on_conflict_do_nothing(index_elements=["sha256"])
-        .returning(blobs.c.id)
-    ).scalar()
-    blob = (
-        made if made is not None else db.execute(select(blobs.c.id).where(blobs.c.sha256 == file.sha256)).scalar_one()
-    )
+        .returning(blobs.c.id, blobs.c.stored_at)
+    ).one_or_none()
+    blob = made.id if made else db.execute(select(blobs.c.id).where(blobs.c.sha256 == file.sha256)).scalar_one()
     carry(db, item, blob)
-    return blob, made is not None
+    return blob, made.stored_at if made else None
 
 
 def blob(db: Connection, blob_id: int) -> Blob:

@@ -2,9 +2,9 @@
 
 The application's role may read and insert, and change or delete what is derived.  Tables with the trigger
 `append_only` (see `storage.migrations.facts`) it may only read and insert into: neither a slip nor somebody who
-speaks SQL as the application can change the custody log, or the signed heads.  What was observed it could change, but
-for a trigger (`erasable`) that lets only a lawful erasure through, which two people wanted.  The owner could do more;
-`storage.heads` and the witnesses are there to show it.
+speaks SQL as the application can change the custody log, the signed heads, or what was observed.  A lawful erasure is
+carried out as the owner, whom the trigger `erasable` lets take away what two people wanted gone.  The owner could do
+more; `storage.heads` and the witnesses are there to show it.
 """
 
 import logging
@@ -27,7 +27,8 @@ MISSING = text(f"""
                AND CASE WHEN relkind = 'S' THEN NOT has_sequence_privilege(:role, oid, 'USAGE') END)
          + count(*)
       FROM (SELECT oid, relname = '{REVISION_TABLE}' AS fixed,
-                   EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname = 'append_only') AS kept
+                   EXISTS (SELECT FROM pg_trigger
+                            WHERE tgrelid = pg_class.oid AND tgname IN ('append_only', 'erasable')) AS kept
               FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace) AS tables
      WHERE NOT has_table_privilege(:role, oid, 'SELECT')
         OR has_table_privilege(:role, oid, 'INSERT') = fixed
@@ -38,11 +39,13 @@ MISSING = text(f"""
 KEPT = text("""
     SELECT quote_ident(relname) FROM pg_class
      WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname = 'append_only')""")
+       AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgname IN ('append_only', 'erasable'))""")
 
 REWRITES = text("""
     SELECT pg_has_role(relowner, 'MEMBER') OR has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')
       FROM pg_class WHERE oid = 'custody_events'::regclass""")
+
+ERASES = text("SELECT has_table_privilege('observations', 'DELETE')")
 
 GRANT_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.roles'))")
 
@@ -82,6 +85,11 @@ def prepare(owner: Engine, application_url: str, *, make: bool = False) -> None:
 def may_rewrite(db: Connection) -> bool:
     """Whether the role of this connection could change the custody log, or take that right."""
     return bool(db.execute(REWRITES).scalar())
+
+
+def may_erase(db: Connection) -> bool:
+    """Whether the role of this connection may carry out a lawful erasure."""
+    return bool(db.execute(ERASES).scalar())
 
 
 def _make(db: Connection, role: str, password: str) -> None:

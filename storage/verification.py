@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
-from storage import chain_checks, erasures, incidents, keys, subjects
+from storage import chain_checks, erasures, incidents, keys, observed, subjects
 from storage.chain_checks import StoredHeads
 from storage.custody import Incident
 from storage.custody_keys import Trust
@@ -40,11 +40,12 @@ READERS = 4
 """objects that are read at once: the store waits for its disk while we hash"""
 BATCH = 500
 """objects that are in the readers' hands, and keys that are looked up at once"""
+CHANGED = "the object's bytes are not what was stored"
 UNRECORDED = timedelta(days=1)
 """an object without a row may be younger than this: its worker was killed in between, or is about to write the row.
 A lease is far shorter, and whoever takes the item up afterwards rests for minutes at most"""
 
-OTHERS = (PROBES, keys.CHECKPOINTS, keys.COSIGNATURES, keys.MANIFESTS, keys.STAMPS, keys.ROOTS)
+OTHERS = (PROBES, *keys.PROOFS)
 """prefixes of objects that are checked elsewhere: signed heads with the chain (`chain_checks`), manifests and stamps by
 `Evidence.also`"""
 
@@ -55,26 +56,28 @@ EXPECTED = (
     CREATE TEMPORARY TABLE expected ON COMMIT PRESERVE ROWS AS
     WITH kept AS (
         SELECT 'stored' AS action, object_key AS key, sha256, version_id AS version, size, media_type, locked_until,
-               'blob ' || sha256 AS place
+               stored_at, 'blob ' || sha256 AS place
           FROM blobs
          UNION ALL
-        SELECT 'collected', raw_key, raw_sha256, NULL, NULL, NULL, NULL, 'raw record ' || raw_key
+        SELECT 'collected', raw_key, raw_sha256, NULL, NULL, NULL, NULL, NULL, 'raw record ' || raw_key
           FROM observations GROUP BY raw_key, raw_sha256),
     erased AS (
         SELECT detail->>'key' AS key, max(seq) AS seq FROM custody_events WHERE action = 'erased' GROUP BY 1),
     told AS (
         SELECT DISTINCT ON (action, detail->>'key')
                action, detail->>'key' AS key, detail->>'sha256' AS sha256, detail->>'version' AS version,
-               at, detail->>'size' AS size, detail->>'media_type' AS media_type, detail->>'locked_until' AS locked_until
+               at, detail->>'size' AS size, detail->>'media_type' AS media_type,
+               detail->>'locked_until' AS locked_until, detail->>'stored_at' AS stored_at
           FROM custody_events LEFT JOIN erased ON erased.key = detail->>'key' AND erased.seq > custody_events.seq
          WHERE action IN ('stored', 'collected') AND detail ? 'key' AND erased.key IS NULL
          ORDER BY action, detail->>'key', custody_events.seq DESC)
     SELECT row_number() OVER (ORDER BY kept.key IS NULL, kept.key, kept.sha256) AS number, action, key,
            kept.place IS NOT NULL AS kept, coalesce(kept.place, key) AS place,
            kept.sha256, kept.version, kept.size, kept.media_type, kept.locked_until,
-           told.sha256 AS told_sha256, told.version AS told_version, told.size AS told_size,
+           kept.stored_at, told.sha256 AS told_sha256, told.version AS told_version, told.size AS told_size,
            told.at AS told_at, told.media_type AS told_media_type,
-           CAST(told.locked_until AS timestamptz) AS told_locked_until
+           CAST(told.locked_until AS timestamptz) AS told_locked_until,
+           CAST(told.stored_at AS timestamptz) AS told_stored_at
       FROM kept FULL JOIN told USING (action, key)""",
     "CREATE INDEX expected_number ON expected (number)",
     "CREATE INDEX expected_key ON expected (key)",
@@ -86,6 +89,7 @@ MISFITS = text("""
     SELECT * FROM expected
      WHERE NOT kept OR told_sha256 IS DISTINCT FROM sha256 OR told_version <> version OR told_size <> size::text
         OR told_media_type <> media_type OR told_locked_until > locked_until + interval '1 second'
+        OR told_stored_at <> stored_at
      ORDER BY number""")
 
 _OBJECT = """
@@ -241,6 +245,7 @@ def _follow(evidence: Evidence) -> Iterator[Incident]:
                 yield link
             else:
                 evidence.events += 1
+        yield from observed.check(db)
     db.execution_options(isolation_level="AUTOCOMMIT")  # reading takes hours, and no transaction should last so long
 
 
@@ -268,6 +273,7 @@ def _misfits(row: Row[Any]) -> Iterator[Incident]:
             ("version", row.version, row.told_version),
             ("size", row.size, row.told_size),
             ("media type", row.media_type, row.told_media_type),
+            ("time", row.stored_at and iso(row.stored_at), row.told_stored_at and iso(row.told_stored_at)),
         )
         if None not in (said, told) and str(said) != told
     ]
@@ -379,7 +385,7 @@ def examine(objects: ObjectStore, item: Expected) -> tuple[Examined | None, list
         return None, [Incident("the store has the object, and cannot give it", item.place)]
     found = []
     if seen.sha256 != item.sha256:
-        found.append(Incident("the object's bytes are not what was stored", item.place))
+        found.append(Incident(CHANGED, item.place))
     if seen.mode != "GOVERNANCE":
         found.append(Incident(f"it is not locked in GOVERNANCE mode but {seen.mode or 'not at all'}", item.place))
     elif seen.locked_until < (item.locked_until or NEVER) - LOCK_SLACK:

@@ -117,6 +117,13 @@ def owner(endpoints: Endpoints, database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def owning(settings: Settings, owner: Engine) -> Settings:
+    """Settings of whoever may erase as well."""
+    url = owner.url.render_as_string(hide_password=False)
+    return settings.model_copy(update={"database_owner_url": SecretStr(url)})
+
+
 @pytest.fixture(scope="session")
 def make_store(endpoints: Endpoints, servers_dir: Path) -> Callable[[str], ObjectStore]:
     """Makes buckets with a prefix in this run's object store."""

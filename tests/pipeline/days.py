@@ -1,19 +1,22 @@
 """Days of an office for tests: things that came in on them, their manifests, and who stamps them."""
 
 import hashlib
-from contextlib import AbstractContextManager
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from lastseen import clock
 from lastseen.clock import utcnow
 from lastseen.outcomes import ObjectToStore
 from lastseen.settings import Authority, Settings
 from pipeline import jobs
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
-from storage import custody, keys
+from storage import custody, keys, objects
 from storage.custody import Action, Entry
 from storage.database import Engine
 from storage.objects import EVIDENCE
@@ -27,6 +30,18 @@ YESTERDAY, BEFORE = TODAY - timedelta(days=1), TODAY - timedelta(days=2)
 
 def noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+@contextmanager
+def moved(to: datetime) -> Iterator[None]:
+    """The clock of the application shows this moment, and goes on from there; those of the two stores do not."""
+    real = clock.utcnow
+    ahead = to - real()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in list(sys.modules.values()):
+            if getattr(module, "utcnow", None) is real and module is not objects:
+                patch.setattr(module, "utcnow", lambda: real() + ahead)
+        yield
 
 
 class Days:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from pipeline import cli, erasure, fixity, retention
+from pipeline import cli, erasure, fixity, retention, signing
 from pipeline.app import App, open_app
 from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
@@ -168,6 +168,23 @@ def test_locks_that_end_soon_are_made_longer(app: App) -> None:
     assert fixity.run(app)["locks_extended"] == 0
 
 
+def test_locks_of_what_proves_the_evidence_last_as_long(app: App) -> None:
+    """A head's lock ends with the days that were set when it was signed, and the log goes on."""
+    signing.sign(app.settings.model_copy(update={"evidence_lock_days": 2}), app.stores)
+    (head,) = app.stores.objects.versions(EVIDENCE, keys.CHECKPOINTS)
+    done = fixity.run(app)
+    assert done["proofs"] == 1
+    until = app.stores.objects.locked_until(head.key, head.version_id)
+    assert until is not None
+    assert until > utcnow() + timedelta(days=9)
+    assert fixity.run(app)["proofs"] == 0, "not before half a cycle is over"
+    change(app, "UPDATE fixity_checks SET checked_at = checked_at - interval '1 day'")
+    put(app.stores, head.key, b"another")  # without any lock, and over the head
+    assert fixity.run(app)["proofs"] == 2
+    with app.stores.db.begin() as db:
+        assert "it is not locked in GOVERNANCE mode but not at all" in [one.what for one in incidents.listed(db)]
+
+
 def test_a_store_that_does_not_keep_the_lock_is_told_of(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(app.stores.objects._client, "set_object_retention", lambda *_, **__: None)
@@ -294,13 +311,13 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def office(settings: Settings, stores: Stores) -> Office:
+def office(owning: Settings, stores: Stores) -> Office:
     for content in FILES:
         store(stores, content)
     with stores.db.begin() as db:
         accounts.add_user(db, "anna", PASSWORD, ["senior"])
         accounts.add_user(db, "karl", PASSWORD, ["analyst"])
-    return Office(settings, stores)
+    return Office(owning, stores)
 
 
 def test_somebody_who_types(office: Office) -> None:
@@ -379,12 +396,12 @@ def count(app: App, table: str) -> int:
 
 
 @pytest.fixture
-def found(settings: Settings, stores: Stores) -> Iterator[tuple[App, Seeded]]:
+def found(owning: Settings, stores: Stores) -> Iterator[tuple[App, Seeded]]:
     """Two people on one track, and one on another; templates of all."""
     one = seed(stores, Story(number="P-1"))
     seed(stores, Story(number="P-2"), at_track=one)
     seed(stores, Story(number="P-3"))
-    with open_app(settings, "test") as opened:
+    with open_app(owning, "test") as opened:
         change(opened, TEMPLATE)
         yield opened, one
 

@@ -40,11 +40,11 @@ def channel() -> Channel:
 
 
 @pytest.fixture
-def office(settings: Settings, channel: Channel) -> Iterator[Watching]:
+def office(owning: Settings, channel: Channel) -> Iterator[Watching]:
     """It has read four messages in one answer, and fetched their files."""
     world = World()
     world.add(channel)
-    with watching(settings, world, channel) as made:
+    with watching(owning, world, channel) as made:
         made.collect()
         made.run("fetch")
         yield made
@@ -197,6 +197,19 @@ def test_what_is_held_is_not_erased(office: Watching, held: str) -> None:
     confirm(office, number)
 
 
+def test_the_applications_role_erases_nothing(settings: Settings, channel: Channel) -> None:
+    world = World()
+    world.add(channel)
+    with watching(settings, world, channel) as office:
+        office.collect()
+        confirm(office, ask(office, post(office)))
+        with pytest.raises(WrongUse, match="LASTSEEN_DATABASE_OWNER_URL"):
+            erasure.finish(office.app)
+        assert SECRET.encode() in stored(office), "no object is gone without its rows"
+        with pytest.raises(DatabaseError, match="permission denied"):
+            office.change("SELECT set_config('lastseen.erasure', '1', true); DELETE FROM observations")
+
+
 def test_rows_are_defended_but_for_a_confirmed_erasure(office: Watching) -> None:
     number = ask(office, post(office))
     for statement in ("DELETE FROM observations", "UPDATE observations SET title = 'x'", "TRUNCATE observations"):
@@ -204,7 +217,7 @@ def test_rows_are_defended_but_for_a_confirmed_erasure(office: Watching) -> None
             office.change(f"SELECT set_config('lastseen.erasure', '{number}', true); {statement}")
     confirm(office, number)
     erasure.finish(office.app)
-    with pytest.raises(DatabaseError, match="append-only"):
+    with pytest.raises(DatabaseError, match="permission denied"):
         office.change(f"SELECT set_config('lastseen.erasure', '{number}', true); DELETE FROM observations")  # noqa: S608
 
 

@@ -184,7 +184,19 @@ class TimeStampAuthority(LoopbackServer):
             said = said[:start] + at.strftime("%Y%m%d%H%M%SZ").encode() + said[start + 15 :]
         (self.folder / "said.der").write_bytes(said)
         signed = self._openssl(
-            *("cms", "-sign", "-binary", "-nodetach", "-econtent_type", TST_INFO, "-in", "said.der", "-md", "sha256"),
+            *(
+                "cms",
+                "-sign",
+                "-cades",
+                "-binary",
+                "-nodetach",
+                "-econtent_type",
+                TST_INFO,
+                "-in",
+                "said.der",
+                "-md",
+                "sha256",
+            ),
             *("-signer", f"{name}.pem", "-inkey", f"{name}.key", "-certfile", "chain.pem", "-outform", "DER"),
         )
         return _sequence(_sequence(b"\x02\x01\x00") + signed)

@@ -21,9 +21,6 @@ from tests.storage.test_database import COLUMNS, DECIDED, FACTS, empty
 
 __all__ = ["empty"]
 
-ERASABLE = {"observations", "audiences"}
-"""facts that a trigger alone defends, since it lets a confirmed erasure through"""
-
 PRIVILEGES = text("""
     SELECT relname, concat_ws(' ', CASE WHEN has_table_privilege(oid, 'SELECT') THEN 'SELECT' END,
                                    CASE WHEN has_table_privilege(oid, 'INSERT') THEN 'INSERT' END,
@@ -40,7 +37,7 @@ def privileges(engine: Engine) -> dict[str, str]:
 
 def test_what_the_application_may_do(db: Engine) -> None:
     derived = dict.fromkeys(metadata.tables, "SELECT INSERT UPDATE DELETE")
-    facts = dict.fromkeys([*(FACTS.keys() - ERASABLE), *DECIDED], "SELECT INSERT")
+    facts = dict.fromkeys([*FACTS, *DECIDED], "SELECT INSERT")
     assert privileges(db) == {**derived, **facts, "alembic_version": "SELECT"}
 
 

@@ -20,7 +20,7 @@ FACTS = (
     "not_collected",
 )
 ERASABLE = ("observations", "audiences")
-"""their trigger has a name of its own: the application's role may change them, and is held back by the trigger alone"""
+"""their trigger has a name of its own, and lets the owner of the tables through, who carries out a lawful erasure"""
 
 # A transaction says which erasure it carries out; two people must have wanted that one, and it must not be over.
 REFUSE = """

@@ -72,7 +72,7 @@ def exported(
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "made.json").exists():
-            with _office(endpoints, make_store, folder, models_dir) as office:
+            with make_office(endpoints, make_store, folder, models_dir) as office:
                 _fill(office, shared_media, folder)
     said = json.loads((folder / "made.json").read_text())
     root, target = folder / "authority" / "root.pem", folder / "package"
@@ -88,9 +88,10 @@ def package(exported: Exported, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def _office(
+def make_office(
     endpoints: Endpoints, make_store: Callable[[str], ObjectStore], folder: Path, models_dir: Path
 ) -> Iterator[Office]:
+    """An empty office on a database and buckets of its own."""
     objects = make_store(f"t-{secrets.token_hex(6)}-")
     with fresh_database(endpoints) as url:
         db = connect(url)
