@@ -3,8 +3,9 @@
 What the library does: it checks the status (only `granted` passes), the token's signature, the chain of certificates
 up to the roots given, as it stood at the token's own time, the signer's extended key usage (critical, time stamping),
 the nonce where one is given, and that the imprint is the one expected.  What is added here: the hash named in the
-imprint must be SHA-256, and the token's time must be near our clock when it is fresh.  Revocation is not checked: an
-authority whose key was lost has to be left by hand.
+imprint must be SHA-256, the signed attributes must name one of the token's certificates by its hash (RFC 5816, which
+keeps another certificate of the same key from taking its place), and the token's time must be near our clock when it
+is fresh.  Revocation is not checked: an authority whose key was lost has to be left by hand.
 
 The library reads DER only, where the certificates of a token stand in order of their bytes.  Authorities put them in
 any order (`openssl ts` does); no signature covers that order, so a copy is put in order before it is read.  What is
@@ -112,6 +113,7 @@ def verify(answer: bytes, statement: bytes, roots: bytes, nonce: int | None = No
         if imprint.hash_algorithm.dotted_string != SHA256:
             raise WrongAnswer("its imprint is not a SHA-256")
         verifier.build().verify(response, hashlib.sha256(statement).digest())
+        _check_named(answer)
         info = response.tst_info
         return Token(info.gen_time.astimezone(UTC), info.serial_number, info.policy.dotted_string)
     except VerificationError as fault:
@@ -150,6 +152,16 @@ def _check_status(status: int, said: Sequence[str]) -> None:
 
 CERTIFICATES = 0xA0
 """tag [0] of a SignedData"""
+ATTRIBUTES = 0xA0
+"""tag [0] of a SignerInfo: what is signed beside the content"""
+SIGNING_CERTIFICATE = bytes.fromhex("060b2a864886f70d010910020c")
+"""OID 1.2.840.113549.1.9.16.2.12: the signer's certificate by its SHA-1 (RFC 2634)"""
+SIGNING_CERTIFICATE_V2 = bytes.fromhex("060b2a864886f70d010910022f")
+"""OID 1.2.840.113549.1.9.16.2.47: by another hash, SHA-256 unless it says otherwise (RFC 5035)"""
+HASHES = {
+    SIGNING_CERTIFICATE: ("sha1",),
+    SIGNING_CERTIFICATE_V2: ("sha256", "sha384", "sha512"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +179,36 @@ def _in_order(answer: bytes) -> bytes:
     TimeStampResp { status, ContentInfo { type, [0] { SignedData { ..., [0] certificates, ... } } } }
     Raises ValueError.
     """
-    response = _parts(answer, _inside(answer, _Part(0, 0, len(answer)), 0))
-    if len(response) < 2:
-        return answer  # a rejection has no token
-    signed = _inside(answer, _inside(answer, response[1], 1), 0)
-    for part in _parts(answer, signed):
+    for part in _signed(answer):
         if answer[part.start] == CERTIFICATES:
             held = sorted(answer[one.start : one.end] for one in _parts(answer, part))
             return answer[: part.content] + b"".join(held) + answer[part.end :]
     return answer
+
+
+def _check_named(answer: bytes) -> None:
+    """The signer has signed which certificate is its own.  Raises WrongAnswer, and ValueError for what is no answer."""
+    signed = _signed(answer)
+    held = [one for part in signed if answer[part.start] == CERTIFICATES for one in _parts(answer, part)]
+    certificates = [answer[one.start : one.end] for one in held]
+    for part in _parts(answer, _inside(answer, signed[-1], 0)):
+        if answer[part.start] == ATTRIBUTES and any(_names(answer, one, certificates) for one in _parts(answer, part)):
+            return
+    raise WrongAnswer("its signature does not say by which certificate it was made")
+
+
+def _names(answer: bytes, attribute: _Part, certificates: Sequence[bytes]) -> bool:
+    """Whether it is the attribute that names a certificate, and names one of these."""
+    kind, value = _inside(answer, attribute, 0), _inside(answer, attribute, 1)
+    hashes = HASHES.get(answer[kind.start : kind.end], ())
+    said = answer[value.content : value.end]
+    return any(hashlib.new(name, one).digest() in said for name in hashes for one in certificates)
+
+
+def _signed(answer: bytes) -> list[_Part]:
+    """The parts of the answer's SignedData; none: it is a rejection, which has no token.  Raises ValueError."""
+    response = _parts(answer, _inside(answer, _Part(0, 0, len(answer)), 0))
+    return _parts(answer, _inside(answer, _inside(answer, response[1], 1), 0)) if len(response) > 1 else []
 
 
 def _inside(der: bytes, whole: _Part, number: int) -> _Part:

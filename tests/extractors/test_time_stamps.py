@@ -60,6 +60,7 @@ def test_openssl_accepts_what_we_accept(authority: TimeStampAuthority, tmp_path:
         (Fault.EXPIRED, "certificate has expired"),
         (Fault.NOT_YET, "certificate is not yet valid"),
         (Fault.NO_USAGE, "unsuitable certificate purpose"),
+        (Fault.UNNAMED, "does not say by which certificate"),
         (Fault.DAMAGED, "does not verify"),
         (Fault.GARBAGE, "no answer in the form of RFC 3161"),
         (Fault.CUT_SHORT, "no answer in the form of RFC 3161"),

@@ -69,6 +69,8 @@ class Fault(StrEnum):
     """the certificate's time had not begun"""
     NO_USAGE = "no usage"
     """the certificate does not say that it is for time stamping"""
+    UNNAMED = "unnamed"
+    """what is signed does not say by which certificate"""
     DAMAGED = "damaged"
     """one bit of the signature"""
     REJECTION = "rejection"
@@ -151,8 +153,8 @@ class TimeStampAuthority(LoopbackServer):
         (self.folder / "query.tsq").write_bytes(self._other_query(query, fault))
         name = SIGNERS.get(fault or Fault.IMPRINT, "signer")
         answer = self._reply("signer" if fault is Fault.NO_USAGE else name)
-        if fault is Fault.NO_USAGE or self.at is not None:
-            return self._signed_anew(answer, name, self.at)
+        if fault in (Fault.NO_USAGE, Fault.UNNAMED) or self.at is not None:
+            return self._signed_anew(answer, name, self.at, named=fault is not Fault.UNNAMED)
         if fault is Fault.DAMAGED:
             return answer[:-1] + bytes([answer[-1] ^ 1])
         return answer[: len(answer) // 2] if fault is Fault.CUT_SHORT else answer
@@ -173,7 +175,7 @@ class TimeStampAuthority(LoopbackServer):
         (self.folder / "tsa.conf").write_text(CONFIG.format(folder=self.folder, name=name))
         return self._openssl("ts", "-reply", "-config", "tsa.conf", "-section", "here", "-queryfile", "query.tsq")
 
-    def _signed_anew(self, answer: bytes, name: str, at: datetime | None) -> bytes:
+    def _signed_anew(self, answer: bytes, name: str, at: datetime | None, *, named: bool) -> bytes:
         """The same statement, at another moment or by a signer that `openssl ts` would not sign with."""
         (self.folder / "answer.tsr").write_bytes(answer)
         token = self._openssl("ts", "-reply", "-in", "answer.tsr", "-token_out", "-config", "tsa.conf")
@@ -187,7 +189,7 @@ class TimeStampAuthority(LoopbackServer):
             *(
                 "cms",
                 "-sign",
-                "-cades",
+                *(["-cades"] if named else []),
                 "-binary",
                 "-nodetach",
                 "-econtent_type",
