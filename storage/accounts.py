@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -34,8 +35,6 @@ _NAME_SIGNS = frozenset("._-@")
 _NO_PASSWORD = ""
 
 _HASHER = PasswordHasher()
-# Checked when there is no hash to check, so that an unknown name takes as long as a wrong password.
-_NOBODYS_HASH = _HASHER.hash(secrets.token_urlsafe(_TOKEN_BYTES))
 
 _USER = (users.c.id, users.c.name, users.c.roles, (users.c.password_hash != _NO_PASSWORD).label("has_password"))
 
@@ -102,7 +101,7 @@ def count_users(db: Connection) -> int:
 def verify_password(db: Connection, name: str, password: str) -> User | None:
     """The account, if the password is its own.  Takes as long for a name that does not exist."""
     row = _find(db, name)
-    hashed = row.password_hash if row and row.has_password else _NOBODYS_HASH
+    hashed = row.password_hash if row and row.has_password else _nobodys_hash()
     right = len(password) <= LONGEST_PASSWORD and _matches(hashed, password)
     return _user(row) if row and row.has_password and right else None
 
@@ -172,6 +171,15 @@ def _find(db: Connection, name: str) -> Row[Any] | None:
     except NotAcceptable:
         return None
     return db.execute(select(*_USER, users.c.password_hash).where(users.c.name == tidy)).first()
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Checked when there is no hash to check, so that an unknown name takes as long as a wrong password.
+
+    Made when it is first needed: it costs as much as a sign-in, and every command would pay for it.
+    """
+    return _HASHER.hash(secrets.token_urlsafe(_TOKEN_BYTES))
 
 
 def _hash(name: str, password: str) -> str:

@@ -8,7 +8,6 @@ import typer
 from lastseen.settings import settings
 from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain, say
-from pipeline.evidence import export
 
 app = typer.Typer(help="What leaves the office: each export is recorded in the custody log.", no_args_is_help=True)
 
@@ -34,6 +33,8 @@ def evidence(
     as_json: AsJson = False,
 ) -> None:
     """Make a package of evidence (BagIt) of one case that a stranger can check offline."""
+    from pipeline.evidence import export  # what it draws and typesets with is loaded for it only
+
     with open_app(settings()) as opened:
         made = export.export(opened, case, to, recipient, reason, tell=lambda text: say(plain(text)))
     Voice(as_json).result(
