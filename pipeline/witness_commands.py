@@ -100,9 +100,9 @@ def serve(
         server = Server(state, host, port)
     except OSError as fault:
         raise Failure(f"{host}:{port} cannot be listened on: {fault.strerror or fault}") from fault
-    say(f"witness {plain(key.name)} listens on http://{host}:{server.server_address[1]}; Ctrl-C ends it")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _ending(server))
+    say(f"witness {plain(key.name)} listens on http://{host}:{server.server_address[1]}; Ctrl-C ends it")
     with server:
         server.serve_forever()
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -368,8 +368,6 @@ def test_pieces_do_not_lead_to_private_addresses(site: VideoSite, fetch: Fetch, 
 
 # --- each way in which it cannot be had --------------------------------------------------------------------
 
-NOW = datetime.now(UTC)
-
 
 @pytest.mark.parametrize(
     ("wall", "fault", "scope"),
@@ -435,22 +433,25 @@ def test_sound_only_is_no_video(site: VideoSite, fetch: Fetch) -> None:
 @pytest.mark.parametrize(
     ("live", "rest"),
     [
-        ((NOW - timedelta(hours=8), None), timedelta(hours=2)),
-        ((NOW + timedelta(days=1), None), timedelta(days=1, minutes=10)),
-        ((NOW - timedelta(hours=4), NOW + timedelta(hours=1)), timedelta(hours=1)),
+        ((timedelta(hours=-8), None), timedelta(hours=2)),
+        ((timedelta(days=1), None), timedelta(days=1, minutes=10)),
+        ((timedelta(hours=-4), timedelta(hours=1)), timedelta(hours=1)),
     ],
 )
 def test_what_is_live_or_announced_waits(
-    site: VideoSite, fetch: Fetch, live: tuple[datetime, datetime | None], rest: timedelta
+    site: VideoSite, fetch: Fetch, live: tuple[timedelta, timedelta | None], rest: timedelta
 ) -> None:
-    page = site.add(Page("clip", film(), title="By the river", live=live))
+    """`live`: when it begins and ends, from now on."""
+    now = utcnow()
+    begins, ends = now + live[0], None if live[1] is None else now + live[1]
+    page = site.add(Page("clip", film(), title="By the river", live=(begins, ends)))
     refused = fetch.refused(site.url(page.path))
     assert (refused.fault, refused.scope) == (Fault.WAIT, Scope.ITEM)
     assert refused.until is not None
     assert abs(refused.until - utcnow() - rest) < timedelta(minutes=2)
     assert [learnt.post.title for learnt in refused.made] == ["By the river"]
     assert fetch.refused(site.url(page.path)).made[0].post.content_hash == refused.made[0].post.content_hash
-    site.add(Page("clip", film(), title="By the river", live=(live[0] - timedelta(days=9), NOW - timedelta(days=1))))
+    site.add(Page("clip", film(), title="By the river", live=(begins - timedelta(days=9), now - timedelta(days=1))))
     assert content(fetch.got(site.url(page.path)).files[0]) == film()
 
 

@@ -85,9 +85,9 @@ class Office:
 
 
 @pytest.fixture
-def office(settings: Settings) -> Iterator[Office]:
+def office(owning: Settings) -> Iterator[Office]:
     """With an empty site."""
-    with VideoSite() as site, open_app(settings, "test") as app:
+    with VideoSite() as site, open_app(owning, "test") as app:
         yield Office(app, site)
 
 

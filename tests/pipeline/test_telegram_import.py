@@ -94,11 +94,11 @@ def said(number: int, words: str = "", **members: object) -> dict[str, Any]:
 
 
 @pytest.fixture
-def watching(settings: Settings, stores: Stores, tmp_path: Path) -> Iterator[Watching]:
+def watching(owning: Settings, stores: Stores, tmp_path: Path) -> Iterator[Watching]:
     world = World()
     channel = world.add(Channel(1001, "news", "News"))
     channel.publish(*numbered([number for number in range(1, 51) if number % 10]))
-    wanted = settings.model_copy(
+    wanted = owning.model_copy(
         update={
             "telegram_api_id": 1,
             "telegram_api_hash": SecretStr("hash"),

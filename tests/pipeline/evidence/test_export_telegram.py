@@ -25,12 +25,12 @@ TEXT = "Їжак, Єва й Ґудзик \N{DOVE OF PEACE} " + "довгий т�
 
 
 @pytest.fixture
-def office(settings: Settings) -> Iterator[Watching]:
+def office(owning: Settings) -> Iterator[Watching]:
     world = World()
     channel = world.add(Channel(1001, "news", "News"))
     channel.publish(Post(1, TEXT, attachment=Attachment(21, VIDEO)), Post(2, "", attachment=Attachment(21, VIDEO)))
     channel.publish(Post(3, "of something else"))
-    with watching(settings, world, channel) as made:
+    with watching(owning, world, channel) as made:
         made.collect()
         made.run("fetch")
         yield made

@@ -24,9 +24,9 @@ def erase(office: Visiting, written: str) -> None:
     erasure.finish(office.app)
 
 
-def test_a_page_with_picture_and_sound_apart(settings: Settings, site: VideoSite, tmp_path: Path) -> None:
+def test_a_page_with_picture_and_sound_apart(owning: Settings, site: VideoSite, tmp_path: Path) -> None:
     site.add(Page("clip", files=films.dash(), source="film.mpd", duration=4, subtitles={"uk": VTT}))
-    with visiting(settings, site) as office:
+    with visiting(owning, site) as office:
         office.run("collect")
         office.run("fetch")
         found = office.rows("SELECT kind, sha256 FROM media_items JOIN blobs ON blobs.id = blob_id")
