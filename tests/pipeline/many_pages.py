@@ -13,7 +13,6 @@ from functools import cache
 
 from tests.servers.video_site import Answer, Page, VideoSite, films, pages, redirect, walls
 
-DEBUG = int(os.environ.get("DEBUG_SHARE", "1"))
 SHARE = int(os.environ.get("TEST_PAGES_SHARE", "1"))
 """only one in so many pages, to try something out"""
 MAX_MIB = 1
