@@ -291,20 +291,18 @@ class Runner:
 
     def _refuse_erased(self, outcome: Outcome[Made]) -> None:
         """Before anything is stored.  Raises Erased."""
-        evidence = _evidence(outcome)
-        if evidence:
+        if any(thing.bucket == EVIDENCE for thing in outcome.objects):
             with self.stores.db.begin() as db:
-                if erasures.is_barred(db, [thing.sha256 for thing in evidence]):
+                if _erased(db, outcome):
                     raise Erased
 
     def _refuse_erased_meanwhile(self, db: Connection, outcome: Outcome[Made]) -> None:
         """As long as the transaction is open no erasure is confirmed.  Raises Erased; what was stored is gone then."""
         erasures.hold_off(db)
-        evidence = _evidence(outcome)
-        if evidence and erasures.is_barred(db, [thing.sha256 for thing in evidence]):
-            for thing in evidence:
-                if erasures.is_barred(db, [thing.sha256]):
-                    self.stores.objects.erase(EVIDENCE, thing.key)
+        erased = _erased(db, outcome)
+        for thing in erased:
+            self.stores.objects.erase(EVIDENCE, thing.key)
+        if erased:
             raise Erased
 
     def _locked_until(self) -> datetime:
@@ -368,8 +366,13 @@ def _placed(entry: Entry, result: Result[Job, Made]) -> Entry:
     return replace(entry, detail={**entry.detail, **told})
 
 
-def _evidence(outcome: Outcome[Made]) -> list[ObjectToStore]:
-    return [thing for thing in outcome.objects if thing.bucket == EVIDENCE]
+def _erased(db: Connection, outcome: Outcome[Made]) -> list[ObjectToStore]:
+    """What it would put into the evidence, and a lawful order has had erased."""
+    evidence = [thing for thing in outcome.objects if thing.bucket == EVIDENCE]
+    if not evidence:
+        return []
+    barred = erasures.among(db, [bytes.fromhex(thing.sha256) for thing in evidence])
+    return [thing for thing in evidence if bytes.fromhex(thing.sha256) in barred]
 
 
 class Erased(Exception):

@@ -144,7 +144,6 @@ AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS by
 # Whoever keeps something holds off whoever confirms an erasure: either sees what the other has done.
 HOLD_OFF = text("SELECT pg_advisory_xact_lock_shared(hashtext('lastseen.erasures'))")
 ALONE = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.erasures'))")
-IS_BARRED = text("SELECT EXISTS (SELECT 1 FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[])))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +357,6 @@ def among(db: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]:
 def hold_off(db: Connection) -> None:
     """Until the transaction ends, no erasure is confirmed: what is not barred now may be kept."""
     db.execute(HOLD_OFF)
-
-
-def is_barred(db: Connection, hashes: Iterable[str]) -> bool:
-    """Whether bytes with one of these sha256 were erased."""
-    return bool(db.execute(IS_BARRED, {"hashes": [bytes.fromhex(one) for one in hashes]}).scalar())
 
 
 # --- the rows ----------------------------------------------------------------------------------------------

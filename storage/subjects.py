@@ -96,12 +96,17 @@ OBJECTS = """
 def parse(written: str) -> Subject:
     """What somebody typed.  Raises WrongUse."""
     kind, _, name = written.partition(":")
-    well = {Kind.BLOB: _SHA256, Kind.PERSON: re.compile("(?s).+")}
-    if kind not in set(Kind) or not well.get(Kind(kind), _NUMBER).fullmatch(name):
+    if kind not in set(Kind) or not is_name(Kind(kind), name):
         raise WrongUse(
             f"{written!r} is no subject: write blob:SHA256, post:ID, source:ID, person:NUMBER or candidate:ID"
         )
     return Subject(Kind(kind), name)
+
+
+def is_name(kind: Kind, name: str) -> bool:
+    """Whether something of that kind may be called so."""
+    well = {Kind.BLOB: _SHA256, Kind.PERSON: re.compile("(?s).+")}
+    return well.get(kind, _NUMBER).fullmatch(name) is not None
 
 
 def row(db: Connection, subject: Subject) -> int:

@@ -13,10 +13,10 @@ from lastseen import __version__
 from pipeline.evidence import typesetting
 from pipeline.evidence.contents import Picture, original
 from pipeline.evidence.extract import Extract
-from pipeline.evidence.targets import Kind, Target
 from pipeline.evidence.verify import many
 from storage.cases import Case, Item, Observation, Post, Sighted
 from storage.custody import Event
+from storage.subjects import Kind, Subject
 
 MOST_TEXT: Final = 1200
 """characters of a post's text that are printed; all of it is in observations.jsonl"""
@@ -74,7 +74,7 @@ class Export:
     office: str
     recipient: str
     reason: str
-    target: Target
+    target: Subject
 
     @property
     def mark(self) -> str:
@@ -116,7 +116,7 @@ def pdf(said: Mapping[str, object], folder: Path) -> bytes:
     return typesetting.pdf("report.typ", said, folder)
 
 
-def _title(target: Target) -> str:
+def _title(target: Subject) -> str:
     return "A recording and where it was published" if target.kind is Kind.BLOB else "Possible sighting"
 
 
@@ -138,17 +138,17 @@ def _counts(case: Case) -> list[tuple[int, str]]:
     return [(len(case.originals), "original"), (len(case.posts), "post"), (len(case.observations), "observation")]
 
 
-def _case_name(target: Target, case: Case) -> str:
+def _case_name(target: Subject, case: Case) -> str:
     match target.kind:
         case Kind.CANDIDATE:
-            return f"candidate {target.value}, register number {case.sighted[0].register_number}"
+            return f"candidate {target.name}, register number {case.sighted[0].register_number}"
         case Kind.PERSON:
-            return f"register number {target.value}, {many(len(case.sighted), 'candidate')}"
-        case Kind.BLOB:
-            return f"recording {target.value}"
+            return f"register number {target.name}, {many(len(case.sighted), 'candidate')}"
+        case _:
+            return f"recording {target.name}"
 
 
-def _about(target: Target) -> list[str]:
+def _about(target: Subject) -> list[str]:
     told = [
         "This package holds what the office keeps of one case: the recordings as they were received, what the sites"
         " said of them, every place where the same bytes were published, and what was done with them since.",

@@ -35,10 +35,14 @@ LEFT = text("""
 
 
 def work() -> None:
-    """Collect once, and fetch until what is left has to wait."""
+    """Collect once, and fetch until what is left has to wait.
+
+    A list whose site was closed when its turn came, or that broke off, is left from then: it is taken up as it is.
+    """
     with open_app(Settings(_env_file=None), "test") as app:
         jobs.execute(app, "collect", Scope())
         while True:
+            app.runner.drain(app.steps.by_name["collect"])
             jobs.execute(app, "fetch", Scope())
             if not _left(app):
                 return

@@ -8,10 +8,10 @@ import pytest
 
 from lastseen.clock import utcnow
 from lastseen.settings import Settings
-from pipeline import erasure, recheck_video_site
-from storage import custody, erasures, subjects
+from pipeline import recheck_video_site
 from storage.objects import EVIDENCE
 from storage.verification import verify
+from tests.pipeline.erasing import ask, confirm, erase
 from tests.pipeline.visiting import Visiting, visiting
 from tests.servers.video_site import Page, VideoSite, films
 
@@ -26,18 +26,6 @@ def office(owning: Settings) -> Iterator[Visiting]:
         yield made
 
 
-def confirmed(office: Visiting, written: str) -> None:
-    with office.app.stores.db.begin() as db:
-        number, entries = erasures.ask(db, subjects.parse(written), "a court said so", "AZ 12/26", "anna")
-        custody.append_all(db, "anna", entries)
-        custody.append_all(db, "bert", erasures.confirm(db, number, "bert"))
-
-
-def erase(office: Visiting, written: str) -> None:
-    confirmed(office, written)
-    erasure.finish(office.app)
-
-
 def post(office: Visiting) -> str:
     ((number,),) = office.rows("SELECT id FROM posts")
     return f"post:{number}"
@@ -48,7 +36,7 @@ def evidence(office: Visiting) -> list[str]:
 
 
 def test_an_erased_post_does_not_come_back_by_any_way(office: Visiting) -> None:
-    erase(office, post(office))
+    erase(office.app, post(office))
     held = evidence(office)
     office.site.add(replace(office.site.pages["one"], title="another title"))
     for command in ("collect", "recheck", "fetch"):
@@ -65,7 +53,7 @@ def test_a_look_that_was_under_way_keeps_nothing_of_it(office: Visiting, monkeyp
     def and_then_erased(*given: object) -> recheck_video_site.Job:
         job = load(*given)  # type: ignore[arg-type]  # as it is called
         monkeypatch.undo()
-        erase(office, f"post:{job.due[0].id}")
+        erase(office.app, f"post:{job.due[0].id}")
         return job
 
     office.age()
@@ -76,7 +64,7 @@ def test_a_look_that_was_under_way_keeps_nothing_of_it(office: Visiting, monkeyp
 
 
 def test_between_the_order_and_its_end_it_is_not_looked_at(office: Visiting) -> None:
-    confirmed(office, post(office))
+    confirm(office.app, ask(office.app, post(office)))
     office.age()
     asked = office.site.count("/watch/one")
     office.run("recheck")
@@ -85,7 +73,7 @@ def test_between_the_order_and_its_end_it_is_not_looked_at(office: Visiting) -> 
 
 def test_erased_bytes_take_nothing_along_that_stands_beside_them(office: Visiting) -> None:
     picture = hashlib.sha256(films.jpeg()).hexdigest()
-    erase(office, f"blob:{picture}")
+    erase(office.app, f"blob:{picture}")
     office.site.add(Page("two", b"film two", title="another", thumbnail=films.jpeg()))
     office.run("collect")
     assert office.run("fetch") == {"done": 1}
@@ -96,7 +84,7 @@ def test_erased_bytes_take_nothing_along_that_stands_beside_them(office: Visitin
 
 
 def test_an_erased_film_leaves_its_page_and_its_picture(office: Visiting) -> None:
-    erase(office, f"blob:{hashlib.sha256(b'film one').hexdigest()}")
+    erase(office.app, f"blob:{hashlib.sha256(b'film one').hexdigest()}")
     office.site.add(Page("two", b"film one", title="another", thumbnail=films.jpeg(seed=2)))
     office.run("collect")
     assert office.run("fetch") == {"done": 0, "SKIPPED": 1}

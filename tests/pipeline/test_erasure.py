@@ -14,6 +14,7 @@ from storage import custody, erasures, holds, subjects
 from storage.database import Connection, DatabaseError
 from storage.objects import EVIDENCE, ObjectStore, StoreRefuses
 from storage.verification import verify
+from tests.pipeline.erasing import ask, confirm, erase
 from tests.pipeline.watching import Watching, watching
 from tests.servers.telegram import Attachment, Channel, Post, World
 
@@ -55,24 +56,6 @@ def post(office: Watching, number: int = MESSAGE) -> str:
     return f"post:{id_}"
 
 
-def ask(office: Watching, written: str, actor: str = "anna") -> int:
-    with office.app.stores.db.begin() as db:
-        number, entries = erasures.ask(db, subjects.parse(written), "a court said so", "AZ 12/26", actor)
-        custody.append_all(db, actor, entries)
-    return number
-
-
-def confirm(office: Watching, number: int, actor: str = "bert") -> None:
-    with office.app.stores.db.begin() as db:
-        custody.append_all(db, actor, erasures.confirm(db, number, actor))
-
-
-def erase(office: Watching, written: str) -> erasures.Plan:
-    confirm(office, ask(office, written))
-    ((_, gone),) = erasure.finish(office.app)
-    return gone
-
-
 def stored(office: Watching) -> bytes:
     """Everything in the evidence bucket, one behind the other."""
     objects = office.app.stores.objects
@@ -98,7 +81,7 @@ def stands(office: Watching) -> bool:
 def test_one_message_goes_and_the_others_of_its_record_stay(office: Watching) -> None:
     assert SECRET.encode() in stored(office)
     before = office.rows("SELECT DISTINCT raw_sha256 FROM observations")
-    gone = erase(office, post(office))
+    gone = erase(office.app, post(office))
     assert gone.counts() == {
         "blobs": 1, "posts": 1, "records": 1, "tracks": 0, "candidates": 0, "people": 0, "photos": 0, "elsewhere": 0,
     }  # fmt: skip
@@ -117,7 +100,7 @@ def test_one_message_goes_and_the_others_of_its_record_stay(office: Watching) ->
 
 def test_the_log_says_that_when_why_by_whom_and_what(office: Watching) -> None:
     record = office.rows("SELECT DISTINCT raw_sha256 FROM observations")[0][0]
-    erase(office, post(office))
+    erase(office.app, post(office))
     told = office.rows(
         """SELECT action, actor, reason, detail->>'sha256', detail->>'order' FROM custody_events
             WHERE action LIKE 'erasure%' OR action = 'erased' ORDER BY seq"""
@@ -132,7 +115,7 @@ def test_the_log_says_that_when_why_by_whom_and_what(office: Watching) -> None:
 
 
 def test_nothing_of_it_comes_back(office: Watching) -> None:
-    erase(office, post(office))
+    erase(office.app, post(office))
     office.change("UPDATE telegram_chats SET again = held")
     office.channel.publish(Post(5, "the same file again", attachment=Attachment(25, ALONE)))
     office.channel.publish(Post(2, "two, edited", attachment=Attachment(22, SHARED)))
@@ -149,9 +132,9 @@ def test_nothing_of_it_comes_back(office: Watching) -> None:
 
 
 def test_bytes_that_other_posts_carry_stay_until_they_are_named(office: Watching) -> None:
-    assert erase(office, post(office, 1)).counts()["elsewhere"] == 1
+    assert erase(office.app, post(office, 1)).counts()["elsewhere"] == 1
     assert SHARED in stored(office)
-    gone = erase(office, f"blob:{sha256(SHARED)}")
+    gone = erase(office.app, f"blob:{sha256(SHARED)}")
     assert (gone.counts()["blobs"], gone.counts()["posts"]) == (1, 0)
     assert SHARED not in stored(office)
     assert office.rows("SELECT number, blob_id FROM media_items JOIN posts ON posts.id = post_id WHERE number = 2") == [
@@ -162,7 +145,7 @@ def test_bytes_that_other_posts_carry_stay_until_they_are_named(office: Watching
 
 
 def test_a_whole_source(office: Watching) -> None:
-    gone = erase(office, f"source:{office.source}")
+    gone = erase(office.app, f"source:{office.source}")
     assert (gone.counts()["posts"], gone.counts()["blobs"]) == (4, 2)
     assert [one for one in office.app.stores.objects.versions(EVIDENCE) if not one.key.startswith("probe/")] == []
     assert SECRET not in everything(office)
@@ -171,30 +154,30 @@ def test_a_whole_source(office: Watching) -> None:
 
 
 def test_one_person_alone_erases_nothing(office: Watching) -> None:
-    number = ask(office, post(office))
+    number = ask(office.app, post(office))
     with pytest.raises(WrongUse, match="somebody else"):
-        confirm(office, number, "anna")
+        confirm(office.app, number, "anna")
     assert erasure.finish(office.app) == []
     with office.app.stores.db.begin() as db:
         custody.append_all(db, "bert", erasures.refuse(db, number, "the order is void", "bert"))
     with pytest.raises(WrongUse, match="refused already"):
-        confirm(office, number)
+        confirm(office.app, number)
     assert SECRET.encode() in stored(office)
 
 
 @pytest.mark.parametrize("held", ["post", "source", "blob"])
 def test_what_is_held_is_not_erased(office: Watching, held: str) -> None:
-    number, target = ask(office, post(office)), post(office)
+    number, target = ask(office.app, post(office)), post(office)
     name = {"post": target, "source": f"source:{office.source}", "blob": f"blob:{sha256(ALONE)}"}[held]
     with office.app.stores.db.begin() as db:
         holds.place(db, subjects.parse(name), "a trial", "judge")
     with pytest.raises(WrongUse, match="under a legal hold"):
-        confirm(office, number)
+        confirm(office.app, number)
     with pytest.raises(WrongUse, match="under a legal hold"):
-        ask(office, target)
+        ask(office.app, target)
     with office.app.stores.db.begin() as db:
         holds.release(db, subjects.parse(name), "it is over", "judge")
-    confirm(office, number)
+    confirm(office.app, number)
 
 
 def test_the_applications_role_erases_nothing(settings: Settings, channel: Channel) -> None:
@@ -202,7 +185,7 @@ def test_the_applications_role_erases_nothing(settings: Settings, channel: Chann
     world.add(channel)
     with watching(settings, world, channel) as office:
         office.collect()
-        confirm(office, ask(office, post(office)))
+        confirm(office.app, ask(office.app, post(office)))
         with pytest.raises(WrongUse, match="LASTSEEN_DATABASE_OWNER_URL"):
             erasure.finish(office.app)
         assert SECRET.encode() in stored(office), "no object is gone without its rows"
@@ -211,11 +194,11 @@ def test_the_applications_role_erases_nothing(settings: Settings, channel: Chann
 
 
 def test_rows_are_defended_but_for_a_confirmed_erasure(office: Watching) -> None:
-    number = ask(office, post(office))
+    number = ask(office.app, post(office))
     for statement in ("DELETE FROM observations", "UPDATE observations SET title = 'x'", "TRUNCATE observations"):
         with pytest.raises(DatabaseError, match=r"append-only|permission"):
             office.change(f"SELECT set_config('lastseen.erasure', '{number}', true); {statement}")
-    confirm(office, number)
+    confirm(office.app, number)
     erasure.finish(office.app)
     with pytest.raises(DatabaseError, match="permission denied"):
         office.change(f"SELECT set_config('lastseen.erasure', '{number}', true); DELETE FROM observations")  # noqa: S608
@@ -229,7 +212,7 @@ class Broken(Exception):
 def test_an_erasure_that_is_cut_short_is_finished_by_the_next_run(
     office: Watching, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    confirm(office, ask(office, post(office)))
+    confirm(office.app, ask(office.app, post(office)))
     after = {"put_verified": 1, "erase": 1, "take": 0}[at]
     with monkeypatch.context() as patched:
         if at == "take":
@@ -282,7 +265,7 @@ def test_what_is_added_meanwhile_goes_too(office: Watching, monkeypatch: pytest.
         return take(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(erasures, "take", meanwhile)
-    erase(office, post(office))
+    erase(office.app, post(office))
     assert office.rows("SELECT count(*) FROM tracks") == [(0,)]
     assert stands(office)
 
@@ -299,7 +282,7 @@ def test_what_a_worker_has_in_its_hands_meanwhile_is_not_kept(
         if not done:
             done.append(1)
             assert ALONE in stored(office)
-            erase(office, f"blob:{sha256(ALONE)}")
+            erase(office.app, f"blob:{sha256(ALONE)}")
         hold_off(db)
 
     monkeypatch.setattr(erasures, "hold_off", meanwhile)
@@ -314,17 +297,17 @@ def test_what_a_worker_has_in_its_hands_meanwhile_is_not_kept(
 
 
 def test_nobody_confirms_while_something_is_being_kept(office: Watching) -> None:
-    number = ask(office, post(office))
+    number = ask(office.app, post(office))
     with office.app.stores.db.begin() as keeping:
         erasures.hold_off(keeping)
         with office.app.stores.db.begin() as db, pytest.raises(DatabaseError, match="lock timeout"):
             db.execute(text("SET LOCAL lock_timeout = 50"))
             erasures.confirm(db, number, "bert")
-    confirm(office, number)
+    confirm(office.app, number)
 
 
 def test_a_store_that_keeps_it_stops_the_erasure_before_any_row(office: Watching) -> None:
-    confirm(office, ask(office, post(office)))
+    confirm(office.app, ask(office.app, post(office)))
     key = f"blob/sha256/{sha256(ALONE)[:2]}/{sha256(ALONE)[2:4]}/{sha256(ALONE)}"
     office.app.stores.objects.hold(key)
     with pytest.raises(StoreRefuses, match="legal hold"):
@@ -338,7 +321,7 @@ def test_a_store_that_keeps_it_stops_the_erasure_before_any_row(office: Watching
 def test_no_such_subject(office: Watching) -> None:
     for written in ("post:999999", f"blob:{'0' * 64}", "person:nobody", "candidate:1", "source:77"):
         with pytest.raises(WrongUse, match="there is no"):
-            ask(office, written)
+            ask(office.app, written)
     for written in ("post", "post:x", "blob:12", "face:1", "person:", ""):
         with pytest.raises(WrongUse, match="no subject"):
             subjects.parse(written)

@@ -12,11 +12,12 @@ from sqlalchemy import text
 
 from lastseen.records import Platform
 from lastseen.settings import Settings
-from pipeline import erasure, jobs
+from pipeline import jobs
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
-from storage import custody, erasures, posts, sources, subjects, verification
+from storage import posts, sources, verification
 from storage.objects import DERIVED
+from tests.pipeline.erasing import erase
 from tests.servers.video_site import Answer, Page, VideoSite, films, walls
 
 VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\nBy the river\n"
@@ -70,14 +71,6 @@ class Office:
         """Hashes of the blobs that are to be analysed."""
         wanted = "SELECT sha256 FROM work JOIN blobs ON blobs.id = subject WHERE step = 'analyze' ORDER BY sha256"
         return [sha256 for (sha256,) in self.rows(wanted)]
-
-    def erase(self, written: str) -> None:
-        """By a lawful order."""
-        with self.app.stores.db.begin() as db:
-            number, entries = erasures.ask(db, subjects.parse(written), "a court said so", "AZ 12/26", "anna")
-            custody.append_all(db, "anna", entries)
-            custody.append_all(db, "bert", erasures.confirm(db, number, "bert"))
-        erasure.finish(self.app)
 
     def partial(self) -> list[Path]:
         """What waits for the rest of it."""
@@ -165,7 +158,7 @@ def test_a_working_copy_goes_with_either_of_what_it_was_made_of(office: Office, 
     objects = office.app.stores.objects
     assert len(list(objects.keys(DERIVED))) == 2
     (digest,) = (digest for kind, _, digest in office.items() if kind == role)
-    office.erase(f"blob:{digest}")
+    erase(office.app, f"blob:{digest}")
     assert list(objects.keys(DERIVED)) == []
     assert verification.verify(office.app.stores.db, objects).ok
 
@@ -175,7 +168,7 @@ def test_what_stands_beside_an_erased_file_of_another_page_is_kept_without_it(of
     picture = films.jpeg()
     office.watch(Page("one", films.mp4(), thumbnail=picture))
     office.fetch()
-    office.erase(f"blob:{sha256(picture)}")
+    erase(office.app, f"blob:{sha256(picture)}")
     office.watch(Page("two", films.mp4(seed=1), thumbnail=picture, subtitles={"uk": VTT}))
     assert office.fetch() == {"done": 1}
     assert sha256(films.mp4(seed=1)) in office.analysed()

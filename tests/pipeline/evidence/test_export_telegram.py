@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from lastseen.settings import Settings
-from pipeline import erasure
 from pipeline.evidence import verify
 from pipeline.evidence.export import export
 from pipeline.evidence.verify import Doubt
-from storage import custody, erasures, subjects
 from storage.objects import ObjectStore, StoreUnavailable
 from storage.stores import Stores
+from tests.pipeline.erasing import erase
 from tests.pipeline.evidence import attacker
 from tests.pipeline.watching import Watching, watching
 from tests.servers.telegram import Attachment, Channel, Post, World
@@ -53,11 +52,7 @@ def test_it_stands(office: Watching, tmp_path: Path) -> None:
 
 def test_it_stands_when_another_message_of_its_record_was_erased(office: Watching, tmp_path: Path) -> None:
     ((third,),) = office.rows("SELECT id FROM posts WHERE number = 3")
-    with office.app.stores.db.begin() as db:
-        asked, entries = erasures.ask(db, subjects.parse(f"post:{third}"), "a court said so", "AZ 12/26", "anna")
-        custody.append_all(db, "anna", entries)
-        custody.append_all(db, "bert", erasures.confirm(db, asked, "bert"))
-    erasure.finish(office.app)
+    erase(office.app, f"post:{third}")
     export(office.app, SHA256, tmp_path / "out", "", "a test")
     verdict = verify.verify(tmp_path / "out")
     assert verdict.stands, verdict.findings

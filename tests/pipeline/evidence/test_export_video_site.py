@@ -5,23 +5,14 @@ import shutil
 from pathlib import Path
 
 from lastseen.settings import Settings
-from pipeline import erasure
 from pipeline.evidence import verify
 from pipeline.evidence.export import export
-from storage import custody, erasures, subjects
+from tests.pipeline.erasing import erase
 from tests.pipeline.evidence import attacker
-from tests.pipeline.visiting import Visiting, visiting
+from tests.pipeline.visiting import visiting
 from tests.servers.video_site import Page, VideoSite, films
 
 VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\nBy the river\n"
-
-
-def erase(office: Visiting, written: str) -> None:
-    with office.app.stores.db.begin() as db:
-        number, entries = erasures.ask(db, subjects.parse(written), "a court said so", "AZ 12/26", "anna")
-        custody.append_all(db, "anna", entries)
-        custody.append_all(db, "bert", erasures.confirm(db, number, "bert"))
-    erasure.finish(office.app)
 
 
 def test_a_page_with_picture_and_sound_apart(owning: Settings, site: VideoSite, tmp_path: Path) -> None:
@@ -32,7 +23,7 @@ def test_a_page_with_picture_and_sound_apart(owning: Settings, site: VideoSite, 
         found = office.rows("SELECT kind, sha256 FROM media_items JOIN blobs ON blobs.id = blob_id")
         items = {str(kind): str(digest) for kind, digest in found}
         export(office.app, items["video"], tmp_path / "out", "", "a test")
-        erase(office, f"blob:{hashlib.sha256(VTT).hexdigest()}")
+        erase(office.app, f"blob:{hashlib.sha256(VTT).hexdigest()}")
         export(office.app, items["video"], tmp_path / "later", "", "a test")
     data = tmp_path / "out" / "data"
     assert verify.verify(tmp_path / "out").stands
