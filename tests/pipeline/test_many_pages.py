@@ -1,7 +1,6 @@
 """A thousand pages with every fault, and workers killed at random moments: each ends as it should, nothing twice."""
 
 import hashlib
-import os
 import random
 import subprocess
 import sys
@@ -64,9 +63,6 @@ def run(office: Office, seed: int, kills: int) -> int:
     return killed
 
 
-@pytest.mark.skipif(
-    "TEST_PAGES_SHARE" not in os.environ, reason="takes minutes: TEST_PAGES_SHARE=1 runs it whole, =10 with a tenth"
-)
 def test_a_thousand_pages_run_twice_and_killed_in_between(office: Office, world: World) -> None:
     limits = {
         "fetch_max_mib": many_pages.MAX_MIB,
