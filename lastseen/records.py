@@ -548,3 +548,34 @@ class Gallery:
     photos: tuple[int, ...]
     """row id of each vector's reference photo"""
     vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Probes of one range of quality, and how near strangers come to somebody in the register.
+
+    `curve` is (distance, people expected within it by chance), both rising: of one search of one track against the
+    whole register, when nobody in it is the one shown.
+    """
+
+    least: float
+    """lowest quality (of a track's templates, 0 .. 1) of this band"""
+    threshold: float
+    """largest distance of a candidate"""
+    watch: float
+    """largest distance of the watch band, at or above `threshold`"""
+    curve: tuple[tuple[float, float], ...] = ()
+    """empty: not known"""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """By what the distances of one engine are judged."""
+
+    id: int | None
+    """row id; None: nothing was measured, and these are the engine's published figures"""
+    engine: str
+    bands: tuple[Band, ...]
+    """at least one, rising by `least`, the first from 0 on"""
+    fallback: str = ""
+    """why published figures are used; empty: it was measured"""

@@ -113,6 +113,14 @@ RECORDS = text("""
      ORDER BY key""")
 
 TAKE = (
+    """DELETE FROM rejection_revocations WHERE rejection_id IN (
+        SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people))""",
+    "DELETE FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)",
+    "DELETE FROM near_misses WHERE track_id = ANY(:tracks) OR person_id = ANY(:people)",
+    "DELETE FROM ties WHERE one_person_id = ANY(:people) OR other_person_id = ANY(:people)",
+    "DELETE FROM fingerprints WHERE blob_id = ANY(:blobs)",
+    "DELETE FROM repost_links WHERE one_blob_id = ANY(:blobs) OR other_blob_id = ANY(:blobs)",
+    "DELETE FROM name_hints WHERE post_id = ANY(:posts) OR person_id = ANY(:people)",
     "DELETE FROM candidates WHERE id = ANY(:candidates)",
     "DELETE FROM templates WHERE track_id = ANY(:tracks) OR photo_id = ANY(:photos)",
     "DELETE FROM best_shots WHERE track_id = ANY(:tracks)",

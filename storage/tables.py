@@ -408,6 +408,19 @@ reference_photos = Table(
     comment="photos of the register; why one was refused stands in `work`, step enroll",
 )
 
+ties = Table(
+    "ties",
+    metadata,
+    Column("one_person_id", BigInteger, ForeignKey("persons.id"), primary_key=True),
+    Column("other_person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, index=True),
+    _text("kind"),
+    _text("declared_by"),
+    _moment("declared_at", now=True),
+    CheckConstraint("one_person_id < other_person_id", name="in_order"),
+    CheckConstraint("kind IN ('kin', 'same')", name="kind"),
+    comment="what the office declares of two entries: relatives, or one person entered twice",
+)
+
 templates = Table(
     "templates",
     metadata,
@@ -439,9 +452,119 @@ candidates = Table(
     Column("clip_key", Text),
     Column("clip_start_ms", BigInteger),
     Column("clip_end_ms", BigInteger),
+    Column("expected_false", Double),
+    _ref("calibration_id", "calibrations", nullable=True),
     UniqueConstraint("track_id", "person_id", "engine"),
     Index("ix_candidates_open", "id", postgresql_where=text("state = 'open'")),
     comment="a (track, person) pair within the review threshold, waiting for people",
+)
+
+near_misses = Table(
+    "near_misses",
+    metadata,
+    Column("track_id", BigInteger, ForeignKey("tracks.id"), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, index=True),
+    Column("engine", Text, primary_key=True),
+    Column("photo_id", BigInteger, ForeignKey("reference_photos.id"), nullable=False, index=True),
+    Column("distance", Double, nullable=False),
+    _moment("found_at", now=True),
+    comment="the watch band: pairs a little beyond the threshold, shown to nobody; gone with the track's templates",
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    _id(),
+    _ref("person_id", "persons"),
+    _ref("blob_id", "blobs"),
+    _ref("track_id", "tracks"),
+    _text("reason"),
+    _text("rejected_by"),
+    _moment("rejected_at", now=True),
+    comment="not this person: the face of a track in a file, and whoever shows the same face there later",
+)
+
+rejection_revocations = Table(
+    "rejection_revocations",
+    metadata,
+    Column("rejection_id", BigInteger, ForeignKey("rejections.id"), primary_key=True),
+    _text("reason"),
+    _text("revoked_by"),
+    _moment("revoked_at", now=True),
+    comment="a rejection with a row here stands no more",
+)
+
+# --- matching: what it is measured by, and what belongs together -------------------------------------------
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    _id(),
+    _text("engine"),
+    Column("people", Integer, nullable=False),
+    Column("photos", Integer, nullable=False),
+    Column("pairs", BigInteger, nullable=False),
+    _text("fallback", ""),
+    Column("bands", JSONB, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+    _text("plot", ""),
+    _text("made_by"),
+    _moment("made_at", now=True),
+    Index("ix_calibrations_newest", "engine", "id"),
+    comment="what the register's own pairs of different people say of distances; fallback: why they say nothing",
+)
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    _id(),
+    Column("blob_id", BigInteger, ForeignKey("blobs.id"), nullable=False),
+    _text("recipe"),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("moments", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+    _moment("made_at", now=True),
+    UniqueConstraint("blob_id", "recipe"),
+    comment="what the pictures of a file look like, as a sequence: a perceptual hash for each of its moments",
+)
+
+repost_links = Table(
+    "repost_links",
+    metadata,
+    _id(),
+    _ref("one_blob_id", "blobs"),
+    _ref("other_blob_id", "blobs"),
+    Column("one_start_ms", BigInteger, nullable=False),
+    Column("one_end_ms", BigInteger, nullable=False),
+    Column("other_start_ms", BigInteger, nullable=False),
+    Column("other_end_ms", BigInteger, nullable=False),
+    Column("mirrored", Boolean, nullable=False, server_default=text("false")),
+    Column("distance", Double, nullable=False),
+    _text("recipe"),
+    _moment("found_at", now=True),
+    _moment("withdrawn_at", nullable=True),
+    Column("withdrawn_by", Text),
+    CheckConstraint("one_blob_id < other_blob_id", name="in_order"),
+    CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn_by_somebody"),
+    UniqueConstraint(
+        "one_blob_id", "other_blob_id", "one_start_ms", "other_start_ms", "recipe", name="uq_repost_links"
+    ),
+    comment="a stretch of one file shows the footage of a stretch of another; a link may be withdrawn",
+)
+
+name_hints = Table(
+    "name_hints",
+    metadata,
+    _id(),
+    _ref("post_id", "posts"),
+    _ref("observation_id", "observations"),
+    _ref("person_id", "persons"),
+    _text("matcher"),
+    Column("score", Double, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    _moment("found_at", now=True),
+    UniqueConstraint("observation_id", "person_id", "matcher"),
+    comment="a post's words name somebody who may be this person; reasons: field by field",
 )
 
 # --- work and custody --------------------------------------------------------------------------------------

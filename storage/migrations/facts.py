@@ -14,3 +14,12 @@ def defend(table: str) -> None:
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
     op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")  # also in a session that replays
+
+
+def defend_but_erasure(table: str) -> None:
+    """The same, but a lawful erasure that two people wanted may take rows away, as the owner of the tables."""
+    op.execute(
+        f"CREATE TRIGGER erasable BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_but_erasure()"
+    )
+    op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER erasable")

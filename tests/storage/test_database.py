@@ -60,7 +60,11 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_cast_links_withdrawn_by_somebody",
         "ck_erasure_acts_act",
         "ck_posts_numbered_in_a_chat",
+        "ck_repost_links_in_order",
+        "ck_repost_links_withdrawn_by_somebody",
         "ck_templates_one_origin",
+        "ck_ties_in_order",
+        "ck_ties_kind",
     }
 
 
@@ -212,7 +216,18 @@ def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: 
         assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
 
 
-DECIDED = ("incidents", "incident_explanations", "holds", "hold_releases", "erasures", "erasure_acts", "not_collected")
+DECIDED = (
+    "incidents",
+    "incident_explanations",
+    "holds",
+    "hold_releases",
+    "erasures",
+    "erasure_acts",
+    "not_collected",
+    "calibrations",
+    "rejections",
+    "rejection_revocations",
+)
 
 
 @pytest.mark.parametrize("table", DECIDED)

@@ -12,6 +12,13 @@ OUT_OF_A_CASE = frozenset(
         "templates",  # biometric data do not leave the office
         "reference_photos",  # of the register, not published by anybody
         "cast_links",  # of other faces
+        "near_misses",  # shown to nobody
+        "ties",  # of the register
+        "fingerprints",  # can be made again from the bytes
+        "rejections",  # what nobody was confirmed to be
+        "rejection_revocations",
+        "repost_links",
+        "name_hints",
     }
 )
 

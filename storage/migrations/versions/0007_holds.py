@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.migrations.facts import defend
+from storage.migrations.facts import defend, defend_but_erasure
 
 revision = "0007"
 down_revision = "0006"
@@ -135,11 +135,7 @@ def upgrade() -> None:
     op.execute(REFUSE)
     for table in ERASABLE:
         op.execute(f"DROP TRIGGER append_only ON {table}")
-        op.execute(
-            f"CREATE TRIGGER erasable BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_but_erasure()"
-        )
-        op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER erasable")
+        defend_but_erasure(table)
 
 
 def downgrade() -> None:
