@@ -137,6 +137,7 @@ def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engin
     from extractors.analysis import analyze_file, enroll_file
     from extractors.joining import join, measure
     from extractors.moments import cut_moment
+    from extractors.reembedding import reembed_file
 
     setup, limits = job.setup, job.setup.limits
     with os.fdopen(files[0], "rb") as file:
@@ -149,6 +150,8 @@ def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engin
                 return join(file, sound, target)
         if engine is None:
             raise RuntimeError("no engine was loaded")
+        if request.crops is not None:
+            return reembed_file(file, request.crops, engine, limits, setup.choices)
         if request.task == "enroll":
             return enroll_file(file, engine, limits, setup.choices)
         return analyze_file(file, engine, limits, setup.choices, setup.threads, grant)

@@ -35,7 +35,17 @@ from extractors.room import VERDICT_BYTES
 from extractors.wire import Kind, Probe, ProbeRequest, Request, Setup, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
-from lastseen.records import Analysis, Enrolment, Joined, Measured, Moment, MomentWanted, Rejection
+from lastseen.records import (
+    Analysis,
+    CropsKept,
+    Enrolment,
+    Joined,
+    Measured,
+    Moment,
+    MomentWanted,
+    Reembedded,
+    Rejection,
+)
 from lastseen.settings import Settings
 
 MIB: Final = 1024 * 1024
@@ -87,6 +97,13 @@ class Sandbox:
     def enroll(self, path: Path) -> Enrolment | Rejection:
         """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
         return self._ask(Request("enroll"), [path], Enrolment, Gear.ENGINE)
+
+    def reembed(self, path: Path, kept: CropsKept) -> Reembedded | Rejection:
+        """Embed kept pictures that stand one after the other in a file.
+
+        Raises OSError, SandboxUnavailable and EngineUnavailable.
+        """
+        return self._ask(Request("reembed", crops=kept), [path], Reembedded, Gear.ENGINE)
 
     def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
         """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""

@@ -12,9 +12,19 @@ from pydantic import ConfigDict, TypeAdapter
 
 from extractors.limits import Limits
 from lastseen.choices import Choices
-from lastseen.records import Analysis, Enrolment, Joined, Measured, Moment, MomentWanted, Rejection
+from lastseen.records import (
+    Analysis,
+    CropsKept,
+    Enrolment,
+    Joined,
+    Measured,
+    Moment,
+    MomentWanted,
+    Reembedded,
+    Rejection,
+)
 
-Task = Literal["analyze", "enroll", "moment", "measure", "join", "probe"]
+Task = Literal["analyze", "enroll", "reembed", "moment", "measure", "join", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +76,12 @@ class Request:
 
     task: Task
     moment: MomentWanted | None = None
+    crops: CropsKept | None = None
     probe: ProbeRequest | None = None
 
 
-Verdict = Analysis | Enrolment | Moment | Measured | Joined | Rejection | Probe
-Kind = TypeVar("Kind", Analysis, Enrolment, Moment, Measured, Joined, Probe)
+Verdict = Analysis | Enrolment | Reembedded | Moment | Measured | Joined | Rejection | Probe
+Kind = TypeVar("Kind", Analysis, Enrolment, Reembedded, Moment, Measured, Joined, Probe)
 
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
@@ -82,6 +93,7 @@ _VERDICT: Final[TypeAdapter[Verdict]] = TypeAdapter(Verdict, config=_STRICT)
 _ANSWERS: Final[Mapping[type[Verdict], TypeAdapter[Any]]] = {
     Analysis: TypeAdapter(Analysis | Rejection, config=_STRICT),
     Enrolment: TypeAdapter(Enrolment | Rejection, config=_STRICT),
+    Reembedded: TypeAdapter(Reembedded | Rejection, config=_STRICT),
     Moment: TypeAdapter(Moment | Rejection, config=_STRICT),
     Measured: TypeAdapter(Measured | Rejection, config=_STRICT),
     Joined: TypeAdapter(Joined | Rejection, config=_STRICT),

@@ -446,6 +446,49 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class CropKept:
+    """A kept picture of a track, as a piece of a file."""
+
+    track: int
+    """row id; the pieces of one track follow each other"""
+    offset: int
+    """bytes"""
+    length: int
+    at_ms: int
+    box: Box
+    """of the face, in pixels of the picture that it was cut from"""
+
+
+@dataclass(frozen=True, slots=True)
+class CropsKept:
+    """The kept pictures of some tracks of one analysis."""
+
+    width: int
+    """of the pictures that they were cut from, pixels"""
+    height: int
+    crops: tuple[CropKept, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackReembedded:
+    """What another engine makes of a track's kept pictures."""
+
+    track: int
+    """row id"""
+    pictures: int
+    """how many of them opened"""
+    templates: tuple[Template, ...]
+    """none: on no picture does it find a face that passes its gates"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reembedded:
+    """The same of some tracks."""
+
+    tracks: tuple[TrackReembedded, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MomentWanted:
     """Where to cut, whose face to show and whose to cover."""
 

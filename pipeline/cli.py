@@ -42,6 +42,7 @@ from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.evidence import commands as evidence_commands
 from pipeline.jobs import Scope
+from pipeline.runner import by_step
 from pipeline.steps import COMMANDS
 from storage import accounts, alerts, candidates, retention, sites, status
 from storage.database import DatabaseError, is_away
@@ -153,7 +154,7 @@ def run(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """All steps, once: collect, recheck, fetch, analyze, enroll, match, manifest."""
+    """All steps, once: collect, recheck, fetch, analyze, enroll, match, reembed, manifest."""
     _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
 
 
@@ -198,6 +199,7 @@ for _name, _summary in {
     "analyze": "Find faces in what was fetched.",
     "enroll": "Check reference photos and make them ready to be searched.",
     "match": "Compare faces with the register and queue candidates.",
+    "reembed": "After a change of engine: make tracks ready for it from their kept pictures, and match them.",
 }.items():
     _step_command(_name, _summary)
 
@@ -224,7 +226,7 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
                     tallies.append(tally)
         if command == "run":
             custody_commands.sign_after(opened.settings, opened.stores)
-    Voice(as_json).result({tally.step: tally.as_dict() for tally in tallies})
+    Voice(as_json).result(by_step(tallies))
     bugs = sum(tally.bugs for tally in tallies)
     if bugs:
         raise Failure(f"{bugs} items met a fault of lastseen itself: see the log above, and `lastseen status`")

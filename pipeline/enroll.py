@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Enrolment, Rejection
 from pipeline.runner import Bench, Result, Step
-from storage import faces, keys, register, work
+from storage import faces, keys, register, sweeps
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
 from storage.register import Photo
 from storage.sealing import Sealer
-from storage.work import Claim, Queue
+from storage.work import Claim
 
 NAME = "enroll"
 
@@ -53,6 +53,5 @@ def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, seale
         return []  # found or withdrawn while we looked: no template is made
     register.keep_crop(db, photo.id, keys.photo_crop(photo.sha256, engine))
     faces.keep_photo_template(db, photo.id, engine, made.template, sealer)
-    work.offer(db, Queue("match_photo", engine), [photo.id])
-    work.again(db, Queue("match_photo", engine, (photo.id,)))
+    sweeps.ask(db, engine, [photo.id])
     return [Entry(Action.DERIVED, f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})]

@@ -10,11 +10,24 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, manifest, match, observing, signing
+from pipeline import anchor, manifest, observing, reembed, signing, sweep
 from pipeline.app import App
-from pipeline.runner import Tally
+from pipeline.runner import Tally, by_step
 from pipeline.steps import AnyStep
-from storage import faces, pages, posts, register, runs, sites, sources, telegram_accounts, telegram_chats, work
+from storage import (
+    engines,
+    faces,
+    pages,
+    posts,
+    register,
+    runs,
+    sites,
+    sources,
+    sweeps,
+    telegram_accounts,
+    telegram_chats,
+    work,
+)
 from storage.database import Connection
 from storage.work import Queue
 
@@ -25,6 +38,9 @@ OF_DAYS = (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHO
 """steps whose items are days, or what is time-stamped of them: no scope is about these"""
 TO_EVIDENCE = ("fetch", "manifest")
 """commands that put locked objects into the evidence, before which the lock is tried"""
+
+OF_AN_ENGINE = (sweep.NAME, reembed.NAME)
+"""steps whose items are nothing to another engine than their own"""
 
 READ = ("collect", "recheck")
 """steps whose items are sources"""
@@ -165,7 +181,7 @@ def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
         yield tallies
     finally:
         with app.stores.db.begin() as db:
-            runs.end(db, run_id, {tally.step: tally.as_dict() for tally in tallies})
+            runs.end(db, run_id, by_step(tallies))
 
 
 def _queues(db: Connection, app: App, command: str, scope: Scope) -> list[Queue]:
@@ -214,12 +230,12 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope)
-    if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate", *OF_DAYS):
+    if not scope.narrow or step in ("enroll", sweep.NAME, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
     blobs = posts.blobs_of(db, scope.source, scope.since, scope.blob)
-    return tuple(blobs) if step == "analyze" else tuple(faces.analyses_of(db, blobs, app.steps.recipe))
+    return tuple(blobs) if step == "analyze" else tuple(faces.analyses_of(db, blobs))
 
 
 def _items(db: Connection, scope: Scope) -> Sequence[int]:
@@ -236,8 +252,10 @@ def _sources(db: Connection, scope: Scope) -> Subjects:
 
 def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     """Offer what is due: sources are read again each time; photos and named blobs if they have no result yet."""
-    if queue.recipe:
+    if queue.recipe and queue.step not in OF_AN_ENGINE:
         work.adopt(db, queue)
+    if queue.step in OF_AN_ENGINE:
+        _fill_of_an_engine(db, queue)
     if queue.step in READ:
         _offer_sources(db, queue)
         work.reopen(db, queue, ENDED)
@@ -252,6 +270,13 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)
+
+
+def _fill_of_an_engine(db: Connection, queue: Queue) -> None:
+    if queue.step == sweep.NAME:
+        sweeps.plan(db, queue.recipe)
+    else:
+        work.offer(db, queue, engines.due(db, queue.recipe), reembed.PRIORITY)
 
 
 def _offer_sources(db: Connection, queue: Queue) -> None:

@@ -1,7 +1,7 @@
-"""Steps: tracks against the register, and a new photo against the kept tracks; candidates out.
+"""Step: the tracks of one analysis against the register; candidates out.  `pipeline.sweep` is the other way.
 
-No pair is missed: a track and a photo are each committed before their match is offered, and each match reads the
-other side after that.  Whichever of the two is committed last sees the other.
+No pair is missed: a track is committed before its match is offered, and the match reads the register after that.  A
+photo that is not there yet is committed later than the track, and `storage.sweeps` says why it then meets it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,13 @@ from lastseen.records import Gallery, Match, Probes
 from lastseen.settings import Settings
 from matchers import gallery as matcher
 from pipeline.runner import Bench, Result, Step
-from storage import candidates, faces, work
+from storage import candidates, engines, faces, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
 from storage.work import Claim, Queue
 
 TRACKS = "match_tracks"
-PHOTO = "match_photo"
 
 Held = TypeVar("Held")
 
@@ -46,42 +45,29 @@ def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Seale
         probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
         return Job(f"analysis:{claim.subject}", claim.recipe, probes, register.current(db, claim.recipe))
 
-    return Step(TRACKS, engine, load, _search(threshold), _keeper(settings))
-
-
-def photo_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
-    """Compare one reference photo with all kept tracks."""
-
-    tracks = _Held(faces.probes_version, lambda db, engine: faces.probes(db, engine, sealer))
-
-    def load(db: Connection, claim: Claim) -> Job:
-        photo = faces.gallery(db, claim.recipe, sealer, photo=claim.subject)
-        return Job(f"photo:{claim.subject}", claim.recipe, tracks.current(db, claim.recipe), photo)
-
-    return Step(PHOTO, engine, load, _search(threshold), _keeper(settings))
-
-
-def _search(threshold: float) -> Callable[[Job, Bench], Outcome[Matches]]:
     def run(job: Job, bench: Bench) -> Outcome[Matches]:
-        found = matcher.search(job.probes, job.gallery, threshold)
-        pairs = sum(len(people) for people in found.values())
-        return Done(
-            (found,), note=f"{len(set(job.probes.owners))} tracks, {len(job.gallery.people)} photos, {pairs} near"
-        )
+        return compare(job, threshold)
 
-    return run
+    def keep_all(db: Connection, result: Result[Job, Matches]) -> list[Entry]:
+        entries = [keep(db, result.job, found, settings.people_per_track) for found in result.made]
+        engines.displace(db, result.job.engine, result.job.probes.owners)
+        return entries
 
-
-def _keeper(settings: Settings) -> Callable[[Connection, Result[Job, Matches]], list[Entry]]:
-    def keep(db: Connection, result: Result[Job, Matches]) -> list[Entry]:
-        return [_keep(db, result.job, found, settings.people_per_track) for found in result.made]
-
-    return keep
+    return Step(TRACKS, engine, load, run, keep_all)
 
 
-def _keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> Entry:
+def compare(job: Job, threshold: float) -> Outcome[Matches]:
+    """Everybody near each track, whichever side is new."""
+    found = matcher.search(job.probes, job.gallery, threshold)
+    pairs = sum(len(people) for people in found.values())
+    return Done((found,), note=f"{len(set(job.probes.owners))} tracks, {len(job.gallery.people)} photos, {pairs} near")
+
+
+def keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> Entry:
+    """Keep what was found as candidates.  Returns what the custody log says of the search."""
     candidates.lock(db)
     work.offer(db, Queue("illustrate"), candidates.keep(db, job.engine, found, people_per_track))
+    engines.supersede(db, job.engine, tuple(found))
     detail = {
         "engine": job.engine,
         "tracks": len(set(job.probes.owners)),

@@ -144,6 +144,14 @@ class Tally:
         return {"done": self.done, **dict(sorted(self.faults.items())), **lost}
 
 
+def by_step(tallies: Sequence[Tally]) -> dict[str, dict[str, int]]:
+    """What each step did, whichever commands had it work."""
+    found: dict[str, Counter[str]] = {}
+    for tally in tallies:
+        found.setdefault(tally.step, Counter()).update(tally.as_dict())
+    return {step: dict(counts) for step, counts in found.items()}
+
+
 class Runner:
     """Works items off, one at a time; any number of runners may work side by side.
 

@@ -6,7 +6,20 @@ from typing import Any
 from extractors import faces
 from extractors.recipe import recipe
 from lastseen.settings import Settings
-from pipeline import analyze, anchor, collect, enroll, fetch, illustrate, manifest, match, recheck, stamp
+from pipeline import (
+    analyze,
+    anchor,
+    collect,
+    enroll,
+    fetch,
+    illustrate,
+    manifest,
+    match,
+    recheck,
+    reembed,
+    stamp,
+    sweep,
+)
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -19,7 +32,8 @@ COMMANDS = {
     "fetch": ("fetch",),
     "analyze": ("analyze",),
     "enroll": ("enroll",),
-    "match": (match.TRACKS, match.PHOTO, "illustrate"),
+    "match": (match.TRACKS, sweep.NAME, "illustrate"),
+    "reembed": (reembed.NAME, match.TRACKS, "illustrate"),
     "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
 }
 """what a command of this name works off, in the order of `lastseen run`"""
@@ -51,7 +65,8 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
         match.tracks_step(settings, engine, threshold, sealer),
-        match.photo_step(settings, engine, threshold, sealer),
+        sweep.step(settings, engine, threshold, sealer),
+        reembed.step(engine, sealer),
         illustrate.step(),
         manifest.manifest_step(settings),
         manifest.statement_step(settings),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
@@ -17,6 +17,15 @@ from storage.tables import analyses, best_shots, cast_links, persons, reference_
 
 AGAIN: Final = "~"
 """between a recipe and the number of an analysis that was made once more by it"""
+
+IS_SEARCHED: Final = """
+    tracks.gate = '' AND NOT EXISTS (
+        SELECT FROM analyses AS own JOIN analyses AS newer ON newer.blob_id = own.blob_id AND newer.id > own.id
+         WHERE own.id = tracks.analysis_id
+           AND (newer.engine = {engine} OR EXISTS (
+               SELECT FROM reembeddings WHERE analysis_id = newer.id AND reembeddings.engine = {engine})))"""
+"""Whether a track is searched with an engine: it passed its gate, and no newer analysis of its blob was made by this
+engine, or got templates of it afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,12 @@ def keep_photo_template(db: Connection, photo: int, engine: str, template: Templ
     _keep_template(db, None, photo, engine, template, seal)
 
 
+def keep_track_templates(db: Connection, track: int, engine: str, made: Sequence[Template], seal: Sealer) -> None:
+    """Keep templates of a track by another engine than that of its analysis."""
+    for template in made:
+        _keep_template(db, track, None, engine, template, seal)
+
+
 def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = None) -> Probes:
     """Templates of all tracks that are searched: of the newest analysis of each blob; if one is given, only of that.
 
@@ -104,11 +119,9 @@ def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = Non
     statement = (
         select(templates.c.track_id, templates.c.kind, templates.c.sealed)
         .join(tracks, tracks.c.id == templates.c.track_id)
-        .where(templates.c.engine == engine, tracks.c.gate == "")
+        .where(templates.c.engine == engine, text(IS_SEARCHED.format(engine=":of")).bindparams(of=engine))
         .order_by(templates.c.id)
     )
-    newest = select(func.max(analyses.c.id)).where(analyses.c.engine == engine).group_by(analyses.c.blob_id)
-    statement = statement.where(tracks.c.analysis_id.in_(newest))
     if analysis is not None:
         statement = statement.where(tracks.c.analysis_id == analysis)
     rows = db.execute(statement).all()
@@ -117,8 +130,8 @@ def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = Non
     return Probes(tuple(row.track_id for row in rows), vectors)
 
 
-def gallery(db: Connection, engine: str, seal: Sealer, photo: int | None = None) -> Gallery:
-    """Templates of all missing people (of one photo, if given)."""
+def gallery(db: Connection, engine: str, seal: Sealer, photos: Sequence[int] | None = None) -> Gallery:
+    """Templates of all missing people (of some photos only, if given)."""
     statement = (
         select(templates.c.photo_id, templates.c.kind, templates.c.sealed, reference_photos.c.person_id)
         .join(reference_photos, reference_photos.c.id == templates.c.photo_id)
@@ -126,8 +139,8 @@ def gallery(db: Connection, engine: str, seal: Sealer, photo: int | None = None)
         .where(templates.c.engine == engine, persons.c.status == PersonStatus.MISSING)
         .order_by(templates.c.id)
     )
-    if photo is not None:
-        statement = statement.where(templates.c.photo_id == photo)
+    if photos is not None:
+        statement = statement.where(templates.c.photo_id == any_of(photos))
     rows = db.execute(statement).all()
     names = [identity(track=None, photo=row.photo_id, kind=row.kind, engine=engine) for row in rows]
     vectors = _stack(seal.open(row.sealed, name) for row, name in zip(rows, names, strict=True))
@@ -140,15 +153,9 @@ def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
     return (*_version(db, engine, templates.c.photo_id), changed)
 
 
-def probes_version(db: Connection, engine: str) -> tuple[object, ...]:
-    """Changes whenever `probes` would."""
-    newest = db.execute(select(func.max(analyses.c.id)).where(analyses.c.engine == engine)).scalar()
-    return (*_version(db, engine, templates.c.track_id), newest)
-
-
-def analyses_of(db: Connection, blobs: Sequence[int], recipe: str) -> Sequence[int]:
-    """Ids of the analyses of some blobs by one recipe."""
-    statement = select(analyses.c.id).where(analyses.c.blob_id == any_of(blobs), _by(recipe))
+def analyses_of(db: Connection, blobs: Sequence[int]) -> Sequence[int]:
+    """Ids of the analyses of some blobs, by whatever recipe."""
+    statement = select(analyses.c.id).where(analyses.c.blob_id == any_of(blobs))
     return db.execute(statement.order_by(analyses.c.id)).scalars().all()
 
 

@@ -434,6 +434,7 @@ templates = Table(
     CheckConstraint("(track_id IS NULL) <> (photo_id IS NULL)", name="one_origin"),
     UniqueConstraint("track_id", "kind", "engine"),
     UniqueConstraint("photo_id", "kind", "engine"),
+    Index("ix_templates_of_tracks", "engine", "id", postgresql_where=text("track_id IS NOT NULL")),
     comment="embeddings, AES-GCM encrypted one by one with the row's identity as associated data",
 )
 
@@ -495,6 +496,54 @@ rejection_revocations = Table(
 )
 
 # --- matching: what it is measured by, and what belongs together -------------------------------------------
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    _id(),
+    _text("engine"),
+    _moment("planned_at", now=True),
+    comment="photos that were compared together with all tracks kept at one moment; over when all its shards are",
+)
+
+sweep_photos = Table(
+    "sweep_photos",
+    metadata,
+    _id(),
+    _ref("photo_id", "reference_photos"),
+    _text("engine"),
+    _ref("sweep_id", "sweeps", nullable=True),
+    _moment("asked_at", now=True),
+    Index("ix_sweep_photos_waiting", "engine", "photo_id", unique=True, postgresql_where=text("sweep_id IS NULL")),
+    comment="a photo whose template is to be compared with all kept tracks; without a sweep it waits for the next one",
+)
+
+sweep_shards = Table(
+    "sweep_shards",
+    metadata,
+    _id(),
+    _ref("sweep_id", "sweeps"),
+    Column("first_template", BigInteger, nullable=False),
+    Column("last_template", BigInteger, nullable=False),
+    _moment("swept_at", nullable=True),
+    CheckConstraint("first_template <= last_template", name="in_order"),
+    comment="a range of the templates of tracks that one sweep reads at once; an item of the step sweep",
+)
+
+reembeddings = Table(
+    "reembeddings",
+    metadata,
+    _id(),
+    Column("analysis_id", BigInteger, ForeignKey("analyses.id"), nullable=False),
+    _text("engine"),
+    Column("tracks", Integer, nullable=False),
+    Column("expired", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("without_face", Integer, nullable=False),
+    _moment("made_at", now=True),
+    UniqueConstraint("analysis_id", "engine"),
+    comment="tracks of an analysis by another engine that got templates of this one from their kept crops, and who not",
+)
 
 calibrations = Table(
     "calibrations",

@@ -25,9 +25,10 @@ from lastseen.records import (
     Track,
 )
 from lastseen.settings import Settings
-from pipeline import match
+from pipeline import match, sweep
 from pipeline.runner import Runner, Tally
-from storage import faces, posts, register, sources, work
+from pipeline.steps import AnyStep
+from storage import faces, posts, register, sources, sweeps, work
 from storage.objects import Stored
 from storage.sealing import Sealer
 from storage.stores import Stores
@@ -58,8 +59,7 @@ class Bureau:
             stored = Stored(f"photo/{number}", "", 1, f"{number:0>64}", created=True)
             photo, _ = register.keep_photo(db, kept.person, "photo.jpg", stored, "image/jpeg")
             faces.keep_photo_template(db, photo, ENGINE, Template("photo", point(place), 1.0), SEAL)
-            work.offer(db, Queue("match_photo", ENGINE), [photo])
-            work.again(db, Queue("match_photo", ENGINE, (photo,)))
+            sweeps.ask(db, ENGINE, [photo])
 
     def video(self, *places: float, gate: str = "") -> int:
         """A blob with a track at each place."""
@@ -87,9 +87,15 @@ class Bureau:
         """Run the match steps, in the order given."""
         known = {
             "tracks": match.tracks_step(self.settings, ENGINE, THRESHOLD, SEAL),
-            "photo": match.photo_step(self.settings, ENGINE, THRESHOLD, SEAL),
+            "sweep": sweep.step(self.settings, ENGINE, THRESHOLD, SEAL),
         }
-        return [self.runner.drain(known[name]) for name in steps or known]
+        return [self._drain(known[name]) for name in steps or known]
+
+    def _drain(self, step: AnyStep) -> Tally:
+        if step.name == sweep.NAME:
+            with self.stores.db.begin() as db:
+                sweeps.plan(db, ENGINE, size=3)
+        return self.runner.drain(step)
 
     def candidates(self) -> dict[str, str]:
         """`person@track's place` -> state and distance."""
@@ -138,7 +144,7 @@ def test_a_track_finds_whom_it_is_near_by_its_nearer_template(bureau: Bureau) ->
     assert bureau.waiting() == 1
 
 
-@pytest.mark.parametrize("order", [("tracks", "photo"), ("photo", "tracks")])
+@pytest.mark.parametrize("order", [("tracks", "sweep"), ("sweep", "tracks")])
 def test_whatever_comes_first_the_same_is_found(bureau: Bureau, order: tuple[str, str]) -> None:
     bureau.video(0.0, 5.0)
     bureau.match(*order)

@@ -62,6 +62,7 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_posts_numbered_in_a_chat",
         "ck_repost_links_in_order",
         "ck_repost_links_withdrawn_by_somebody",
+        "ck_sweep_shards_in_order",
         "ck_templates_one_origin",
         "ck_ties_in_order",
         "ck_ties_kind",

@@ -11,6 +11,18 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+# Photos that an older version was still to compare with the kept tracks wait for the first sweep.
+TAKE_OVER = """
+    INSERT INTO sweep_photos (photo_id, engine)
+    SELECT reference_photos.id, recipe FROM work JOIN reference_photos ON reference_photos.id = subject
+     WHERE step = 'match_photo' AND state <> 'done'"""
+# And the other way: what no sweep has finished is an item of the older version's step.
+HAND_BACK = """
+    INSERT INTO work (step, subject, recipe, state)
+    SELECT DISTINCT 'match_photo', photo_id, engine, 'open' FROM sweep_photos
+     WHERE sweep_id IS NULL
+        OR EXISTS (SELECT FROM sweep_shards WHERE sweep_shards.sweep_id = sweep_photos.sweep_id AND swept_at IS NULL)"""
+
 
 def upgrade() -> None:
     """Make the tables, and let candidates say by which calibration they were judged."""
@@ -162,6 +174,74 @@ def upgrade() -> None:
     op.create_index(op.f("ix_name_hints_observation_id"), "name_hints", ["observation_id"], unique=False)
     op.create_index(op.f("ix_name_hints_person_id"), "name_hints", ["person_id"], unique=False)
     op.create_index(op.f("ix_name_hints_post_id"), "name_hints", ["post_id"], unique=False)
+    op.create_table(
+        "sweeps",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sweeps")),
+        comment="photos that were compared together with all tracks kept at one moment; over when all its shards are",
+    )
+    op.create_table(
+        "sweep_photos",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("photo_id", sa.BigInteger(), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
+        sa.Column("sweep_id", sa.BigInteger(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["photo_id"], ["reference_photos.id"], name=op.f("fk_sweep_photos_photo_id")),
+        sa.ForeignKeyConstraint(["sweep_id"], ["sweeps.id"], name=op.f("fk_sweep_photos_sweep_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sweep_photos")),
+        comment="a photo whose template is to be compared with all kept tracks; without a sweep it waits for the next"
+        " one",
+    )
+    op.create_index(op.f("ix_sweep_photos_photo_id"), "sweep_photos", ["photo_id"], unique=False)
+    op.create_index(op.f("ix_sweep_photos_sweep_id"), "sweep_photos", ["sweep_id"], unique=False)
+    op.create_index(
+        "ix_sweep_photos_waiting",
+        "sweep_photos",
+        ["engine", "photo_id"],
+        unique=True,
+        postgresql_where=sa.text("sweep_id IS NULL"),
+    )
+    op.create_table(
+        "sweep_shards",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("sweep_id", sa.BigInteger(), nullable=False),
+        sa.Column("first_template", sa.BigInteger(), nullable=False),
+        sa.Column("last_template", sa.BigInteger(), nullable=False),
+        sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("first_template <= last_template", name=op.f("ck_sweep_shards_in_order")),
+        sa.ForeignKeyConstraint(["sweep_id"], ["sweeps.id"], name=op.f("fk_sweep_shards_sweep_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sweep_shards")),
+        comment="a range of the templates of tracks that one sweep reads at once; an item of the step sweep",
+    )
+    op.create_index(op.f("ix_sweep_shards_sweep_id"), "sweep_shards", ["sweep_id"], unique=False)
+    op.create_index(
+        "ix_templates_of_tracks",
+        "templates",
+        ["engine", "id"],
+        unique=False,
+        postgresql_where=sa.text("track_id IS NOT NULL"),
+    )
+    op.create_table(
+        "reembeddings",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("analysis_id", sa.BigInteger(), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
+        sa.Column("tracks", sa.Integer(), nullable=False),
+        sa.Column("expired", sa.Integer(), nullable=False),
+        sa.Column("lost", sa.Integer(), nullable=False),
+        sa.Column("without_face", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["analysis_id"], ["analyses.id"], name=op.f("fk_reembeddings_analysis_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reembeddings")),
+        sa.UniqueConstraint("analysis_id", "engine", name=op.f("uq_reembeddings_analysis_id_engine")),
+        comment="tracks of an analysis by another engine that got templates of this one from their kept crops, and who"
+        " not",
+    )
+    op.execute(TAKE_OVER)
+    op.execute("DELETE FROM work WHERE step = 'match_photo'")
     op.add_column("candidates", sa.Column("expected_false", sa.Double(), nullable=True))
     op.add_column("candidates", sa.Column("calibration_id", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_candidates_calibration_id"), "candidates", ["calibration_id"], unique=False)
@@ -179,6 +259,17 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_candidates_calibration_id"), table_name="candidates")
     op.drop_column("candidates", "calibration_id")
     op.drop_column("candidates", "expected_false")
+    op.execute(HAND_BACK)
+    op.execute("DELETE FROM work WHERE step IN ('sweep', 'reembed')")
+    op.drop_table("reembeddings")
+    op.drop_index("ix_templates_of_tracks", table_name="templates")
+    op.drop_index(op.f("ix_sweep_shards_sweep_id"), table_name="sweep_shards")
+    op.drop_table("sweep_shards")
+    op.drop_index("ix_sweep_photos_waiting", table_name="sweep_photos")
+    op.drop_index(op.f("ix_sweep_photos_sweep_id"), table_name="sweep_photos")
+    op.drop_index(op.f("ix_sweep_photos_photo_id"), table_name="sweep_photos")
+    op.drop_table("sweep_photos")
+    op.drop_table("sweeps")
     op.drop_index(op.f("ix_name_hints_post_id"), table_name="name_hints")
     op.drop_index(op.f("ix_name_hints_person_id"), table_name="name_hints")
     op.drop_index(op.f("ix_name_hints_observation_id"), table_name="name_hints")

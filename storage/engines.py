@@ -1,0 +1,163 @@
+"""A change of engine: which analyses are still to be searched with the new one, and what becomes of old candidates.
+
+Vectors of two engines are never compared, so candidates of both may stand side by side.  A candidate of the old engine
+is one question with one of the new engine of the same person and face: when the new one is queued, the old one is
+superseded.  One that the new engine does not confirm stays: the person may be right where the new engine is not.  Those
+that had been displaced go when the track was compared with the whole register: nobody was asked about them, and whom
+the new engine finds nearest is its own affair.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from lastseen.records import Box, Template
+from storage import candidates, faces
+from storage.sealing import Sealer
+
+STEP: Final = "reembed"
+"""its items are analyses"""
+
+# The newest analysis of each blob, where another engine made it and a track of it can still be searched.
+DUE = text("""
+    SELECT newest.id
+      FROM (SELECT DISTINCT ON (blob_id) id, engine FROM analyses ORDER BY blob_id, id DESC) AS newest
+     WHERE newest.engine <> :engine
+       AND NOT EXISTS (SELECT FROM reembeddings WHERE analysis_id = newest.id AND reembeddings.engine = :engine)
+       AND NOT EXISTS (SELECT FROM work
+                        WHERE step = 'reembed' AND subject = newest.id AND recipe = :engine)
+       AND EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id WHERE analysis_id = newest.id)
+     ORDER BY newest.id DESC""")
+
+ANALYSIS = text("""
+    SELECT analyses.id, analyses.blob_id AS blob, sha256, width, height
+      FROM analyses JOIN blobs ON blobs.id = blob_id WHERE analyses.id = :id""")
+
+# A track whose faces have expired has no templates of any engine.
+TRACKS = text("""
+    SELECT id, EXISTS (SELECT FROM templates WHERE track_id = tracks.id) AS kept
+      FROM tracks WHERE analysis_id = :id AND gate = '' ORDER BY id""")
+
+SHOTS = text("""
+    SELECT track_id AS track, crop_key AS key, at_ms, box FROM best_shots
+     WHERE track_id = ANY(:tracks) AND weight > 0 ORDER BY track_id, ordinal""")
+
+STILL_KEPT = text("SELECT DISTINCT track_id FROM templates WHERE track_id = ANY(:tracks)")
+
+NOTE = text("""
+    INSERT INTO reembeddings (analysis_id, engine, tracks, expired, lost, without_face)
+    VALUES (:analysis, :engine, :tracks, :expired, :lost, :without_face)
+    ON CONFLICT (analysis_id, engine) DO UPDATE
+       SET tracks = excluded.tracks, expired = excluded.expired, lost = excluded.lost,
+           without_face = excluded.without_face, made_at = now()""")
+
+SUPERSEDE = text("""
+    UPDATE candidates AS old SET state = 'superseded'
+      FROM candidates AS new
+      JOIN tracks AS newer ON newer.id = new.track_id
+      JOIN analyses AS again ON again.id = newer.analysis_id,
+           tracks AS older JOIN analyses AS first ON first.id = older.analysis_id
+     WHERE new.track_id = ANY(:tracks) AND new.engine = :engine AND new.state = 'open'
+       AND old.track_id = older.id AND old.engine <> new.engine AND old.person_id = new.person_id
+       AND old.state IN ('open', 'displaced')
+       AND (older.id = newer.id
+            OR first.blob_id = again.blob_id AND first.id < again.id
+               AND older.start_ms <= newer.end_ms AND newer.start_ms <= older.end_ms)""")
+
+DISPLACE = text("""
+    UPDATE candidates SET state = 'superseded'
+     WHERE track_id = ANY(:tracks) AND engine <> :engine AND state = 'displaced'""")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A kept picture of a track."""
+
+    track: int
+    """row id"""
+    key: str
+    """in the derived bucket"""
+    at_ms: int
+    box: Box
+    """of the face, in pixels of the picture that the crop was cut from"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is left of an analysis, to be embedded with another engine."""
+
+    analysis: int
+    blob: int
+    sha256: str
+    width: int
+    """of its pictures"""
+    height: int
+    expired: int
+    """tracks whose faces are gone"""
+    shots: tuple[Shot, ...]
+    """those that passed the gates, together by track"""
+    tracks: tuple[int, ...]
+    """row ids of all others"""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What became of the tracks of one analysis that are searched."""
+
+    tracks: int
+    """have templates of the engine now"""
+    expired: int
+    """their faces are gone by retention"""
+    lost: int
+    """none of their pictures could be read"""
+    without_face: int
+    """the engine finds no face that passes its gates on any of them"""
+
+
+def due(db: Connection, engine: str) -> Sequence[int]:
+    """Analyses by other engines that are to be embedded with this one, and are not known to the step; newest first."""
+    return db.execute(DUE, {"engine": engine}).scalars().all()
+
+
+def kept(db: Connection, analysis: int) -> Kept:
+    """What is left of one analysis."""
+    row = db.execute(ANALYSIS, {"id": analysis}).one()
+    found = db.execute(TRACKS, {"id": analysis}).all()
+    tracks = tuple(track.id for track in found if track.kept)
+    shots = tuple(
+        Shot(shot.track, shot.key, shot.at_ms, Box(**shot.box)) for shot in db.execute(SHOTS, {"tracks": list(tracks)})
+    )
+    return Kept(row.id, row.blob, row.sha256, row.width, row.height, len(found) - len(tracks), shots, tracks)
+
+
+def keep(
+    db: Connection, analysis: int, engine: str, made: dict[int, tuple[Template, ...]], count: Count, seal: Sealer
+) -> int:
+    """Keep templates of another engine, track by track; returns of how many.
+
+    None are kept of tracks whose faces have expired meanwhile.  Call it before anything else in its transaction: it
+    takes `candidates.lock`, as whoever has faces expire does.
+    """
+    candidates.lock(db)
+    there = set(db.execute(STILL_KEPT, {"tracks": list(made)}).scalars())
+    for track in sorted(there):
+        faces.keep_track_templates(db, track, engine, made[track], seal)
+    gone = len(made) - len(there)
+    values = {"tracks": len(there), "expired": count.expired + gone, "lost": count.lost}
+    db.execute(NOTE, {"analysis": analysis, "engine": engine, "without_face": count.without_face, **values})
+    return len(there)
+
+
+def supersede(db: Connection, engine: str, tracks: Sequence[int]) -> None:
+    """Close what other engines had queued of the same people on these tracks.  Call `candidates.lock` before."""
+    db.execute(SUPERSEDE, {"tracks": list(tracks), "engine": engine})
+
+
+def displace(db: Connection, engine: str, tracks: Sequence[int]) -> None:
+    """Close what other engines had found and nobody was asked about, of tracks that were compared with everybody.
+
+    Call `candidates.lock` before.
+    """
+    db.execute(DISPLACE, {"tracks": sorted(set(tracks)), "engine": engine})
