@@ -1,8 +1,8 @@
 """
 # Compare faces with the register
 
-Compares new tracks with the whole register and new reference photos with all kept tracks, queues candidates (at most
-five people a track), and cuts the moment that analysts will look at.
+Compares new tracks with the whole register, queues candidates (at most five people a track), and cuts the moment that
+analysts will look at. New reference photos are compared with the kept tracks by `rematch_register`.
 
 - **When it fails**: nothing is queued half; run it again. A template that does not open names the key that is missing.
   A batch that fails stops nothing else: the run is red by its last task, and the next run takes the batch up.
@@ -17,7 +17,7 @@ from dags import wiring
 
 
 @dag(
-    schedule=(wiring.TRACKS | wiring.REGISTER),
+    schedule=[wiring.TRACKS],
     catchup=False,
     max_active_runs=1,
     default_args=wiring.DEFAULTS,
@@ -26,10 +26,9 @@ from dags import wiring
     doc_md=__doc__,
 )
 def match_register() -> None:
-    """Tracks and photos in, candidates out."""
+    """Tracks in, candidates out."""
     wiring.in_order(
         wiring.step("match", "match_tracks"),
-        wiring.step("match", "match_photo"),
         wiring.step("match", "illustrate", outlets=[wiring.CANDIDATES]),
     )
 

@@ -33,7 +33,7 @@ class CandidateState(StrEnum):
     WITHDRAWN = "withdrawn"
     """the person was found, or the entry withdrawn"""
     SUPERSEDED = "superseded"
-    """a newer analysis of the same file queued the same person at the same time"""
+    """a newer analysis of the same file, or a new engine, queued the same person at the same time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ def candidate_changes() -> tuple[Change, ...]:
         Change(CandidateState.WITHDRAWN, CandidateState.OPEN, "person missing again"),
         Change(CandidateState.OPEN, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
         Change(CandidateState.DISPLACED, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
+        Change(CandidateState.OPEN, CandidateState.SUPERSEDED, "a new engine shows the same"),
+        Change(CandidateState.DISPLACED, CandidateState.SUPERSEDED, "a new engine has searched the track"),
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
-from pipeline import custody_commands, jobs, register_import, signing
+from pipeline import custody_commands, jobs, register_import, rematch, signing
 from pipeline import fixity as reading
 from pipeline import retention as expiring
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
+from pipeline.rematch import Wanted
 from pipeline.runner import VISITING
 from pipeline.witnessing import Answer
 from storage.stores import open_stores
@@ -112,6 +113,20 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
     with open_app(settings(), ACTOR) as app:
         done = register_import.import_register(app, path)
     return done.counts()
+
+
+def ask_rematch(params: Mapping[str, object]) -> dict[str, int]:
+    """Have photos compared with all kept tracks again, if the parameters say so.  Returns counts."""
+    photo = int(str(params["photo"])) if params.get("photo") else None
+    if photo is None and not params.get("everything"):
+        return {"photos": 0}
+    with open_app(settings(), ACTOR) as app:
+        wanted = Wanted(photo=photo)
+        if params.get("dry_run"):
+            found = rematch.extent(app, wanted)
+            log.info("rematch: dry run, nothing is done; %d photos, %d shards", found.photos, found.shards)
+            return {"photos": found.photos, "shards": found.shards}
+        return {"photos": rematch.ask(app, wanted)}
 
 
 def sign_custody(params: Mapping[str, object]) -> dict[str, int]:

@@ -17,6 +17,21 @@ BY_STATE = {
         SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'
                     ELSE state END AS state, count(*)
           FROM work WHERE step = 'enroll' GROUP BY 1""",
+    "sweeps": """
+        SELECT state, count(*)
+          FROM (SELECT CASE WHEN EXISTS (SELECT FROM sweep_shards WHERE sweep_id = sweeps.id AND swept_at IS NULL)
+                            THEN 'in work' ELSE 'over' END AS state FROM sweeps) AS every
+         GROUP BY state""",
+    "reembeddings": """
+        SELECT recipe || ' ' || CASE state WHEN 'open' THEN 'pending' ELSE state END AS state, count(*)
+          FROM work WHERE step = 'reembed' GROUP BY 1""",
+    "tracks_reembedded": """
+        SELECT what AS state, sum(tracks_so)::bigint AS count
+          FROM reembeddings,
+               LATERAL (VALUES ('embedded', tracks), ('expired', expired), ('lost', lost),
+                               ('without face', without_face)) AS fate (what, tracks_so)
+         WHERE engine = (SELECT engine FROM reembeddings ORDER BY made_at DESC, id DESC LIMIT 1)
+         GROUP BY what HAVING sum(tracks_so) > 0""",
     "time_stamps": """
         SELECT CASE WHEN stamps.id IS NULL THEN 'waiting' WHEN complete THEN 'stamped' ELSE 'promised' END AS state,
                count(*)
@@ -43,6 +58,7 @@ TOTALS = {
     "blobs": "SELECT count(*) FROM blobs",
     "tracks": "SELECT count(*) FROM tracks",
     "people": "SELECT count(*) FROM persons",
+    "photos_to_sweep": "SELECT count(*) FROM sweep_photos WHERE sweep_id IS NULL",
     "candidates": "SELECT count(*) FROM candidates",
     "open_incidents": """
         SELECT count(*) FROM incidents WHERE NOT EXISTS (

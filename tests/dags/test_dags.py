@@ -29,7 +29,9 @@ DAGS = {
     "match_register",
     "process_media",
     "recheck_posts",
+    "reembed_tracks",
     "register_import",
+    "rematch_register",
     "retention",
 }
 MAX_MAP_LENGTH = 1024
@@ -130,12 +132,15 @@ def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
             "collect_video_sites": {"dry_run": True},
             "process_media": {"dry_run": True},
             "match_register": {"dry_run": True},
+            "rematch_register": {"dry_run": True, "everything": True},
+            "reembed_tracks": {"dry_run": True},
         }
     )
     said = (office.settings.data_dir / "dags.log").read_text()
     assert "'people': 1, 'photos': 1, 'refused': 0" in said
     assert re.search(r"collect: dry run, nothing is done; the items are \[1, 2\]", said)
     assert re.search(r"fetch: 0 items are due", said)
+    assert re.search(r"rematch: dry run, nothing is done; 0 photos, 0 shards", said)
     assert {**office.rows(), "work": 0} == {**rows, "work": 0}, "what is due may be queued, nothing is done"
     assert office.objects() == {**objects, "evidence": [*objects["evidence"], *probes(office)]}
     assert office.leased("collect") is False

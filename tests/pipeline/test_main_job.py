@@ -31,6 +31,7 @@ def test_the_dags_find_the_wanted_person_and_nobody_else(
         "recheck_posts": {},
         "process_media": {},
         "match_register": {},
+        "rematch_register": {},
     }
     said = watching.run_dags(dags)
     assert said.count("success") == len(dags), said
