@@ -5,10 +5,10 @@ Bundles the reference photos that wait (new, changed, of people who are missing 
 one sweep, and reads all kept tracks once for all of them: a shard of 65,536 templates at a time, the shards shared out
 among the workers. Queues candidates, and cuts the moment that analysts will look at.
 
-- **When it fails**: nothing is queued half; run it again, and the shards that are left are taken up. A template that does
-  not open names the key that is missing. A batch that fails stops nothing else: the run is red by its last task.
-- **By hand**: `everything` compares all photos again (as after a change of the threshold), `photo` one by its id; `retry`
-  also shards that did not get through; `dry_run` only logs what is due.
+- **When it fails**: nothing is queued half; run it again, and the shards that are left are taken up. A template that
+  does not open names the key that is missing. A batch that fails stops nothing else: the run is red by its last task.
+- **By hand**: `everything` compares all photos again (as after a change of the threshold), `photo` one by its id;
+  `retry` also shards that did not get through; `dry_run` only logs what is due.
 - **Again**: a pair is queued once, however often it is compared.
 """
 
@@ -31,7 +31,7 @@ from dags import wiring
             type=["null", "integer"],
             minimum=1,
             title="Photo",
-            description_md="Compare this photo again, by its id.",
+            description_md="Compare this photo (its id) again.",
         ),
         "retry": wiring.RETRY,
         "dry_run": wiring.DRY_RUN,

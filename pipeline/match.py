@@ -49,9 +49,9 @@ def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Seale
         return compare(job, threshold)
 
     def keep_all(db: Connection, result: Result[Job, Matches]) -> list[Entry]:
-        entries = [keep(db, result.job, found, settings.people_per_track) for found in result.made]
+        candidates.lock(db)
         engines.displace(db, result.job.engine, result.job.probes.owners)
-        return entries
+        return [keep(db, result.job, found, settings.people_per_track) for found in result.made]
 
     return Step(TRACKS, engine, load, run, keep_all)
 

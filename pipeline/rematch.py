@@ -1,4 +1,4 @@
-"""Photos against all kept tracks once more, because somebody asks: the threshold was changed, or a search is doubted."""
+"""Photos against all kept tracks once more, because somebody asks: the threshold was changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

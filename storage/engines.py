@@ -7,7 +7,7 @@ that had been displaced go when the track was compared with the whole register: 
 the new engine finds nearest is its own affair.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -133,7 +133,7 @@ def kept(db: Connection, analysis: int) -> Kept:
 
 
 def keep(
-    db: Connection, analysis: int, engine: str, made: dict[int, tuple[Template, ...]], count: Count, seal: Sealer
+    db: Connection, analysis: int, engine: str, made: Mapping[int, tuple[Template, ...]], count: Count, seal: Sealer
 ) -> int:
     """Keep templates of another engine, track by track; returns of how many.
 
@@ -156,8 +156,8 @@ def supersede(db: Connection, engine: str, tracks: Sequence[int]) -> None:
 
 
 def displace(db: Connection, engine: str, tracks: Sequence[int]) -> None:
-    """Close what other engines had found and nobody was asked about, of tracks that were compared with everybody.
+    """Close what other engines had found and nobody was asked about, of tracks that are compared with everybody now.
 
-    Call `candidates.lock` before.
+    Call `candidates.lock` before, and `candidates.keep` after: it lets who is displaced come up.
     """
     db.execute(DISPLACE, {"tracks": sorted(set(tracks)), "engine": engine})

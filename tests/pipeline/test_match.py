@@ -85,7 +85,7 @@ class Bureau:
 
     def match(self, *steps: str) -> list[Tally]:
         """Run the match steps, in the order given."""
-        known = {
+        known: dict[str, AnyStep] = {
             "tracks": match.tracks_step(self.settings, ENGINE, THRESHOLD, SEAL),
             "sweep": sweep.step(self.settings, ENGINE, THRESHOLD, SEAL),
         }

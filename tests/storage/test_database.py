@@ -92,6 +92,28 @@ def test_what_an_older_version_kept_stays(empty: Engine) -> None:
     assert counts == [1, 1, *(0 for _ in counts[2:])]
 
 
+def test_photos_that_an_older_version_was_to_match_wait_for_the_first_sweep_and_back(empty: Engine) -> None:
+    photo = """
+        WITH person AS (INSERT INTO persons (register_number, names, status) VALUES (:name, '{}', 'missing')
+                        RETURNING id)
+        INSERT INTO reference_photos (person_id, file_name, sha256, size, media_type, object_key)
+        SELECT id, 'f', 's', 1, 't', 'k' FROM person RETURNING id"""
+    item = "INSERT INTO work (step, subject, recipe, state) VALUES ('match_photo', :photo, 'engine', :state)"
+    with empty.begin() as db:
+        command.upgrade(migrations(db), "0007")
+        photos = [db.execute(text(photo), {"name": name}).scalar_one() for name in "ABC"]
+        for number, state in zip((*photos, 999), ("open", "quarantined", "done", "open"), strict=True):
+            db.execute(text(item), {"photo": number, "state": state})
+    assert migrate(empty)
+    with empty.begin() as db:
+        waiting = db.execute(text("SELECT photo_id, engine, sweep_id FROM sweep_photos ORDER BY photo_id")).all()
+        assert [tuple(row) for row in waiting] == [(photos[0], "engine", None), (photos[1], "engine", None)]
+        assert db.execute(text("SELECT count(*) FROM work")).scalar_one() == 0
+        command.downgrade(migrations(db), "0007")
+        again = db.execute(text("SELECT subject, recipe, state FROM work ORDER BY subject")).all()
+        assert [tuple(row) for row in again] == [(photo, "engine", "open") for photo in photos[:2]]
+
+
 def test_there_is_one_line_of_migrations_and_its_head_is_known() -> None:
     assert ScriptDirectory.from_config(migrations()).get_heads() == [newest_revision()]
 

@@ -1,0 +1,120 @@
+"""A change of engine in the database: what is embedded again, what may not come back, which question stands."""
+
+import pytest
+from sqlalchemy import text
+
+from lastseen.records import Match, PersonEntry, PersonFacts, PersonStatus, Template
+from storage import candidates, engines, register, retention
+from storage.database import Connection, Engine
+from storage.engines import Count
+from storage.objects import Stored
+from tests.storage.test_shards import SEAL, analysis, blob
+
+NEW = Template("pooled", (1.0, 1.0), 0.5)
+FOUND = Count(1, 0, 0, 0)
+
+
+def of_track(db: Connection, track: int) -> int:
+    found: int = db.execute(text("SELECT analysis_id FROM tracks WHERE id = :id"), {"id": track}).scalar_one()
+    return found
+
+
+def people(db: Connection, *numbers: str) -> list[tuple[int, int]]:
+    """Entries with a photo each: (person, photo)."""
+    made = []
+    for number in numbers:
+        kept = register.keep_person(db, PersonEntry(number, PersonFacts((number,), None, PersonStatus.MISSING), ()), 5)
+        stored = Stored(f"photo/{number}", "", 1, f"{number:0>64}", created=True)
+        made.append((kept.person, register.keep_photo(db, kept.person, "p.jpg", stored, "image/jpeg")[0]))
+    return made
+
+
+def found(db: Connection, engine: str, track: int, *near: tuple[int, int], whole: bool = False) -> None:
+    """The engine finds people near a track, the first the nearest; `whole`: it was compared with the whole register."""
+    candidates.lock(db)
+    if whole:
+        engines.displace(db, engine, [track])
+    matches = [Match(person, photo, 0.1 * place) for place, (person, photo) in enumerate(near, 1)]
+    candidates.keep(db, engine, {track: matches}, people_per_track=2)
+    engines.supersede(db, engine, [track])
+
+
+def states(db: Connection) -> list[str]:
+    statement = text("""
+        SELECT engine, register_number, state FROM candidates JOIN persons ON persons.id = person_id
+         ORDER BY engine, track_id, register_number""")
+    return [f"{row.engine} {row.register_number} {row.state}" for row in db.execute(statement)]
+
+
+def test_the_newest_analysis_of_each_blob_is_due_where_another_engine_made_it(db: Engine) -> None:
+    with db.begin() as one:
+        first, second, third = (blob(one, number) for number in range(3))
+        analysis(one, first, "r", 1)
+        newer = analysis(one, first, "r~2", 2)
+        analysis(one, second, "r", 3)
+        analysis(one, second, "s", 4, engine="b")
+        nothing = analysis(one, third, "r")
+        assert nothing == []
+        assert engines.due(one, "b") == [of_track(one, newer[0])]
+        assert len(engines.due(one, "c")) == 2
+        engines.keep(one, of_track(one, newer[0]), "b", {newer[0]: (NEW,)}, FOUND, SEAL)
+        assert engines.due(one, "b") == []
+
+
+def test_a_track_whose_faces_expired_is_counted_and_never_gets_templates_again(db: Engine) -> None:
+    with db.begin() as one:
+        gone, stays, later = analysis(one, blob(one, 1), "r", 1, 2, 3)
+        one.execute(text("DELETE FROM templates WHERE track_id = :id"), {"id": gone})
+        kept = engines.kept(one, of_track(one, gone))
+        assert (kept.expired, kept.tracks, [shot.track for shot in kept.shots]) == (1, (stays, later), [stays, later])
+        retention.forget(one, 0)
+        made = dict.fromkeys((stays, later), (NEW,))
+        assert engines.keep(one, kept.analysis, "b", made, Count(2, 1, 0, 0), SEAL) == 0
+        assert one.execute(text("SELECT count(*) FROM templates")).scalar_one() == 0
+        noted = one.execute(text("SELECT tracks, expired FROM reembeddings")).one()
+        assert tuple(noted) == (0, 3)
+
+
+def test_it_may_be_said_again_and_then_better(db: Engine) -> None:
+    with db.begin() as one:
+        tracks = analysis(one, blob(one, 1), "r", 1, 2)
+        of = of_track(one, tracks[0])
+        engines.keep(one, of, "b", {tracks[0]: (NEW,)}, Count(1, 0, 1, 0), SEAL)
+        engines.keep(one, of, "b", dict.fromkeys(tracks, (NEW,)), Count(2, 0, 0, 0), SEAL)
+        assert tuple(one.execute(text("SELECT tracks, lost FROM reembeddings")).one()) == (2, 0)
+        assert one.execute(text("SELECT count(*) FROM templates WHERE engine = 'b'")).scalar_one() == 2
+
+
+def test_old_candidates_stay_until_the_new_engine_queues_the_same_and_unconfirmed_ones_for_good(db: Engine) -> None:
+    with db.begin() as one:
+        (track,) = analysis(one, blob(one, 1), "r", 1)
+        anna, bohdan, vira, halyna = people(one, "A", "B", "C", "D")
+        found(one, "a", track, anna, bohdan, vira)
+        assert states(one) == ["a A open", "a B open", "a C displaced"]
+        found(one, "b", track, bohdan)  # one photo was swept
+        assert states(one) == ["a A open", "a B superseded", "a C displaced", "b B open"]
+        found(one, "b", track, halyna, bohdan, whole=True)
+        assert states(one) == ["a A open", "a B superseded", "a C superseded", "b B open", "b D open"]
+
+
+def test_a_newer_analysis_by_a_new_engine_takes_over_at_the_same_time_only(db: Engine) -> None:
+    with db.begin() as one:
+        of = blob(one, 1)
+        (old,) = analysis(one, of, "r", 1)
+        (elsewhere,) = analysis(one, blob(one, 2), "r", 1)
+        (anna,) = people(one, "A")
+        for track in (old, elsewhere):
+            found(one, "a", track, anna)
+        (new,) = analysis(one, of, "s", 1, engine="b")
+        found(one, "b", new, anna)
+        assert states(one) == ["a A superseded", "a A open", "b A open"]
+
+
+@pytest.mark.parametrize("engine", ["a", "b"])
+def test_another_track_of_the_same_analysis_is_another_question(db: Engine, engine: str) -> None:
+    with db.begin() as one:
+        left, right = analysis(one, blob(one, 1), "r", 1, 2)
+        (anna,) = people(one, "A")
+        found(one, "a", left, anna)
+        found(one, engine, right, anna)
+        assert states(one) == ["a A open", f"{engine} A open"]
