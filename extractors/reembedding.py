@@ -80,7 +80,8 @@ class _Again:
     def _glimpse(self, crop: CropKept, pixels: Pixels) -> Glimpse | None:
         """The face that the crop was cut for; None: the engine does not see it."""
         expected = place(crop.box, self.width, self.height, pixels)
-        scale = scale_for(pixels, self.engine, self.choices.gates.min_width, self.choices.still_pixels)
+        # Enough to find this face: where it is large already, a detector needs no more pixels.
+        scale = max(1.0, scale_for(pixels, self.engine, expected.width, self.choices.still_pixels))
         found = self.engine.detect([pixels], scale)[0]
         nearest = max(found, key=lambda face: overlap(face.box, expected), default=None)
         if nearest is None or overlap(nearest.box, expected) < SAME_PLACE:
