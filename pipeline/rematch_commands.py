@@ -39,6 +39,6 @@ def rematch_(
         asked, tallies = rematch.rematch(opened, wanted)
     for tally in tallies:
         console.show_tally(tally)
-    voice.result({"photos": asked, **by_step(tallies)}, [f"{asked} photos compared with all kept tracks"])
+    voice.result({"photos": asked, **by_step(tallies)}, [f"{asked} photos swept over the kept tracks"])
     if bugs := sum(tally.bugs for tally in tallies):
         raise Failure(f"{bugs} items met a fault of lastseen itself: see the log above, and `lastseen status`")
