@@ -77,6 +77,10 @@ EVENTS = text("""
                         WHERE jsonb_typeof(said) = 'string' AND said #>> '{}' = ANY(CAST(:things AS text[]))))
      ORDER BY seq""")
 
+# How the log names the searches that compared a case's photos, together with others, with the kept tracks.
+SWEEPS = text("""
+    SELECT DISTINCT 'sweep:' || sweep_id FROM sweep_photos WHERE photo_id = ANY(:photos) AND sweep_id IS NOT NULL""")
+
 
 @dataclass(frozen=True, slots=True)
 class Sighted:
@@ -241,7 +245,8 @@ def is_registered(db: Connection, register_number: str) -> bool:
 
 def events(db: Connection, case: Case, size: int) -> list[Event]:
     """Every event among the first `size` that concerns the case, in order; those of manifests and stamps, too."""
-    values = {"size": size, "subjects": case.subjects, "things": case.things}
+    sweeps = db.execute(SWEEPS, {"photos": [one.photo for one in case.sighted]}).scalars()
+    values = {"size": size, "subjects": [*case.subjects, *sweeps], "things": case.things}
     return [Event(**row) for row in db.execute(EVENTS, values).mappings()]
 
 

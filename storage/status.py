@@ -71,6 +71,7 @@ TROUBLES = text("""
     SELECT work.step, coalesce(sources.address, messages.permalink, media_items.address,
                                'blob ' || left(blobs.sha256, 16),
                                'photo ' || photos.id || ' of ' || persons.register_number,
+                               'shard ' || sweep_shards.id || ' of sweep ' || sweep_id,
                                stamp_statements.day || ' by ' || authority,
                                (CASE WHEN step IN ('manifest', 'statement') THEN date '1970-01-01' + subject::int
                                  END)::text,
@@ -80,7 +81,9 @@ TROUBLES = text("""
       LEFT JOIN sources ON step IN ('collect', 'recheck') AND sources.id = subject
       LEFT JOIN media_items ON step = 'fetch' AND media_items.id = subject
       LEFT JOIN posts AS messages ON messages.id = media_items.post_id AND messages.chat_id IS NOT NULL
-      LEFT JOIN blobs ON step = 'analyze' AND blobs.id = subject
+      LEFT JOIN analyses ON step IN ('match_tracks', 'reembed') AND analyses.id = subject
+      LEFT JOIN sweep_shards ON step = 'sweep' AND sweep_shards.id = subject
+      LEFT JOIN blobs ON blobs.id = CASE step WHEN 'analyze' THEN subject ELSE analyses.blob_id END
       LEFT JOIN reference_photos AS photos ON step = 'enroll' AND photos.id = subject
       LEFT JOIN persons ON persons.id = photos.person_id
       LEFT JOIN stamp_requests ON step IN ('stamp', 'anchor', 'upgrade') AND stamp_requests.id = subject

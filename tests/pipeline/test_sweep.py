@@ -10,7 +10,7 @@ from lastseen.records import PersonStatus
 from lastseen.settings import Settings
 from pipeline import sweep
 from pipeline.runner import Tally
-from storage import sweeps, work
+from storage import cases, sweeps, work
 from storage.stores import Stores
 from storage.work import Queue
 from tests.pipeline.test_match import ENGINE, SEAL, THRESHOLD, Bureau
@@ -60,6 +60,19 @@ def test_photos_that_wait_are_bundled_and_each_shard_is_read_once_for_all_of_the
     with bureau.stores.db.begin() as db:
         said = db.execute(text("SELECT subject, detail FROM custody_events WHERE action = 'searched'")).all()
     assert [(row.subject, row.detail["tracks"], row.detail["photos"]) for row in said] == [("sweep:1", 1, 4)] * 3
+
+
+def test_a_package_of_evidence_tells_of_the_sweeps_that_its_photos_were_in(bureau: Bureau) -> None:
+    bureau.video(0.0, 9.0)
+    for number, place in (("A", 0.2), ("B", 9.2)):
+        bureau.person(number, place)
+        plan(bureau)
+        work_off(bureau)
+    with bureau.stores.db.begin() as db:
+        case = cases.of_person(db, "B")
+        assert case is not None
+        said = [event.subject for event in cases.events(db, case, 1000) if event.action == "searched"]
+    assert said == ["sweep:2"] * 2
 
 
 def test_a_track_whose_templates_lie_in_two_shards_is_queued_once_by_the_nearer(bureau: Bureau) -> None:

@@ -12,7 +12,6 @@ OUT_OF_A_CASE = frozenset(
         "templates",  # biometric data do not leave the office
         "reference_photos",  # of the register, not published by anybody
         "cast_links",  # of other faces
-        "sweep_photos",  # of the register: what was searched for stands in the custody log
         "reembeddings",  # counts, which the custody log tells of the file, too
         "near_misses",  # shown to nobody
         "ties",  # of the register
