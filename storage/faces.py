@@ -18,14 +18,16 @@ from storage.tables import analyses, best_shots, cast_links, persons, reference_
 AGAIN: Final = "~"
 """between a recipe and the number of an analysis that was made once more by it"""
 
-IS_SEARCHED: Final = """
-    tracks.gate = '' AND NOT EXISTS (
-        SELECT FROM analyses AS own JOIN analyses AS newer ON newer.blob_id = own.blob_id AND newer.id > own.id
-         WHERE own.id = tracks.analysis_id
-           AND (newer.engine = {engine} OR EXISTS (
-               SELECT FROM reembeddings WHERE analysis_id = newer.id AND reembeddings.engine = {engine})))"""
-"""Whether a track is searched with an engine: it passed its gate, and no newer analysis of its blob was made by this
-engine, or got templates of it afterwards."""
+IS_REPLACED: Final = """
+    EXISTS (SELECT FROM analyses AS newer
+             WHERE newer.blob_id = own.blob_id AND newer.id > own.id
+               AND (newer.engine = {engine} OR EXISTS (
+                   SELECT FROM reembeddings WHERE analysis_id = newer.id AND reembeddings.engine = {engine})))"""
+"""Whether the analysis `own` is searched with an engine no more: a newer one of its blob was made by that engine, or
+got templates of it afterwards."""
+NOT_REPLACED = text(f"""
+    NOT EXISTS (SELECT FROM analyses AS own
+                 WHERE own.id = tracks.analysis_id AND {IS_REPLACED.format(engine=":by")})""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def probes(db: Connection, engine: str, seal: Sealer, analysis: int | None = Non
     statement = (
         select(templates.c.track_id, templates.c.kind, templates.c.sealed)
         .join(tracks, tracks.c.id == templates.c.track_id)
-        .where(templates.c.engine == engine, text(IS_SEARCHED.format(engine=":of")).bindparams(of=engine))
+        .where(templates.c.engine == engine, tracks.c.gate == "", NOT_REPLACED.bindparams(by=engine))
         .order_by(templates.c.id)
     )
     if analysis is not None:

@@ -4,7 +4,7 @@ A shard is a range and no list: rows that are deleted leave holes in it, rows th
 it are read if they are there by then, and the templates of one track may lie in two shards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.records import Probes, Vectors
 from storage.database import driver
-from storage.faces import IS_SEARCHED
+from storage.faces import IS_REPLACED
 from storage.sealing import Sealer, identity
 
 Vector = NDArray[np.float32]
@@ -29,16 +29,21 @@ CUT = text("""
               FROM templates WHERE engine = :engine AND track_id IS NOT NULL) AS numbered
      GROUP BY shard ORDER BY shard""")
 
-HOW_MANY = text("""
-    SELECT count(*) FROM templates
-     WHERE engine = :engine AND track_id IS NOT NULL AND id BETWEEN :first AND :last""")
+# What a shard is about in the other tables, by their ids: what is asked of those must not grow with all that is kept.
+ABOUT = text("""
+    SELECT count(*) AS templates, coalesce(min(track_id), 0) AS first_track, coalesce(max(track_id), 0) AS last_track
+      FROM templates WHERE engine = :engine AND track_id IS NOT NULL AND id BETWEEN :first AND :last""")
+REPLACED = text(f"""
+    WITH of AS MATERIALIZED (SELECT DISTINCT analysis_id FROM tracks WHERE id BETWEEN :first_track AND :last_track)
+    SELECT own.id FROM of JOIN analyses AS own ON own.id = analysis_id
+     WHERE {IS_REPLACED.format(engine=":engine")}""")  # noqa: S608  our own words
 
-READ: Final = f"""
+READ: Final = """
     COPY (SELECT templates.track_id, templates.kind, templates.sealed
             FROM templates JOIN tracks ON tracks.id = templates.track_id
            WHERE templates.engine = %(engine)s AND templates.id BETWEEN %(first)s AND %(last)s
-             AND {IS_SEARCHED.format(engine="%(engine)s")}
-           ORDER BY templates.id) TO STDOUT (FORMAT BINARY)"""  # noqa: S608  our own words
+             AND tracks.id BETWEEN %(first_track)s AND %(last_track)s AND tracks.gate = ''
+             AND tracks.analysis_id <> ALL(CAST(%(replaced)s AS bigint[]))) TO STDOUT (FORMAT BINARY)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,17 @@ def plan(db: Connection, engine: str, size: int = TEMPLATES) -> tuple[Shard, ...
 def read(db: Connection, shard: Shard, sealer: Sealer) -> Probes:
     """Those of a shard that are searched now: of the newest analysis of each blob, and of tracks that passed the gate.
 
-    Holds the open vectors of one shard, and one sealed template.  Raises storage.sealing.CannotOpen.
+    In no order.  Holds the open vectors of one shard, and one sealed template.  Raises storage.sealing.CannotOpen.
     """
-    values = {"engine": shard.engine, "first": shard.first, "last": shard.last}
-    most: int = db.execute(HOW_MANY, values).scalar_one()
+    about: dict[str, object] = {"engine": shard.engine, "first": shard.first, "last": shard.last}
+    found = db.execute(ABOUT, about).one()
+    about |= {"first_track": found.first_track, "last_track": found.last_track}
+    about["replaced"] = list(db.execute(REPLACED, about).scalars())
     owners: list[int] = []
     vectors: Vectors = np.empty((0, 0), np.float32)
-    for track, vector in _opened(db, shard, sealer):
+    for track, vector in _opened(db, shard.engine, about, sealer):
         if not owners:
-            vectors = np.empty((max(most, 1), len(vector)), np.float32)
+            vectors = np.empty((found.templates, len(vector)), np.float32)
         if len(owners) == len(vectors):  # one was committed since they were counted
             vectors = np.concatenate([vectors, np.empty_like(vectors)])
         vectors[len(owners)] = vector
@@ -76,11 +83,10 @@ def read(db: Connection, shard: Shard, sealer: Sealer) -> Probes:
     return Probes(tuple(owners), vectors[: len(owners)])
 
 
-def _opened(db: Connection, shard: Shard, sealer: Sealer) -> Iterator[tuple[int, Vector]]:
+def _opened(db: Connection, engine: str, about: Mapping[str, object], sealer: Sealer) -> Iterator[tuple[int, Vector]]:
     """Track and vector of each template, as they come."""
-    values = {"engine": shard.engine, "first": shard.first, "last": shard.last}
-    with driver(db).cursor() as cursor, cursor.copy(READ, values) as copied:
+    with driver(db).cursor() as cursor, cursor.copy(READ, about) as copied:
         copied.set_types(["int8", "text", "bytea"])
         for track, kind, sealed in copied.rows():
-            name = identity(track=track, photo=None, kind=kind, engine=shard.engine)
+            name = identity(track=track, photo=None, kind=kind, engine=engine)
             yield track, sealer.open(bytes(sealed), name)

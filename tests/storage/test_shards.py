@@ -37,13 +37,13 @@ def analysis(db: Connection, of: int, recipe: str, *values: float, engine: str =
 
 
 def everything(db: Connection, engine: str = "a", size: int = 3) -> list[tuple[int, tuple[float, ...]]]:
-    """Track and vector of all that the shards give, in order."""
+    """Track and vector of all that the shards give."""
     found = [shards.read(db, shard, SEAL) for shard in shards.plan(db, engine, size)]
-    return [
+    return sorted(
         (owner, tuple(map(float, vector)))
         for probes in found
         for owner, vector in zip(probes.owners, probes.vectors, strict=True)
-    ]
+    )
 
 
 def test_all_templates_come_back_once_whatever_a_shard_holds(db: Engine) -> None:
