@@ -434,6 +434,7 @@ templates = Table(
     CheckConstraint("(track_id IS NULL) <> (photo_id IS NULL)", name="one_origin"),
     UniqueConstraint("track_id", "kind", "engine"),
     UniqueConstraint("photo_id", "kind", "engine"),
+    Index("ix_templates_photos", "engine", "id", postgresql_where=text("photo_id IS NOT NULL")),
     comment="embeddings, AES-GCM encrypted one by one with the row's identity as associated data",
 )
 
