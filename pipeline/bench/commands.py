@@ -113,5 +113,29 @@ def store_(
     voice.result(report.fields())
 
 
+@app.command("search")
+def search_(
+    rows: Annotated[int, typer.Option(min=10_000, help="Templates to search among.")] = 1_000_000,
+    tracks: Annotated[
+        int, typer.Option(min=0, help="Stored tracks that 100 new photos are compared with, from disk; 0: none.")
+    ] = 10_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side is timed.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Exact search beside faiss' exact indexes and the bare product, at 128 and 512 numbers; some minutes, 8 GB."""
+    from pipeline import scratch
+    from pipeline.bench import rematch, search
+
+    current = settings()
+    with scratch.folder(scratch.root(current)) as folder:
+        report = search.run(search.Wish(rows, tracks, rounds, _threads(), folder))
+    voice = Voice(as_json)
+    voice.show(console.table(_title(f"{rows:,} templates"), search.COLUMNS, report.rows()))
+    if report.sweeps:
+        title = f"{rematch.PHOTOS} photos against tracks on disk, {rematch.DIMENSION} numbers each"
+        voice.show(console.table(title, rematch.COLUMNS, rematch.rows(report.sweeps)))
+    voice.result(report.fields())
+
+
 def _title(what: str) -> str:
     return f"{what}, {_threads()} threads: median (least - most)"
