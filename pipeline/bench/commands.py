@@ -131,9 +131,9 @@ def search_(
         report = search.run(search.Wish(rows, tracks, rounds, _threads(), folder))
     voice = Voice(as_json)
     voice.show(console.table(_title(f"{rows:,} templates"), search.COLUMNS, report.rows()))
-    if report.sweeps:
-        title = f"{rematch.PHOTOS} photos against tracks on disk, {rematch.DIMENSION} numbers each"
-        voice.show(console.table(title, rematch.COLUMNS, rematch.rows(report.sweeps)))
+    if report.streamed:
+        title = f"{rematch.PHOTOS} photos, and tracks in sealed files, {rematch.DIMENSION} numbers each"
+        voice.show(console.table(title, rematch.COLUMNS, report.streamed.rows()))
     voice.result(report.fields())
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from pipeline.bench import rematch, search_ours, search_peer
 from pipeline.bench.children import Child, child
 from pipeline.bench.drawn import Shape
-from pipeline.bench.rematch import Sweep
+from pipeline.bench.rematch import Streamed
 from pipeline.bench.search_peer import IP, L2
 from pipeline.bench.timing import Spread, Timed
 from pipeline.console import say
@@ -88,7 +88,7 @@ class Report:
     wish: Wish
     peer: str
     sizes: tuple[Size, ...]
-    sweeps: tuple[Sweep, ...]
+    streamed: Streamed | None
 
     def least(self, batch: int) -> float:
         """The ratio of the kind of search that compares worst."""
@@ -119,10 +119,7 @@ class Report:
             "rounds": self.wish.rounds,
             "peer": self.peer,
             "sizes": [_size_fields(size) for size in self.sizes],
-            "rematch": [
-                {"tracks": one.tracks, "seconds": round(one.seconds, 3), "found": one.found, "planted": one.planted}
-                for one in self.sweeps
-            ],
+            **(self.streamed.fields() if self.streamed else {}),
         }
 
 
@@ -151,15 +148,18 @@ def _size_fields(size: Size) -> dict[str, object]:
 
 def run(wish: Wish) -> Report:
     """Measure.  Raises Failure (PeerMissing among them)."""
+    if wish.tracks:
+        rematch.require_room(wish.scratch, wish.tracks)
     with child(wish.threads) as them:
         version = them.ask(search_peer.ready, wish.threads)
     say(f"against faiss {version}, {wish.threads} threads each")
     sizes = tuple(_size(wish, Shape(wish.rows, dimension, BATCHES[0])) for dimension in DIMENSIONS)
-    sweeps: list[Sweep] = []
-    if wish.tracks:
-        with child(wish.threads) as us:
-            sweeps = us.ask(rematch.run, wish.scratch, wish.tracks, wish.threads)
-    return Report(wish, version, sizes, tuple(sweeps))
+    return Report(wish, version, sizes, _streamed(wish) if wish.tracks else None)
+
+
+def _streamed(wish: Wish) -> Streamed:
+    with child(wish.threads) as us:
+        return us.ask(rematch.run, wish.scratch, wish.tracks, wish.threads)
 
 
 # --- one size ----------------------------------------------------------------------------------------------
