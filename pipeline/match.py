@@ -105,5 +105,6 @@ class _Held(Generic[Held]):
         version = self._version(db, engine)
         held = self._held.get(engine)
         if held is None or held[0] != version:
+            self._held.pop(engine, None)  # a register is not held twice
             held = self._held[engine] = (version, self._read(db, engine))
         return held[1]
