@@ -13,7 +13,7 @@ import logging
 import mmap
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -72,22 +72,23 @@ class Templates:
     vectors: Vectors
 
     @classmethod
-    def joined(cls, parts: "list[Templates]") -> "Templates":
-        """Several, one after the other.  One is taken as it is; the parts of more are let go one by one."""
-        parts = [part for part in parts if len(part.ids)]
-        if not parts:
-            return NO_TEMPLATES
-        if len(parts) == 1:
-            return parts[0]
-        ids = np.concatenate([part.ids for part in parts])
-        owners = np.concatenate([part.owners for part in parts])
-        vectors = np.empty((len(ids), parts[0].vectors.shape[1]), np.float32)
-        row = 0
-        while parts:
-            part = parts.pop(0)
-            vectors[row : row + len(part.ids)] = part.vectors
-            row += len(part.ids)
-        return cls(ids, owners, vectors)
+    def joined(cls, parts: "Iterable[Templates]", expected: int) -> "Templates":
+        """Several, one after the other: about so many in all.  Each part is let go before the next is asked for."""
+        held, count = NO_TEMPLATES, 0
+        for part in parts:
+            end = count + len(part.ids)
+            if end > len(held.ids):
+                held = held._with_room(max(expected, end), part.vectors.shape[1])
+            held.ids[count:end], held.owners[count:end], held.vectors[count:end] = part.ids, part.owners, part.vectors
+            count = end
+        return cls(held.ids[:count], held.owners[:count], held.vectors[:count])
+
+    def _with_room(self, rows: int, dimension: int) -> "Templates":
+        made = Templates(np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, dimension), np.float32))
+        known = len(self.ids)
+        if known:
+            made.ids[:known], made.owners[:known], made.vectors[:known] = self.ids, self.owners, self.vectors
+        return made
 
     def only(self, which: NDArray[np.bool_]) -> "Templates":
         """Some of them; these themselves if it is all of them."""

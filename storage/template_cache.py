@@ -6,11 +6,12 @@ the last one: after a restored backup the same ids may come again, for others.
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from lastseen.records import Gallery, PersonStatus
 from lastseen.settings import Settings
@@ -26,7 +27,8 @@ FIRST, LAST = 0, (1 << 63) - 1
 OWNER: Final = {Origin.PHOTO: "photo_id", Origin.TRACK: "track_id"}
 
 _PRINTS = """
-    SELECT number, sha256(ids || (SELECT substring(sealed FROM 2 FOR 12) FROM templates WHERE id = last)) AS print
+    SELECT number, octet_length(ids) / 8 AS rows,
+           sha256(ids || (SELECT substring(sealed FROM 2 FOR 12) FROM templates WHERE id = last)) AS print
       FROM (SELECT id / :size AS number, string_agg(int8send(id), ''::bytea ORDER BY id) AS ids, max(id) AS last
               FROM templates WHERE engine = :engine AND {owner} IS NOT NULL AND id BETWEEN :first AND :last
              GROUP BY 1) AS block
@@ -77,10 +79,9 @@ class Cache:
         Whole blocks are read, so ranges that begin and end with one cost least.  Raises storage.sealing.CannotOpen if a
         row of the database does not open.
         """
-        prints = _prints(db, engine, origin, first // IDS, last // IDS)
-        found = Templates.joined(
-            [self._block(db, Place(origin, engine, number), print_) for number, print_ in prints.items()]
-        )
+        there = _there(db, engine, origin, first // IDS, last // IDS)
+        blocks = (self._block(db, Place(origin, engine, row.number), bytes(row.print)) for row in there)
+        found = next(blocks) if len(there) == 1 else Templates.joined(blocks, sum(row.rows for row in there))
         return found.only((found.ids >= first) & (found.ids <= last))
 
     def _block(self, db: Connection, place: Place, print_: bytes) -> Templates:
@@ -118,8 +119,13 @@ def sweep(db: Connection, blocks: Blocks, only: Origin | None = None) -> int:
 
 def _prints(db: Connection, engine: str, origin: Origin, first: int, last: int) -> dict[int, bytes]:
     """Number and print of each block that has rows, among the blocks from `first` to `last`."""
+    return {row.number: bytes(row.print) for row in _there(db, engine, origin, first, last)}
+
+
+def _there(db: Connection, engine: str, origin: Origin, first: int, last: int) -> Sequence[Row[int, int, bytes]]:
+    """`number`, `rows` and `print` of each of those blocks."""
     values = {"engine": engine, "size": IDS, "first": first * IDS, "last": last * IDS + IDS - 1}
-    return {row.number: bytes(row.print) for row in db.execute(PRINTS[origin], values)}
+    return db.execute(PRINTS[origin], values).all()
 
 
 def _read(db: Connection, place: Place, sealer: Sealer) -> tuple[Templates, bytes]:

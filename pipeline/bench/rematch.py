@@ -104,7 +104,8 @@ def run(folder: Path, tracks: int, threads: int) -> Streamed:
 
 def _opened(blocks: Blocks, sealer: Sealer, count: int) -> int:
     _leave_the_cache(blocks.root)
-    return len(Templates.joined([_read(blocks, sealer, number) for number in range(count)]).ids)
+    parts = (_read(blocks, sealer, number) for number in range(count))
+    return len(Templates.joined(parts, count * IDS).ids)
 
 
 def _swept(blocks: Blocks, sealer: Sealer, shape: Shape, count: int, threads: int) -> Sweep:

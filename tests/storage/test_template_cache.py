@@ -262,12 +262,9 @@ def test_any_range_of_tracks_is_what_lies_in_it(db: Engine, cache: Cache) -> Non
 
 
 def test_parts_are_joined_in_their_order() -> None:
-    parts = [Templates(np.array([n]), np.array([10 * n]), np.full((1, 2), n, np.float32)) for n in (1, 2)] + [
-        sealed_blocks.NO_TEMPLATES
-    ]
-    joined = Templates.joined(parts)
-    assert (joined.ids.tolist(), joined.owners.tolist(), joined.vectors.tolist()) == (
-        [1, 2],
-        [10, 20],
-        [[1, 1], [2, 2]],
-    )
+    parts = [Templates(np.array([n]), np.array([10 * n]), np.full((1, 2), n, np.float32)) for n in (1, 2)]
+    for expected in (0, 1, 2, 9):
+        joined = Templates.joined([*parts, sealed_blocks.NO_TEMPLATES], expected)
+        assert (joined.ids.tolist(), joined.owners.tolist()) == ([1, 2], [10, 20])
+        assert joined.vectors.tolist() == [[1, 1], [2, 2]]
+    assert len(Templates.joined([], 5).ids) == 0
