@@ -1,10 +1,7 @@
 """Files of many templates each, sealed as a whole: what a process that matches reads instead of a million rows.
 
-A file holds what lay in one range of row ids when it was written, in any of the folder's places
-
-    templates/<photo or track>/<engine>/<block, hexadecimal>
-
-and is a copy that may go at any time.  Which rows it holds stands before it (`print`, made from the rows by whoever
+A file, `<photo or track>/<engine>/<number, hexadecimal>`, holds what lay in one range of row ids when it was written: a
+copy that may go at any time.  Which rows it holds stands before it (`print`, made from the rows by whoever
 writes it) and is sealed with it, like its engine, its kind and its number: a file that is damaged, of another key, out
 of another place or of another time does not open, or is not asked for, and is made anew.  Vectors are never on disk.
 """
@@ -73,9 +70,11 @@ class Templates:
 
     @classmethod
     def joined(cls, parts: "Iterable[Templates]", expected: int) -> "Templates":
-        """Several, one after the other: about so many in all.  Each part is let go before the next is asked for."""
+        """Several, one after the other, about so many in all.  Parts are asked for one by one, and not held."""
         held, count = NO_TEMPLATES, 0
         for part in parts:
+            if not len(part.ids):
+                continue
             end = count + len(part.ids)
             if end > len(held.ids):
                 held = held._with_room(max(expected, end), part.vectors.shape[1])
@@ -84,6 +83,7 @@ class Templates:
         return cls(held.ids[:count], held.owners[:count], held.vectors[:count])
 
     def _with_room(self, rows: int, dimension: int) -> "Templates":
+        """These, and room for more after them."""
         made = Templates(np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty((rows, dimension), np.float32))
         known = len(self.ids)
         if known:
@@ -133,13 +133,13 @@ class Blocks:
             new.unlink(missing_ok=True)
 
     def held(self) -> Iterator[tuple[Place, bytes]]:
-        """Every block that is there, with the print that it claims.  What is no block is deleted on the way."""
+        """Every block that is there, with the print that it claims.  What nobody goes on writing is deleted."""
         for path in sorted(self.root.glob("*/*/*")):
             place = _place(path)
             if place is not None:
                 with suppress(FileNotFoundError), path.open("rb") as file:
                     yield place, file.read(HEAD).removeprefix(MAGIC)
-            elif path.is_file() and not _is_being_written(path):
+            elif path.name.startswith(NEW) and not _is_being_written(path):
                 path.unlink(missing_ok=True)
 
     def drop(self, place: Place) -> None:
@@ -161,7 +161,7 @@ def _place(path: Path) -> Place | None:
 
 def _is_being_written(path: Path) -> bool:
     try:
-        return path.name.startswith(NEW) and utcnow().timestamp() - path.stat().st_mtime < NEW_SECONDS
+        return utcnow().timestamp() - path.stat().st_mtime < NEW_SECONDS
     except FileNotFoundError:
         return True
 

@@ -147,8 +147,9 @@ def _read(db: Connection, place: Place, sealer: Sealer) -> tuple[Templates, byte
 
 
 def _identity(place: Place, owner: int, kind: str) -> str:
-    photo = owner if place.origin is Origin.PHOTO else None
-    return identity(track=None if photo else owner, photo=photo, kind=kind, engine=place.engine)
+    if place.origin is Origin.PHOTO:
+        return identity(track=None, photo=owner, kind=kind, engine=place.engine)
+    return identity(track=owner, photo=None, kind=kind, engine=place.engine)
 
 
 def _pairs(db: Connection, statement: str) -> tuple[Ids, Ids]:
