@@ -9,9 +9,7 @@ from lastseen.settings import settings
 from pipeline import console
 from pipeline.console import AsJson, Voice
 
-app = typer.Typer(
-    help="Measure on this machine, side by side with the face_recognition package in one run.", no_args_is_help=True
-)
+app = typer.Typer(help="Measure on this machine, side by side with a peer in one run.", no_args_is_help=True)
 
 
 def _threads() -> int:
