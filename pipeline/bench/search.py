@@ -100,10 +100,10 @@ class Report:
             name = f"{self.wish.rows:,} x {size.dimension}"
             for one in size.compared:
                 ours, theirs = (Spread.of(side).told(" ms", 1e3) for side in (one.ours, one.peer))
-                yield f"{name}, {one.batch}: {one.what}", ours, theirs, one.ratio.told("x")
-            yield f"{name}, {BATCHES[0]}: bare product", Spread.of(size.product).told(" ms", 1e3), "", ""
+                yield f"{name}, {one.batch} at once: {one.what}", ours, theirs, one.ratio.told("x")
+            yield f"{name}, {BATCHES[0]} at once: bare product", Spread.of(size.product).told(" ms", 1e3), "", ""
             for what, over in size.over_product.items():
-                yield f"  {what} over it", over.told("x", digits=2), "", ""
+                yield f"  {what}, over that", over.told("x", digits=2), "", ""
             yield f"{name}: memory at most", f"{size.peak_mib:.0f} MiB", f"{size.peer_mib:.0f} MiB", ""
 
     def fields(self) -> dict[str, object]:
@@ -174,10 +174,11 @@ class _Kind:
     count: int
 
 
+# faiss has `range_search` for the first, and `search` for the others.
 KINDS: Final = (
-    _Kind("within a threshold, range_search of IndexFlatL2", L2, 0),
-    _Kind(f"the nearest {NEAREST}, search of IndexFlatL2", L2, NEAREST),
-    _Kind(f"the nearest {NEAREST}, search of IndexFlatIP", IP, NEAREST),
+    _Kind("all near, L2", L2, 0),
+    _Kind(f"nearest {NEAREST}, L2", L2, NEAREST),
+    _Kind(f"nearest {NEAREST}, IP", IP, NEAREST),
 )
 
 
@@ -241,7 +242,7 @@ def _over_product(sides: _Sides) -> tuple[tuple[float, ...], dict[str, Spread]]:
     """The bare product, and each kind of ours, in turns."""
     asked = {
         what: search_ours.Asked(sides.shape, BATCHES[0], count, sides.wish.threads)
-        for what, count in (("within a threshold", 0), (f"the nearest {NEAREST}", NEAREST))
+        for what, count in (("all near", 0), (f"nearest {NEAREST}", NEAREST))
     }
     sides.us.ask(search_ours.product, sides.shape)
     product: list[float] = []
