@@ -41,6 +41,8 @@ COLUMNS: Final = 1 << 8
 """probes at once"""
 FEW: Final = 4
 """so many probes wait for memory: one by one they are faster than as a matrix"""
+SHARE: Final = 1 << 21
+"""numbers of rows that are worth a thread of their own (8 MiB), or eight times fewer for eight times the probes"""
 PIECE: Final = 1 << 13
 """near pairs looked at closely at once"""
 WAITING: Final = 8
@@ -96,7 +98,7 @@ def within(rows: Vectors, probes: Vectors, threshold: float, known: Reals | None
         found = (search.above(block, least) for block in search.blocks(start, end))
         return Pairs.joined(_exact(rows, probes, pairs, threshold) for pairs in found if len(pairs.rows))
 
-    return Pairs.joined(_on_all_cores(span, len(rows), threads))
+    return Pairs.joined(_on_all_cores(span, search, threads))
 
 
 def nearest(rows: Vectors, probes: Vectors, count: int, known: Reals | None = None, threads: int = 0) -> Pairs:
@@ -113,7 +115,7 @@ def nearest(rows: Vectors, probes: Vectors, count: int, known: Reals | None = No
         return best.kept()
 
     best = _Best(search, count)
-    for found in _on_all_cores(span, len(rows), threads):
+    for found in _on_all_cores(span, search, threads):
         best.add(found)
     return _first(_exact(rows, probes, best.kept(), np.inf), count)
 
@@ -277,9 +279,10 @@ def _rounded_down(values: Exact) -> Reals:
         return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
 
 
-def _on_all_cores(span: Callable[[int, int], Made], rows: int, threads: int) -> list[Made]:
+def _on_all_cores(span: Callable[[int, int], Made], search: _Search, threads: int) -> list[Made]:
     """`span(start, end)` for stretches of the rows, one a core, each with linear algebra on that core alone."""
-    parts = max(1, min(threads or len(os.sched_getaffinity(0)), rows // MOST_ROWS))
+    rows, worth = len(search.rows), search.rows.size * max(1, len(search.probes) // 8) // SHARE
+    parts = max(1, min(threads or len(os.sched_getaffinity(0)), rows, worth))
     if parts == 1:
         return [span(0, rows)]
     ends = [rows * part // parts for part in range(parts + 1)]

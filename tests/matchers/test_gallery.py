@@ -50,6 +50,7 @@ def test_it_finds_exactly_what_the_plain_way_finds(
     """In blocks of any size, on several cores, with either side the longer one."""
     monkeypatch.setattr(products, "MOST_ROWS", rows)
     monkeypatch.setattr(products, "COLUMNS", 7)
+    monkeypatch.setattr(products, "SHARE", 1)
     probes, register = drawn(seed, tracks, photos)
     found, wanted = search(probes, register, 9.0, threads=3), plain(probes, register, 9.0)
     assert len(wanted) > 10 or 1 in (tracks, photos)

@@ -19,6 +19,7 @@ EDGES = 1.0, 1 - 1e-15, 1 + 1e-15, 1 - 1e-7, 1 + 1e-7
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "MOST_ROWS", 16)
     monkeypatch.setattr(products, "COLUMNS", 7)
+    monkeypatch.setattr(products, "SHARE", 1)
 
 
 def distances(rows: Vectors, probes: Vectors) -> Exact:
