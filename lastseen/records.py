@@ -591,6 +591,8 @@ class Gallery:
     photos: tuple[int, ...]
     """row id of each vector's reference photo"""
     vectors: Vectors
+    halves: NDArray[np.float32] | None = None
+    """half the squared length of each vector, where `matchers.gallery.ready` has worked it out"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,66 +1,59 @@
-"""Exact nearest-person search: every probe is compared with every template, in blocks.
+"""Exact nearest-person search: every probe is compared with every template.
 
-A missed neighbour is a missed person, so nothing is approximated.
+A missed neighbour is a missed person, so nothing is approximated.  Distances are Euclidean: that is what each engine
+means, those that compare directions among them, whose vectors have length 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lastseen.records import Gallery, Match, Probes, Vectors
-
-BLOCK = 1 << 22
-"""distances held at once: 16 MiB of float32"""
-PIECE = 1 << 13
-"""near pairs looked at closely at once"""
+from lastseen.records import Gallery, Match, Probes
+from matchers import products
+from matchers.products import Pairs
 
 
-def search(probes: Probes, gallery: Gallery, threshold: float) -> dict[int, list[Match]]:
+def ready(gallery: Gallery) -> Gallery:
+    """The same, with what is needed of it for each search worked out once.  Raises ValueError as `search`."""
+    return replace(gallery, halves=products.halves(gallery.vectors))
+
+
+def search(probes: Probes, gallery: Gallery, threshold: float, threads: int = 0) -> dict[int, list[Match]]:
     """For each owner of a probe (a track), the people within `threshold`, nearest first.
 
     Vectors are (m, d) and (n, d); distances are Euclidean.  Several templates of an owner, and several photos of a
     person, collapse to the nearest pair; of equal distances to the lower photo id, so that the answer does not depend
-    on the order of rows.  Raises ValueError if the dimensions differ or a number is not finite.
+    on the order of rows.  `threads` 0: all cores that this process may use.  Raises ValueError if the dimensions differ
+    or a number is not finite.
     """
-    nearest: dict[int, dict[int, Match]] = {}
-    for row, column, distance in _pairs_within(probes.vectors, gallery.vectors, threshold):
-        match = Match(gallery.people[column], gallery.photos[column], distance)
-        held = nearest.setdefault(probes.owners[row], {})
-        if match.person not in held or _rank(match) < _rank(held[match.person]):
-            held[match.person] = match
-    return {owner: sorted(found.values(), key=_rank) for owner, found in nearest.items()}
+    pairs = _pairs(probes, gallery, threshold, threads)
+    found: dict[int, list[Match]] = {}
+    for owner, match in _nearest_of_each(pairs, probes.owners, gallery):
+        found.setdefault(owner, []).append(match)
+    return found
 
 
-def _rank(match: Match) -> tuple[float, int, int]:
-    return match.distance, match.photo, match.person
+def _pairs(probes: Probes, gallery: Gallery, threshold: float, threads: int) -> Pairs:
+    """Rows are those of the gallery.  The longer side is gone through block by block, the other one stays."""
+    if len(gallery.vectors) >= len(probes.vectors):
+        return products.within(gallery.vectors, probes.vectors, threshold, gallery.halves, threads)
+    turned = products.within(probes.vectors, gallery.vectors, threshold, None, threads)
+    return Pairs(turned.probes, turned.rows, turned.distances)
 
 
-def _pairs_within(probes: Vectors, gallery: Vectors, threshold: float) -> Iterator[tuple[int, int, float]]:
-    """(probe row, gallery row, distance) of every pair within the threshold."""
-    if not len(probes) or not len(gallery):
-        return
-    if probes.shape[1] != gallery.shape[1]:
-        raise ValueError(f"probes have {probes.shape[1]} dimensions, the gallery has {gallery.shape[1]}")
-    if not (np.isfinite(probes).all() and np.isfinite(gallery).all()):
-        raise ValueError("a template holds a number that is not finite: it would hide all others")
-    step = max(1, BLOCK // len(gallery))
-    squares = np.einsum("ij,ij->i", gallery, gallery)
-    # The product loses digits to cancellation: select a little too much by it, decide by the difference itself.
-    slack = np.float32(1e-4) * (1 + squares.max())
-    for start in range(0, len(probes), step):
-        block = probes[start : start + step]
-        squared = squares - 2 * (block @ gallery.T) + np.einsum("ij,ij->i", block, block)[:, None]
-        rows, columns = np.nonzero(squared <= threshold**2 + slack)
-        yield from _exactly(block, gallery, rows, columns, threshold, start)
-
-
-def _exactly(
-    block: Vectors, gallery: Vectors, rows: NDArray[np.intp], columns: NDArray[np.intp], threshold: float, start: int
-) -> Iterator[tuple[int, int, float]]:
-    for piece in range(0, len(rows), PIECE):
-        left, right = rows[piece : piece + PIECE], columns[piece : piece + PIECE]
-        distances = np.linalg.norm(block[left].astype(np.float64) - gallery[right], axis=1)
-        for row, column, distance in zip(left, right, distances, strict=True):
-            if distance <= threshold:
-                yield start + int(row), int(column), float(distance)
+def _nearest_of_each(pairs: Pairs, owners: Sequence[int], gallery: Gallery) -> list[tuple[int, Match]]:
+    """The nearest pair of each owner and person, an owner's people one after the other, nearest first."""
+    tracks = np.array([owners[row] for row in pairs.probes.tolist()], np.int64)
+    people = np.array([gallery.people[row] for row in pairs.rows.tolist()], np.int64)
+    photos = np.array([gallery.photos[row] for row in pairs.rows.tolist()], np.int64)
+    grouped = np.lexsort((photos, pairs.distances, people, tracks))
+    new = np.ones(len(grouped), bool)
+    new[1:] = (np.diff(tracks[grouped]) != 0) | (np.diff(people[grouped]) != 0)
+    nearest = grouped[new]
+    chosen = nearest[np.lexsort(tuple(column[nearest] for column in (people, photos, pairs.distances, tracks)))]
+    columns = (tracks, people, photos, pairs.distances)
+    return [
+        (track, Match(person, photo, distance))
+        for track, person, photo, distance in zip(*(column[chosen].tolist() for column in columns), strict=True)
+    ]

@@ -10,6 +10,7 @@ from extractors.telegram import without
 from lastseen.clock import utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import ObjectToStore
+from pipeline import template_files
 from pipeline.app import App
 from storage import custody, erasures, roles, subjects
 from storage.erasures import Anew, Erasure, Plan, Record
@@ -61,7 +62,9 @@ def _carry_out(app: App, erasure: Erasure) -> Plan:
             entries = erasures.take(db, erasure, found, anew, app.actor)
             if entries is not None:
                 custody.append_all(db, app.actor, entries)
-                return found
+        if entries is not None:
+            template_files.sweep(app)
+            return found
     raise Failure(f"erasure {erasure.id}: something is added to what goes all the time; stop collecting, and try again")
 
 

@@ -17,6 +17,7 @@ from storage import candidates, engines, faces, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
+from storage.template_cache import Cache, blocks_of
 from storage.work import Claim, Queue
 
 TRACKS = "match_tracks"
@@ -39,7 +40,8 @@ class Job:
 
 def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
     """Compare the tracks of one analysis with the whole register."""
-    register = _Held(faces.gallery_version, lambda db, engine: faces.gallery(db, engine, sealer))
+    cache = Cache(blocks_of(settings), sealer)
+    register = _Held(faces.gallery_version, lambda db, engine: matcher.ready(cache.gallery(db, engine)))
 
     def load(db: Connection, claim: Claim) -> Job:
         probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
@@ -89,5 +91,6 @@ class _Held(Generic[Held]):
         version = self._version(db, engine)
         held = self._held.get(engine)
         if held is None or held[0] != version:
+            self._held.pop(engine, None)  # a register is not held twice
             held = self._held[engine] = (version, self._read(db, engine))
         return held[1]

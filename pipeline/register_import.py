@@ -9,7 +9,7 @@ from pathlib import Path
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault, ObjectToStore
 from lastseen.records import PersonEntry, PersonStatus
-from pipeline import illustrate, register_files
+from pipeline import illustrate, register_files, template_files
 from pipeline.app import App
 from pipeline.jobs import Scope, execute, journal
 from pipeline.register_files import NotARegister, Refusal, Unfit, printable
@@ -17,6 +17,7 @@ from storage import custody, keys, refusals, register, work
 from storage.custody import Action, Entry
 from storage.objects import REGISTER, Stored
 from storage.register import Kept, PhotoFate
+from storage.sealed_blocks import Origin
 from storage.work import Queue
 
 KIND = "register"
@@ -67,6 +68,8 @@ def import_register(app: App, path: Path) -> Imported:
     with app.stores.db.begin() as db:
         for refusal in result.refused:
             refusals.keep(db, KIND, f"{subject}#{refusal.place}", Fault.DEFECT, refusal.why)
+    if result.changed_people:  # some may have been found
+        template_files.sweep(app, Origin.PHOTO)
     with journal(app, "register import", Scope()) as tallies:
         tallies += execute(app, "enroll", Scope())
     fates = [fate for fate in _fates(app, result) if not fate.accepted]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from pipeline import template_files
 from pipeline.app import App
 from storage import custody, retention
 from storage.custody import Action, Entry
@@ -18,10 +19,13 @@ def due(app: App) -> Due:
 def run(app: App) -> dict[str, int]:
     """Take everything that is due.  Returns counts.  Raises storage.objects.StoreUnavailable; run it again then."""
     counts: Counter[str] = Counter({"tracks": 0, "photos": 0})
-    while gone := _tracks(app):
-        counts.update(gone)
-    while gone := _photos(app):
-        counts.update(gone)
+    try:
+        while gone := _tracks(app):
+            counts.update(gone)
+        while gone := _photos(app):
+            counts.update(gone)
+    finally:
+        template_files.sweep(app)  # also when nothing was due here: another machine may have taken it
     return dict(counts)
 
 

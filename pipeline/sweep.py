@@ -12,6 +12,7 @@ from storage import candidates, faces, shards, sweeps
 from storage.custody import Entry
 from storage.database import Connection
 from storage.sealing import Sealer
+from storage.template_cache import Cache, blocks_of
 from storage.work import Claim
 
 NAME = sweeps.STEP
@@ -19,10 +20,11 @@ NAME = sweeps.STEP
 
 def step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
     """Compare a shard with the photos of its sweep."""
+    cache = Cache(blocks_of(settings), sealer)
 
     def load(db: Connection, claim: Claim) -> Job:
         item = sweeps.item(db, claim.subject)
-        probes = shards.read(db, item.shard, sealer)
+        probes = shards.read(db, item.shard, cache)
         photos = faces.gallery(db, engine, sealer, item.photos)  # anew each time: some may be searched no more
         return Job(f"sweep:{item.sweep}", engine, probes, photos)
 

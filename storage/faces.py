@@ -150,9 +150,9 @@ def gallery(db: Connection, engine: str, seal: Sealer, photos: Sequence[int] | N
 
 
 def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
-    """Changes whenever `gallery` would: the templates' number and newest id, and when a person last changed."""
-    changed = db.execute(select(func.max(persons.c.changed_at))).scalar()
-    return (*_version(db, engine, templates.c.photo_id), changed)
+    """Changes whenever `gallery` would: which templates of photos there are, and who is missing."""
+    missing = select(*_told(persons.c.id)).where(persons.c.status == PersonStatus.MISSING)
+    return *_version(db, engine, templates.c.photo_id), *db.execute(missing).one()
 
 
 def analyses_of(db: Connection, blobs: Sequence[int]) -> Sequence[int]:
@@ -250,13 +250,13 @@ def _keep_cast(db: Connection, cast: Sequence[CastLink], made: Mapping[int, int]
         db.execute(insert(cast_links), rows)
 
 
-def _version(db: Connection, engine: str, origin: ColumnElement[int | None]) -> tuple[int, int]:
-    """Number and newest id: a template that was committed late has a lower id, but it is counted."""
-    statement = select(func.count(templates.c.id), func.coalesce(func.max(templates.c.id), 0)).where(
-        templates.c.engine == engine, origin.is_not(None)
-    )
-    count, newest = db.execute(statement).one()
-    return count, newest
+def _version(db: Connection, engine: str, origin: ColumnElement[int | None]) -> Row[int, int | None]:
+    return db.execute(select(*_told(templates.c.id)).where(templates.c.engine == engine, origin.is_not(None))).one()
+
+
+def _told(ids: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int | None]]:
+    """Which rows there are, in two numbers: one more and one less is another set, and so is a row committed late."""
+    return func.count(ids), func.bit_xor(func.hashint8extended(ids, 0))
 
 
 def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: Sequence[str], seal: Sealer) -> int:

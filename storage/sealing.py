@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
@@ -24,6 +26,8 @@ from storage.once import made_once
 VERSION = b"\x01"
 NONCE_BYTES = 12
 KEY_BYTES = 32
+BLOCKS = b"lastseen.templates.blocks.v1"
+"""what the key of blocks is derived for"""
 
 
 class CannotOpen(Failure):
@@ -70,7 +74,7 @@ class _Box:
         nonce = os.urandom(NONCE_BYTES)
         return VERSION + nonce + self._cipher.encrypt(nonce, plain, identity.encode())
 
-    def open(self, sealed: bytes, identity: str) -> bytes:
+    def open(self, sealed: bytes | memoryview, identity: str) -> bytes:
         nonce, box = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
         if sealed[:1] != VERSION:
             raise CannotOpen(f"{self._kind.what} {identity} was sealed by another version of lastseen")
@@ -89,6 +93,7 @@ class Sealer:
     def __init__(self, key: bytes) -> None:
         """`key` is 32 bytes."""
         self._box = _Box(key, TEMPLATE)
+        self._blocks = _Box(HKDF(SHA256(), KEY_BYTES, salt=None, info=BLOCKS).derive(key), TEMPLATE)
 
     def seal(self, vector: NDArray[np.float32], identity: str) -> bytes:
         """The vector's float32 little-endian bytes, encrypted for the row named by `identity`."""
@@ -97,6 +102,14 @@ class Sealer:
     def open(self, sealed: bytes, identity: str) -> NDArray[np.float32]:
         """The vector again, shape (dimension,).  Raises CannotOpen."""
         return np.frombuffer(self._box.open(sealed, identity), dtype="<f4")
+
+    def seal_block(self, plain: bytes, identity: str) -> bytes:
+        """Many templates at once, with a key that is derived from the one of templates: for files of this machine."""
+        return self._blocks.seal(plain, identity)
+
+    def open_block(self, sealed: bytes | memoryview, identity: str) -> bytes:
+        """Those bytes again, in memory only.  Raises CannotOpen."""
+        return self._blocks.open(sealed, identity)
 
 
 class Secrets:

@@ -21,6 +21,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from storage import shards, work
+from storage.sealed_blocks import IDS
 from storage.shards import Shard
 from storage.work import Queue
 
@@ -76,14 +77,14 @@ def searchable(db: Connection, engine: str, person: str | None = None, photo: in
     return db.execute(TO_ASK, {"engine": engine, "person": person, "photo": photo}).scalars().all()
 
 
-def plan(db: Connection, engine: str, size: int = shards.TEMPLATES) -> int:
+def plan(db: Connection, engine: str, blocks: int = shards.BLOCKS, ids: int = IDS) -> int:
     """Bundle what waits into sweeps and queue their shards.  Returns how many shards there are more."""
     db.execute(LOCK)
     queued = 0
     while rows := db.execute(WAITING, {"engine": engine, "limit": PHOTOS}).scalars().all():
         sweep: int = db.execute(BEGIN, {"engine": engine}).scalar_one()
         db.execute(TAKE, {"sweep": sweep, "rows": list(rows)})
-        queued += _queue(db, sweep, shards.plan(db, engine, size))
+        queued += _queue(db, sweep, shards.plan(db, engine, blocks, ids))
     return queued
 
 

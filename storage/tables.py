@@ -435,6 +435,7 @@ templates = Table(
     UniqueConstraint("track_id", "kind", "engine"),
     UniqueConstraint("photo_id", "kind", "engine"),
     Index("ix_templates_of_tracks", "engine", "id", postgresql_where=text("track_id IS NOT NULL")),
+    Index("ix_templates_photos", "engine", "id", postgresql_where=text("photo_id IS NOT NULL")),
     comment="embeddings, AES-GCM encrypted one by one with the row's identity as associated data",
 )
 

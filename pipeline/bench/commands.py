@@ -9,9 +9,7 @@ from lastseen.settings import settings
 from pipeline import console
 from pipeline.console import AsJson, Voice
 
-app = typer.Typer(
-    help="Measure on this machine, side by side with the face_recognition package in one run.", no_args_is_help=True
-)
+app = typer.Typer(help="Measure on this machine, side by side with a peer in one run.", no_args_is_help=True)
 
 
 def _threads() -> int:
@@ -110,6 +108,30 @@ def store_(
         report = store.run(stores.objects, folder, rounds)
     voice = Voice(as_json)
     voice.show(console.table("storing: median (least - most)", store.COLUMNS, report.rows()))
+    voice.result(report.fields())
+
+
+@app.command("search")
+def search_(
+    rows: Annotated[int, typer.Option(min=10_000, help="Templates to search among.")] = 1_000_000,
+    tracks: Annotated[
+        int, typer.Option(min=0, help="Stored tracks that 100 new photos are compared with, from disk; 0: none.")
+    ] = 10_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each side is timed.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Exact search beside faiss' exact indexes and the bare product, at 128 and 512 numbers; some minutes, 8 GB."""
+    from pipeline import scratch
+    from pipeline.bench import rematch, search
+
+    current = settings()
+    with scratch.folder(scratch.root(current)) as folder:
+        report = search.run(search.Wish(rows, tracks, rounds, _threads(), folder))
+    voice = Voice(as_json)
+    voice.show(console.table(_title(f"{rows:,} templates"), search.COLUMNS, report.rows()))
+    if report.streamed:
+        title = f"{rematch.PHOTOS} photos, and tracks in sealed files, {rematch.DIMENSION} numbers each"
+        voice.show(console.table(title, rematch.COLUMNS, report.streamed.rows()))
     voice.result(report.fields())
 
 

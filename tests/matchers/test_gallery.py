@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lastseen.records import Gallery, Match, Probes
-from matchers import gallery
-from matchers.gallery import search
+from matchers import products
+from matchers.gallery import ready, search
 
 
 def plain(probes: Probes, register: Gallery, threshold: float) -> dict[int, list[Match]]:
@@ -42,17 +42,29 @@ def drawn(seed: int, tracks: int = 40, photos: int = 90) -> tuple[Probes, Galler
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("block", [1, 1000, 1 << 22])
-def test_it_finds_exactly_what_the_plain_way_finds(seed: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "BLOCK", block)
-    probes, register = drawn(seed)
-    found, wanted = search(probes, register, 9.0), plain(probes, register, 9.0)
-    assert len(wanted) > 10
+@pytest.mark.parametrize("rows", [1, 7, 1 << 10])
+@pytest.mark.parametrize(("tracks", "photos"), [(40, 90), (90, 40), (1, 90), (60, 1)])
+def test_it_finds_exactly_what_the_plain_way_finds(
+    seed: int, rows: int, tracks: int, photos: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In blocks of any size, on several cores, with either side the longer one."""
+    monkeypatch.setattr(products, "MOST_ROWS", rows)
+    monkeypatch.setattr(products, "COLUMNS", 7)
+    monkeypatch.setattr(products, "SHARE", 1)
+    probes, register = drawn(seed, tracks, photos)
+    found, wanted = search(probes, register, 9.0, threads=3), plain(probes, register, 9.0)
+    assert len(wanted) > 10 or 1 in (tracks, photos)
+    assert wanted
     assert pairs(found) == pairs(wanted)
     distances = [match.distance for owner in sorted(found) for match in found[owner]]
     assert distances == pytest.approx(
         [match.distance for owner in sorted(wanted) for match in wanted[owner]], rel=1e-12
     )
+
+
+def test_what_was_worked_out_before_changes_nothing() -> None:
+    probes, register = drawn(5)
+    assert search(probes, ready(register), 9.0) == search(probes, register, 9.0)
 
 
 def test_the_answer_does_not_depend_on_the_order_of_rows() -> None:
@@ -83,3 +95,15 @@ def test_an_empty_side_is_an_empty_answer_and_other_dimensions_are_an_error() ->
     assert search(Probes((1,), one), Gallery((), (), nothing), 1) == {}
     with pytest.raises(ValueError, match="4 dimensions, the gallery has 3"):
         search(Probes((1,), one), Gallery((2,), (20,), np.ones((1, 3), np.float32)), 1)
+
+
+def test_a_number_that_is_none_is_an_error_and_hides_nobody() -> None:
+    one = np.ones((1, 4), np.float32)
+    for wrong in (np.nan, np.inf, -np.inf, 3e30):
+        other = np.array([[1, wrong, 1, 1]], np.float32)
+        with pytest.raises(ValueError, match="not finite"):
+            search(Probes((1,), one), Gallery((2,), (20,), other), 1)
+        with pytest.raises(ValueError, match="not finite"):
+            search(Probes((1,), other), Gallery((2,), (20,), one), 1)
+        with pytest.raises(ValueError, match="not finite"):
+            ready(Gallery((2,), (20,), other))

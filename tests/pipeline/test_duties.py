@@ -1,8 +1,10 @@
 """Holds, fixity, incidents and retention, as the daily runs and somebody at the keyboard use them."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -14,7 +16,10 @@ from pipeline.app import App, open_app
 from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
 from storage.retention import expired
+from storage.sealed_blocks import Origin, Place, Templates
+from storage.sealing import Sealer
 from storage.stores import Stores
+from storage.template_cache import blocks_of, sweep
 from tests.office import Office
 from tests.review.seeding import Seeded, Story, seed
 from tests.storage.test_verification import FILES, put, sha256, store
@@ -239,6 +244,21 @@ def test_faces_that_match_nobody_expire_and_the_others_stay(faces: App) -> None:
     assert retention.run(faces) == {"tracks": 0, "photos": 0}
     with faces.stores.db.begin() as db:
         assert db.execute(text("SELECT count(*) FROM analyses")).scalar() == 3, "so that nothing is analysed twice"
+
+
+def test_what_expired_is_in_no_file_of_this_machine(faces: App) -> None:
+    with faces.stores.db.begin() as db:
+        held = db.execute(text("SELECT id, track_id FROM templates ORDER BY id")).all()
+    blocks = blocks_of(faces.settings)
+    ids, owners = (np.array(column) for column in zip(*held, strict=True))
+    print_ = hashlib.sha256(ids.astype(">i8").tobytes()).digest()
+    blocks.write(
+        Place(Origin.TRACK, "dlib", 0), print_, Templates(ids, owners, np.ones((3, 4), np.float32)), Sealer(bytes(32))
+    )
+    with faces.stores.db.begin() as db:
+        assert sweep(db, blocks) == 0, "it is as the database"
+    retention.run(faces)
+    assert list(blocks.held()) == []
 
 
 def test_how_many_tracks_a_new_photo_is_not_compared_with(faces: App) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 
@@ -13,6 +14,9 @@ from pipeline import erasure
 from storage import custody, erasures, holds, subjects
 from storage.database import Connection, DatabaseError
 from storage.objects import EVIDENCE, ObjectStore, StoreRefuses
+from storage.sealed_blocks import Origin, Place, Templates
+from storage.sealing import Sealer
+from storage.template_cache import blocks_of
 from storage.verification import verify
 from tests.pipeline.erasing import ask, confirm, erase
 from tests.pipeline.watching import Watching, watching
@@ -112,6 +116,14 @@ def test_the_log_says_that_when_why_by_whom_and_what(office: Watching) -> None:
         ("erased", "test", "a court said so", record, "AZ 12/26"),
         ("erased", "test", "a court said so", None, "AZ 12/26"),
     ]
+
+
+def test_no_file_of_this_machine_holds_a_template_that_was_erased(office: Watching) -> None:
+    blocks = blocks_of(office.app.settings)
+    template = Templates(np.array([1]), np.array([1]), np.ones((1, 4), np.float32))
+    blocks.write(Place(Origin.TRACK, "dlib", 0), bytes(32), template, Sealer(bytes(32)))
+    erase(office.app, post(office))
+    assert list(blocks.held()) == []
 
 
 def test_nothing_of_it_comes_back(office: Watching) -> None:

@@ -32,6 +32,7 @@ from storage import faces, posts, register, sources, sweeps, work
 from storage.objects import Stored
 from storage.sealing import Sealer
 from storage.stores import Stores
+from storage.template_cache import blocks_of
 from storage.work import Queue
 
 ENGINE = "drawn/1/00000000"
@@ -94,7 +95,7 @@ class Bureau:
     def _drain(self, step: AnyStep) -> Tally:
         if step.name == sweep.NAME:
             with self.stores.db.begin() as db:
-                sweeps.plan(db, ENGINE, size=3)
+                sweeps.plan(db, ENGINE, blocks=3, ids=1)
         return self.runner.drain(step)
 
     def candidates(self) -> dict[str, str]:
@@ -142,6 +143,20 @@ def test_a_track_finds_whom_it_is_near_by_its_nearer_template(bureau: Bureau) ->
     bureau.match("tracks")
     assert bureau.candidates() == {"A@0": "open 0.300"}
     assert bureau.waiting() == 1
+
+
+def test_the_register_is_kept_in_sealed_files_that_the_next_match_reads(bureau: Bureau) -> None:
+    bureau.person("A", 0.31)
+    bureau.video(0.0)
+    bureau.match("tracks")
+    [(place, print_)] = blocks_of(bureau.settings).held()
+    held = blocks_of(bureau.settings).read(place, print_, SEAL)
+    assert held is not None
+    assert held.vectors.tolist() == [list(np.array(point(0.31), np.float32))]
+    bureau.person("B", 0.2)
+    bureau.video(0.0)
+    bureau.match("tracks")
+    assert {said.split("@")[0] for said in bureau.candidates()} == {"A", "B"}
 
 
 @pytest.mark.parametrize("order", [("tracks", "sweep"), ("sweep", "tracks")])

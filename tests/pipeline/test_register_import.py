@@ -3,11 +3,15 @@
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import text
 
 from extractors.faces import engine_id
 from lastseen.outcomes import Fault
 from storage import work
+from storage.sealed_blocks import Origin, Place, Templates
+from storage.sealing import Sealer
+from storage.template_cache import blocks_of
 from storage.work import Queue
 from tests.office import Office
 from tests.review.seeding import Story, seed
@@ -29,9 +33,13 @@ def test_whom_a_found_person_had_displaced_gets_a_moment(office: Office, tmp_pat
         office.stores, Story(number="26-002", distance=0.4, state="displaced", still=None, clip=None), at_track=nearest
     )
     checked(office, other.photo)
+    blocks = blocks_of(office.settings)
+    template = Templates(np.array([1]), np.array([nearest.photo]), np.ones((1, 4), np.float32))
+    blocks.write(Place(Origin.PHOTO, "dlib", 0), bytes(32), template, Sealer(bytes(32)))
     table = tmp_path / "register.csv"
     table.write_text("register_number,names,birth_year,status,photos\n26-001,Ada Example,,found,\n", encoding="utf-8")
     assert office.ask("register", "import", str(table))["changed_people"] == 1
     with office.stores.db.begin() as db:
         queued = db.execute(text("SELECT subject, state FROM work WHERE step = 'illustrate'")).all()
     assert [tuple(row) for row in queued] == [(other.candidate, "open")]
+    assert list(blocks.held()) == [], "no file of this machine holds a template that is gone"

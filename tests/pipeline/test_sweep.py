@@ -27,7 +27,7 @@ def bureau(stores: Stores, settings: Settings) -> Bureau:
 def plan(bureau: Bureau, size: int = 2) -> int:
     """Bundle what waits; a track has two templates, so there is a shard for each."""
     with bureau.stores.db.begin() as db:
-        return sweeps.plan(db, ENGINE, size)
+        return sweeps.plan(db, ENGINE, size, ids=1)
 
 
 def work_off(bureau: Bureau, subjects: list[int] | None = None) -> Tally:

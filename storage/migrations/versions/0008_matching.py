@@ -251,10 +251,18 @@ def upgrade() -> None:
     defend("calibrations")
     defend_but_erasure("rejections")
     defend_but_erasure("rejection_revocations")
+    op.create_index(
+        "ix_templates_photos",
+        "templates",
+        ["engine", "id"],
+        unique=False,
+        postgresql_where=sa.text("photo_id IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
     """Remove them, and what they held."""
+    op.drop_index("ix_templates_photos", table_name="templates")
     op.drop_constraint(op.f("fk_candidates_calibration_id"), "candidates", type_="foreignkey")
     op.drop_index(op.f("ix_candidates_calibration_id"), table_name="candidates")
     op.drop_column("candidates", "calibration_id")
