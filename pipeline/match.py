@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from lastseen.outcomes import Done, Outcome
-from lastseen.records import Gallery, Match, Probes
+from lastseen.records import Calibration, Gallery, Match, Probes
 from lastseen.settings import Settings
+from matchers import calibration as scale
 from matchers import gallery as matcher
+from matchers import judging
 from pipeline.runner import Bench, Result, Step
-from storage import candidates, faces, work
+from storage import calibrations, candidates, faces, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
 from storage.work import Claim, Queue
+
+NOT_MEASURED = "nothing was measured with this register yet: `lastseen calibrate` does"
 
 TRACKS = "match_tracks"
 PHOTO = "match_photo"
@@ -33,43 +37,60 @@ class Job:
     """What is compared with what."""
 
     subject: str
-    engine: str
+    calibration: Calibration
     probes: Probes
     gallery: Gallery
 
 
-def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
-    """Compare the tracks of one analysis with the whole register."""
+def calibrated(db: Connection, engine: str, published: float, settings: Settings) -> Calibration:
+    """By what distances are judged: the newest calibration, or the engine's published figure while there is none.
+
+    A threshold in the settings stands above both; what chance does is as the calibration says.
+    """
+    current = calibrations.current(db, engine) or scale.published(engine, published, NOT_MEASURED)
+    return judging.overridden(current, settings.review_threshold)
+
+
+def tracks_step(settings: Settings, engine: str, published: float, sealer: Sealer) -> Step[Job, Matches]:
+    """Compare the tracks of one analysis with the whole register.  `published`: the engine's own threshold."""
     register = _Held(faces.gallery_version, lambda db, engine: faces.gallery(db, engine, sealer))
 
     def load(db: Connection, claim: Claim) -> Job:
         probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
-        return Job(f"analysis:{claim.subject}", claim.recipe, probes, register.current(db, claim.recipe))
+        judge = calibrated(db, claim.recipe, published, settings)
+        return Job(f"analysis:{claim.subject}", judge, probes, register.current(db, claim.recipe))
 
-    return Step(TRACKS, engine, load, _search(threshold), _keeper(settings))
+    return Step(TRACKS, engine, load, _search, _keeper(settings))
 
 
-def photo_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
-    """Compare one reference photo with all kept tracks."""
-
+def photo_step(settings: Settings, engine: str, published: float, sealer: Sealer) -> Step[Job, Matches]:
+    """Compare one reference photo with all kept tracks.  `published`: the engine's own threshold."""
     tracks = _Held(faces.probes_version, lambda db, engine: faces.probes(db, engine, sealer))
 
     def load(db: Connection, claim: Claim) -> Job:
         photo = faces.gallery(db, claim.recipe, sealer, photo=claim.subject)
-        return Job(f"photo:{claim.subject}", claim.recipe, tracks.current(db, claim.recipe), photo)
+        judge = calibrated(db, claim.recipe, published, settings)
+        return Job(f"photo:{claim.subject}", judge, tracks.current(db, claim.recipe), photo)
 
-    return Step(PHOTO, engine, load, _search(threshold), _keeper(settings))
+    return Step(PHOTO, engine, load, _search, _keeper(settings))
 
 
-def _search(threshold: float) -> Callable[[Job, Bench], Outcome[Matches]]:
-    def run(job: Job, bench: Bench) -> Outcome[Matches]:
-        found = matcher.search(job.probes, job.gallery, threshold)
-        pairs = sum(len(people) for people in found.values())
-        return Done(
-            (found,), note=f"{len(set(job.probes.owners))} tracks, {len(job.gallery.people)} photos, {pairs} near"
-        )
+def keep_found(db: Connection, calibration: Calibration, found: Matches, people_per_track: int) -> tuple[int, int]:
+    """Keep what a search up to `widest(calibration)` has found.  Returns how many pairs are near, and watched.
 
-    return run
+    It takes `candidates.lock`: call it before anything else in its transaction.
+    """
+    candidates.lock(db)
+    judged = judging.judge(found, faces.qualities(db, calibration.engine, sorted(found)), calibration)
+    shown = candidates.keep(db, calibration.engine, judged, people_per_track)
+    work.offer(db, Queue("illustrate"), shown)
+    return _pairs(judged.found), _pairs(judged.near)
+
+
+def _search(job: Job, bench: Bench) -> Outcome[Matches]:
+    found = matcher.search(job.probes, job.gallery, scale.widest(job.calibration))
+    tracks, photos = len(set(job.probes.owners)), len(job.gallery.people)
+    return Done((found,), note=f"{tracks} tracks, {photos} photos, {_pairs(found)} looked at closely")
 
 
 def _keeper(settings: Settings) -> Callable[[Connection, Result[Job, Matches]], list[Entry]]:
@@ -80,15 +101,20 @@ def _keeper(settings: Settings) -> Callable[[Connection, Result[Job, Matches]], 
 
 
 def _keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> Entry:
-    candidates.lock(db)
-    work.offer(db, Queue("illustrate"), candidates.keep(db, job.engine, found, people_per_track))
+    near, watched = keep_found(db, job.calibration, found, people_per_track)
     detail = {
-        "engine": job.engine,
+        "engine": job.calibration.engine,
+        "calibration": job.calibration.id or 0,
         "tracks": len(set(job.probes.owners)),
         "photos": len(job.gallery.people),
-        "near": sum(len(people) for people in found.values()),
+        "near": near,
+        "watched": watched,
     }
     return Entry(Action.SEARCHED, job.subject, detail)
+
+
+def _pairs(found: Mapping[int, Sequence[object]]) -> int:
+    return sum(map(len, found.values()))
 
 
 class _Held(Generic[Held]):

@@ -134,6 +134,16 @@ def gallery(db: Connection, engine: str, seal: Sealer, photo: int | None = None)
     return Gallery(tuple(row.person_id for row in rows), tuple(row.photo_id for row in rows), vectors)
 
 
+def qualities(db: Connection, engine: str, track_ids: Sequence[int]) -> dict[int, float]:
+    """The quality of each track's best template (0 .. 1); tracks without templates are left out."""
+    statement = (
+        select(templates.c.track_id, func.max(templates.c.quality))
+        .where(templates.c.track_id == any_of(track_ids), templates.c.engine == engine)
+        .group_by(templates.c.track_id)
+    )
+    return {track: quality for track, quality in db.execute(statement) if track is not None}
+
+
 def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
     """Changes whenever `gallery` would: the templates' number and newest id, and when a person last changed."""
     changed = db.execute(select(func.max(persons.c.changed_at))).scalar()
