@@ -87,7 +87,7 @@ REFUSED = text("""
     SELECT rejections.id, person_id AS person, track_id AS track, analysis_id AS analysis, blob_id AS blob
       FROM rejections JOIN tracks ON tracks.id = track_id
      WHERE blob_id = ANY(:blobs)
-       AND NOT EXISTS (SELECT FROM rejection_revocations WHERE rejection_id = rejections.id)
+       AND (:revoked OR NOT EXISTS (SELECT FROM rejection_revocations WHERE rejection_id = rejections.id))
      ORDER BY rejections.id""")
 CAST_OF = text("""
     SELECT one_track_id, other_track_id FROM cast_links JOIN tracks ON tracks.id = one_track_id
@@ -175,6 +175,16 @@ class Place:
     recipe: str
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What came of arranging candidates anew."""
+
+    shown: Sequence[int]
+    """candidates that are open and have no moment yet: to be offered to `illustrate`"""
+    changed: Mapping[int, tuple[str, str]]
+    """candidate -> its state before, and now"""
+
+
 def lock(db: Connection) -> None:
     """Until the transaction ends, nobody else keeps or withdraws candidates.
 
@@ -196,7 +206,7 @@ def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> 
     db.execute(NEAR, {**values, **_columns(near)})
     tracks = [track for track, _ in found]
     db.execute(NEAR_NO_MORE, {"tracks": tracks})
-    return arrange(db, of_tracks(db, tracks), people_per_track)
+    return arrange(db, of_tracks(db, tracks), people_per_track).shown
 
 
 def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int]:
@@ -223,7 +233,7 @@ def withdraw_photo(db: Connection, photo: int, people_per_track: int) -> Sequenc
 def _withdraw(db: Connection, whose: Mapping[str, int | None], people_per_track: int) -> Sequence[int]:
     db.execute(FORGET_NEAR, whose)
     ids = db.execute(WITHDRAW, whose).scalars().all()
-    return arrange(db, of_tracks(db, ids), people_per_track)
+    return arrange(db, of_tracks(db, ids), people_per_track).shown
 
 
 def of_tracks(db: Connection, ids: Sequence[int]) -> Sequence[int]:
@@ -231,27 +241,36 @@ def of_tracks(db: Connection, ids: Sequence[int]) -> Sequence[int]:
     return db.execute(OF_TRACKS, {"tracks": list(ids)}).scalars().all() if ids else ()
 
 
-def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> Sequence[int]:
+def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> Arranged:
     """Give the candidates of some blobs, and of re-posts of their footage, the states that follow from all known.
 
     To be called when something changed on which these depend: candidates, rejections, links of casts and of re-posts,
-    hints by names.  Returns the candidates that are open and have no moment yet.  Call `lock` before.
+    hints by names.  Call `lock` before.
     """
     if not blob_ids:
-        return ()
+        return Arranged((), {})
     found = known(db, blob_ids)
     states = questions.states(found, people_per_track)
-    changed = {row.id: states[row.id] for row in found.rows if states[row.id] != row.state}
+    changed = {row.id: (row.state, states[row.id]) for row in found.rows if states[row.id] != row.state}
     if changed:
-        db.execute(SETTLE, {"ids": list(changed), "states": list(changed.values())})
-    return [row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown]
+        db.execute(SETTLE, {"ids": list(changed), "states": [states[id_] for id_ in changed]})
+    shown = (row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
+    return Arranged(tuple(shown), changed)
 
 
-def known(db: Connection, blob_ids: Sequence[int]) -> Known:
-    """All that the states of the candidates of some blobs depend on."""
-    blobs_ = {"blobs": db.execute(AROUND, {"blobs": list(blob_ids)}).scalars().all()}
+def around(db: Connection, blob_ids: Sequence[int]) -> Sequence[int]:
+    """These blobs, and all that are linked with them as re-posts, over any number of others."""
+    return db.execute(AROUND, {"blobs": list(blob_ids)}).scalars().all()
+
+
+def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> Known:
+    """All that the states of the candidates of some blobs depend on.
+
+    With `revoked`, rejections that stand no more are told, too: what was thought of these faces, and no states.
+    """
+    blobs_ = {"blobs": around(db, blob_ids)}
     rows = [Row(**row) for row in db.execute(ROWS, blobs_).mappings()]
-    refused = [Refused(**row) for row in db.execute(REFUSED, blobs_).mappings()]
+    refused = [Refused(**row) for row in db.execute(REFUSED, {**blobs_, "revoked": revoked}).mappings()]
     ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
     links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
     reposts: dict[tuple[int, int], list[Stretch]] = {}

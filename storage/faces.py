@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
-from storage import custody
+from storage import candidates, custody, work
 from storage.custody import Action
 from storage.database import any_of
 from storage.sealing import Sealer, identity
 from storage.tables import analyses, best_shots, cast_links, persons, reference_photos, templates, tracks
+from storage.work import Queue
 
 AGAIN: Final = "~"
 """between a recipe and the number of an analysis that was made once more by it"""
@@ -213,11 +214,13 @@ def links_of(db: Connection, analysis: int) -> list[LinkKept]:
     return [LinkKept(row.id, row.one_track_id, row.other_track_id, row.distance) for row in _standing(db, analysis)]
 
 
-def withdraw_link(db: Connection, link: int, actor: str) -> bool:
+def withdraw_link(db: Connection, link: int, actor: str, people_per_track: int) -> bool:
     """Part two tracks that somebody found to be two people; returns whether the link stood until now.
 
-    Nothing else changes, and the row stays.  It writes to the custody log: make it the last thing in its transaction.
+    What was asked about them as about one face is asked of each again; the row stays.  Call it before anything else in
+    its transaction, since it takes `candidates.lock`, and do nothing after it, since it writes to the custody log.
     """
+    candidates.lock(db)
     statement = (
         update(cast_links)
         .where(cast_links.c.id == link, cast_links.c.withdrawn_at.is_(None))
@@ -227,6 +230,8 @@ def withdraw_link(db: Connection, link: int, actor: str) -> bool:
     parted = db.execute(statement).one_or_none()
     if parted is None:
         return False
+    arranged = candidates.arrange(db, candidates.of_tracks(db, list(parted)), people_per_track)
+    work.offer(db, Queue("illustrate"), arranged.shown)
     custody.append(db, actor, Action.PARTED, f"cast_link:{link}", {"tracks": list(parted)})
     return True
 

@@ -167,6 +167,13 @@ def refusals(known: Known) -> dict[int, tuple[int, ...]]:
     return {row.id: ids for row in known.rows if (ids := against(row))}
 
 
+def of_face(known: Known, candidate: int) -> tuple[int, ...]:
+    """The rejections of a candidate's face, whomever it was said not to be."""
+    faces = Faces(known)
+    row = next(row for row in known.rows if row.id == candidate)
+    return tuple(no.id for no in known.refused if faces.are_one(no, row))
+
+
 def states(known: Known, people_per_track: int) -> dict[int, str]:
     """Candidate -> its state."""
     faces, refused = Faces(known), refusals(known)
