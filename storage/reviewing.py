@@ -42,7 +42,17 @@ ENDS = text("""
     SELECT count(*) AS total, min(id) AS oldest, max(id) AS newest FROM candidates WHERE state = 'open'""")
 
 CANDIDATE = text("""
-    SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine, candidates.distance,
+    SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine,
+           candidates.expected_false, candidates.calibration_id AS calibration,
+           ARRAY(SELECT kin.register_number FROM ties
+                   JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> persons.id
+                  WHERE persons.id IN (one_person_id, other_person_id) AND kind = 'kin' ORDER BY 1) AS kin,
+           ARRAY(SELECT kin.register_number FROM ties
+                   JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> persons.id
+                   JOIN candidates AS near ON near.person_id = kin.id AND near.track_id = candidates.track_id
+                    AND NOT near.withdrawn
+                  WHERE persons.id IN (one_person_id, other_person_id) AND kind = 'kin'
+                  GROUP BY 1 ORDER BY 1) AS kin_near,
            candidates.photo_id AS photo, reference_photos.crop_key AS photo_key,
            candidates.still_key, candidates.clip_key, candidates.clip_start_ms, candidates.clip_end_ms,
            persons.register_number, persons.names,
@@ -59,6 +69,13 @@ CANDIDATE = text("""
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
      WHERE candidates.id = :id""")
+
+# Faces that were searched: over the last week, or since the first one where that is less.
+A_DAY = text("""
+    SELECT count(*) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
+                               / 86400, 1)
+      FROM tracks JOIN analyses ON analyses.id = analysis_id
+     WHERE gate = '' AND analyzed_at > now() - interval '7 days'""")
 
 SHOTS = text("""
     SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
@@ -168,7 +185,13 @@ class CandidateShown:
     state: CandidateState
     created_at: datetime
     engine: str
-    distance: float
+    expected_false: float | None
+    """people of the register expected this near to a stranger's face by chance; None: not known"""
+    calibration: int | None
+    kin: tuple[str, ...]
+    """register numbers of people whom the register declares to be kin"""
+    kin_near: tuple[str, ...]
+    """those of them whom the same track is near, too"""
     photo: int
     """row id of the reference photo"""
     photo_key: str | None
@@ -232,10 +255,18 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
+        "kin": tuple(row["kin"]),
+        "kin_near": tuple(row["kin_near"]),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(Place(**place) for place in places),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields
+
+
+def faces_a_day(db: Connection) -> float | None:
+    """How many faces were searched a day, of late; None: none were."""
+    found = db.execute(A_DAY).scalar()
+    return float(found) if found else None
 
 
 def shot_key(db: Connection, id_: int) -> str | None:
