@@ -4,11 +4,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from lastseen.records import TELEGRAM_EXPORT
 from review.candidates import ROWS_A_PAGE
 from review.roles import Role
+from storage import rejections, tables
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
 from tests.review.seeding import Story, add_post, observe, seed
@@ -126,6 +127,20 @@ def test_a_candidate_page_tells_everything_and_is_recorded(site: Site, analyst: 
     assert {analyst.get(address).status_code for address in addresses} == {200}
     actions = [event[1:] for event in texts(site.log())]
     assert actions == [("viewed", f"candidate:{seeded.candidate}"), ("played", f"candidate:{seeded.candidate}")]
+
+
+def test_kin_and_what_was_said_of_the_face_before_are_told(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    other = seed(site.stores, Story(number="HC-0002"), at_track=seeded)
+    with site.stores.db.begin() as db:
+        values = {"one_person_id": seeded.person, "other_person_id": other.person, "kind": "kin", "declared_by": "x"}
+        db.execute(insert(tables.ties).values(**values))
+        rejections.reject(db, other.candidate, "<i>another nose</i>", "bert", 5)
+    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    assert "The register declares <bdi>HC-0002</bdi> to be kin of this person" in page
+    assert "This face is near <bdi>HC-0002</bdi>, too" in page
+    assert "Not <bdi>HC-0002</bdi>: <bdi>&lt;i&gt;another nose&lt;/i&gt;</bdi>" in page
+    assert "it is not this person" in analyst.get(f"/candidates/{other.candidate}").text
 
 
 def test_each_view_is_one_event_under_the_viewers_name(site: Site) -> None:
