@@ -35,7 +35,7 @@ class CandidateState(StrEnum):
     WITHDRAWN = "withdrawn"
     """the person was found, the entry withdrawn, or the photo removed"""
     SUPERSEDED = "superseded"
-    """a newer analysis of the same file found the same person at the same time"""
+    """a newer analysis of the same file, or another engine, found the same person at the same time"""
     REJECTED = "rejected"
     """somebody said of this face that it is not this person"""
 
@@ -100,7 +100,10 @@ CANDIDATE_ORDER = (
 REASONS: Mapping[CandidateState, tuple[str, str]] = {
     CandidateState.REJECTED: ("not this person", "the rejection was revoked"),
     CandidateState.WITHDRAWN: ("person found, entry withdrawn or photo removed", "found again, person missing again"),
-    CandidateState.SUPERSEDED: ("a newer analysis shows the same", "what the newer one showed is closed"),
+    CandidateState.SUPERSEDED: (
+        "a newer analysis or another engine shows the same",
+        "what the newer one showed is closed",
+    ),
     CandidateState.DISPLACED: ("five nearer people", "a nearer one is closed"),
     CandidateState.JOINED: ("the same face is asked about already", "the other is closed, or the link withdrawn"),
 }

@@ -98,6 +98,9 @@ REPOSTS = text("""
 SEEN = text("""
     SELECT tracks.id, analysis_id, start_ms, end_ms, faces, width, height
       FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE analysis_id = ANY(:analyses) ORDER BY tracks.id""")
+# When an engine changes, the register is enrolled anew first.
+IN_USE = text("""
+    SELECT engine FROM templates WHERE photo_id = (SELECT max(photo_id) FROM templates) ORDER BY id DESC LIMIT 1""")
 SETTLE = text("""
     UPDATE candidates SET state = settled.state
       FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[])) AS settled (id, state)
@@ -277,7 +280,8 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
     for one, other, *stretch in db.execute(REPOSTS, blobs_):
         reposts.setdefault((one, other), []).append(Stretch(*stretch))
         reposts.setdefault((other, one), []).append(Stretch(*stretch).turned())
-    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts))
+    engine: str = db.execute(IN_USE).scalar() or ""
+    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine)
 
 
 def _seen(

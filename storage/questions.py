@@ -3,11 +3,12 @@
 Plain values in, plain values out; `storage.candidates` reads and writes them.
 
 A question is put once: "is the face of this cast member this person?"  Several tracks of the member may ask it, and
-tracks of re-posts, too; one of them carries it and the others are `joined` to it.
+tracks of re-posts, too; one of them carries it and the others are `joined` to it.  What another engine than the one in
+use has found asks until that one finds the same; distances of two engines are never compared.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -63,6 +64,8 @@ class Known:
     """(blob, other blob) -> stretches, in both directions"""
     seen: Mapping[int, Seen] = field(default_factory=dict)
     """track -> where it was, of all tracks of the analyses where that matters"""
+    engine: str = ""
+    """the one in use"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,10 @@ class _Question:
     def rank(self) -> tuple[bool, bool, float, int]:
         return self.front.state != SIGHTING, not self.hinted, self.front.distance, self.front.person
 
-    @property
-    def age(self) -> tuple[bool, int, float, int]:
+    def age(self, engine: str) -> tuple[bool, bool, int, float, int]:
         """The earliest file asks, so that a question stays where it is when others publish the footage again."""
-        return self.front.state != SIGHTING, self.front.blob, self.front.distance, self.front.track
+        front = self.front
+        return front.state != SIGHTING, front.engine != engine, front.blob, front.distance, front.track
 
 
 class Faces:
@@ -122,12 +125,13 @@ class Faces:
         return [blob, *self._around[blob]]
 
     def ask_the_same(self, one: Row, other: Row) -> bool:
-        """Of two candidates for one person: whether they are seen at one time in two analyses, or through a re-post.
+        """Of two candidates for one person: whether it is one member, seen at one time in two analyses, or re-posted.
 
         Where no places were kept, times will do.
         """
         if one.blob == other.blob:
-            return one.analysis != other.analysis and _at_once(one, other)
+            same = self.member(one.track) == self.member(other.track)
+            return same or (one.analysis != other.analysis and _at_once(one, other))
         if self._are_one_elsewhere(one, other):
             return True
         if any(seen.looks for row in (one, other) for seen in self._seen(row)):
@@ -190,9 +194,9 @@ def states(known: Known, people_per_track: int) -> dict[int, str]:
         queued += ranked[:people_per_track]
         for question in ranked[people_per_track:]:
             found |= dict.fromkeys(_ids(question.rows), CandidateState.DISPLACED)
-    for question in queued:
-        found |= dict.fromkeys(_ids(question.rows), CandidateState.JOINED)
-    found |= dict.fromkeys((question.front.id for question in _carriers(queued, faces)), CandidateState.OPEN)
+    for question, state in _asking(queued, faces, known.engine):
+        joined = CandidateState.JOINED if state == CandidateState.OPEN else state
+        found |= dict.fromkeys(_ids(question.rows), joined) | {question.front.id: state}
     return found | {row.id: row.state for row in known.rows if row.state == SIGHTING}
 
 
@@ -230,15 +234,23 @@ def _questions(live: Sequence[Row], member: Callable[[int], int]) -> list[_Quest
     return made
 
 
-def _carriers(queued: Iterable[_Question], faces: Faces) -> list[_Question]:
-    """Questions that no earlier one asks through a re-post.  Only those that are open count: links are not chained."""
-    carry: dict[tuple[int, str, int], list[_Question]] = defaultdict(list)
-    for question in sorted(queued, key=lambda one: one.age):
+def _asking(queued: Iterable[_Question], faces: Faces, engine: str) -> Iterator[tuple[_Question, CandidateState]]:
+    """Each question, and whether it is asked, or which state it has since another one asks the same.
+
+    Only questions that are open stand for others: links of re-posts are not chained.
+    """
+    carry: dict[tuple[int, int], list[_Question]] = defaultdict(list)
+    for question in sorted(queued, key=lambda one: one.age(engine)):
         front = question.front
-        near = (one for blob in faces.around(front.blob) for one in carry.get((front.person, front.engine, blob), ()))
-        if not any(faces.ask_the_same(front, one.front) for one in near):
-            carry[front.person, front.engine, front.blob].append(question)
-    return [question for questions in carry.values() for question in questions]
+        near = (one.front for blob in faces.around(front.blob) for one in carry.get((front.person, blob), ()))
+        carrier = next((other for other in near if faces.ask_the_same(front, other)), None)
+        if carrier is None:
+            carry[front.person, front.blob].append(question)
+            yield question, CandidateState.OPEN
+        elif front.engine != engine == carrier.engine:
+            yield question, CandidateState.SUPERSEDED
+        else:
+            yield question, CandidateState.JOINED
 
 
 def _at_once(one: Row, other: Row) -> bool:

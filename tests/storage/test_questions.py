@@ -103,6 +103,25 @@ def test_without_places_times_tell_whether_a_repost_asks_the_same() -> None:
     assert settled(later) == {1: "open", 2: "open"}
 
 
+def test_what_another_engine_found_asks_until_the_one_in_use_finds_the_same() -> None:
+    old, same = row(1), replace(row(2, distance=0.9), engine="new")
+    elsewhere = replace(row(3, track=3), start_ms=5000, end_ms=6000)
+    known = Known([old, same, elsewhere], engine="new")
+    assert settled(known) == {1: "superseded", 2: "open", 3: "open"}
+    assert settled(replace(known, rows=[old, replace(same, withdrawn=True)])) == {1: "open", 2: "withdrawn"}
+    analysed = replace(same, track=9, analysis=9)
+    assert settled(replace(known, rows=[old, analysed])) == {1: "superseded", 2: "open"}
+    reposted = replace(known, rows=[old, replace(same, track=11, blob=2, analysis=2)], reposts=BOTH_WAYS)
+    seen = places(place(1, 0.2), place(11, 0.2, 2))
+    assert settled(replace(reposted, seen=seen)) == {1: "superseded", 2: "open"}
+
+
+def test_who_was_displaced_does_not_come_up_because_the_engine_changed() -> None:
+    old = [row(1, person=1), row(2, person=2, distance=0.4)]
+    known = Known([*old, replace(row(3, person=1), engine="new")], engine="new")
+    assert settled(known, 1) == {1: "superseded", 2: "displaced", 3: "open"}
+
+
 NO = Refused(7, 1, 1, 1, 1)
 """track 1 of blob 1 is not person 1"""
 
