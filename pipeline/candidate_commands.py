@@ -43,7 +43,7 @@ def candidates_(as_json: AsJson = False) -> None:
 def _hints(listed: Listed) -> list[str]:
     """What else is known that bears on a candidate."""
     named = ["named in the post"] if listed.hinted else []
-    kin = [f"kin {number}{' near, too' if number in listed.kin_near else ''}" for number in listed.kin]
+    kin = [f"kin {number}{', near, too' if number in listed.kin.near else ''}" for number in listed.kin.declared]
     return [*named, *kin]
 
 
@@ -58,8 +58,8 @@ def _candidate(listed: Listed) -> dict[str, object]:
         "blob": listed.blob,
         "at_seconds": listed.at_seconds,
         "state": listed.state,
-        "kin": list(listed.kin),
-        "kin_near": list(listed.kin_near),
+        "kin": list(listed.kin.declared),
+        "kin_near": list(listed.kin.near),
         "named": listed.hinted,
     }
 

@@ -108,20 +108,22 @@ SETTLE = text("""
 
 # --- looking -----------------------------------------------------------------------------------------------
 
+# Whom the register declares to be kin of a candidate's person, and which of them have a candidate at the same track.
+KIN = text("""
+    SELECT candidates.id, array_agg(kin.register_number ORDER BY kin.register_number) AS kin,
+           coalesce(array_agg(kin.register_number ORDER BY kin.register_number) FILTER (
+                      WHERE EXISTS (SELECT FROM candidates AS near WHERE near.track_id = candidates.track_id
+                                       AND near.person_id = kin.id AND NOT near.withdrawn)), '{}') AS near
+      FROM candidates
+      JOIN ties ON candidates.person_id IN (one_person_id, other_person_id) AND kind = 'kin'
+      JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> candidates.person_id
+     WHERE CAST(:candidate AS bigint) IS NULL OR candidates.id = :candidate
+     GROUP BY candidates.id""")
+
 LISTED = text("""
     SELECT candidates.id, persons.register_number AS person, candidates.distance, posts.permalink AS post,
            blobs.sha256 AS blob, coalesce(shot.at_ms, tracks.start_ms) / 1000.0 AS at_seconds, candidates.state,
            posts.published_at AS published, candidates.expected_false, candidates.calibration_id AS calibration,
-           ARRAY(SELECT kin.register_number FROM ties
-                   JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> candidates.person_id
-                  WHERE candidates.person_id IN (one_person_id, other_person_id) AND kind = 'kin'
-                  ORDER BY 1) AS kin,
-           ARRAY(SELECT kin.register_number FROM ties
-                   JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> candidates.person_id
-                   JOIN candidates AS near ON near.person_id = kin.id AND near.track_id = candidates.track_id
-                    AND NOT near.withdrawn
-                  WHERE candidates.person_id IN (one_person_id, other_person_id) AND kind = 'kin'
-                  GROUP BY 1 ORDER BY 1) AS kin_near,
            EXISTS (SELECT FROM name_hints JOIN media_items ON media_items.post_id = name_hints.post_id
                     WHERE name_hints.person_id = candidates.person_id
                       AND media_items.blob_id = analyses.blob_id) AS hinted
@@ -137,6 +139,18 @@ LISTED = text("""
                      WHERE media_items.blob_id = blobs.id
                      ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS posts ON true
      ORDER BY candidates.distance, candidates.id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """Relatives, who resemble: register numbers of those whom the register declares to be kin of a person."""
+
+    declared: tuple[str, ...]
+    near: tuple[str, ...]
+    """those of them whom the same track is near, too"""
+
+
+NO_KIN = Kin((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +172,9 @@ class Listed:
     expected_false: float | None
     """people of the register expected this near to a stranger's track by chance; None: not known"""
     calibration: int | None
-    kin: Sequence[str]
-    """register numbers of people whom the register declares to be kin"""
-    kin_near: Sequence[str]
-    """those of them who have a candidate at the same track"""
     hinted: bool
     """words of a post with this file name somebody who may be this person"""
+    kin: Kin
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +319,16 @@ def _columns(pairs: Sequence[tuple[int, Match]]) -> dict[str, list[int] | list[f
 
 def listed(db: Connection) -> list[Listed]:
     """All candidates, nearest first."""
-    return [Listed(**{**row, "at_seconds": float(row["at_seconds"])}) for row in db.execute(LISTED).mappings()]
+    related = kin(db)
+    return [
+        Listed(**{**row, "at_seconds": float(row["at_seconds"])}, kin=related.get(row["id"], NO_KIN))
+        for row in db.execute(LISTED).mappings()
+    ]
+
+
+def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
+    """Candidate (one, or each) -> kin of its person, if the register declares any."""
+    return {row.id: Kin(tuple(row.kin), tuple(row.near)) for row in db.execute(KIN, {"candidate": candidate})}
 
 
 def place(db: Connection, candidate: int) -> Place:

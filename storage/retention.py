@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from storage import candidates, holds
+from lastseen.lifecycle import CandidateState
+from storage import candidates, holds, work
+from storage.work import Queue
 
 BATCH = 200
 """tracks, or photos, that go at once"""
@@ -20,7 +22,8 @@ _ABOUT = """
       FROM tracks JOIN analyses ON analyses.id = analysis_id
      WHERE analyzed_at <= now() - make_interval(days => :days)
        AND (EXISTS (SELECT 1 FROM best_shots WHERE track_id = tracks.id)
-            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id))
+            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)
+            OR EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND still_key IS NOT NULL))
        AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND state <> 'rejected')
        AND NOT EXISTS (SELECT 1 FROM work
                         WHERE step = 'match_tracks' AND subject = analyses.id AND state = 'open')
@@ -39,7 +42,7 @@ CROPS = text("""
      ORDER BY key""")
 NO_MOMENT = text("""
     UPDATE candidates SET still_key = NULL, clip_key = NULL, clip_start_ms = NULL, clip_end_ms = NULL
-     WHERE track_id = ANY(:tracks) AND still_key IS NOT NULL""")
+     WHERE track_id = ANY(:tracks) AND still_key IS NOT NULL RETURNING id, state""")
 DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
 
 _OF_PEOPLE = """
@@ -104,8 +107,13 @@ def crops(db: Connection, tracks: Sequence[int]) -> list[str]:
 
 
 def drop(db: Connection, tracks: Sequence[int]) -> int:
-    """Delete the rows of those crops, which are gone; returns how many.  Candidates stay, without their moments."""
-    db.execute(NO_MOMENT, {"tracks": list(tracks)})
+    """Delete the rows of those crops, which are gone; returns how many.
+
+    Candidates stay, without their moments; of one whose rejection was revoked meanwhile it is cut once more.
+    """
+    rows = db.execute(NO_MOMENT, {"tracks": list(tracks)}).all()
+    reopened = tuple(row.id for row in rows if row.state == CandidateState.OPEN)
+    work.again(db, Queue("illustrate", "", reopened))
     return db.execute(DROP, {"tracks": list(tracks)}).rowcount
 
 

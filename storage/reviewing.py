@@ -12,6 +12,8 @@ from sqlalchemy import Connection, TextClause, text
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
+from storage import candidates
+from storage.candidates import NO_KIN, Kin
 
 # Newest first and by nothing else: an order by distance would tell the reviewer what the software thinks.
 _ROW = """
@@ -44,15 +46,6 @@ ENDS = text("""
 CANDIDATE = text("""
     SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine,
            candidates.expected_false, candidates.calibration_id AS calibration,
-           ARRAY(SELECT kin.register_number FROM ties
-                   JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> persons.id
-                  WHERE persons.id IN (one_person_id, other_person_id) AND kind = 'kin' ORDER BY 1) AS kin,
-           ARRAY(SELECT kin.register_number FROM ties
-                   JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> persons.id
-                   JOIN candidates AS near ON near.person_id = kin.id AND near.track_id = candidates.track_id
-                    AND NOT near.withdrawn
-                  WHERE persons.id IN (one_person_id, other_person_id) AND kind = 'kin'
-                  GROUP BY 1 ORDER BY 1) AS kin_near,
            candidates.photo_id AS photo, reference_photos.crop_key AS photo_key,
            candidates.still_key, candidates.clip_key, candidates.clip_start_ms, candidates.clip_end_ms,
            persons.register_number, persons.names,
@@ -188,10 +181,7 @@ class CandidateShown:
     expected_false: float | None
     """people of the register expected this near to a stranger's face by chance; None: not known"""
     calibration: int | None
-    kin: tuple[str, ...]
-    """register numbers of people whom the register declares to be kin"""
-    kin_near: tuple[str, ...]
-    """those of them whom the same track is near, too"""
+    kin: Kin
     photo: int
     """row id of the reference photo"""
     photo_key: str | None
@@ -255,8 +245,7 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
-        "kin": tuple(row["kin"]),
-        "kin_near": tuple(row["kin_near"]),
+        "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(Place(**place) for place in places),
     }
