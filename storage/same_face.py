@@ -103,12 +103,14 @@ def same_footage(
     found = _moved(carried, other)
     if found is None or _far(found) > FARTHEST or not _as_large(carried, other):
         return False
-    along = [seen for seen in map(stretch.carried, beside) if seen is not None and seen.track != one.track]
-    fit = _fit(along, beside_other, found)
-    for rival in beside_other:
+    others = [seen for seen in beside_other if at_once(seen, carried)]
+    neighbours = (seen for seen in beside if seen.track != one.track and at_once(seen, one))
+    along = [seen for seen in map(stretch.carried, neighbours) if seen is not None]
+    fit = _fit(along, others, found)
+    for rival in others:
         move = None if rival.track == other.track else _moved(carried, rival)
         if move is not None and _far(move) <= FARTHEST:
-            theirs = _fit(along, beside_other, move)
+            theirs = _fit(along, others, move)
             if theirs > fit or (theirs == fit and _far(found) * CLEARLY > _far(move)):
                 return False
     return True
