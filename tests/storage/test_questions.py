@@ -133,6 +133,13 @@ def test_a_rejected_face_is_not_asked_about_again_and_nobody_else_is_meant() -> 
     assert refusals(known) == {1: (7,)}
 
 
+def test_who_took_the_place_of_a_rejected_face_in_the_same_look_is_not_rejected() -> None:
+    """A track divides where another face took its place."""
+    after = Seen(2, 1, 1000, 2000, ((1000, 0.2, 0.4, 0.1, 0.1), (1500, 0.2, 0.4, 0.1, 0.1)))
+    taken = replace(row(2, track=2), start_ms=1000, end_ms=2000)
+    assert settled(Known([taken], [NO], seen=places(place(1, 0.2), after))) == {2: "open"}
+
+
 def test_a_rejection_makes_room_for_whom_it_had_displaced() -> None:
     assert settled(Known([row(1), row(2, person=2, distance=0.4)], [NO]), 1) == {1: "rejected", 2: "open"}
 

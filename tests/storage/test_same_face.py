@@ -61,6 +61,11 @@ def test_each_face_of_a_row_is_found_in_a_repost_and_no_neighbour_is_taken_for_i
     assert found == [[True, False, False], [False, True, False], [False, False, True]]
 
 
+def test_a_face_of_another_size_in_that_place_is_another() -> None:
+    one, larger = seen(1, 0.5), seen(11, 0.5, size=0.2)
+    assert not same_footage(one, [one], larger, [larger], WHOLE)
+
+
 def test_mirrored_footage_is_held_against_its_mirror_image() -> None:
     there = [
         Seen(one.track + 10, 2, 0, 2000, tuple((at, 1 - x - w, y, w, h) for at, x, y, w, h in one.looks)) for one in ROW
