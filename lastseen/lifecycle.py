@@ -30,10 +30,14 @@ class CandidateState(StrEnum):
     OPEN = "open"
     DISPLACED = "displaced"
     """five nearer people came between: kept, not queued"""
+    JOINED = "joined"
+    """another track of the same face, in this file or in a re-post of its footage, carries the question"""
     WITHDRAWN = "withdrawn"
-    """the person was found, or the entry withdrawn"""
+    """the person was found, the entry withdrawn, or the photo removed"""
     SUPERSEDED = "superseded"
-    """a newer analysis of the same file, or a new engine, queued the same person at the same time"""
+    """a newer analysis of the same file, or another engine, found the same person at the same time"""
+    REJECTED = "rejected"
+    """somebody said of this face that it is not this person"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +87,35 @@ def work_changes() -> tuple[Change, ...]:
     return (*ends, *again)
 
 
+CANDIDATE_ORDER = (
+    CandidateState.REJECTED,
+    CandidateState.WITHDRAWN,
+    CandidateState.SUPERSEDED,
+    CandidateState.DISPLACED,
+    CandidateState.JOINED,
+    CandidateState.OPEN,
+)
+"""a candidate's state is the first of these whose reason holds, whatever happened first"""
+
+REASONS: Mapping[CandidateState, tuple[str, str]] = {
+    CandidateState.REJECTED: ("not this person", "the rejection was revoked"),
+    CandidateState.WITHDRAWN: ("person found, entry withdrawn or photo removed", "found again, person missing again"),
+    CandidateState.SUPERSEDED: (
+        "a newer analysis or another engine shows the same",
+        "what the newer one showed is closed",
+    ),
+    CandidateState.DISPLACED: ("five nearer people", "a nearer one is closed"),
+    CandidateState.JOINED: ("the same face is asked about already", "the other is closed, or the link withdrawn"),
+}
+"""state -> why an open candidate takes it, and why it is open again"""
+
+
 def candidate_changes() -> tuple[Change, ...]:
-    """Every way a candidate may change its state."""
-    return (
-        Change(CandidateState.OPEN, CandidateState.DISPLACED, "five nearer people"),
-        Change(CandidateState.DISPLACED, CandidateState.OPEN, "a nearer one was withdrawn"),
-        Change(CandidateState.OPEN, CandidateState.WITHDRAWN, "person found or entry withdrawn"),
-        Change(CandidateState.DISPLACED, CandidateState.WITHDRAWN, "person found or entry withdrawn"),
-        Change(CandidateState.WITHDRAWN, CandidateState.OPEN, "person missing again"),
-        Change(CandidateState.OPEN, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
-        Change(CandidateState.DISPLACED, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
-        Change(CandidateState.OPEN, CandidateState.SUPERSEDED, "a new engine shows the same"),
-        Change(CandidateState.DISPLACED, CandidateState.SUPERSEDED, "a new engine has searched the track"),
+    """How a candidate leaves the queue and comes back; it passes from one reason to another in the same way."""
+    return tuple(
+        change
+        for state, (because, ended) in REASONS.items()
+        for change in (Change(CandidateState.OPEN, state, because), Change(state, CandidateState.OPEN, ended))
     )
 
 
@@ -106,7 +127,9 @@ def mermaid(changes: Iterable[Change]) -> str:
 
 def chapter() -> str:
     """Both diagrams as they stand in `docs/architecture.md`."""
-    titles = {"A work item:": work_changes(), "A candidate:": candidate_changes()}
+    order = ", ".join(CANDIDATE_ORDER)
+    told = f"A candidate (where several reasons hold, the first of {order}):"
+    titles = {"A work item:": work_changes(), told: candidate_changes()}
     return "\n\n".join(f"{title}\n\n```mermaid\n{mermaid(changes)}\n```" for title, changes in titles.items())
 
 

@@ -574,6 +574,26 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A person within the review threshold of a track, and what that is worth."""
+
+    match: Match
+    expected_false: float | None
+    """people of the register expected this near to a stranger's track by chance; None: not known"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one search found, held against the calibration.  By track (row id), nearest first."""
+
+    found: Mapping[int, tuple[Found, ...]]
+    near: Mapping[int, tuple[Match, ...]]
+    """the watch band: beyond the threshold, kept and shown to nobody"""
+    calibration: int | None
+    """row id; None: the engine's published figures"""
+
+
+@dataclass(frozen=True, slots=True)
 class Probes:
     """What is searched: one template a row."""
 

@@ -422,10 +422,11 @@ class Settings(BaseSettings):
         None,
         gt=0,
         title="Review threshold",
-        description="Largest distance of a candidate; unset: the engine's published figure.",
+        description="Largest distance of a candidate, whatever the calibration says; unset: the calibration's, by the"
+        " quality of each face, or the engine's published figure while there is none.",
     )
     people_per_track: int = Field(
-        5, ge=1, title="People per track", description="How many candidates one track may queue."
+        5, ge=1, title="People per track", description="How many people one face of a video may have in the queue."
     )
 
     # --- the runner ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
 from pipeline import (
+    candidate_commands,
     console,
     custody_commands,
     doctor,
@@ -45,7 +46,7 @@ from pipeline.evidence import commands as evidence_commands
 from pipeline.jobs import Scope
 from pipeline.runner import by_step
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, candidates, retention, sites, status
+from storage import accounts, alerts, retention, sites, status
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -68,6 +69,7 @@ app.command("stamps")(stamp_commands.stamps_)
 app.add_typer(site_commands.app, name="site")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
+candidate_commands.add_to(app)
 duty_commands.add_to(app)
 rematch_commands.add_to(app)
 app.add_typer(evidence_commands.app, name="export")
@@ -282,30 +284,6 @@ def _states(value: object) -> str:
     if not isinstance(value, dict):
         return str(value)
     return ", ".join(f"{count} {name}" for name, count in value.items()) or "none"
-
-
-@app.command("candidates")
-def candidates_(as_json: AsJson = False) -> None:
-    """The candidate matches with their states, nearest first."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        found = candidates.listed(db)
-    rows = [(c.id, c.person, f"{c.distance:.3f}", f"{c.at_seconds:.1f}", c.state, c.post) for c in found]
-    voice = Voice(as_json)
-    columns = ("id", "person", "distance", "at second", "state", "post")
-    voice.show(console.table(f"{len(rows)} candidates", columns, rows))
-    voice.result({"candidates": [_candidate(c) for c in found]})
-
-
-def _candidate(listed: candidates.Listed) -> dict[str, object]:
-    return {
-        "id": listed.id,
-        "person": listed.person,
-        "distance": round(listed.distance, 6),
-        "post": listed.post,
-        "blob": listed.blob,
-        "at_seconds": listed.at_seconds,
-        "state": listed.state,
-    }
 
 
 @app.command("doctor")

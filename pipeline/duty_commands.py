@@ -10,7 +10,10 @@ from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import settings
 from pipeline import console, erasure, fixity, retention, stamp_checks
-from pipeline.app import App, local_actor, open_app
+from pipeline.acting import As, Reason
+from pipeline.acting import actor as _actor
+from pipeline.acting import said as _said
+from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, plain, say
 from storage import accounts, custody, custody_keys, erasures, holds, incidents, subjects, verification
 from storage.database import Connection
@@ -30,10 +33,6 @@ incidents_app = typer.Typer(help="What did not stand as it was recorded; without
 Written = Annotated[
     str, typer.Argument(metavar="SUBJECT", help="blob:SHA256, post:ID, source:ID, person:NUMBER or candidate:ID.")
 ]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it stays in the custody log.")]
-As = Annotated[
-    str, typer.Option("--as", metavar="ACCOUNT", help="Act as this account of the review pages; asks for its password.")
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -44,23 +43,6 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(hold_app, name="hold")
     app.add_typer(erasures_app, name="erasures")
     app.add_typer(incidents_app, name="incidents")
-
-
-def _actor(db: Connection, account: str) -> str:
-    """Who acts: the machine's user, or an account that proves itself by its password.  Raises WrongUse."""
-    if not account:
-        return local_actor()
-    found = accounts.verify_password(db, account, typer.prompt(f"Password of {account}", hide_input=True, err=True))
-    if found is None:
-        raise WrongUse("the account or the password is not right: `lastseen user add` makes accounts")
-    return found.name
-
-
-def _said(reason: str, what: str = "--reason") -> str:
-    """Raises WrongUse."""
-    if not reason.strip():
-        raise WrongUse(f"{what} is empty: say why, for whoever reads the log in ten years")
-    return reason.strip()
 
 
 # --- verify ------------------------------------------------------------------------------------------------

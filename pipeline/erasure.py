@@ -59,7 +59,7 @@ def _carry_out(app: App, erasure: Erasure) -> Plan:
         anew = list(_anew(app, erasure, found))
         _delete(app, found, {one.old.key for one in anew})
         with app.stores.owner.begin() as db:
-            entries = erasures.take(db, erasure, found, anew, app.actor)
+            entries = erasures.take(db, erasure, found, anew, app.actor, app.settings.people_per_track)
             if entries is not None:
                 custody.append_all(db, app.actor, entries)
         if entries is not None:

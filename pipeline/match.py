@@ -8,17 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from extractors.cores import available_cores
 from lastseen.outcomes import Done, Outcome
-from lastseen.records import Gallery, Match, Probes
+from lastseen.records import Calibration, Gallery, Match, Probes
 from lastseen.settings import Settings
+from matchers import calibration as scale
 from matchers import gallery as matcher
+from matchers import judging
 from pipeline.runner import Bench, Result, Step
-from storage import candidates, engines, faces, work
+from storage import calibrations, candidates, faces, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
 from storage.template_cache import Cache, blocks_of
 from storage.work import Claim, Queue
+
+NOT_MEASURED = "nothing was measured with this register yet: `lastseen calibrate` does"
 
 TRACKS = "match_tracks"
 
@@ -33,50 +38,72 @@ class Job:
     """What is compared with what."""
 
     subject: str
-    engine: str
+    calibration: Calibration
     probes: Probes
     gallery: Gallery
 
 
-def tracks_step(settings: Settings, engine: str, threshold: float, sealer: Sealer) -> Step[Job, Matches]:
-    """Compare the tracks of one analysis with the whole register."""
+def calibrated(db: Connection, engine: str, published: float, settings: Settings) -> Calibration:
+    """By what distances are judged: the newest calibration, or the engine's published figure while there is none.
+
+    A threshold in the settings stands above both; what chance does is as the calibration says.
+    """
+    current = calibrations.current(db, engine) or scale.published(engine, published, NOT_MEASURED)
+    return judging.overridden(current, settings.review_threshold)
+
+
+def tracks_step(settings: Settings, engine: str, published: float, sealer: Sealer) -> Step[Job, Matches]:
+    """Compare the tracks of one analysis with the whole register.  `published`: the engine's own threshold."""
     cache = Cache(blocks_of(settings), sealer)
     register = _Held(faces.gallery_version, lambda db, engine: matcher.ready(cache.gallery(db, engine)))
 
     def load(db: Connection, claim: Claim) -> Job:
         probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
-        return Job(f"analysis:{claim.subject}", claim.recipe, probes, register.current(db, claim.recipe))
-
-    def run(job: Job, bench: Bench) -> Outcome[Matches]:
-        return compare(job, threshold)
+        judge = calibrated(db, claim.recipe, published, settings)
+        return Job(f"analysis:{claim.subject}", judge, probes, register.current(db, claim.recipe))
 
     def keep_all(db: Connection, result: Result[Job, Matches]) -> list[Entry]:
-        candidates.lock(db)
-        engines.displace(db, result.job.engine, result.job.probes.owners)
         return [keep(db, result.job, found, settings.people_per_track) for found in result.made]
 
-    return Step(TRACKS, engine, load, run, keep_all)
+    return Step(TRACKS, engine, load, compare, keep_all)
 
 
-def compare(job: Job, threshold: float) -> Outcome[Matches]:
+def keep_found(db: Connection, calibration: Calibration, found: Matches, people_per_track: int) -> tuple[int, int]:
+    """Keep what a search up to `widest(calibration)` has found.  Returns how many pairs are near, and watched.
+
+    It takes `candidates.lock`: call it before anything else in its transaction.
+    """
+    candidates.lock(db)
+    judged = judging.judge(found, faces.qualities(db, calibration.engine, sorted(found)), calibration)
+    shown = candidates.keep(db, calibration.engine, judged, people_per_track)
+    work.offer(db, Queue("illustrate"), shown)
+    return _pairs(judged.found), _pairs(judged.near)
+
+
+def compare(job: Job, bench: Bench) -> Outcome[Matches]:
     """Everybody near each track, whichever side is new."""
-    found = matcher.search(job.probes, job.gallery, threshold)
-    pairs = sum(len(people) for people in found.values())
-    return Done((found,), note=f"{len(set(job.probes.owners))} tracks, {len(job.gallery.people)} photos, {pairs} near")
+    threads = bench.settings.threads or available_cores()
+    found = matcher.search(job.probes, job.gallery, scale.widest(job.calibration), threads)
+    tracks, photos = len(set(job.probes.owners)), len(job.gallery.people)
+    return Done((found,), note=f"{tracks} tracks, {photos} photos, {_pairs(found)} looked at closely")
 
 
 def keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> Entry:
-    """Keep what was found as candidates.  Returns what the custody log says of the search."""
-    candidates.lock(db)
-    work.offer(db, Queue("illustrate"), candidates.keep(db, job.engine, found, people_per_track))
-    engines.supersede(db, job.engine, tuple(found))
+    """Keep what was found as candidates.  Returns what the custody log says of the search.  See `keep_found`."""
+    near, watched = keep_found(db, job.calibration, found, people_per_track)
     detail = {
-        "engine": job.engine,
+        "engine": job.calibration.engine,
+        "calibration": job.calibration.id or 0,
         "tracks": len(set(job.probes.owners)),
         "photos": len(job.gallery.people),
-        "near": sum(len(people) for people in found.values()),
+        "near": near,
+        "watched": watched,
     }
     return Entry(Action.SEARCHED, job.subject, detail)
+
+
+def _pairs(found: Mapping[int, Sequence[object]]) -> int:
+    return sum(map(len, found.values()))
 
 
 class _Held(Generic[Held]):

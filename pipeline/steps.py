@@ -57,15 +57,15 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
     """Wire the steps.  Raises what `extractors.faces` raises when the engine's weights are missing."""
     engine = faces.engine_id(settings.engine, settings.models_dir)
     analysis = recipe(settings.engine, settings.models_dir, settings.analysis)
-    threshold = settings.review_threshold or faces.published_threshold(settings.engine, settings.models_dir)
+    published = faces.published_threshold(settings.engine, settings.models_dir)
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
         recheck.step(settings),
         fetch.step(settings, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
-        match.tracks_step(settings, engine, threshold, sealer),
-        sweep.step(settings, engine, threshold, sealer),
+        match.tracks_step(settings, engine, published, sealer),
+        sweep.step(settings, engine, published, sealer),
         reembed.step(engine, sealer),
         illustrate.step(),
         manifest.manifest_step(settings),

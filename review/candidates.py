@@ -4,10 +4,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lastseen import chance
 from lastseen.lifecycle import CandidateState
 from review.desk import desk_of
 from review.doors import visit_of
-from storage import custody, reviewing
+from storage import custody, rejections, reviewing
 from storage.custody import Action
 
 ROWS_A_PAGE = 25
@@ -30,11 +31,15 @@ def candidate(request: Request) -> Response:
         shown = reviewing.candidate(db, id_)
         if shown is None or session is None:
             raise HTTPException(404)
+        refused = rejections.of_face(db, id_, shown.blob)
+        chance_of_it = chance.said(shown.expected_false, reviewing.faces_a_day(db))
         custody.append(db, session.user.name, Action.VIEWED, f"candidate:{id_}")
     return desk.draw(
         request,
         "candidate.html",
         shown=shown,
+        refused=refused,
+        chance=chance_of_it,
         is_open=shown.state is CandidateState.OPEN,
         threshold=desk.settings.review_threshold,
     )

@@ -4,67 +4,146 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 
 from lastseen.lifecycle import CandidateState
-from lastseen.records import Match
-from storage.database import any_of
+from lastseen.records import Judged, Match
+from storage import questions
+from storage.questions import Known, Refused, Row
+from storage.same_face import Seen, Stretch, looks
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
 
 # A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
 # Neither does a track whose templates have expired since they were read.
-INSERT = text("""
-    INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, state)
-    SELECT :track, persons.id, :photo, :engine, :distance, 'open' FROM persons
-     WHERE persons.id = :person AND persons.status = 'missing'
-       AND EXISTS (SELECT 1 FROM templates WHERE track_id = :track) FOR SHARE
+FOUND = text("""
+    INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, expected_false, calibration_id, state)
+    SELECT found.track, persons.id, found.photo, :engine, found.distance, found.expected, :calibration, 'open'
+      FROM unnest(CAST(:tracks AS bigint[]), CAST(:people AS bigint[]), CAST(:photos AS bigint[]),
+                  CAST(:distances AS float8[]), CAST(:expected AS float8[]))
+             AS found (track, person, photo, distance, expected)
+      JOIN persons ON persons.id = found.person
+     WHERE persons.status = 'missing' AND EXISTS (SELECT FROM templates WHERE track_id = found.track)
+       FOR SHARE OF persons
     ON CONFLICT (track_id, person_id, engine) DO UPDATE
-       SET distance = excluded.distance, photo_id = excluded.photo_id,
-           state = CASE candidates.state WHEN 'withdrawn' THEN 'open' ELSE candidates.state END
-     WHERE (excluded.distance, excluded.photo_id) < (candidates.distance, candidates.photo_id)
-        OR candidates.state = 'withdrawn'""")
+       SET distance = excluded.distance, photo_id = excluded.photo_id, expected_false = excluded.expected_false,
+           calibration_id = excluded.calibration_id, withdrawn = false
+     WHERE (excluded.distance, excluded.photo_id) <= (candidates.distance, candidates.photo_id)
+        OR candidates.withdrawn""")
 
-# Which candidates of a track are queued depends on all of them, never on the order in which they were found.
-RANK = text("""
-    WITH ranked AS (
-        SELECT id, row_number() OVER (PARTITION BY track_id, engine ORDER BY distance, person_id) AS place
-          FROM candidates WHERE track_id = ANY(:tracks) AND state IN ('open', 'displaced'))
-    UPDATE candidates
-       SET state = CASE WHEN ranked.place <= :limit THEN 'open' ELSE 'displaced' END
-      FROM ranked
-     WHERE ranked.id = candidates.id
-       AND candidates.state <> CASE WHEN ranked.place <= :limit THEN 'open' ELSE 'displaced' END""")
+NEAR = text("""
+    INSERT INTO near_misses (track_id, person_id, photo_id, engine, distance)
+    SELECT near.track, persons.id, near.photo, :engine, near.distance
+      FROM unnest(CAST(:tracks AS bigint[]), CAST(:people AS bigint[]), CAST(:photos AS bigint[]),
+                  CAST(:distances AS float8[])) AS near (track, person, photo, distance)
+      JOIN persons ON persons.id = near.person
+     WHERE persons.status = 'missing' AND EXISTS (SELECT FROM templates WHERE track_id = near.track)
+       AND NOT EXISTS (SELECT FROM candidates WHERE track_id = near.track AND person_id = near.person
+                          AND engine = :engine AND NOT withdrawn)
+       FOR SHARE OF persons
+    ON CONFLICT (track_id, person_id, engine) DO UPDATE SET distance = excluded.distance, photo_id = excluded.photo_id
+     WHERE (excluded.distance, excluded.photo_id) < (near_misses.distance, near_misses.photo_id)""")
 
-# A newer analysis of the same file queues the same person at the same time: one question is enough.
-SUPERSEDE = text("""
-    UPDATE candidates AS old SET state = 'superseded'
-      FROM candidates AS new
-      JOIN tracks AS newer ON newer.id = new.track_id
-      JOIN analyses AS again ON again.id = newer.analysis_id,
-           tracks AS older JOIN analyses AS first ON first.id = older.analysis_id
-     WHERE new.track_id = ANY(:tracks) AND new.engine = :engine AND new.state = 'open'
-       AND old.track_id = older.id AND old.engine = new.engine AND old.person_id = new.person_id
-       AND old.state IN ('open', 'displaced') AND first.blob_id = again.blob_id AND first.id < again.id
-       AND older.start_ms <= newer.end_ms AND newer.start_ms <= older.end_ms
-    RETURNING old.track_id""")
+NEAR_NO_MORE = text("""
+    DELETE FROM near_misses USING candidates
+     WHERE near_misses.track_id = ANY(:tracks) AND candidates.track_id = near_misses.track_id
+       AND candidates.person_id = near_misses.person_id AND candidates.engine = near_misses.engine
+       AND NOT candidates.withdrawn""")
+
+WITHDRAW = text("""
+    UPDATE candidates SET withdrawn = true
+     WHERE (person_id = CAST(:person AS bigint) OR photo_id = CAST(:photo AS bigint)) AND NOT withdrawn
+    RETURNING track_id""")
+FORGET_NEAR = text("""
+    DELETE FROM near_misses WHERE person_id = CAST(:person AS bigint) OR photo_id = CAST(:photo AS bigint)""")
+# --- what the states depend on -----------------------------------------------------------------------------
+
+# Files that show footage of each other: who carries a question depends on all of them.
+AROUND = text("""
+    WITH RECURSIVE around (blob) AS (
+        SELECT unnest(CAST(:blobs AS bigint[]))
+         UNION SELECT CASE around.blob WHEN one_blob_id THEN other_blob_id ELSE one_blob_id END
+          FROM around JOIN repost_links ON around.blob IN (one_blob_id, other_blob_id) AND withdrawn_at IS NULL)
+    SELECT blob FROM around""")
+OF_TRACKS = text("""
+    SELECT DISTINCT blob_id FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE tracks.id = ANY(:tracks)""")
+ROWS = text("""
+    SELECT candidates.id, track_id AS track, analyses.id AS analysis, blob_id AS blob, start_ms, end_ms,
+           person_id AS person, candidates.engine, distance, state, withdrawn, still_key IS NOT NULL AS shown,
+           EXISTS (SELECT FROM name_hints JOIN media_items ON media_items.post_id = name_hints.post_id
+                    WHERE name_hints.person_id = candidates.person_id
+                      AND media_items.blob_id = analyses.blob_id) AS hinted
+      FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+     WHERE blob_id = ANY(:blobs) ORDER BY candidates.id""")
+REFUSED = text("""
+    SELECT rejections.id, person_id AS person, track_id AS track, analysis_id AS analysis, blob_id AS blob
+      FROM rejections JOIN tracks ON tracks.id = track_id
+     WHERE blob_id = ANY(:blobs)
+       AND (:revoked OR NOT EXISTS (SELECT FROM rejection_revocations WHERE rejection_id = rejections.id))
+     ORDER BY rejections.id""")
+CAST_OF = text("""
+    SELECT one_track_id, other_track_id FROM cast_links JOIN tracks ON tracks.id = one_track_id
+     WHERE analysis_id = ANY(:analyses) AND withdrawn_at IS NULL ORDER BY cast_links.id""")
+REPOSTS = text("""
+    SELECT one_blob_id, other_blob_id, one_start_ms, one_end_ms, other_start_ms, other_end_ms, mirrored
+      FROM repost_links WHERE one_blob_id = ANY(:blobs) AND withdrawn_at IS NULL ORDER BY id""")
+SEEN = text("""
+    SELECT tracks.id, analysis_id, start_ms, end_ms, faces, width, height
+      FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE analysis_id = ANY(:analyses) ORDER BY tracks.id""")
+# When an engine changes, the register is enrolled anew first.
+IN_USE = text("""
+    SELECT engine FROM templates WHERE photo_id = (SELECT max(photo_id) FROM templates) ORDER BY id DESC LIMIT 1""")
+SETTLE = text("""
+    UPDATE candidates SET state = settled.state
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[])) AS settled (id, state)
+     WHERE candidates.id = settled.id""")
+
+# --- looking -----------------------------------------------------------------------------------------------
+
+# Whom the register declares to be kin of a candidate's person, and which of them have a candidate at the same track.
+KIN = text("""
+    SELECT candidates.id, array_agg(kin.register_number ORDER BY kin.register_number) AS kin,
+           coalesce(array_agg(kin.register_number ORDER BY kin.register_number) FILTER (
+                      WHERE EXISTS (SELECT FROM candidates AS near WHERE near.track_id = candidates.track_id
+                                       AND near.person_id = kin.id AND NOT near.withdrawn)), '{}') AS near
+      FROM candidates
+      JOIN ties ON candidates.person_id IN (one_person_id, other_person_id) AND kind = 'kin'
+      JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> candidates.person_id
+     WHERE CAST(:candidate AS bigint) IS NULL OR candidates.id = :candidate
+     GROUP BY candidates.id""")
 
 LISTED = text("""
     SELECT candidates.id, persons.register_number AS person, candidates.distance, posts.permalink AS post,
-           blobs.sha256 AS blob, shot.at_ms / 1000.0 AS at_seconds, candidates.state, posts.published_at AS published
+           blobs.sha256 AS blob, coalesce(shot.at_ms, tracks.start_ms) / 1000.0 AS at_seconds, candidates.state,
+           posts.published_at AS published, candidates.expected_false, candidates.calibration_id AS calibration,
+           EXISTS (SELECT FROM name_hints JOIN media_items ON media_items.post_id = name_hints.post_id
+                    WHERE name_hints.person_id = candidates.person_id
+                      AND media_items.blob_id = analyses.blob_id) AS hinted
       FROM candidates
       JOIN persons ON persons.id = candidates.person_id
       JOIN tracks ON tracks.id = candidates.track_id
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
-      JOIN LATERAL (SELECT at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
-                     ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
+      LEFT JOIN LATERAL (SELECT at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
+                          ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
       JOIN LATERAL (SELECT posts.permalink, posts.published_at FROM media_items
                       JOIN posts ON posts.id = media_items.post_id
                      WHERE media_items.blob_id = blobs.id
                      ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS posts ON true
      ORDER BY candidates.distance, candidates.id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """Relatives, who resemble: register numbers of those whom the register declares to be kin of a person."""
+
+    declared: tuple[str, ...]
+    near: tuple[str, ...]
+    """those of them whom the same track is near, too"""
+
+
+NO_KIN = Kin((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +159,15 @@ class Listed:
     blob: str
     """sha256"""
     at_seconds: float
-    """moment of the best shot, on the video's own clock"""
+    """moment of the best shot, on the video's own clock; where the face begins, if its pictures have expired"""
     state: str
     published: datetime | None
+    expected_false: float | None
+    """people of the register expected this near to a stranger's track by chance; None: not known"""
+    calibration: int | None
+    hinted: bool
+    """words of a post with this file name somebody who may be this person"""
+    kin: Kin
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +182,16 @@ class Place:
     recipe: str
 
 
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """What came of arranging candidates anew."""
+
+    shown: Sequence[int]
+    """candidates that are open and have no moment yet: to be offered to `illustrate`"""
+    changed: Mapping[int, tuple[str, str]]
+    """candidate -> its state before, and now"""
+
+
 def lock(db: Connection) -> None:
     """Until the transaction ends, nobody else keeps or withdraws candidates.
 
@@ -105,21 +200,20 @@ def lock(db: Connection) -> None:
     db.execute(LOCK)
 
 
-def keep(db: Connection, engine: str, matches: Mapping[int, Sequence[Match]], people_per_track: int) -> Sequence[int]:
-    """Insert the people near each track (row id), queue at most `people_per_track` of each.
+def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> Sequence[int]:
+    """Keep whom a search has found near tracks, and the watch band; queue at most so many people of a cast member.
 
-    What older analyses of the same file had queued of the same people is superseded; what only they saw stays.
     Returns the candidates that are queued by that and have no moment yet.  Call `lock` before.
     """
-    ids = sorted(matches)
-    for track in ids:
-        for match in matches[track]:
-            row = {"person": match.person, "photo": match.photo, "distance": match.distance}
-            db.execute(INSERT, {"track": track, "engine": engine, **row})
-    db.execute(RANK, {"tracks": ids, "limit": people_per_track})
-    older = sorted(set(db.execute(SUPERSEDE, {"tracks": ids, "engine": engine}).scalars()))
-    db.execute(RANK, {"tracks": older, "limit": people_per_track})
-    return _not_shown(db, [*ids, *older])
+    found = [(track, one) for track, found in judged.found.items() for one in found]
+    near = [(track, match) for track, matches in judged.near.items() for match in matches]
+    values = {"engine": engine, "calibration": judged.calibration}
+    expected = [one.expected_false for _, one in found]
+    db.execute(FOUND, {**values, **_columns([(track, one.match) for track, one in found]), "expected": expected})
+    db.execute(NEAR, {**values, **_columns(near)})
+    tracks = [track for track, _ in found]
+    db.execute(NEAR_NO_MORE, {"tracks": tracks})
+    return arrange(db, of_tracks(db, tracks), people_per_track).shown
 
 
 def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int]:
@@ -127,21 +221,104 @@ def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int
 
     Returns the candidates that are queued by that and have no moment yet.  Call `lock` before.
     """
-    waiting = candidates.c.state.in_([CandidateState.OPEN, CandidateState.DISPLACED])
-    closed = (
-        update(candidates)
-        .where(candidates.c.person_id == person, waiting)
-        .values(state=CandidateState.WITHDRAWN)
-        .returning(candidates.c.track_id)
-    )
-    ids = sorted(db.execute(closed).scalars().all())
-    db.execute(RANK, {"tracks": ids, "limit": people_per_track})
-    return _not_shown(db, ids)
+    return _withdraw(db, {"person": person, "photo": None}, people_per_track)
+
+
+def withdraw_photo(db: Connection, photo: int, people_per_track: int) -> Sequence[int]:
+    """Close what rests on a reference photo that was removed.
+
+    Its templates have to be gone before; have the person's other photos swept again (`storage.sweeps`): what they find,
+    too, comes up again by that.  Returns the candidates that are queued at once and have no moment yet.  Call `lock`
+    before.
+    """
+    return _withdraw(db, {"person": None, "photo": photo}, people_per_track)
+
+
+def _withdraw(db: Connection, whose: Mapping[str, int | None], people_per_track: int) -> Sequence[int]:
+    db.execute(FORGET_NEAR, whose)
+    ids = db.execute(WITHDRAW, whose).scalars().all()
+    return arrange(db, of_tracks(db, ids), people_per_track).shown
+
+
+def of_tracks(db: Connection, ids: Sequence[int]) -> Sequence[int]:
+    """The blobs that tracks were seen in."""
+    return db.execute(OF_TRACKS, {"tracks": list(ids)}).scalars().all() if ids else ()
+
+
+def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> Arranged:
+    """Give the candidates of some blobs, and of re-posts of their footage, the states that follow from all known.
+
+    To be called when something changed on which these depend: candidates, rejections, links of casts and of re-posts,
+    hints by names.  Call `lock` before.
+    """
+    if not blob_ids:
+        return Arranged((), {})
+    found = known(db, blob_ids)
+    states = questions.states(found, people_per_track)
+    changed = {row.id: (row.state, states[row.id]) for row in found.rows if states[row.id] != row.state}
+    if changed:
+        db.execute(SETTLE, {"ids": list(changed), "states": [states[id_] for id_ in changed]})
+    shown = (row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
+    return Arranged(tuple(shown), changed)
+
+
+def around(db: Connection, blob_ids: Sequence[int]) -> Sequence[int]:
+    """These blobs, and all that are linked with them as re-posts, over any number of others."""
+    return db.execute(AROUND, {"blobs": list(blob_ids)}).scalars().all()
+
+
+def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> Known:
+    """All that the states of the candidates of some blobs depend on.
+
+    With `revoked`, rejections that stand no more are told, too: what was thought of these faces, and no states.
+    """
+    blobs_ = {"blobs": around(db, blob_ids)}
+    rows = [Row(**row) for row in db.execute(ROWS, blobs_).mappings()]
+    refused = [Refused(**row) for row in db.execute(REFUSED, {**blobs_, "revoked": revoked}).mappings()]
+    ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
+    links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
+    reposts: dict[tuple[int, int], list[Stretch]] = {}
+    for one, other, *stretch in db.execute(REPOSTS, blobs_):
+        reposts.setdefault((one, other), []).append(Stretch(*stretch))
+        reposts.setdefault((other, one), []).append(Stretch(*stretch).turned())
+    engine: str = db.execute(IN_USE).scalar() or ""
+    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine)
+
+
+def _seen(
+    db: Connection, rows: Sequence[Row], refused: Sequence[Refused], reposts: Mapping[tuple[int, int], object]
+) -> dict[int, Seen]:
+    """Where the tracks were, in files where that matters: those with a rejection, and those with footage of others."""
+    blobs_ = {no.blob for no in refused} | {one for one, _ in reposts}
+    asked = [(row.analysis, row.blob) for row in rows] + [(no.analysis, no.blob) for no in refused]
+    wanted = sorted({analysis for analysis, blob in asked if blob in blobs_})
+    return {
+        row.id: Seen(row.id, row.analysis_id, row.start_ms, row.end_ms, looks(row.faces, row.width, row.height))
+        for row in (db.execute(SEEN, {"analyses": wanted}) if wanted else ())
+    }
+
+
+def _columns(pairs: Sequence[tuple[int, Match]]) -> dict[str, list[int] | list[float]]:
+    return {
+        "tracks": [track for track, _ in pairs],
+        "people": [match.person for _, match in pairs],
+        "photos": [match.photo for _, match in pairs],
+        "distances": [match.distance for _, match in pairs],
+    }
 
 
 def listed(db: Connection) -> list[Listed]:
     """All candidates, nearest first."""
-    return [Listed(**{**row, "at_seconds": float(row["at_seconds"])}) for row in db.execute(LISTED).mappings()]
+    related = kin(db)
+    return [
+        Listed(**{**row, "at_seconds": float(row["at_seconds"])}, kin=related.get(row["id"], NO_KIN))
+        for row in db.execute(LISTED).mappings()
+    ]
+
+
+def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
+    """Candidate (one, or each) -> kin of its person, if the register declares any."""
+    return {row.id: Kin(tuple(row.kin), tuple(row.near)) for row in db.execute(KIN, {"candidate": candidate})}
 
 
 def place(db: Connection, candidate: int) -> Place:
@@ -150,7 +327,7 @@ def place(db: Connection, candidate: int) -> Place:
         select(
             candidates.c.id.label("candidate"),
             candidates.c.track_id.label("track"),
-            best_shots.c.at_ms,
+            func.coalesce(best_shots.c.at_ms, tracks.c.start_ms).label("at_ms"),
             analyses.c.blob_id.label("blob"),
             blobs.c.sha256,
             analyses.c.recipe,
@@ -158,7 +335,7 @@ def place(db: Connection, candidate: int) -> Place:
         .join(tracks, tracks.c.id == candidates.c.track_id)
         .join(analyses, analyses.c.id == tracks.c.analysis_id)
         .join(blobs, blobs.c.id == analyses.c.blob_id)
-        .join(best_shots, best_shots.c.track_id == tracks.c.id)
+        .outerjoin(best_shots, best_shots.c.track_id == tracks.c.id)
         .where(candidates.c.id == candidate)
         .order_by(best_shots.c.weight.desc(), best_shots.c.ordinal)
         .limit(1)
@@ -172,12 +349,3 @@ def keep_moment(
     """Record where the candidate's still and clip lie in the derived bucket."""
     values = {"still_key": still_key, "clip_key": clip_key, "clip_start_ms": start_ms, "clip_end_ms": end_ms}
     db.execute(update(candidates).where(candidates.c.id == candidate).values(**values))
-
-
-def _not_shown(db: Connection, ids: Sequence[int]) -> Sequence[int]:
-    statement = select(candidates.c.id).where(
-        candidates.c.track_id == any_of(ids),
-        candidates.c.state == CandidateState.OPEN,
-        candidates.c.still_key.is_(None),
-    )
-    return db.execute(statement.order_by(candidates.c.id)).scalars().all()

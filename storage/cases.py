@@ -6,11 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from storage import rejections
 from storage.custody import Event
 from storage.notes import Checkpoint, Note, Signature
+from storage.rejections import Rejection
 
 SIGHTED = text("""
     SELECT candidates.id, candidates.state, candidates.engine, candidates.distance, candidates.created_at,
+           candidates.expected_false, candidates.calibration_id AS calibration,
            candidates.track_id AS track, candidates.still_key, candidates.clip_key, candidates.clip_start_ms,
            candidates.clip_end_ms, persons.id AS person, persons.register_number, persons.names, persons.birth_year,
            persons.status, candidates.photo_id AS photo, blobs.id AS blob_id, blobs.sha256 AS blob,
@@ -91,6 +94,9 @@ class Sighted:
     engine: str
     distance: float
     created_at: datetime
+    expected_false: float | None
+    """people of the register expected this near to a stranger's face by chance; None: not known"""
+    calibration: int | None
     track: int
     still_key: str | None
     clip_key: str | None
@@ -182,10 +188,20 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Somebody said that a face of the case is not the person of its candidates."""
+
+    candidates: tuple[int, ...]
+    """those of the case that it is about, by the track that was looked at or by one that shows the same face"""
+    rejection: Rejection
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything that the database says of one case."""
 
     sighted: tuple[Sighted, ...]
+    refused: tuple[Refused, ...]
     shots: tuple[Shot, ...]
     posts: tuple[Post, ...]
     items: tuple[Item, ...]
@@ -212,6 +228,7 @@ class Case:
         for one in self.sighted:
             named += [f"candidate:{one.id}", f"track:{one.track}", f"analysis:{one.analysis}"]
             named += [f"person:{one.person}", f"photo:{one.photo}"]
+        named += [f"rejection:{one.rejection.id}" for one in self.refused]
         return sorted(set(named))
 
     @property
@@ -262,6 +279,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
     shots = db.execute(SHOTS, {"tracks": [one.track for one in sighted]}).mappings()
     return Case(
         sighted,
+        _refused(db, sighted, blobs),
         tuple(Shot(**row) for row in shots),
         posts,
         tuple(Item(**row) for row in db.execute(ITEMS, ids).mappings()),
@@ -269,6 +287,17 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(AUDIENCES, ids).mappings()),
         tuple(dict(row) for row in db.execute(SOURCES, sources).mappings()),
         tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
+    )
+
+
+def _refused(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) -> tuple[Refused, ...]:
+    """Of the candidates of the case only: what was said of others in its recordings is not part of it."""
+    against = rejections.against(db, blobs) if sighted else {}
+    about = {one.id: against.get(one.id, ()) for one in sighted}
+    ids = sorted({id_ for found in about.values() for id_ in found})
+    return tuple(
+        Refused(tuple(candidate for candidate, found in about.items() if one.id in found), one)
+        for one in rejections.listed(db, ids)
     )
 
 

@@ -1,10 +1,7 @@
-"""A change of engine: which analyses are still to be searched with the new one, and what becomes of old candidates.
+"""A change of engine: which analyses are still to be searched with the new one, and what came of looking again.
 
-Vectors of two engines are never compared, so candidates of both may stand side by side.  A candidate of the old engine
-is one question with one of the new engine of the same person and face: when the new one is queued, the old one is
-superseded.  One that the new engine does not confirm stays: the person may be right where the new engine is not.  Those
-that had been displaced go when the track was compared with the whole register: nobody was asked about them, and whom
-the new engine finds nearest is its own affair.
+Vectors of two engines are never compared, so candidates of both may stand side by side: `storage.questions` says which
+of them asks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,23 +49,6 @@ NOTE = text("""
     ON CONFLICT (analysis_id, engine) DO UPDATE
        SET tracks = excluded.tracks, expired = excluded.expired, lost = excluded.lost,
            without_face = excluded.without_face, made_at = now()""")
-
-SUPERSEDE = text("""
-    UPDATE candidates AS old SET state = 'superseded'
-      FROM candidates AS new
-      JOIN tracks AS newer ON newer.id = new.track_id
-      JOIN analyses AS again ON again.id = newer.analysis_id,
-           tracks AS older JOIN analyses AS first ON first.id = older.analysis_id
-     WHERE new.track_id = ANY(:tracks) AND new.engine = :engine AND new.state = 'open'
-       AND old.track_id = older.id AND old.engine <> new.engine AND old.person_id = new.person_id
-       AND old.state IN ('open', 'displaced')
-       AND (older.id = newer.id
-            OR first.blob_id = again.blob_id AND first.id < again.id
-               AND older.start_ms <= newer.end_ms AND newer.start_ms <= older.end_ms)""")
-
-DISPLACE = text("""
-    UPDATE candidates SET state = 'superseded'
-     WHERE track_id = ANY(:tracks) AND engine <> :engine AND state = 'displaced'""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +128,3 @@ def keep(
     values = {"tracks": len(there), "expired": count.expired + gone, "lost": count.lost}
     db.execute(NOTE, {"analysis": analysis, "engine": engine, "without_face": count.without_face, **values})
     return len(there)
-
-
-def supersede(db: Connection, engine: str, tracks: Sequence[int]) -> None:
-    """Close what other engines had queued of the same people on these tracks.  Call `candidates.lock` before."""
-    db.execute(SUPERSEDE, {"tracks": list(tracks), "engine": engine})
-
-
-def displace(db: Connection, engine: str, tracks: Sequence[int]) -> None:
-    """Close what other engines had found and nobody was asked about, of tracks that are compared with everybody now.
-
-    Call `candidates.lock` before, and `candidates.keep` after: it lets who is displaced come up.
-    """
-    db.execute(DISPLACE, {"tracks": sorted(set(tracks)), "engine": engine})

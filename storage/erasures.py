@@ -21,9 +21,10 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import Platform
-from storage import candidates, holds, observed, subjects
+from storage import candidates, holds, observed, subjects, work
 from storage.custody import Action, Entry
 from storage.subjects import Kind, Piece, Subject
+from storage.work import Queue
 
 POST_DOMAIN = b"lastseen.post.v1\n"
 
@@ -113,9 +114,8 @@ RECORDS = text("""
      ORDER BY key""")
 
 TAKE = (
-    """DELETE FROM rejection_revocations WHERE rejection_id IN (
-        SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people))""",
-    "DELETE FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)",
+    "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
+    "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM near_misses WHERE track_id = ANY(:tracks) OR person_id = ANY(:people)",
     "DELETE FROM ties WHERE one_person_id = ANY(:people) OR other_person_id = ANY(:people)",
     "DELETE FROM fingerprints WHERE blob_id = ANY(:blobs)",
@@ -148,6 +148,14 @@ TAKE = (
     "DELETE FROM persons WHERE id = ANY(:people)",
 )
 _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
+_REJECTIONS = """
+    SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)
+        OR (track_id, person_id) IN (SELECT track_id, person_id FROM candidates WHERE id = ANY(:candidates))"""
+# What stays, and may have other states by that: candidates of re-posts, and others of the same face.
+_LEFT = text("""
+    SELECT DISTINCT blob_id
+      FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+     WHERE candidates.id = ANY(:candidates) AND NOT (blob_id = ANY(:blobs))""")
 REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
 BARRED = text("SELECT hash FROM not_collected")
 AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[]))")
@@ -383,7 +391,9 @@ class Anew:
     size: int
 
 
-def take(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew], actor: str) -> list[Entry] | None:
+def take(
+    db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew], actor: str, people_per_track: int
+) -> list[Entry] | None:
     """Delete the rows of what was erased from the store.  Returns what the custody log must say.
 
     None, and nothing was changed: something was added meanwhile, so that the objects have to be looked at again.
@@ -396,8 +406,10 @@ def take(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew], act
     for one in anew:
         db.execute(REPLACE, {"new": one.key, "sha256": one.sha256, "old": one.old.key})
     values = {**done.values(), "records": [record.key for record in done.records]}
+    left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
     for statement in TAKE:
-        db.execute(text(statement.format(analyses=_ANALYSES)), values)
+        db.execute(text(statement.format(analyses=_ANALYSES, rejections=_REJECTIONS)), values)
+    work.offer(db, Queue("illustrate"), candidates.arrange(db, sorted(left), people_per_track).shown)
     db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
     return list(_entries(db, erasure, done, anew))
 

@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
-from storage import custody
+from storage import candidates, custody, work
 from storage.custody import Action
 from storage.database import any_of
 from storage.sealing import Sealer, identity
 from storage.tables import analyses, best_shots, cast_links, persons, reference_photos, templates, tracks
+from storage.work import Queue
 
 AGAIN: Final = "~"
 """between a recipe and the number of an analysis that was made once more by it"""
@@ -149,6 +150,16 @@ def gallery(db: Connection, engine: str, seal: Sealer, photos: Sequence[int] | N
     return Gallery(tuple(row.person_id for row in rows), tuple(row.photo_id for row in rows), vectors)
 
 
+def qualities(db: Connection, engine: str, track_ids: Sequence[int]) -> dict[int, float]:
+    """The quality of each track's best template (0 .. 1); tracks without templates are left out."""
+    statement = (
+        select(templates.c.track_id, func.max(templates.c.quality))
+        .where(templates.c.track_id == any_of(track_ids), templates.c.engine == engine)
+        .group_by(templates.c.track_id)
+    )
+    return {track: quality for track, quality in db.execute(statement) if track is not None}
+
+
 def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
     """Changes whenever `gallery` would: which templates of photos there are, and who is missing."""
     missing = select(*_told(persons.c.id)).where(persons.c.status == PersonStatus.MISSING)
@@ -212,11 +223,13 @@ def links_of(db: Connection, analysis: int) -> list[LinkKept]:
     return [LinkKept(row.id, row.one_track_id, row.other_track_id, row.distance) for row in _standing(db, analysis)]
 
 
-def withdraw_link(db: Connection, link: int, actor: str) -> bool:
+def withdraw_link(db: Connection, link: int, actor: str, people_per_track: int) -> bool:
     """Part two tracks that somebody found to be two people; returns whether the link stood until now.
 
-    Nothing else changes, and the row stays.  It writes to the custody log: make it the last thing in its transaction.
+    What was asked about them as about one face is asked of each again; the row stays.  Call it before anything else in
+    its transaction, since it takes `candidates.lock`, and do nothing after it, since it writes to the custody log.
     """
+    candidates.lock(db)
     statement = (
         update(cast_links)
         .where(cast_links.c.id == link, cast_links.c.withdrawn_at.is_(None))
@@ -226,6 +239,8 @@ def withdraw_link(db: Connection, link: int, actor: str) -> bool:
     parted = db.execute(statement).one_or_none()
     if parted is None:
         return False
+    arranged = candidates.arrange(db, candidates.of_tracks(db, list(parted)), people_per_track)
+    work.offer(db, Queue("illustrate"), arranged.shown)
     custody.append(db, actor, Action.PARTED, f"cast_link:{link}", {"tracks": list(parted)})
     return True
 

@@ -1,6 +1,7 @@
 """What may not be kept: faces that match nobody, and photos of people who are no longer missing.
 
-A track keeps its place (what covers the other faces in a picture is drawn from it) and loses what shows or describes a
+A face of which people said that it is none of those whom it was near matches nobody.  A track keeps its place (what
+covers the other faces in a picture is drawn from it, and rejections hold by it) and loses what shows or describes a
 face: templates first, so that nothing can become a candidate that is about to go; then the crops; then the rows of the
 crops, which is what a run that was killed in between finds and goes on from.
 """
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from storage import candidates, holds
+from lastseen.lifecycle import CandidateState
+from storage import candidates, holds, work
+from storage.work import Queue
 
 BATCH = 200
 """tracks, or photos, that go at once"""
@@ -19,17 +22,27 @@ _ABOUT = """
       FROM tracks JOIN analyses ON analyses.id = analysis_id
      WHERE analyzed_at <= now() - make_interval(days => :days)
        AND (EXISTS (SELECT 1 FROM best_shots WHERE track_id = tracks.id)
-            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id))
-       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id)
+            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)
+            OR EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND still_key IS NOT NULL))
+       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND state <> 'rejected')
        AND NOT EXISTS (SELECT 1 FROM work
                         WHERE step = 'match_tracks' AND subject = analyses.id AND state = 'open')
        AND NOT (blob_id = ANY(CAST(:held AS bigint[])))"""
 DUE_TRACKS = text(f"SELECT tracks.id {_ABOUT} ORDER BY tracks.id LIMIT :limit")
 COUNT_TRACKS = text(f"SELECT count(*) {_ABOUT}")
+FORGET_NEAR = text("DELETE FROM near_misses WHERE track_id = ANY(:tracks)")
 FORGET = text("DELETE FROM templates WHERE track_id = ANY(:tracks)")
 EXPIRED = text("""
     SELECT count(*) FROM tracks WHERE gate = '' AND NOT EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)""")
-CROPS = text("SELECT crop_key FROM best_shots WHERE track_id = ANY(:tracks) ORDER BY id")
+# Of a rejected candidate its moment, too; that of a track is one, whoever its candidates are.
+CROPS = text("""
+    SELECT crop_key AS key FROM best_shots WHERE track_id = ANY(:tracks)
+     UNION SELECT still_key FROM candidates WHERE track_id = ANY(:tracks) AND still_key IS NOT NULL
+     UNION SELECT clip_key FROM candidates WHERE track_id = ANY(:tracks) AND clip_key IS NOT NULL
+     ORDER BY key""")
+NO_MOMENT = text("""
+    UPDATE candidates SET still_key = NULL, clip_key = NULL, clip_start_ms = NULL, clip_end_ms = NULL
+     WHERE track_id = ANY(:tracks) AND still_key IS NOT NULL RETURNING id, state""")
 DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
 
 _OF_PEOPLE = """
@@ -78,6 +91,7 @@ def forget(db: Connection, days: int) -> tuple[list[int], int]:
     candidates.lock(db)
     values = {"days": days, "held": holds.held_blobs(db), "limit": BATCH}
     tracks = list(db.execute(DUE_TRACKS, values).scalars())
+    db.execute(FORGET_NEAR, {"tracks": tracks})
     return tracks, db.execute(FORGET, {"tracks": tracks}).rowcount
 
 
@@ -88,12 +102,18 @@ def expired(db: Connection) -> int:
 
 
 def crops(db: Connection, tracks: Sequence[int]) -> list[str]:
-    """Where the crops of some tracks lie, in the derived bucket."""
+    """Where the crops of some tracks lie, and the moments of their candidates, in the derived bucket."""
     return list(db.execute(CROPS, {"tracks": list(tracks)}).scalars())
 
 
 def drop(db: Connection, tracks: Sequence[int]) -> int:
-    """Delete the rows of those crops, which are gone; returns how many."""
+    """Delete the rows of those crops, which are gone; returns how many.
+
+    Candidates stay, without their moments; of one whose rejection was revoked meanwhile it is cut once more.
+    """
+    rows = db.execute(NO_MOMENT, {"tracks": list(tracks)}).all()
+    reopened = tuple(row.id for row in rows if row.state == CandidateState.OPEN)
+    work.again(db, Queue("illustrate", "", reopened))
     return db.execute(DROP, {"tracks": list(tracks)}).rowcount
 
 

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, TextClause, text
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
+from storage import candidates
+from storage.candidates import NO_KIN, Kin
 
 # Newest first and by nothing else: an order by distance would tell the reviewer what the software thinks.
 _ROW = """
@@ -42,7 +44,8 @@ ENDS = text("""
     SELECT count(*) AS total, min(id) AS oldest, max(id) AS newest FROM candidates WHERE state = 'open'""")
 
 CANDIDATE = text("""
-    SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine, candidates.distance,
+    SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine,
+           candidates.expected_false, candidates.calibration_id AS calibration,
            candidates.photo_id AS photo, reference_photos.crop_key AS photo_key,
            candidates.still_key, candidates.clip_key, candidates.clip_start_ms, candidates.clip_end_ms,
            persons.register_number, persons.names,
@@ -59,6 +62,13 @@ CANDIDATE = text("""
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
      WHERE candidates.id = :id""")
+
+# Faces that were searched: over the last week, or since the first one where that is less.
+A_DAY = text("""
+    SELECT count(*) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
+                               / 86400, 1)
+      FROM tracks JOIN analyses ON analyses.id = analysis_id
+     WHERE gate = '' AND analyzed_at > now() - interval '7 days'""")
 
 SHOTS = text("""
     SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
@@ -168,7 +178,10 @@ class CandidateShown:
     state: CandidateState
     created_at: datetime
     engine: str
-    distance: float
+    expected_false: float | None
+    """people of the register expected this near to a stranger's face by chance; None: not known"""
+    calibration: int | None
+    kin: Kin
     photo: int
     """row id of the reference photo"""
     photo_key: str | None
@@ -232,10 +245,17 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
+        "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(Place(**place) for place in places),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields
+
+
+def faces_a_day(db: Connection) -> float | None:
+    """How many faces were searched a day, of late; None: none were."""
+    found = db.execute(A_DAY).scalar()
+    return float(found) if found else None
 
 
 def shot_key(db: Connection, id_: int) -> str | None:

@@ -455,6 +455,7 @@ candidates = Table(
     Column("clip_start_ms", BigInteger),
     Column("clip_end_ms", BigInteger),
     Column("expected_false", Double),
+    Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
     _ref("calibration_id", "calibrations", nullable=True),
     UniqueConstraint("track_id", "person_id", "engine"),
     Index("ix_candidates_open", "id", postgresql_where=text("state = 'open'")),

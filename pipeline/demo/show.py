@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from time import monotonic
 
+from lastseen import chance
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
@@ -94,8 +95,10 @@ def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
 
 
 def _show(shown: Shown, voice: Voice) -> None:
-    rows = [(c.person, f"{c.distance:.3f}", f"{c.at_seconds:.1f}", c.post) for c in shown.candidates]
-    voice.show(console.table("candidates", ("person", "distance", "at second", "post"), rows))
+    rows = [
+        (c.person, chance.short(c.expected_false), f"{c.at_seconds:.1f}", c.state, c.post) for c in shown.candidates
+    ]
+    voice.show(console.table("candidates", ("person", "by chance", "at second", "state", "post"), rows))
 
 
 def _check(shown: Shown, facts: ClipFacts) -> None:

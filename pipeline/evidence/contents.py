@@ -17,7 +17,7 @@ from lastseen.errors import Failure
 from lastseen.records import FileRole, Pixels
 from pipeline.evidence import typesetting
 from pipeline.evidence.extract import Extract, line
-from storage.cases import Case, Sighted
+from storage.cases import Case, Refused, Sighted
 from storage.custody import Action, Event
 from storage.objects import DERIVED, EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 
@@ -91,7 +91,7 @@ class Writer:
         self.lines("audiences.jsonl", self.case.audiences)
         self.lines("sources.jsonl", self.case.sources)
         self.lines("coverage.jsonl", self.case.coverage)
-        self.lines("decisions.jsonl", map(_decision, self.case.sighted))
+        self.lines("decisions.jsonl", [*map(_decision, self.case.sighted), *map(_refusal, self.case.refused)])
 
     def derived(self, events: Iterable[Event]) -> list[Picture]:
         """Crops, stills and clips of the candidates, each with the mark, and working copies of recordings.
@@ -251,11 +251,33 @@ def _decision(one: Sighted) -> dict[str, object]:
         "register_number": one.register_number,
         "engine": one.engine,
         "distance": one.distance,
+        "expected_false": one.expected_false,
+        "calibration": one.calibration,
         "recipe": one.recipe,
         "blob": one.blob,
         "start_ms": one.start_ms,
         "end_ms": one.end_ms,
         "created_at": one.created_at,
+    }
+
+
+def _refusal(one: Refused) -> dict[str, object]:
+    """Somebody's word that a face is not the person of these candidates."""
+    said = one.rejection
+    return {
+        "kind": "rejection",
+        "id": said.id,
+        "candidates": one.candidates,
+        "register_number": said.person,
+        "blob": said.blob,
+        "start_ms": said.start_ms,
+        "end_ms": said.end_ms,
+        "reason": said.reason,
+        "rejected_by": said.rejected_by,
+        "rejected_at": said.rejected_at,
+        "revoked_by": said.revoked_by,
+        "revoked_at": said.revoked_at,
+        "why_revoked": said.why,
     }
 
 

@@ -9,12 +9,12 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lastseen import __version__
+from lastseen import __version__, chance
 from pipeline.evidence import typesetting
 from pipeline.evidence.contents import Picture, original
 from pipeline.evidence.extract import Extract
 from pipeline.evidence.verify import many
-from storage.cases import Case, Item, Observation, Post, Sighted
+from storage.cases import Case, Item, Observation, Post, Refused, Sighted
 from storage.custody import Event
 from storage.subjects import Kind, Subject
 
@@ -26,8 +26,10 @@ MOST_ROWS: Final = 200
 STATES: Final = {
     "open": "waiting for review",
     "displaced": "put back, since nearer people were found in the same recording",
-    "withdrawn": "closed, since the person was found or the entry withdrawn",
+    "withdrawn": "closed, since the person was found, the entry withdrawn or the photo removed",
     "superseded": "replaced by a newer analysis that shows the same",
+    "joined": "asked by another candidate: the same face at another moment, or in another file with this footage",
+    "rejected": "closed, since somebody said that this face is not this person",
 }
 SEEN: Final = {
     "present": "there when it was last looked for",
@@ -53,6 +55,8 @@ DONE: Final = {
     "closed": "the day was closed: whatever comes after bears a later one",
     "stamped": "an authority put its time on the day's manifest",
     "key changed": "the log is signed with another key from here on",
+    "rejected": "somebody said that this face is not this person",
+    "rejection revoked": "a rejection was taken back",
     "parted": "somebody found two faces of one recording to be two people",
     "registered": "an entry or a photo came into the register",
     "register entry changed": "an entry of the register changed",
@@ -90,7 +94,7 @@ def data(export: Export, case: Case, extract: Extract, pictures: Sequence[Pictur
         "mark": export.mark,
         "facts_of": _facts(export, case, extract),
         "about": _about(export.target),
-        "sightings": [_sighting(one, pictures) for one in case.sighted],
+        "sightings": [_sighting(one, pictures, case.refused) for one in case.sighted],
         "places": [_place(post) for post in case.posts],
         "boxes": any(_may_lack_a_font(one.title + one.text) for one in case.observations),
         "sources": [_source(source, case) for source in case.sources],
@@ -165,7 +169,15 @@ def _about(target: Subject) -> list[str]:
     return told
 
 
-def _sighting(one: Sighted, pictures: Sequence[Picture]) -> dict[str, object]:
+def _rejected(said: Refused) -> str:
+    one = said.rejection
+    told = f"number {one.id}, by {one.rejected_by}, {moment(one.rejected_at)}: {one.reason}"
+    if one.revoked_at is None:
+        return told
+    return f"{told}; taken back by {one.revoked_by}, {moment(one.revoked_at)}: {one.why}"
+
+
+def _sighting(one: Sighted, pictures: Sequence[Picture], refused: Sequence[Refused]) -> dict[str, object]:
     of_this = [picture for picture in pictures if picture.candidate == one.id]
     return {
         "title": f"Candidate {one.id}",
@@ -175,7 +187,8 @@ def _sighting(one: Sighted, pictures: Sequence[Picture]) -> dict[str, object]:
             ["Seen", f"from {clock(one.start_ms)} to {clock(one.end_ms)} of the recording"],
             ["State", STATES.get(one.state, one.state)],
             ["Found", f"{moment(one.created_at)}, by engine {one.engine}"],
-            ["Distance", f"{one.distance:.3f} (smaller is nearer; no measure of certainty)"],
+            ["Chance", f"{chance.said(one.expected_false)} (no measure of certainty)"],
+            *(["Rejection", _rejected(said)] for said in refused if one.id in said.candidates),
             ["Analysis", f"{moment(one.analyzed_at)}, recipe {one.recipe}" + ("" if one.complete else "; not whole")],
         ],
         "still": next((_picture(picture) for picture in of_this if picture.kind == "still"), None),

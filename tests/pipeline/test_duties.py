@@ -6,19 +6,20 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
 from pipeline import cli, erasure, fixity, retention, signing
 from pipeline.app import App, open_app
-from storage import accounts, alerts, custody, erasures, holds, incidents, keys, subjects, verification
+from storage import accounts, alerts, custody, erasures, holds, incidents, keys, rejections, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
 from storage.retention import expired
 from storage.sealed_blocks import Origin, Place, Templates
 from storage.sealing import Sealer
 from storage.stores import Stores
+from storage.tables import candidates
 from storage.template_cache import blocks_of, sweep
 from tests.office import Office
 from tests.review.seeding import Seeded, Story, seed
@@ -444,6 +445,27 @@ def test_a_candidate_goes_with_its_face_unless_it_is_anothers_too(found: tuple[A
     assert erase(app, f"candidate:{other}") == {"candidates": 1, "tracks": 1}
     assert shown(app) == [(0, 0, 0), (3, 1, 3)]
     assert count(app, "persons") == 3
+
+
+def test_a_rejection_goes_with_its_candidate_and_holds_nothing_closed_any_more(found: tuple[App, Seeded]) -> None:
+    app, one = found
+    with app.stores.db.begin() as db:
+        rejections.reject(db, one.candidate, "another nose", "anna", 1)
+        states = select(candidates.c.state).order_by(candidates.c.id)
+        assert list(db.execute(states).scalars()) == ["rejected", "open", "open"]
+    assert erase(app, f"candidate:{one.candidate}") == {"candidates": 1}
+    assert count(app, "rejections") == 0
+    with app.stores.db.begin() as db:
+        assert list(db.execute(states).scalars()) == ["open", "open"]
+
+
+def test_who_was_displaced_comes_up_when_an_entry_is_erased(found: tuple[App, Seeded]) -> None:
+    app, one = found
+    with app.stores.db.begin() as db:
+        db.execute(text("UPDATE candidates SET state = 'displaced' WHERE id = :id + 1"), {"id": one.candidate})
+    erase(app, "person:P-1")
+    with app.stores.db.begin() as db:
+        assert set(db.execute(text("SELECT state FROM candidates")).scalars()) == {"open"}
 
 
 def test_a_blob_goes_with_every_face_that_was_found_in_it(found: tuple[App, Seeded]) -> None:

@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from lastseen.clock import utcnow
 from lastseen.records import (
@@ -28,10 +29,11 @@ from lastseen.settings import Settings
 from pipeline import match, sweep
 from pipeline.runner import Runner, Tally
 from pipeline.steps import AnyStep
-from storage import faces, posts, register, sources, sweeps, work
+from storage import candidates, faces, posts, register, sources, sweeps, work
 from storage.objects import Stored
 from storage.sealing import Sealer
 from storage.stores import Stores
+from storage.tables import calibrations
 from storage.template_cache import blocks_of
 from storage.work import Queue
 
@@ -238,6 +240,48 @@ def test_an_analysis_that_was_superseded_before_it_was_matched_is_not_searched(b
     bureau.analysis(bureau.video(0.1), "recipe~2", 0.15)
     bureau.match()
     assert bureau.candidates() == {"A@150": "open 0.040"}
+
+
+def test_what_is_a_little_beyond_the_threshold_is_watched_and_shown_to_nobody(bureau: Bureau) -> None:
+    bureau.person("A", 0.53)
+    bureau.person("B", 0.6)
+    bureau.video(0.0)
+    bureau.match()
+    assert bureau.candidates() == {}
+    assert bureau.waiting() == 0
+    with bureau.stores.db.begin() as db:
+        assert db.execute(text("SELECT round(distance::numeric, 3) FROM near_misses")).scalars().all() == [
+            Decimal("0.52")
+        ]
+
+
+def test_the_calibration_judges_by_the_quality_of_the_face_and_an_office_may_say_otherwise(bureau: Bureau) -> None:
+    """Tracks here have quality 1, so that the second band is theirs."""
+    with bureau.stores.db.begin() as db:
+        bands = [
+            {"least": 0, "threshold": 0.9, "watch": 0.9, "curve": []},
+            {"least": 0.5, "threshold": 0.2, "watch": 0.3, "curve": [[0.1, 0.001], [0.2, 0.01]]},
+        ]
+        made = insert(calibrations).values(engine=ENGINE, people=2, photos=2, pairs=1, bands=bands, made_by="tester")
+        id_ = db.execute(made.returning(calibrations.c.id)).scalar_one()
+    for name, place in (("A", 0.11), ("B", 0.25), ("C", 0.4)):
+        bureau.person(name, place)
+    bureau.video(0.0)
+    bureau.match()
+    assert bureau.candidates() == {"A@0": "open 0.100"}
+    with bureau.stores.db.begin() as db:
+        (one,) = candidates.listed(db)
+        assert one.expected_false == pytest.approx(0.001)
+        assert one.calibration == id_
+        assert db.execute(text("SELECT count(*) FROM near_misses")).scalar() == 1
+        told = db.execute(text("SELECT detail FROM custody_events WHERE action = 'searched' ORDER BY seq")).scalars()
+        assert {said["calibration"] for said in told} == {id_}
+    bureau.settings = bureau.settings.model_copy(update={"review_threshold": 0.35})
+    bureau.video(0.0)
+    bureau.match()
+    assert [said.split()[0] for said in bureau.candidates().values()] == ["open", "open"]
+    with bureau.stores.db.begin() as db:
+        assert max(one.distance for one in candidates.listed(db)) == pytest.approx(0.24)
 
 
 def test_a_gated_track_is_not_searched(bureau: Bureau) -> None:

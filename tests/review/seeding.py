@@ -46,6 +46,7 @@ class Story:
     kind: str = "video"
     state: str = "open"
     distance: float = 0.4321
+    expected_false: float | None = 1 / 4180
     published: datetime | None = PUBLISHED
     moments: tuple[int, ...] = (4300, 5100, 6200)
     """of the best shots, ms"""
@@ -90,6 +91,7 @@ def seed(stores: Stores, story: Story | None = None, *, at_track: Seeded | None 
             photo_id=photo,
             engine="dlib",
             distance=story.distance,
+            expected_false=story.expected_false,
             state=story.state,
             still_key=_put(stores, f"still/{photo}.jpg", story.still or jpeg(size=(320, 180)))
             if story.still is not None

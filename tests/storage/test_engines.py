@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from lastseen.records import Match, PersonEntry, PersonFacts, PersonStatus, Template
-from storage import candidates, engines, register, retention
+from lastseen.records import Found, Judged, Match, PersonEntry, PersonFacts, PersonStatus, Template
+from storage import candidates, engines, faces, register, retention
 from storage.database import Connection, Engine
 from storage.engines import Count
 from storage.objects import Stored
@@ -29,14 +29,13 @@ def people(db: Connection, *numbers: str) -> list[tuple[int, int]]:
     return made
 
 
-def found(db: Connection, engine: str, track: int, *near: tuple[int, int], whole: bool = False) -> None:
-    """The engine finds people near a track, the first the nearest; `whole`: it was compared with the whole register."""
+def found(db: Connection, engine: str, track: int, *near: tuple[int, int]) -> None:
+    """The engine, which is in use, finds people near a track, the first the nearest."""
+    for _, photo in near:
+        faces.keep_photo_template(db, photo, engine, NEW, SEAL)
     candidates.lock(db)
-    if whole:
-        engines.displace(db, engine, [track])
-    matches = [Match(person, photo, 0.1 * place) for place, (person, photo) in enumerate(near, 1)]
-    candidates.keep(db, engine, {track: matches}, people_per_track=2)
-    engines.supersede(db, engine, [track])
+    matches = tuple(Found(Match(person, photo, 0.1 * place), None) for place, (person, photo) in enumerate(near, 1))
+    candidates.keep(db, engine, Judged({track: matches}, {}, None), people_per_track=2)
 
 
 def states(db: Connection) -> list[str]:
@@ -91,10 +90,11 @@ def test_old_candidates_stay_until_the_new_engine_queues_the_same_and_unconfirme
         anna, bohdan, vira, halyna = people(one, "A", "B", "C", "D")
         found(one, "a", track, anna, bohdan, vira)
         assert states(one) == ["a A open", "a B open", "a C displaced"]
-        found(one, "b", track, bohdan)  # one photo was swept
+        faces.keep_photo_template(one, halyna[1], "b", NEW, SEAL)
+        found(one, "b", track, bohdan)
         assert states(one) == ["a A open", "a B superseded", "a C displaced", "b B open"]
-        found(one, "b", track, halyna, bohdan, whole=True)
-        assert states(one) == ["a A open", "a B superseded", "a C superseded", "b B open", "b D open"]
+        found(one, "b", track, halyna, bohdan)
+        assert states(one) == ["a A open", "a B superseded", "a C displaced", "b B open", "b D open"]
 
 
 def test_a_newer_analysis_by_a_new_engine_takes_over_at_the_same_time_only(db: Engine) -> None:
@@ -115,6 +115,7 @@ def test_another_track_of_the_same_analysis_is_another_question(db: Engine, engi
     with db.begin() as one:
         left, right = analysis(one, blob(one, 1), "r", 1, 2)
         (anna,) = people(one, "A")
+        faces.keep_photo_template(one, anna[1], "a", NEW, SEAL)
         found(one, "a", left, anna)
         found(one, engine, right, anna)
         assert states(one) == ["a A open", f"{engine} A open"]

@@ -49,10 +49,10 @@ def test_a_link_that_is_withdrawn_parts_a_face_and_stays_as_a_row(db: Engine) ->
         analysis = keep(one, [track(n) for n in range(3)], CastLink(0, 1, 0.1), CastLink(1, 2, 0.2))
         surest, other = faces.links_of(one, analysis)
     with db.begin() as one:
-        assert faces.withdraw_link(one, surest.id, "an analyst")
+        assert faces.withdraw_link(one, surest.id, "an analyst", 5)
     assert cast_of(db, analysis) == [{0}, {1, 2}]
     with db.begin() as one:
-        assert not faces.withdraw_link(one, surest.id, "another")
+        assert not faces.withdraw_link(one, surest.id, "another", 5)
         assert faces.links_of(one, analysis) == [other]
         assert one.execute(text("SELECT withdrawn_by FROM cast_links ORDER BY id")).scalars().all() == [
             "an analyst",

@@ -244,6 +244,8 @@ def upgrade() -> None:
     op.execute("DELETE FROM work WHERE step = 'match_photo'")
     op.add_column("candidates", sa.Column("expected_false", sa.Double(), nullable=True))
     op.add_column("candidates", sa.Column("calibration_id", sa.BigInteger(), nullable=True))
+    op.add_column("candidates", sa.Column("withdrawn", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.execute("UPDATE candidates SET withdrawn = true WHERE state = 'withdrawn'")
     op.create_index(op.f("ix_candidates_calibration_id"), "candidates", ["calibration_id"], unique=False)
     op.create_foreign_key(
         op.f("fk_candidates_calibration_id"), "candidates", "calibrations", ["calibration_id"], ["id"]
@@ -266,6 +268,7 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_candidates_calibration_id"), "candidates", type_="foreignkey")
     op.drop_index(op.f("ix_candidates_calibration_id"), table_name="candidates")
     op.drop_column("candidates", "calibration_id")
+    op.drop_column("candidates", "withdrawn")
     op.drop_column("candidates", "expected_false")
     op.execute(HAND_BACK)
     op.execute("DELETE FROM work WHERE step IN ('sweep', 'reembed')")

@@ -19,7 +19,7 @@ from pipeline import signing
 from pipeline.app import open_app
 from pipeline.evidence.export import export
 from pipeline.evidence.folders import UNFINISHED
-from storage import custody, heads
+from storage import custody, heads, rejections
 from storage.custody import Action
 from storage.database import connect
 from storage.embedded import Endpoints
@@ -123,6 +123,9 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     assert isinstance(found, list)
     best = min(found, key=lambda one: one["distance"])
     with office.stores.db.begin() as db:
+        refused = rejections.reject(db, best["id"], "another nose", "analyst", 5)
+        taken_back = rejections.revoke(db, refused.id, "it was the light", "senior", 5)
+        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries])
         custody.append(db, "analyst", Action.VIEWED, f"candidate:{best['id']}")
     target = folder / "package"
     case = f"candidate:{best['id']}"

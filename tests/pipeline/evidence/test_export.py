@@ -206,8 +206,22 @@ def test_a_person_goes_out_with_all_candidates(exported: Exported) -> None:
     package = exported.folder.parent / "person"
     assert verify.verify(package).stands
     decisions = attacker.lines(package / "data" / "decisions.jsonl")
-    assert exported.candidate in [one["id"] for one in decisions]
+    assert exported.candidate in [one["id"] for one in decisions if one["kind"] == "candidate"]
     assert {one["register_number"] for one in decisions} == {WANTED}
+
+
+def test_what_was_said_against_a_candidate_goes_out_with_it(exported: Exported) -> None:
+    decisions = attacker.lines(exported.folder / "data" / "decisions.jsonl")
+    (candidate,) = [one for one in decisions if one["kind"] == "candidate"]
+    assert {"expected_false", "calibration"} <= candidate.keys()
+    (rejection,) = [one for one in decisions if one["kind"] == "rejection"]
+    assert rejection["candidates"] == [exported.candidate]
+    assert (rejection["reason"], rejection["why_revoked"]) == ("another nose", "it was the light")
+    events = [attacker.body(line) for line in attacker.lines(exported.folder / "data" / "custody" / "events.jsonl")]
+    assert {"rejected", "rejection revoked"} <= {event["action"] for event in events}
+    report = (exported.folder / "data" / "report.html").read_text()
+    assert "another nose" in report
+    assert "0.4" not in report.partition("Chance")[2][:80]
 
 
 def test_the_log_says_that_it_left_and_to_whom(exported: Exported) -> None:

@@ -1,0 +1,199 @@
+"""The states of candidates: they follow from all that is known, in whatever order it comes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+
+from storage.questions import Known, Refused, Row, refusals, states
+from storage.same_face import Seen, Stretch
+
+WHOLE = Stretch(0, 9000, 0, 9000)
+BOTH_WAYS = {(1, 2): (WHOLE,), (2, 1): (WHOLE,)}
+
+
+def row(id_: int, *, track: int = 1, person: int = 1, distance: float = 0.3, blob: int = 1, analysis: int = 0) -> Row:
+    """An open candidate; by default each blob has one analysis of its own number."""
+    return Row(
+        id_, track, analysis or blob, blob, 0, 1000, person, "engine", distance, "open", withdrawn=False, hinted=False,
+        shown=True,
+    )  # fmt: skip
+
+
+def place(track: int, x: float, analysis: int = 1) -> Seen:
+    return Seen(track, analysis, 0, 1000, ((0, x, 0.4, 0.1, 0.1), (500, x, 0.4, 0.1, 0.1)))
+
+
+def places(*seen: Seen) -> Mapping[int, Seen]:
+    return {one.track: one for one in seen}
+
+
+def settled(known: Known, limit: int = 5) -> dict[int, str]:
+    """The states, which are the same in whatever order rows, rejections and links come, and when settled again."""
+    found = states(known, limit)
+    for rows in list(permutations(known.rows))[:24]:
+        again = replace(known, rows=rows, links=known.links[::-1], refused=known.refused[::-1])
+        assert states(again, limit) == found
+        after = replace(again, rows=[replace(one, state=found[one.id]) for one in rows])
+        assert states(after, limit) == found
+    return {id_: str(state) for id_, state in found.items()}
+
+
+def test_the_nearest_people_of_a_track_are_asked_about_and_the_others_wait() -> None:
+    rows = [row(id_, person=id_, distance=id_ / 10) for id_ in (3, 1, 2)]
+    assert settled(Known(rows), 2) == {1: "open", 2: "open", 3: "displaced"}
+
+
+def test_whom_words_name_goes_before_whom_they_do_not() -> None:
+    rows = [row(1, person=1, distance=0.1), row(2, person=2, distance=0.2), replace(row(3, person=3), hinted=True)]
+    assert settled(Known(rows), 2) == {1: "open", 2: "displaced", 3: "open"}
+
+
+def test_tracks_of_one_cast_member_ask_once_and_the_nearest_asks() -> None:
+    rows = [row(1, track=1, distance=0.3), row(2, track=3, distance=0.2), row(3, track=4, distance=0.1)]
+    linked = Known(rows, links=[(1, 2), (2, 3)])
+    assert settled(linked) == {1: "joined", 2: "open", 3: "open"}
+    assert settled(replace(linked, links=[(1, 2)])) == {1: "open", 2: "open", 3: "open"}
+
+
+def test_five_people_of_a_cast_member_are_asked_about_not_five_of_each_of_its_tracks() -> None:
+    rows = [row(1, track=1, person=1, distance=0.1), row(2, track=2, person=2, distance=0.2)]
+    assert settled(Known(rows, links=[(1, 2)]), 1) == {1: "open", 2: "displaced"}
+
+
+def test_a_newer_analysis_takes_over_unless_what_it_shows_is_rejected_or_withdrawn() -> None:
+    old, new = row(1, track=1, analysis=1), row(2, track=2, analysis=2)
+    assert settled(Known([old, new])) == {1: "superseded", 2: "open"}
+    assert settled(Known([old, replace(new, withdrawn=True)])) == {1: "open", 2: "withdrawn"}
+    assert settled(Known([old, replace(new, start_ms=1001, end_ms=2000)])) == {1: "open", 2: "open"}
+
+
+def test_a_repost_asks_the_earliest_file_and_no_other_person_and_no_other_face() -> None:
+    seen = places(place(1, 0.2), place(2, 0.6), place(11, 0.2, 2), place(12, 0.6, 2))
+    rows = [
+        row(1),
+        row(2, track=11, blob=2, distance=0.1),
+        row(3, track=12, blob=2),
+        row(4, track=12, blob=2, person=2),
+    ]
+    assert settled(Known(rows, reposts=BOTH_WAYS, seen=seen)) == {1: "open", 2: "joined", 3: "open", 4: "open"}
+    assert settled(Known(rows, seen=seen)) == dict.fromkeys(range(1, 5), "open"), "the link was withdrawn"
+
+
+def test_a_question_that_waits_in_one_file_is_asked_in_its_repost() -> None:
+    seen = places(place(1, 0.2), place(11, 0.2, 2))
+    rows = [row(1), row(2, person=2, distance=0.1), row(3, track=11, blob=2)]
+    assert settled(Known(rows, reposts=BOTH_WAYS, seen=seen), 1) == {1: "displaced", 2: "open", 3: "open"}
+
+
+def test_links_of_reposts_are_not_chained() -> None:
+    """A compilation (file 2) shows footage of two others: these are not the same for that."""
+    seen = places(place(1, 0.2), place(11, 0.2, 2), place(21, 0.2, 3))
+    reposts = {**BOTH_WAYS, (2, 3): (WHOLE,), (3, 2): (WHOLE,)}
+    rows = [row(1), row(2, track=11, blob=2), row(3, track=21, blob=3)]
+    assert settled(Known(rows, reposts=reposts, seen=seen)) == {1: "open", 2: "joined", 3: "open"}
+
+
+def test_without_places_times_tell_whether_a_repost_asks_the_same() -> None:
+    seen = places(Seen(1, 1, 0, 1000, ()), Seen(11, 2, 0, 1000, ()))
+    known = Known([row(1), row(2, track=11, blob=2)], reposts=BOTH_WAYS, seen=seen)
+    assert settled(known) == {1: "open", 2: "joined"}
+    later = replace(known, seen=places(seen[1], Seen(11, 2, 5000, 6000, ())))
+    assert settled(later) == {1: "open", 2: "open"}
+
+
+def test_what_another_engine_found_asks_until_the_one_in_use_finds_the_same() -> None:
+    old, same = row(1), replace(row(2, distance=0.9), engine="new")
+    elsewhere = replace(row(3, track=3), start_ms=5000, end_ms=6000)
+    known = Known([old, same, elsewhere], engine="new")
+    assert settled(known) == {1: "superseded", 2: "open", 3: "open"}
+    assert settled(replace(known, rows=[old, replace(same, withdrawn=True)])) == {1: "open", 2: "withdrawn"}
+    analysed = replace(same, track=9, analysis=9)
+    assert settled(replace(known, rows=[old, analysed])) == {1: "superseded", 2: "open"}
+    reposted = replace(known, rows=[old, replace(same, track=11, blob=2, analysis=2)], reposts=BOTH_WAYS)
+    seen = places(place(1, 0.2), place(11, 0.2, 2))
+    assert settled(replace(reposted, seen=seen)) == {1: "superseded", 2: "open"}
+
+
+def test_who_was_displaced_does_not_come_up_because_the_engine_changed() -> None:
+    old = [row(1, person=1), row(2, person=2, distance=0.4)]
+    known = Known([*old, replace(row(3, person=1), engine="new")], engine="new")
+    assert settled(known, 1) == {1: "superseded", 2: "displaced", 3: "open"}
+
+
+NO = Refused(7, 1, 1, 1, 1)
+"""track 1 of blob 1 is not person 1"""
+
+
+def test_a_rejected_face_is_not_asked_about_again_and_nobody_else_is_meant() -> None:
+    rows = [row(1), row(2, person=2), row(3, track=2)]
+    known = Known(rows, [NO], seen=places(place(1, 0.2), place(2, 0.6)))
+    assert settled(known) == {1: "rejected", 2: "open", 3: "open"}
+    assert refusals(known) == {1: (7,)}
+
+
+def test_who_took_the_place_of_a_rejected_face_in_the_same_look_is_not_rejected() -> None:
+    """A track divides where another face took its place."""
+    after = Seen(2, 1, 1000, 2000, ((1000, 0.2, 0.4, 0.1, 0.1), (1500, 0.2, 0.4, 0.1, 0.1)))
+    taken = replace(row(2, track=2), start_ms=1000, end_ms=2000)
+    assert settled(Known([taken], [NO], seen=places(place(1, 0.2), after))) == {2: "open"}
+
+
+def test_a_rejection_makes_room_for_whom_it_had_displaced() -> None:
+    assert settled(Known([row(1), row(2, person=2, distance=0.4)], [NO]), 1) == {1: "rejected", 2: "open"}
+
+
+def test_a_rejection_holds_for_the_cast_member_while_the_link_stands() -> None:
+    rows = [row(1), row(2, track=2)]
+    assert settled(Known(rows, [NO], [(1, 2)])) == {1: "rejected", 2: "rejected"}
+    assert settled(Known(rows, [NO])) == {1: "rejected", 2: "open"}
+
+
+@pytest.mark.parametrize(("x", "state"), [(0.22, "rejected"), (0.6, "open")])
+def test_a_rejection_holds_when_the_same_file_is_analysed_anew_by_whatever_engine(x: float, state: str) -> None:
+    again = replace(row(2, track=2, analysis=2), engine="another")
+    known = Known([again], [NO], seen=places(place(1, 0.2), place(2, x, 2)))
+    assert settled(known) == {2: state}
+
+
+def test_a_rejection_reaches_the_tracks_that_the_newer_cast_joins_to_the_rejected_face() -> None:
+    again = [row(2, track=2, analysis=2), row(3, track=3, analysis=2)]
+    known = Known(again, [NO], [(2, 3)], seen=places(place(1, 0.2), place(2, 0.2, 2), place(3, 0.7, 2)))
+    assert settled(known) == {2: "rejected", 3: "rejected"}
+
+
+@pytest.mark.parametrize(("x", "state"), [(0.2, "rejected"), (0.6, "open")])
+def test_a_rejection_holds_in_a_repost_for_the_same_face_only(x: float, state: str) -> None:
+    known = Known([row(2, track=11, blob=2)], [NO], reposts=BOTH_WAYS, seen=places(place(1, 0.2), place(11, x, 2)))
+    assert settled(known) == {2: state}
+
+
+def test_the_states_have_one_order() -> None:
+    """Rejected before withdrawn before superseded before displaced before joined."""
+    rows = [
+        replace(row(1, analysis=1), withdrawn=True),
+        row(2, track=2, analysis=2),
+        row(3, track=3, distance=0.1, analysis=2),
+    ]
+    links = [(2, 3)]
+    assert settled(Known(rows, [NO], links)) == {1: "rejected", 2: "joined", 3: "open"}
+    assert settled(Known(rows, (), links)) == {1: "withdrawn", 2: "joined", 3: "open"}
+    rows[0] = replace(rows[0], withdrawn=False)
+    assert settled(Known(rows, (), links)) == {1: "superseded", 2: "joined", 3: "open"}
+    nearer = row(4, track=2, person=2, distance=0.05, analysis=2)
+    assert settled(Known([*rows, nearer], (), links), 1) == {1: "superseded", 2: "displaced", 3: "displaced", 4: "open"}
+
+
+def test_what_two_people_confirmed_stays_and_is_not_asked_again() -> None:
+    sighting = replace(row(1, distance=0.4), state="sighting", withdrawn=True)
+    rows = [sighting, row(2, track=2), row(3, track=11, blob=2), row(4, track=3, analysis=9)]
+    seen = places(place(1, 0.2), place(2, 0.5), place(11, 0.2, 2))
+    known = Known(rows, [NO], [(1, 2)], BOTH_WAYS, seen)
+    assert states(replace(known, refused=()), 5) == {1: "sighting", 2: "superseded", 3: "joined", 4: "joined"}
+    assert states(known, 5)[1] == "sighting"
+
+
+def test_thousands_of_candidates_are_settled_at_once() -> None:
+    many: Sequence[Row] = [row(id_, track=id_, blob=id_) for id_ in range(1, 20_001)]
+    assert set(states(Known(many), 5).values()) == {"open"}
