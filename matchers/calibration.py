@@ -7,6 +7,8 @@ from lastseen.records import Band, Calibration
 
 WATCHED = 1.1
 """times the threshold: how far the watch band reaches where nothing was measured"""
+WATCHED_MORE = 10.0
+"""times the people that are expected by chance within the threshold: how far the watch band reaches where it was"""
 
 
 def published(engine: str, threshold: float, why: str) -> Calibration:

@@ -1,0 +1,149 @@
+"""How fast distances of different people become rare towards zero: a generalised Pareto tail (Pickands 1975; Coles 2001).
+
+Everything is told in distances: a tail begins at a distance and goes down from there.  `excess` is by how much a pair
+is nearer than that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize_scalar
+from scipy.stats import genpareto
+
+Numbers = NDArray[np.float64]
+
+SHAPES = (-0.5, 0.5)
+"""between which shapes are sought: below, estimates by likelihood are not regular (Smith 1985); above, no distance
+that has an end behaves so"""
+FITS = 0.93
+"""Anderson-Darling statistic up to which a tail fits: its 5 % point with both parameters fitted, simulated for shapes
+from -0.5 to 0.2 (0.93 to 1.32; Choulakian and Stephens 2001), the smallest of them"""
+STARTS = 14
+"""starts of the tail that are tried"""
+DEEPEST, WIDEST_SHARE, MOST = 100, 0.05, 20_000
+"""a tail is fitted to so many pairs at least, to such a share of all at most, and to so many at most"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What share of pairs lies within a distance that is smaller than `start`."""
+
+    start: float
+    rate: float
+    """share of pairs within `start`"""
+    shape: float
+    scale: float
+    pairs: int
+    """that it was fitted to"""
+    misfit: float
+    """Anderson-Darling statistic; up to FITS: nothing speaks against it"""
+
+    def share(self, distances: Numbers) -> Numbers:
+        """Of pairs within each of these distances, none of which is larger than `start`."""
+        return np.asarray(self.rate * genpareto.sf(self.start - distances, self.shape, scale=self.scale))
+
+    def distance(self, share: Numbers) -> Numbers:
+        """The distance within which such a share of pairs lies; shares are at most `rate`."""
+        return np.asarray(self.start - genpareto.isf(share / self.rate, self.shape, scale=self.scale))
+
+
+def fit(excess: Numbers, weights: Numbers | None = None) -> tuple[float, float]:
+    """(shape, scale) of largest likelihood, shapes within SHAPES.
+
+    The likelihood is profiled in shape/scale (Grimshaw 1993), so that one number is sought.  Raises ValueError for
+    fewer than two different values.
+    """
+    highest, mean = float(excess.max(initial=0.0)), float(np.average(excess, weights=weights)) if len(excess) else 0.0
+    if not 0 < mean < highest:
+        raise ValueError("a tail needs two distances that differ")
+
+    def shape(ratio: float) -> float:
+        return float(np.average(np.log1p(ratio * excess), weights=weights))
+
+    def misses(ratio: float) -> float:
+        if abs(ratio) * mean < 1e-9:
+            return float(np.log(mean)) + 1
+        return float(np.log(shape(ratio) / ratio)) + shape(ratio)
+
+    least, most = -(1 - 1e-9) / highest, 50 / mean
+    low = brentq(lambda ratio: shape(ratio) - SHAPES[0], least, 0) if shape(least) < SHAPES[0] else least
+    high = brentq(lambda ratio: shape(ratio) - SHAPES[1], 0, most) if shape(most) > SHAPES[1] else most
+    best = float(minimize_scalar(misses, bounds=(low, high), method="bounded", options={"xatol": 1e-6 / mean}).x)
+    best = min((low, best, high), key=misses)
+    return (shape(best), shape(best) / best) if abs(best) * mean > 1e-9 else (0.0, mean)
+
+
+def misfit(excess: Numbers, shape: float, scale: float) -> float:
+    """Anderson and Darling's A squared of a fitted tail."""
+    number = len(excess)
+    below = np.clip(genpareto.cdf(np.sort(excess), shape, scale=scale), 1e-12, 1 - 1e-12)
+    places = 2 * np.arange(1, number + 1) - 1
+    return float(-number - np.sum(places * (np.log(below) + np.log1p(-below[::-1]))) / number)
+
+
+def choose(nearest: Numbers, looked: int, apart: NDArray[np.bool_]) -> Tail:
+    """The tail that begins furthest out among those that fit; if none does, the one that misses least.
+
+    `nearest`: distances of the nearest of `looked` pairs, rising.  `apart`: a selection of them in which no two are
+    of the same two people, since the test of the fit takes pairs to be independent.  Raises ValueError if there are
+    too few.
+    """
+    most = min(MOST, int(WIDEST_SHARE * looked), len(nearest) - 1)
+    if most < DEEPEST:
+        raise ValueError(f"{len(nearest)} near pairs are too few for a tail: {DEEPEST} are needed")
+    tails = []
+    for pairs in np.unique(np.geomspace(most, DEEPEST, STARTS).astype(int))[::-1]:
+        tail = _from(nearest, looked, apart, int(pairs))
+        if tail.misfit <= FITS:
+            return tail
+        tails.append(tail)
+    return min(tails, key=lambda tail: tail.misfit)
+
+
+def _from(nearest: Numbers, looked: int, apart: NDArray[np.bool_], pairs: int) -> Tail:
+    start = float(nearest[pairs])
+    excess = start - nearest[:pairs]
+    shape, scale = fit(excess)
+    return Tail(start, pairs / looked, shape, scale, pairs, misfit(excess[apart[:pairs]], shape, scale))
+
+
+def without_the_nearest(nearest: Numbers, looked: int, left: float = 0.1) -> Tail:
+    """A cautious tail that the nearest tenth of its pairs has no say in, whoever they are.
+
+    Likelihood of excesses given that they are no nearer than the cut, profiled over the shape; of the shapes that
+    the pairs do not speak against (one-sided, 5 %) the heaviest, so that near pairs are rather taken for chance.
+    """
+    pairs = min(MOST, int(WIDEST_SHARE * looked), len(nearest) - 1)
+    if pairs < DEEPEST:
+        raise ValueError(f"{len(nearest)} near pairs are too few for a tail: {DEEPEST} are needed")
+    start = float(nearest[pairs])
+    cut = float(start - nearest[int(left * pairs)])
+    excess = start - nearest[int(left * pairs) : pairs]
+    shapes = np.linspace(*SHAPES, 51)
+    found = [_scale_within(excess, cut, float(shape)) for shape in shapes]
+    likely = np.array([likelihood for _, likelihood in found])
+    heaviest = int(np.nonzero(likely >= likely.max() - HALF_OF_CHI_SQUARE)[0].max())
+    scale = found[heaviest][0]
+    rate = len(excess) / looked / float(genpareto.cdf(cut, shapes[heaviest], scale=scale))
+    return Tail(start, rate, float(shapes[heaviest]), scale, len(excess), 0.0)
+
+
+HALF_OF_CHI_SQUARE = 1.353
+"""by which the logarithm of a likelihood may fall short, one-sided at 5 %: half of 1.645 squared"""
+
+
+def _scale_within(excess: Numbers, cut: float, shape: float) -> tuple[float, float]:
+    """(scale, logarithm of the likelihood) of excesses that are at most `cut`, for one shape."""
+    mean = float(excess.mean())
+
+    def misses(logarithm: float) -> float:
+        scale = float(np.exp(logarithm))
+        within = float(genpareto.cdf(cut, shape, scale=scale))
+        if within <= 0 or 1 + shape * cut / scale <= 0:
+            return float("inf")
+        return -float(genpareto.logpdf(excess, shape, scale=scale).sum()) + len(excess) * float(np.log(within))
+
+    least = max(mean / 50, -shape * cut * (1 + 1e-6)) if shape < 0 else mean / 50
+    sought = minimize_scalar(misses, bounds=(float(np.log(least)), float(np.log(mean * 100))), method="bounded")
+    return float(np.exp(sought.x)), -float(sought.fun)
