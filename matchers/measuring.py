@@ -31,13 +31,16 @@ POINTS = 48
 KEEP = 200_000
 MOST_PAIRS = 1_000_000_000
 """about half a minute; of larger registers, probes are left out by chance"""
-REPEATS = 200
+REPEATS = 100
 """times that people (and files) are drawn anew for the intervals"""
 SURE = (2.5, 97.5)
 FEWEST_TRACKS, FEWEST_FILES = 100, 20
 """in a band, to say how tracks differ from photos"""
 FALSE_ALARMS = 0.05
 """share of the pairs that are set aside, at most, which are of different people by expectation"""
+FEWEST_OF_ONE, USUAL = 30, 0.8
+"""so many people with several photos say how near photos of one person are; with fewer, this times the published
+threshold does"""
 MOST_PARTNERS = 5
 """a person who is too near to more than so many others resembles everyone, and was not entered several times"""
 
@@ -124,8 +127,10 @@ class Found:
     wish: Wish
 
 
-def measure(register: Sample, ties: Sequence[tuple[int, int]], tracks: Tracks | None, wish: Wish) -> Found:
-    """Measure a register.  `ties`: pairs of people who are kin, or the same.
+def measure(
+    register: Sample, ties: Sequence[tuple[int, int]], tracks: Tracks | None, wish: Wish, published: float
+) -> Found:
+    """Measure a register.  `ties`: pairs of people who are kin, or the same.  `published`: the engine's own threshold.
 
     Raises TooLittle, and ValueError for numbers that are not finite, or a wish that is none.
     """
@@ -136,7 +141,7 @@ def measure(register: Sample, ties: Sequence[tuple[int, int]], tracks: Tracks | 
     least = _least(register, people)
     scan = impostors.scan(register, least, KEEP, MOST_PAIRS)
     untied = _leave_out(scan, ties)
-    suspects = _suspects(untied)
+    suspects = _suspects(untied, usual(register, published))
     left = _leave_out(untied, [(one, other) for one, other, _ in suspects.pairs])
     bands = tuple(_band(left, register, tracks, wish, least, number) for number in range(len(least)))
     looked = sum(pairs.looked for pairs in scan.bands)
@@ -187,8 +192,23 @@ def _once(scan: Scan, probes: Places, others: Places) -> NDArray[np.bool_]:
     return chosen
 
 
-def _suspects(scan: Scan) -> Suspects:
-    """Benjamini and Hochberg's rule (1995) against a tail that the nearest pairs have no say in."""
+def usual(register: Sample, published: float) -> float:
+    """How near two photos of one person usually are: the median of the register's own, or a guess from the engine."""
+    order = np.argsort(register.owners, kind="stable")
+    _, first, counts = np.unique(register.owners[order], return_index=True, return_counts=True)
+    several = first[counts > 1]
+    if len(several) < FEWEST_OF_ONE:
+        return published * USUAL
+    one, other = register.vectors[order[several]], register.vectors[order[several + 1]]
+    return float(np.median(np.linalg.norm(one.astype(np.float64) - other, axis=1)))
+
+
+def _suspects(scan: Scan, same: float) -> Suspects:
+    """Benjamini and Hochberg's rule (1995) against a tail that the nearest pairs have no say in.
+
+    Pairs as near as photos of one person usually are (`same`) are held against the likeliest tail, others against a
+    cautious one.
+    """
     reach = min(band.reach for band in scan.bands)
     distances = np.concatenate([band.distances for band in scan.bands])
     probes = np.concatenate([band.probes for band in scan.bands])
@@ -198,10 +218,10 @@ def _suspects(scan: Scan) -> Suspects:
     distances, probes, others = distances[order], probes[order], others[order]
     looked = sum(band.looked for band in scan.bands)
     once = _once(scan, probes, others)
-    tail = tails.without_the_nearest(distances[once], int(looked * once.mean()))
-    near = distances[distances <= tail.start]
-    expected = tail.share(near) * looked
-    fits = np.nonzero(expected <= FALSE_ALARMS * np.arange(1, len(near) + 1))[0]
+    likely, cautious = tails.without_the_nearest(distances[once], int(looked * once.mean()))
+    near = distances[distances <= likely.start]
+    by_chance = np.where(near <= same, likely.share(near), cautious.share(near)) * looked
+    fits = np.nonzero(by_chance <= FALSE_ALARMS * np.arange(1, len(near) + 1))[0]
     count = int(fits.max()) + 1 if len(fits) else 0
     return _divided(scan, probes[:count], others[:count], distances[:count])
 
