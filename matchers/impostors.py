@@ -176,17 +176,15 @@ class _Nearest:
         distances = _root(near[order])
         reach = float(distances[-1]) if len(distances) else 0.0
         drawn = _root(np.concatenate(self._drawn))
-        return Pairs(
-            self._looked, probes[order], others[order], distances, reach, drawn, np.concatenate(self._asked)
-        )
+        return Pairs(self._looked, probes[order], others[order], distances, reach, drawn, np.concatenate(self._asked))
 
 
 def _root(squared: NDArray[np.float32]) -> Numbers:
     return np.sqrt(np.maximum(squared, 0).astype(np.float64))
 
 
-def between(tracks: Sample, register: Sample, within: Numbers) -> tuple[Places, Places]:
-    """(tracks, people of the register within its distance `within` of each): a track's nearest template counts.
+def between(tracks: Sample, register: Sample, within: Numbers) -> Places:
+    """How many people of the register are within its distance of each track (in order of ids), by its nearest template.
 
     `within`: one distance for each row of `tracks`, the same for all rows of a track.
     """
@@ -206,4 +204,5 @@ def between(tracks: Sample, register: Sample, within: Numbers) -> tuple[Places, 
         found.append(np.column_stack((tracks.owners[start + rows], people)))
     pairs = np.unique(np.concatenate(found), axis=0) if found else np.empty((0, 2), np.int64)
     owners = np.unique(tracks.owners)
-    return owners, np.bincount(np.searchsorted(owners, pairs[:, 0]), minlength=len(owners)).astype(np.int64)
+    counts: Places = np.bincount(np.searchsorted(owners, pairs[:, 0]), minlength=len(owners)).astype(np.int64)
+    return counts

@@ -1,4 +1,4 @@
-"""From a register's own pairs of different people to thresholds: how many strangers come how near, and how sure that is.
+"""From a register's own pairs of different people to thresholds: how many strangers come how near, how sure that is.
 
 The people of a register stand for the strangers in videos: each is searched in the register without themselves.  What
 differs between their photos and tracks (worse pictures, several templates a track) is measured on the tracks that are
@@ -335,7 +335,9 @@ def _shares(pairs: Pairs, tail: Tail, weights: Places, at: Numbers) -> Numbers:
     within = np.searchsorted(pairs.distances, at, side="right")
     shares = np.append(0, np.cumsum(counts))[within] / looked
     inside, used = at < tail.start, counts[: tail.pairs] > 0
-    shape, scale = tails.fit((tail.start - pairs.distances[: tail.pairs])[used], counts[: tail.pairs][used])
+    shape, scale = tails.fit(
+        (tail.start - pairs.distances[: tail.pairs])[used], counts[: tail.pairs][used].astype(np.float64)
+    )
     rate = float(counts[: tail.pairs].sum()) / looked
     drawn = Tail(tail.start, rate, shape, scale, tail.pairs, 0.0)
     shares[inside] = drawn.share(at[inside])
@@ -362,7 +364,7 @@ def _of_band(tracks: Tracks, least: Sequence[float], number: int) -> Tracks | No
 def _near(tracks: Tracks, register: Sample, within: float) -> _Near | None:
     """None: nobody came near any of them, so they say nothing."""
     limits = np.full(len(tracks.sample.owners), within)
-    owners, people = impostors.between(tracks.sample, register, limits)
+    people = impostors.between(tracks.sample, register, limits)
     if not people.sum():
         return None
     _, first = np.unique(tracks.sample.owners, return_index=True)

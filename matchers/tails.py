@@ -1,4 +1,4 @@
-"""How fast distances of different people become rare towards zero: a generalised Pareto tail (Pickands 1975; Coles 2001).
+"""How fast distances of different people become rare towards zero: a generalised Pareto tail (Coles 2001).
 
 Everything is told in distances: a tail begins at a distance and goes down from there.  `excess` is by how much a pair
 is nearer than that.
@@ -39,6 +39,11 @@ class Tail:
     """that it was fitted to"""
     misfit: float
     """Anderson-Darling statistic; up to FITS: nothing speaks against it"""
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.misfit <= FITS
 
     def share(self, distances: Numbers) -> Numbers:
         """Of pairs within each of these distances, none of which is larger than `start`."""
@@ -93,7 +98,7 @@ def choose(nearest: Numbers, looked: int, apart: NDArray[np.bool_]) -> Tail:
     tails = []
     for pairs in np.unique(np.geomspace(_most(nearest, looked, WIDEST_SHARE), DEEPEST, STARTS).astype(int))[::-1]:
         tail = _from(nearest, looked, apart, int(pairs))
-        if tail.misfit <= FITS:
+        if tail.fits:
             return tail
         tails.append(tail)
     return min(tails, key=lambda tail: tail.misfit)
@@ -115,7 +120,7 @@ def _from(nearest: Numbers, looked: int, apart: NDArray[np.bool_], pairs: int) -
 
 
 def without_the_nearest(nearest: Numbers, looked: int, left: float = 0.1) -> tuple[Tail, Tail]:
-    """Two tails that the nearest tenth of their pairs has no say in, whoever they are: the likeliest, and a cautious one.
+    """Two tails that the nearest tenth of their pairs has no say in, whoever they are: the likeliest, a cautious one.
 
     Likelihood of excesses given that they are no nearer than the cut, profiled over the shape.  The cautious tail has
     the heaviest of the shapes that the pairs do not speak against (one-sided, 5 %): it rather takes near pairs for
