@@ -10,7 +10,7 @@ from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import settings
 from pipeline import console, erasure, fixity, retention, stamp_checks
-from pipeline.app import App, open_app
+from pipeline.app import App, local_actor, open_app
 from pipeline.console import AsJson, Voice, plain, say
 from storage import accounts, custody, custody_keys, erasures, holds, incidents, subjects, verification
 from storage.database import Connection

@@ -142,7 +142,7 @@ def current(db: Connection, engine: str) -> Calibration | None:
         .order_by(calibration_adoptions.c.id.desc())
         .limit(1)
     )
-    row: Row[Any] | None = db.execute(statement).one_or_none()
+    row: Any = db.execute(statement).one_or_none()
     return None if row is None else _calibration(row)
 
 
