@@ -1,7 +1,8 @@
 """Does it help to allow for faces that resemble everyone?  Measured on people who have several photos.
 
 Nothing uses it yet.  A person's offset is how near the nearest of a cohort of others come to them, against the average
-of all people.  It is taken off the distances from that person: of the register's side alone (Z-norm), or of both sides (adaptive S-norm,
+of all people.  It is taken off the distances from that person:
+of the register's side alone (Z-norm), or of both sides (adaptive S-norm,
 Matejka et al. 2017, without its scaling).  Cohort and people who are judged by it are different halves of the register.
 """
 

@@ -16,7 +16,7 @@ from lastseen.records import Band
 from matchers import impostors, tails
 from matchers.calibration import WATCHED_MORE
 from matchers.impostors import Numbers, Pairs, Places, Sample, Scan
-from matchers.tails import Tail
+from matchers.tails import Tail, TooLittle
 
 FEWEST_PEOPLE = 300
 """of a register that is measured: it has 45,000 pairs of people, ten times beyond which a tail is followed to about one
@@ -43,10 +43,6 @@ FEWEST_OF_ONE, USUAL = 30, 0.8
 threshold does"""
 MOST_PARTNERS = 5
 """a person who is too near to more than so many others resembles everyone, and was not entered several times"""
-
-
-class TooLittle(ValueError):
-    """The register cannot say anything; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +128,7 @@ def measure(
 ) -> Found:
     """Measure a register.  `ties`: pairs of people who are kin, or the same.  `published`: the engine's own threshold.
 
-    Raises TooLittle, and ValueError for numbers that are not finite, or a wish that is none.
+    Raises TooLittle when the register cannot say anything, and ValueError for numbers that are not finite, or a wish that is none.
     """
     checked(wish)
     people = len(np.unique(register.owners))

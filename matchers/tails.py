@@ -26,6 +26,10 @@ DEEPEST, WIDEST_SHARE, MOST = 100, 0.01, 10_000
 shape still changes (tried: at a share of 0.05 strangers come near 1.3 times as often as is said, at 0.01 1.1 times)"""
 
 
+class TooLittle(ValueError):
+    """The pairs cannot say anything; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """What share of pairs lies within a distance that is smaller than `start`."""
@@ -57,12 +61,12 @@ class Tail:
 def fit(excess: Numbers, weights: Numbers | None = None) -> tuple[float, float]:
     """(shape, scale) of largest likelihood, shapes within SHAPES.
 
-    The likelihood is profiled in shape/scale (Grimshaw 1993), so that one number is sought.  Raises ValueError for
+    The likelihood is profiled in shape/scale (Grimshaw 1993), so that one number is sought.  Raises TooLittle for
     fewer than two different values.
     """
     highest, mean = float(excess.max(initial=0.0)), float(np.average(excess, weights=weights)) if len(excess) else 0.0
     if not 0 < mean < highest:
-        raise ValueError("a tail needs two distances that differ")
+        raise TooLittle("a tail needs two distances that differ")
 
     def shape(ratio: float) -> float:
         return float(np.average(np.log1p(ratio * excess), weights=weights))
@@ -92,8 +96,8 @@ def choose(nearest: Numbers, looked: int, apart: NDArray[np.bool_]) -> Tail:
     """The tail that begins furthest out among those that fit; if none does, the one that misses least.
 
     `nearest`: distances of the nearest of `looked` pairs, rising.  `apart`: a selection of them in which no two are
-    of the same two people, since the test of the fit takes pairs to be independent.  Raises ValueError if there are
-    too few.
+    of the same two people, since the test of the fit takes pairs to be independent.  Raises TooLittle if there
+    are too few.
     """
     tails = []
     for pairs in np.unique(np.geomspace(_most(nearest, looked, WIDEST_SHARE), DEEPEST, STARTS).astype(int))[::-1]:
@@ -105,10 +109,10 @@ def choose(nearest: Numbers, looked: int, apart: NDArray[np.bool_]) -> Tail:
 
 
 def _most(nearest: Numbers, looked: int, share: float) -> int:
-    """How many pairs a tail may have.  Raises ValueError."""
+    """How many pairs a tail may have.  Raises TooLittle."""
     most = min(MOST, int(share * looked), len(nearest) - 1)
     if most < DEEPEST:
-        raise ValueError(f"{len(nearest)} near pairs of {looked} are too few for a tail: {DEEPEST} are needed")
+        raise TooLittle(f"{len(nearest)} near pairs of {looked} are too few for a tail: {DEEPEST} are needed")
     return most
 
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from extractors import faces
-from lastseen.errors import WrongUse
+from lastseen.errors import Failure, WrongUse
 from lastseen.records import Band, Calibration
 from lastseen.settings import Settings
 from matchers import cohort, measuring
 from matchers.calibration import band_of, expected_false, published
 from matchers.cohort import Cohort, Gain
 from matchers.impostors import Sample
-from matchers.measuring import BandFound, Found, TooLittle, Tracks, Wish
+from matchers.measuring import BandFound, Found, Tracks, Wish
+from matchers.tails import TooLittle
 from pipeline import calibration_plot
 from storage import calibrations, custody
 from storage.database import Connection
@@ -119,6 +120,8 @@ def _measured(material: _Material, engine: str, figure: float) -> Proposal:
     except TooLittle as fault:
         fallback = published(engine, figure, f"{fault}; until then the engine's published figure holds")
         return Proposal(None, fallback, counts, wish, None, None, None, None, "")
+    except ValueError as fault:
+        raise Failure(f"the register cannot be measured: {fault}") from fault
     apart = [(one, other) for one, other, _ in found.suspects.pairs]
     normed = cohort.measure(register, frozenset([*material.ties, *apart]))
     made = Calibration(None, engine, tuple(band.band for band in found.bands))

@@ -161,9 +161,7 @@ def retention(params: Mapping[str, object]) -> dict[str, int]:
 
 def calibrate(params: Mapping[str, object]) -> dict[str, int]:
     """Measure what distances are worth in the register, and keep the proposal.  Returns counts."""
-    tracks, accept = (
-        None if params.get(name) is None else float(str(params[name])) for name in ("tracks_a_day", "accept")
-    )
+    tracks, accept = (_number(params.get(name)) for name in ("tracks_a_day", "accept"))
     dry = bool(params.get("dry_run"))
     current = settings()
     with open_stores(current, objects=False) as stores:
@@ -171,6 +169,10 @@ def calibrate(params: Mapping[str, object]) -> dict[str, int]:
     thresholds = [round(band.threshold, 4) for band in made.calibration.bands]
     log.info("calibrate: %s, proposed %s%s", made.counts, thresholds, "; dry run, nothing is kept" if dry else "")
     return {**made.counts, "calibration": made.id or 0}
+
+
+def _number(given: object) -> float | None:
+    return None if given is None else float(str(given))
 
 
 def scope(params: Mapping[str, object]) -> Scope:
