@@ -28,7 +28,7 @@ MOST_FALSE = 1.0
 """strangers' searches queue so many people at most, whatever the analysts can take: one each"""
 LONGEST_CURVE = 10.0
 POINTS = 48
-KEEP = 200_000
+KEEP = 60_000
 MOST_PAIRS = 1_000_000_000
 """about half a minute; of larger registers, probes are left out by chance"""
 REPEATS = 100
@@ -41,6 +41,8 @@ FALSE_ALARMS = 0.05
 FEWEST_OF_ONE, USUAL = 30, 0.8
 """so many people with several photos say how near photos of one person are; with fewer, this times the published
 threshold does"""
+PAIRS_TO_CLUMP = 300
+"""of a band, to see whether they clump"""
 MOST_PARTNERS = 5
 """a person who is too near to more than so many others resembles everyone, and was not entered several times"""
 
@@ -121,6 +123,8 @@ class Found:
     suspects: Suspects
     bands: tuple[BandFound, ...]
     wish: Wish
+    clumping: float
+    """by how much strangers differ in how many people they resemble (`matchers.calibration.fpir`)"""
 
 
 def measure(
@@ -128,7 +132,8 @@ def measure(
 ) -> Found:
     """Measure a register.  `ties`: pairs of people who are kin, or the same.  `published`: the engine's own threshold.
 
-    Raises TooLittle when the register cannot say anything, and ValueError for numbers that are not finite, or a wish that is none.
+    Raises TooLittle when the register cannot say anything, and ValueError for numbers that are not finite, or a wish
+    that is none.
     """
     checked(wish)
     people = len(np.unique(register.owners))
@@ -141,7 +146,7 @@ def measure(
     left = _leave_out(untied, [(one, other) for one, other, _ in suspects.pairs])
     bands = tuple(_band(left, register, tracks, wish, least, number) for number in range(len(least)))
     looked = sum(pairs.looked for pairs in scan.bands)
-    return Found(people, len(register.owners), looked, len(set(ties)), suspects, bands, wish)
+    return Found(people, len(register.owners), looked, len(set(ties)), suspects, bands, wish, _clumping(left, bands))
 
 
 def checked(wish: Wish) -> Wish:
@@ -232,6 +237,17 @@ def _divided(scan: Scan, probes: Places, others: Places, distances: Numbers) -> 
     alike = {person: count for person, count in partners.items() if count > MOST_PARTNERS}
     left = tuple((*pair, distance) for pair, distance in pairs.items() if not alike.keys() & set(pair))
     return Suspects(left, tuple(sorted(alike.items(), key=lambda item: -item[1])))
+
+
+def _clumping(scan: Scan, bands: Sequence[BandFound]) -> float:
+    """From how many others each person has within the thresholds, or within the least distance that says something."""
+    counts = np.zeros(len(scan.people))
+    for pairs, found in zip(scan.bands, bands, strict=True):
+        several = pairs.distances[min(PAIRS_TO_CLUMP, len(pairs.distances)) - 1]
+        near = pairs.distances <= max(found.band.threshold, several)
+        counts += np.bincount(pairs.probes[near], minlength=len(counts))
+        counts += np.bincount(pairs.others[near], minlength=len(counts))
+    return max(0.0, float((counts * (counts - 1)).mean() / counts.mean() ** 2) - 1)
 
 
 # --- one band ----------------------------------------------------------------------------------------------

@@ -77,9 +77,10 @@ def fit(excess: Numbers, weights: Numbers | None = None) -> tuple[float, float]:
         return float(np.log(shape(ratio) / ratio)) + shape(ratio)
 
     least, most = -(1 - 1e-9) / highest, 50 / mean
-    low = brentq(lambda ratio: shape(ratio) - SHAPES[0], least, 0) if shape(least) < SHAPES[0] else least
-    high = brentq(lambda ratio: shape(ratio) - SHAPES[1], 0, most) if shape(most) > SHAPES[1] else most
-    best = float(minimize_scalar(misses, bounds=(low, high), method="bounded", options={"xatol": 1e-6 / mean}).x)
+    exact = 1e-4 / mean
+    low = brentq(lambda at: shape(at) - SHAPES[0], least, 0, xtol=exact) if shape(least) < SHAPES[0] else least
+    high = brentq(lambda at: shape(at) - SHAPES[1], 0, most, xtol=exact) if shape(most) > SHAPES[1] else most
+    best = float(minimize_scalar(misses, bounds=(low, high), method="bounded", options={"xatol": 1e-5 / mean}).x)
     best = min((low, best, high), key=misses)
     return (shape(best), shape(best) / best) if abs(best) * mean > 1e-9 else (0.0, mean)
 
@@ -134,6 +135,8 @@ def without_the_nearest(nearest: Numbers, looked: int, left: float = 0.1) -> tup
     start = float(nearest[pairs])
     cut = float(start - nearest[int(left * pairs)])
     excess = start - nearest[int(left * pairs) : pairs]
+    if not 0 < excess.mean() < cut:
+        raise TooLittle("the nearest pairs all lie as far apart: are they all of one picture?")
     shapes = np.linspace(*SHAPES, 51)
     found = [_scale_within(excess, cut, float(shape)) for shape in shapes]
     likely = np.array([likelihood for _, likelihood in found])
@@ -158,9 +161,10 @@ def _scale_within(excess: Numbers, cut: float, shape: float) -> tuple[float, flo
     def misses(logarithm: float) -> float:
         scale = float(np.exp(logarithm))
         within = float(genpareto.cdf(cut, shape, scale=scale))
-        if within <= 0 or 1 + shape * cut / scale <= 0:
-            return float("inf")
-        return -float(genpareto.logpdf(excess, shape, scale=scale).sum()) + len(excess) * float(np.log(within))
+        if abs(shape) < 1e-9:
+            return len(excess) * (float(np.log(within)) + logarithm + mean / scale)
+        spread = float(np.log1p(shape * excess / scale).mean())
+        return len(excess) * (float(np.log(within)) + logarithm + (1 + 1 / shape) * spread)
 
     least = max(mean / 50, -shape * cut * (1 + 1e-6)) if shape < 0 else mean / 50
     sought = minimize_scalar(misses, bounds=(float(np.log(least)), float(np.log(mean * 100))), method="bounded")

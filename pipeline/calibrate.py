@@ -155,6 +155,7 @@ def a_day(found: Found, bands: Sequence[Band]) -> float:
 def _found(found: Found) -> dict[str, object]:
     return {
         "bands": [_band(band) for band in found.bands],
+        "clumping": found.clumping,
         "tied": found.tied,
         "suspects": len(found.suspects.pairs),
         "suspected": [[one, other, round(far, 4)] for one, other, far in found.suspects.pairs[:MOST_LISTED]],

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 
+from matchers.calibration import fpir
 from matchers.measuring import BandFound, Found
 
 WIDTH, HEIGHT, LEFT, TOP, GAP = 760, 220, 70, 40, 80
@@ -86,8 +87,9 @@ def _spread(found: Found) -> Xml.Element:
 def _chance(found: Found, across: tuple[float, float]) -> Xml.Element:
     panel = _Panel(TOP + HEIGHT + GAP, across, (1e-5, 1), decades=True)
     for number, band in enumerate(found.bands):
-        panel.between(_fpir(band, band.low), _fpir(band, band.high), COLOURS[number])
-        panel.line(_fpir(band, [people for _, people in band.band.curve]), COLOURS[number])
+        clumping = found.clumping
+        panel.between(_fpir(band, band.low, clumping), _fpir(band, band.high, clumping), COLOURS[number])
+        panel.line(_fpir(band, [people for _, people in band.band.curve], clumping), COLOURS[number])
     title = "FPIR: share of searches for a stranger that queue somebody, over the threshold (95 %)"
     panel.axes(title, (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1))
     return panel.group
@@ -104,9 +106,9 @@ def _a_day(found: Found, across: tuple[float, float]) -> Xml.Element:
     return panel.group
 
 
-def _fpir(band: BandFound, people: Sequence[float]) -> Points:
+def _fpir(band: BandFound, people: Sequence[float], clumping: float) -> Points:
     distances = [distance for distance, _ in band.band.curve]
-    return list(zip(distances, (-np.expm1(-np.asarray(people))).tolist(), strict=True))
+    return [(distance, fpir(expected, clumping)) for distance, expected in zip(distances, people, strict=True)]
 
 
 def _box(top: float) -> dict[str, str]:
