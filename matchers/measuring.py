@@ -277,7 +277,7 @@ def _band(
         _ratio(near, people * tail.rate),
         tuple(low.tolist()),
         tuple(high.tolist()),
-        wished >= min(wish.a_search, MOST_FALSE) and wish.a_search >= curve[0],
+        bool(wished >= min(wish.a_search, MOST_FALSE)) and bool(wish.a_search >= curve[0]),
         pairs.drawn,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, insert, select, text
+from sqlalchemy import Connection, Row, Select, func, insert, select, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import Band, Calibration, Vectors
@@ -168,12 +168,8 @@ HOLDING = text("""
 
 
 def _everything() -> Select[Any]:
-    last = (
-        select(calibration_adoptions)
-        .distinct(calibration_adoptions.c.calibration_id)
-        .order_by(calibration_adoptions.c.calibration_id, calibration_adoptions.c.id.desc())
-        .subquery()
-    )
+    newest = select(func.max(calibration_adoptions.c.id)).group_by(calibration_adoptions.c.calibration_id)
+    last = select(calibration_adoptions).where(calibration_adoptions.c.id.in_(newest)).subquery()
     return select(calibrations, last.c.adopted_by, last.c.adopted_at, last.c.reason).outerjoin(
         last, last.c.calibration_id == calibrations.c.id
     )
