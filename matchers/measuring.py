@@ -41,7 +41,7 @@ FALSE_ALARMS = 0.05
 FEWEST_OF_ONE, USUAL = 30, 0.8
 """so many people with several photos say how near photos of one person are; with fewer, this times the published
 threshold does"""
-PAIRS_TO_CLUMP = 300
+PAIRS_TO_CLUMP = 100
 """of a band, to see whether they clump"""
 MOST_PARTNERS = 5
 """a person who is too near to more than so many others resembles everyone, and was not entered several times"""
