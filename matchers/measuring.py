@@ -37,8 +37,8 @@ SURE = (2.5, 97.5)
 FEWEST_TRACKS, FEWEST_FILES = 100, 20
 """in a band, to say how tracks differ from photos"""
 FALSE_ALARMS = 0.01
-"""share of the pairs that are set aside, at most, which are of different people by the tail's own expectation; with several photos a person more were (tried: 13 of 33, and at
-0.05 40 of 61, which made strangers come three times as near as is said)"""
+"""share of the pairs that are set aside, at most, which are of different people by the tail's own expectation; with
+several photos a person more were (tried: 13 of 33, and at 0.05 40 of 61: strangers then came three times as near)"""
 FEWEST_OF_ONE, USUAL = 30, 0.8
 """so many people with several photos say how near photos of one person are; with fewer, this times the published
 threshold does"""
