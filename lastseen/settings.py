@@ -422,8 +422,15 @@ class Settings(BaseSettings):
         None,
         gt=0,
         title="Review threshold",
-        description="Largest distance of a candidate, whatever the calibration says; unset: the calibration's, by the"
-        " quality of each face, or the engine's published figure while there is none.",
+        description="Largest distance of a candidate, whatever a calibration says; unset: that of the calibration that"
+        " was adopted, by the quality of each face, or the engine's published figure.",
+    )
+    false_candidates_a_day: float = Field(
+        20,
+        gt=0,
+        title="False candidates a day",
+        description="How many candidates a day the analysts can look at in vain; `lastseen calibrate` proposes the"
+        " threshold that follows.",
     )
     people_per_track: int = Field(
         5, ge=1, title="People per track", description="How many people one face of a video may have in the queue."

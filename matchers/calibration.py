@@ -7,6 +7,9 @@ from lastseen.records import Band, Calibration
 
 WATCHED = 1.1
 """times the threshold: how far the watch band reaches where nothing was measured"""
+CLUMPED = 1e-6
+WATCHED_MORE = 10.0
+"""times the people that are expected by chance within the threshold: how far the watch band reaches where it was"""
 
 
 def published(engine: str, threshold: float, why: str) -> Calibration:
@@ -23,6 +26,15 @@ def band_of(calibration: Calibration, quality: float) -> Band:
 def widest(calibration: Calibration) -> float:
     """The largest distance that means anything to any probe: what a search has to look up to."""
     return max(band.watch for band in calibration.bands)
+
+
+def fpir(expected: float, clumping: float) -> float:
+    """Share of strangers' searches that find somebody, where so many people are expected on average.
+
+    `clumping`: variance of what is expected between strangers, over its square; 0: 1 - (1 - p)^n.  Some faces resemble
+    many, and one search that finds three people is one search (gamma-distributed expectations: negative binomial).
+    """
+    return -math.expm1(-expected if clumping < CLUMPED else -math.log1p(expected * clumping) / clumping)
 
 
 def expected_false(band: Band, distance: float) -> float | None:

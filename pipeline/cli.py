@@ -23,6 +23,7 @@ from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
 from pipeline import (
+    calibrate_commands,
     candidate_commands,
     console,
     custody_commands,
@@ -72,6 +73,7 @@ app.add_typer(bench_app, name="bench")
 candidate_commands.add_to(app)
 duty_commands.add_to(app)
 rematch_commands.add_to(app)
+calibrate_commands.add_to(app)
 app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
+from pipeline import calibrate as calibrating
 from pipeline import custody_commands, jobs, register_import, rematch, signing
 from pipeline import fixity as reading
 from pipeline import retention as expiring
@@ -172,6 +173,22 @@ def retention(params: Mapping[str, object]) -> dict[str, int]:
         gone = expiring.run(app)
     log.info("retention: %s", gone)
     return gone
+
+
+def calibrate(params: Mapping[str, object]) -> dict[str, int]:
+    """Measure what distances are worth in the register, and keep the proposal.  Returns counts."""
+    tracks, accept = (_number(params.get(name)) for name in ("tracks_a_day", "accept"))
+    dry = bool(params.get("dry_run"))
+    current = settings()
+    with open_stores(current, objects=False) as stores:
+        made = calibrating.propose(stores, current, ACTOR, tracks, accept, keep=not dry)
+    thresholds = [round(band.threshold, 4) for band in made.calibration.bands]
+    log.info("calibrate: %s, proposed %s%s", made.counts, thresholds, "; dry run, nothing is kept" if dry else "")
+    return {**made.counts, "calibration": made.id or 0}
+
+
+def _number(given: object) -> float | None:
+    return None if given is None else float(str(given))
 
 
 def scope(params: Mapping[str, object]) -> Scope:

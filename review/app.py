@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import candidates, entrance, house, media
+from review import calibration, candidates, entrance, house, media
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.roles import ANY_ROLE, REVIEWERS, STAFF
@@ -27,6 +27,8 @@ def doors() -> list[BaseRoute]:
         Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True),
         Door("/media/clip/{id:int}", media.clip, roles=REVIEWERS, picture=True),
         Door("/status", house.status, roles=STAFF),
+        Door("/calibration", calibration.page, roles=STAFF),
+        Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True),
         Door("/account", entrance.account, roles=ANY_ROLE),
         Door("/account/password", entrance.set_password, method="POST", roles=ANY_ROLE),
         Door("/sign-out", entrance.sign_out, method="POST", roles=ANY_ROLE),

@@ -565,6 +565,17 @@ calibrations = Table(
     comment="what the register's own pairs of different people say of distances; fallback: why they say nothing",
 )
 
+calibration_adoptions = Table(
+    "calibration_adoptions",
+    metadata,
+    _id(),
+    _ref("calibration_id", "calibrations"),
+    _text("reason"),
+    _text("adopted_by"),
+    _moment("adopted_at", now=True),
+    comment="somebody decided that a calibration holds; the newest of an engine does",
+)
+
 fingerprints = Table(
     "fingerprints",
     metadata,

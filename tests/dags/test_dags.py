@@ -21,6 +21,7 @@ from tests.servers.telegram import Attachment, Channel, Post, TelegramServer, Wo
 from tests.servers.video_site import Answer, Page, VideoSite
 
 DAGS = {
+    "calibrate",
     "collect_telegram",
     "collect_video_sites",
     "custody",

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import insert, text
 
-from lastseen.records import TELEGRAM_EXPORT
+from lastseen.records import TELEGRAM_EXPORT, Band, Calibration
 from review.candidates import ROWS_A_PAGE
 from review.roles import Role
-from storage import rejections, tables
+from storage import calibrations, rejections, tables
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
 from tests.review.seeding import Story, add_post, observe, seed
@@ -307,3 +307,33 @@ def test_our_own_files_may_be_kept_for_good(site: Site) -> None:
         answer = site.browser().get(address)
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
+
+
+def calibrated(site: Site, fallback: str = "", reason: str = "") -> int:
+    """Keep a calibration, adopted for a reason."""
+    bands = (Band(0.0, 0.4123, 0.45, ((0.3, 0.001), (0.5, 1.0))),)
+    told = {"bands": [{"false_a_search": 0.01, "low": 0.005, "high": 0.02}], "false_a_day": 19.5}
+    detail = {} if fallback else {**told, "tracks_a_day": 1950.0, "accepted": 20.0}
+    counts = {"people": 400, "photos": 500, "pairs": 79_800}
+    made = Calibration(None, "dlib", bands, fallback)
+    with site.stores.db.begin() as db:
+        plot = "" if fallback else '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+        id_, _ = calibrations.keep(db, made, counts, detail, plot, "<b>somebody</b>")
+        if reason:
+            calibrations.adopt(db, id_, "dlib", reason, "a senior")
+    return id_
+
+
+def test_the_calibration_is_shown_with_its_numbers_and_its_plot(site: Site, analyst: Browser) -> None:
+    assert "lastseen calibrate" in analyst.get("/calibration").text
+    first, _, third = calibrated(site, reason="<i>measured</i>"), calibrated(site), calibrated(site, "too few people")
+    page = analyst.get("/calibration").text
+    assert faults(page) == []
+    for told in (f"Calibration {first}: holds since", f"Calibration {third}: proposed", "too few people", "0.4123"):
+        assert told in page
+    assert "5 to 20" in page
+    assert "&lt;i&gt;measured" in page
+    assert "<b>somebody" not in page
+    plot = analyst.get(f"/calibration/{first}/plot.svg")
+    assert (plot.status_code, plot.headers["content-type"]) == (200, "image/svg+xml")
+    assert [analyst.get(f"/calibration/{id_}/plot.svg").status_code for id_ in (third, 999)] == [404, 404]

@@ -248,6 +248,7 @@ DECIDED = (
     "erasure_acts",
     "not_collected",
     "calibrations",
+    "calibration_adoptions",
     "rejections",
     "rejection_revocations",
 )

@@ -44,6 +44,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_calibrations_newest", "calibrations", ["engine", "id"], unique=False)
     op.create_table(
+        "calibration_adoptions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("calibration_id", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("adopted_by", sa.Text(), nullable=False),
+        sa.Column("adopted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["calibration_id"], ["calibrations.id"], name=op.f("fk_calibration_adoptions_calibration_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calibration_adoptions")),
+        comment="somebody decided that a calibration holds; the newest of an engine does",
+    )
+    op.create_index(
+        op.f("ix_calibration_adoptions_calibration_id"), "calibration_adoptions", ["calibration_id"], unique=False
+    )
+    op.create_table(
         "fingerprints",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("blob_id", sa.BigInteger(), nullable=False),
@@ -251,6 +267,7 @@ def upgrade() -> None:
         op.f("fk_candidates_calibration_id"), "candidates", "calibrations", ["calibration_id"], ["id"]
     )
     defend("calibrations")
+    defend("calibration_adoptions")
     defend_but_erasure("rejections")
     defend_but_erasure("rejection_revocations")
     op.create_index(
@@ -299,5 +316,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_repost_links_one_blob_id"), table_name="repost_links")
     op.drop_table("repost_links")
     op.drop_table("fingerprints")
+    op.drop_table("calibration_adoptions")
     op.drop_index("ix_calibrations_newest", table_name="calibrations")
     op.drop_table("calibrations")
