@@ -46,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(incidents_app, name="incidents")
 
 
-def _actor(db: Connection, account: str) -> str:
+def acting_as(db: Connection, account: str) -> str:
     """Who acts: the machine's user, or an account that proves itself by its password.  Raises WrongUse."""
     if not account:
         return local_actor()
@@ -56,7 +56,7 @@ def _actor(db: Connection, account: str) -> str:
     return found.name
 
 
-def _said(reason: str, what: str = "--reason") -> str:
+def stated(reason: str, what: str = "--reason") -> str:
     """Raises WrongUse."""
     if not reason.strip():
         raise WrongUse(f"{what} is empty: say why, for whoever reads the log in ten years")
@@ -169,8 +169,8 @@ def incidents_explain(
 ) -> None:
     """Close an incident with what people found out.  Nothing is repaired by that."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        actor = _actor(db, account)
-        custody.append_all(db, actor, incidents.explain(db, incident, _said(reason), actor))
+        actor = acting_as(db, account)
+        custody.append_all(db, actor, incidents.explain(db, incident, stated(reason), actor))
     say(f"incident {incident} is explained")
 
 
@@ -183,8 +183,8 @@ def hold_place(written: Written, reason: Reason, account: As = "", as_json: AsJs
     subject = subjects.parse(written)
     with open_stores(settings()) as stores:
         with stores.db.begin() as db:
-            actor = _actor(db, account)
-            hold, entries = holds.place(db, subject, _said(reason), actor)
+            actor = acting_as(db, account)
+            hold, entries = holds.place(db, subject, stated(reason), actor)
             custody.append_all(db, actor, entries)
         _sync(stores, {"hold": hold}, f"hold {hold} on {subject} stands", as_json)
 
@@ -195,8 +195,8 @@ def hold_release(written: Written, reason: Reason, account: As = "", as_json: As
     subject = subjects.parse(written)
     with open_stores(settings()) as stores:
         with stores.db.begin() as db:
-            actor = _actor(db, account)
-            entries = holds.release(db, subject, _said(reason), actor)
+            actor = acting_as(db, account)
+            entries = holds.release(db, subject, stated(reason), actor)
             custody.append_all(db, actor, entries)
         _sync(stores, {"released_holds": len(entries)}, f"{subject} is under no hold of its own", as_json)
 
@@ -253,7 +253,7 @@ def erase(
         subjects.row(db, subject)
         found = erasures.plan(db, subject)
         held_by = [str(one) for one in holds.over(db, subject)]
-        made = None if dry_run else _ask(db, subject, _said(reason), _said(order, "--order"), account)
+        made = None if dry_run else _ask(db, subject, stated(reason), stated(order, "--order"), account)
     lines = [*_gone(found, "would go"), *_what_next(made, held_by)]
     Voice(as_json).result({"erasure": made, **found.counts(), "held_by": held_by}, lines)
 
@@ -269,7 +269,7 @@ def _what_next(made: int | None, held_by: Sequence[str]) -> Iterator[str]:
 
 
 def _ask(db: Connection, subject: Subject, reason: str, order: str, account: str) -> int:
-    actor = _actor(db, account)
+    actor = acting_as(db, account)
     made, entries = erasures.ask(db, subject, reason, order, actor)
     custody.append_all(db, actor, entries)
     return made
@@ -309,7 +309,7 @@ def erasures_confirm(
     """Have it done.  Only an account of somebody else, who is a senior or an administrator, can say so."""
     with open_app(settings()) as opened:
         with opened.stores.db.begin() as db:
-            actor = _actor(db, account)
+            actor = acting_as(db, account)
             _require_role(db, actor)
             erasure.require_role(opened.stores)
             custody.append_all(db, actor, erasures.confirm(db, number, actor))
@@ -331,8 +331,8 @@ def erasures_refuse(
 ) -> None:
     """It is not to be done."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        actor = _actor(db, account)
-        custody.append_all(db, actor, erasures.refuse(db, number, _said(reason), actor))
+        actor = acting_as(db, account)
+        custody.append_all(db, actor, erasures.refuse(db, number, stated(reason), actor))
     say(f"erasure {number} is refused")
 
 

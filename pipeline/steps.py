@@ -6,7 +6,7 @@ from typing import Any
 from extractors import faces
 from extractors.recipe import recipe
 from lastseen.settings import Settings
-from pipeline import analyze, anchor, collect, enroll, fetch, illustrate, manifest, match, recheck, stamp
+from pipeline import analyze, anchor, check_photos, collect, enroll, fetch, illustrate, manifest, match, recheck, stamp
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -18,7 +18,7 @@ COMMANDS = {
     "recheck": ("recheck",),
     "fetch": ("fetch",),
     "analyze": ("analyze",),
-    "enroll": ("enroll",),
+    "enroll": ("enroll", check_photos.NAME),
     "match": (match.TRACKS, match.PHOTO, "illustrate"),
     "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
 }
@@ -50,6 +50,12 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         fetch.step(settings, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
+        check_photos.step(
+            engine,
+            faces.published_threshold(settings.engine, settings.models_dir),
+            faces.published_apart(settings.engine, settings.models_dir),
+            sealer,
+        ),
         match.tracks_step(settings, engine, threshold, sealer),
         match.photo_step(settings, engine, threshold, sealer),
         illustrate.step(),

@@ -4,22 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Match
 from storage.database import any_of
-from storage.tables import analyses, best_shots, blobs, candidates, tracks
+from storage.tables import analyses, best_shots, blobs, candidates, near_misses, tracks
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
 
 # A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
-# Neither does a track whose templates have expired since they were read.
+# Neither does a track whose templates have expired since they were read, nor one by a photo that was removed since.
 INSERT = text("""
     INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, state)
     SELECT :track, persons.id, :photo, :engine, :distance, 'open' FROM persons
      WHERE persons.id = :person AND persons.status = 'missing'
-       AND EXISTS (SELECT 1 FROM templates WHERE track_id = :track) FOR SHARE
+       AND EXISTS (SELECT 1 FROM templates WHERE track_id = :track)
+       AND EXISTS (SELECT 1 FROM templates WHERE photo_id = :photo) FOR SHARE
     ON CONFLICT (track_id, person_id, engine) DO UPDATE
        SET distance = excluded.distance, photo_id = excluded.photo_id,
            state = CASE candidates.state WHEN 'withdrawn' THEN 'open' ELSE candidates.state END
@@ -136,6 +137,25 @@ def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int
     )
     ids = sorted(db.execute(closed).scalars().all())
     db.execute(RANK, {"tracks": ids, "limit": people_per_track})
+    return _not_shown(db, ids)
+
+
+def withdraw_photo(db: Connection, photo: int, people_per_track: int) -> Sequence[int]:
+    """Close what waits because of a reference photo that was removed, and queue whom that had displaced.
+
+    The person's other photos are compared again after it: what they match comes back.  Returns the candidates that
+    are queued by this and have no moment yet.  Call `lock` before.
+    """
+    waiting = candidates.c.state.in_([CandidateState.OPEN, CandidateState.DISPLACED])
+    closed = (
+        update(candidates)
+        .where(candidates.c.photo_id == photo, waiting)
+        .values(state=CandidateState.WITHDRAWN)
+        .returning(candidates.c.track_id)
+    )
+    ids = sorted(db.execute(closed).scalars().all())
+    db.execute(RANK, {"tracks": ids, "limit": people_per_track})
+    db.execute(delete(near_misses).where(near_misses.c.photo_id == photo))
     return _not_shown(db, ids)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from storage import findings, register
+
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
     "media_items": """
@@ -17,6 +19,8 @@ BY_STATE = {
         SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'
                     ELSE state END AS state, count(*)
           FROM work WHERE step = 'enroll' GROUP BY 1""",
+    "badges": register.BADGES,
+    "findings": findings.COUNTS,
     "time_stamps": """
         SELECT CASE WHEN stamps.id IS NULL THEN 'waiting' WHEN complete THEN 'stamped' ELSE 'promised' END AS state,
                count(*)

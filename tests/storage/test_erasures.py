@@ -14,6 +14,8 @@ OUT_OF_A_CASE = frozenset(
         "cast_links",  # of other faces
         "near_misses",  # shown to nobody
         "ties",  # of the register
+        "photo_findings",
+        "finding_explanations",
         "fingerprints",  # can be made again from the bytes
         "rejections",  # what nobody was confirmed to be
         "rejection_revocations",
