@@ -103,15 +103,15 @@ def _show(voice: Voice, found: list[Listed]) -> None:
 def as_dict(one: Listed) -> dict[str, object]:
     """A finding as scripts read it."""
     told = asdict(one)
-    shown = ("photo_shown", "other_photo_shown")
+    crops = ("photo_crop", "other_photo_crop")
     times = {name: told[name] and iso(told[name]) for name in ("found_at", "explained_at")}
-    return {**{name: value for name, value in told.items() if name not in shown}, **times}
+    return {**{name: value for name, value in told.items() if name not in crops}, **times}
 
 
 def refused(as_json: AsJson = False) -> None:
     """Photos of missing people that are not searched with, and why."""
-    with open_app(settings()) as opened, opened.stores.db.begin() as db:
-        found, _ = register.refused(db, opened.steps.engine)
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        found, _ = register.refused(db)
     voice = Voice(as_json)
     rows = [(one.id, one.register_number, one.file_name, one.why) for one in found]
     voice.show(console.table(f"{len(rows)} refused", ("id", "person", "file", "why"), rows))

@@ -66,9 +66,9 @@ COUNTS = f"SELECT state, count(*) AS findings FROM ({STANDING}) AS found GROUP B
 
 _LISTED = f"""
     SELECT found.id, found.kind, found.state, one.register_number AS person, photo_id AS photo,
-           its.file_name AS photo_name, its.crop_key IS NOT NULL AS photo_shown, other.register_number AS other_person,
+           its.file_name AS photo_name, its.crop_key AS photo_crop, other.register_number AS other_person,
            other_photo_id AS other_photo, theirs.file_name AS other_photo_name,
-           theirs.crop_key IS NOT NULL AS other_photo_shown, distance, bound, found_at, tie, reason, explained_by,
+           theirs.crop_key AS other_photo_crop, distance, bound, found_at, tie, reason, explained_by,
            explained_at
       FROM ({STANDING}) AS found
       JOIN persons AS one ON one.id = person_id
@@ -80,6 +80,11 @@ LISTED = text(f"""{_LISTED}
        AND (CAST(:person AS text) IS NULL OR :person IN (one.register_number, other.register_number))
      ORDER BY found.id DESC LIMIT :limit""")
 ONE = text(f"{_LISTED} WHERE found.id = :id")
+
+PHOTO_KEY = text(f"""
+    SELECT crop_key FROM reference_photos
+     WHERE id = :id AND EXISTS (SELECT FROM ({STANDING}) AS found WHERE :id IN (photo_id, other_photo_id))
+""")  # noqa: S608  our own words
 
 EXPLAIN = text("""
     INSERT INTO finding_explanations (finding_id, distance, reason, explained_by)
@@ -112,12 +117,12 @@ class Listed:
     """register number"""
     photo: int
     photo_name: str
-    photo_shown: bool
-    """there is a crop of it"""
+    photo_crop: str | None
+    """key of its crop in the derived bucket"""
     other_person: str
     other_photo: int
     other_photo_name: str
-    other_photo_shown: bool
+    other_photo_crop: str | None
     distance: float
     bound: float
     found_at: datetime
@@ -156,6 +161,12 @@ def counts(db: Connection) -> dict[str, int]:
     """How many findings that stand are in which state."""
     found: dict[str, int] = {row.state: row.findings for row in db.execute(text(COUNTS))}
     return {state: found.get(state, 0) for state in FindingState}
+
+
+def photo_key(db: Connection, photo: int) -> str | None:
+    """Where the crop of a photo lies in the derived bucket, if a finding that stands is about it."""
+    found: str | None = db.execute(PHOTO_KEY, {"id": photo}).scalar()
+    return found
 
 
 def explain(db: Connection, finding: int, reason: str, actor: str) -> list[Entry]:

@@ -27,8 +27,10 @@ HELD = text("""
 REFUSED = text("""
     SELECT reference_photos.id, register_number, file_name, work.why, work.settled_at, count(*) OVER () AS total
       FROM work JOIN reference_photos ON reference_photos.id = subject JOIN persons ON persons.id = person_id
-     WHERE step = 'enroll' AND recipe = :engine AND state IN ('skipped', 'quarantined') AND removed_at IS NULL
-       AND status = 'missing'
+     WHERE step = 'enroll' AND state IN ('skipped', 'quarantined', 'failed') AND removed_at IS NULL
+       AND status = 'missing' AND NOT EXISTS (SELECT FROM work AS later
+                                               WHERE later.step = 'enroll' AND later.subject = work.subject
+                                                 AND (later.settled_at > work.settled_at OR later.settled_at IS NULL))
      ORDER BY work.settled_at DESC, work.id DESC LIMIT :limit""")
 
 BADGES = """
@@ -278,9 +280,9 @@ def unlisted(db: Connection, person: int, sha256s: Sequence[str]) -> int:
     return db.execute(statement).scalar_one()
 
 
-def refused(db: Connection, engine: str, limit: int | None = None) -> tuple[list[RefusedPhoto], int]:
-    """Photos of missing people that an engine refused, the newest first; and how many there are in all."""
-    rows = db.execute(REFUSED, {"engine": engine, "limit": limit}).all()
+def refused(db: Connection, limit: int | None = None) -> tuple[list[RefusedPhoto], int]:
+    """Photos of missing people that were refused when they were checked last, the newest first; and how many in all."""
+    rows = db.execute(REFUSED, {"limit": limit}).all()
     photos = [RefusedPhoto(row.id, row.register_number, row.file_name, row.why) for row in rows]
     return photos, rows[0].total if rows else 0
 
