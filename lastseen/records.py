@@ -561,7 +561,7 @@ class PersonEntry:
     """register numbers of relatives"""
     same_as: tuple[str, ...] = ()
     """register numbers of other entries of the same person"""
-    place: str = ""
+    place: str = field(default="", compare=False)
     """where it stands, e.g. `row 7`; empty: in a folder"""
 
 
