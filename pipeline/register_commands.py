@@ -23,9 +23,9 @@ from storage.stores import open_stores
 from storage.ties import Tie
 
 SAID = {
-    FindingKind.APART: "is far from every other photo of its entry: perhaps of somebody else",
-    FindingKind.TWICE: "shows the face of another entry: entered twice, or filed under the wrong entry",
-    FindingKind.ALIKE: "resembles a photo of another entry: perhaps relatives",
+    FindingKind.APART: "far from all others of its entry",
+    FindingKind.TWICE: "one face under two entries",
+    FindingKind.ALIKE: "alike, perhaps relatives",
 }
 
 Choice = TypeVar("Choice", bound=StrEnum)
