@@ -2,7 +2,7 @@
 
 A finding is never taken away: it is listed as long as it stands, that is as long as both photos have a template and
 the last look found it.  What somebody wrote of two entries holds for photos as near as those that they saw, or farther
-ones; nearer ones open the finding again.
+ones; nearer ones open the finding again.  Distances of another engine say nothing about that.
 """
 
 from collections.abc import Sequence
@@ -32,11 +32,16 @@ _BOTH_THERE = """
 FALL = text("""
     UPDATE photo_findings SET stands = false
      WHERE stands AND :person IN (person_id, other_person_id)
-       AND CASE WHEN kind = 'apart' THEN photo_id <> ALL(CAST(:apart AS bigint[])) ELSE distance > :alike END""")
+       AND CASE WHEN kind = 'apart' THEN photo_id <> ALL(CAST(:apart AS bigint[]))
+                ELSE distance > :alike OR engine <> :engine END""")
 
+# Nothing is kept of a photo that was removed after this look had read it; and until this is kept, none is removed.
 _KEEP = """
     INSERT INTO photo_findings (kind, person_id, photo_id, other_person_id, other_photo_id, engine, distance, bound)
-    VALUES (:kind, :person, :photo, :other_person, :other_photo, :engine, :distance, :bound)
+    SELECT :kind, :person, :photo, :other_person, :other_photo, :engine, :distance, :bound
+      FROM templates AS its, templates AS theirs
+     WHERE its.photo_id = :photo AND its.engine = :engine
+       AND theirs.photo_id = :other_photo AND theirs.engine = :engine LIMIT 1 FOR SHARE
     ON CONFLICT ({key}) WHERE kind {of} 'apart' DO UPDATE
        SET kind = excluded.kind, photo_id = excluded.photo_id, other_photo_id = excluded.other_photo_id,
            engine = excluded.engine, distance = excluded.distance, bound = excluded.bound, stands = true,
@@ -57,7 +62,8 @@ STANDING = f"""
       LEFT JOIN LATERAL (
            SELECT reason, explained_by, explained_at FROM finding_explanations
             WHERE finding_id = photo_findings.id
-              AND (photo_findings.kind = 'apart' OR finding_explanations.distance <= photo_findings.distance)
+              AND (photo_findings.kind = 'apart' OR finding_explanations.engine <> photo_findings.engine
+                   OR finding_explanations.distance <= photo_findings.distance)
             ORDER BY id DESC LIMIT 1) AS said ON true
      WHERE stands AND {_BOTH_THERE}"""  # noqa: S608  our own words
 """findings that stand, with their states"""
@@ -87,8 +93,8 @@ PHOTO_KEY = text(f"""
 """)  # noqa: S608  our own words
 
 EXPLAIN = text("""
-    INSERT INTO finding_explanations (finding_id, distance, reason, explained_by)
-    SELECT id, distance, :reason, :actor FROM photo_findings WHERE id = :id""")
+    INSERT INTO finding_explanations (finding_id, engine, distance, reason, explained_by)
+    SELECT id, engine, distance, :reason, :actor FROM photo_findings WHERE id = :id""")
 
 BESIDE = text("""
     SELECT DISTINCT person
@@ -140,7 +146,7 @@ def keep(db: Connection, engine: str, person: int, found: Sequence[Finding], ali
     `alike`: the distance up to which it looked at other entries.
     """
     apart = [one.photo for one in found if one.kind is FindingKind.APART]
-    db.execute(FALL, {"person": person, "apart": apart, "alike": alike})
+    db.execute(FALL, {"person": person, "apart": apart, "alike": alike, "engine": engine})
     for one in sorted(found, key=lambda one: (one.person, one.other_person, one.photo)):
         statement = KEEP_APART if one.kind is FindingKind.APART else KEEP_PAIR
         db.execute(statement, {**asdict(one), "engine": engine})

@@ -159,7 +159,7 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
 
 
 def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_type: str) -> tuple[int, bool]:
-    """Record a photo that is stored in the register bucket.  Returns its row id, and whether it is new.
+    """Record a photo that is stored in the register bucket.  Returns its row id, and whether it is new, or back.
 
     One that was removed is taken back: whoever does not want that asks `barred` before.
     """
@@ -179,9 +179,9 @@ def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_typ
     mine = (reference_photos.c.person_id == person) & (reference_photos.c.sha256 == stored.sha256)
     gone = (reference_photos.c.object_key == "") | reference_photos.c.removed_at.is_not(None)
     back = {"object_key": stored.key, "removed_at": None, "removed_by": None}  # it had expired, or was removed
-    db.execute(update(reference_photos).where(mine, gone).values(**back))
+    returned = db.execute(update(reference_photos).where(mine, gone).values(**back)).rowcount
     held: int = db.execute(select(reference_photos.c.id).where(mine)).scalar_one()
-    return held, False
+    return held, bool(returned)
 
 
 def fates(db: Connection, photos: Sequence[int], engine: str) -> list[PhotoFate]:

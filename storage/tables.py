@@ -458,6 +458,7 @@ finding_explanations = Table(
     metadata,
     _id(),
     _ref("finding_id", "photo_findings"),
+    _text("engine"),
     Column("distance", Double, nullable=False),
     _text("reason"),
     _text("explained_by"),

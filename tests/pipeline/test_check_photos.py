@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.errors import WrongUse
-from lastseen.records import Band, PersonEntry, PersonFacts, PersonStatus, Template, TieKind
+from lastseen.records import Band, Finding, FindingKind, PersonEntry, PersonFacts, PersonStatus, Template, TieKind
 from lastseen.settings import Settings
 from pipeline import check_photos
 from pipeline.runner import Runner
@@ -186,6 +186,36 @@ def test_a_look_that_read_too_early_takes_nothing_away(keeper: Keeper) -> None:
     with keeper.db.begin() as db:
         findings.keep(db, ENGINE, ties.person(db, "A"), [], THRESHOLD)
     assert keeper.said() == {"twice open: A 0.0, B 0.1"}
+
+
+def test_a_look_that_read_too_early_keeps_nothing_of_a_photo_that_is_gone(keeper: Keeper) -> None:
+    """It would hide the next nearest pair behind one that is not there."""
+    gone, _, other = keeper.photo("A", 0.1), keeper.photo("A", 0.3), keeper.photo("B", 0.0)
+    keeper.check()
+    (before,) = keeper.listed()
+    keeper.remove("A", 0.1)
+    assert keeper.said() == {"twice open: A 0.3, B 0.0"}
+    with keeper.db.begin() as db:
+        one, two = ties.person(db, "A"), ties.person(db, "B")
+        late = Finding(FindingKind.TWICE, one, gone, two, other, before.distance, before.bound)
+        findings.keep(db, ENGINE, two, [late], THRESHOLD)
+    assert keeper.said() == {"twice open: A 0.3, B 0.0"}
+
+
+def test_another_engine_says_anew_what_is_odd_and_asks_nobody_again(keeper: Keeper) -> None:
+    a, b = keeper.photo("A", 0.0), keeper.photo("B", 0.3)
+    keeper.photo("C", 0.1)
+    keeper.check()
+    assert len(keeper.listed()) == 3
+    for one in keeper.listed():
+        keeper.explain(one.id)
+    another = "another/1/00000000"
+    with keeper.db.begin() as db:
+        for photo, place in ((a, 0.0), (b, 0.1)):
+            faces.keep_photo_template(db, photo, another, Template("photo", point(place), 1.0), SEAL)
+        findings.fill(db, another)
+    keeper.runner.drain(check_photos.step(another, THRESHOLD, APART, SEAL))
+    assert keeper.said() == {"twice explained: A 0.0, B 0.3"}, "C has no template of this engine"
 
 
 def test_a_new_calibration_has_everybody_looked_at_by_it(keeper: Keeper) -> None:

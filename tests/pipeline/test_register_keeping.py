@@ -101,7 +101,7 @@ def test_a_photo_under_the_wrong_entry_is_found_removed_and_stays_away(
     assert (again.new_photos, again.barred, again.fewer) == (0, 2, 0)
     assert not lies(app, REGISTER, key)
     back = import_register(app, path, again=True)
-    assert (back.barred, back.refused) == (0, [])
+    assert (back.barred, back.new_photos, back.refused) == (0, 2, [])
     assert [photo.state for photo in held(app, "JB").photos] == ["searched"]
     assert odd(app) == {*apart, "twice open: obama.jpg, obama2.jpg"}
 

@@ -151,6 +151,7 @@ def upgrade() -> None:
         "finding_explanations",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("finding_id", sa.BigInteger(), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
         sa.Column("distance", sa.Double(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("explained_by", sa.Text(), nullable=False),
