@@ -255,8 +255,9 @@ def held(db: Connection, number: str) -> PersonHeld:
     row = db.execute(select(persons).where(persons.c.register_number == number)).one_or_none()
     if row is None:
         raise WrongUse(f"the register has no entry {number}")
-    photos = tuple(_held(found) for found in db.execute(HELD, {"person": row.id}).mappings())
-    return PersonHeld(row.id, number, PersonStatus(row.status), photos)
+    status = PersonStatus(row.status)
+    photos = tuple(_held(found, status) for found in db.execute(HELD, {"person": row.id}).mappings())
+    return PersonHeld(row.id, number, status, photos)
 
 
 def barred(db: Connection, number: str) -> frozenset[str]:
@@ -346,8 +347,9 @@ def _chosen(entry: PersonHeld, written: str) -> PhotoHeld:
     return there[0]
 
 
-def _held(row: RowMapping) -> PhotoHeld:
+def _held(row: RowMapping, status: PersonStatus) -> PhotoHeld:
     refused = row["state"] in (WorkState.SKIPPED, WorkState.QUARANTINED, WorkState.FAILED, WorkState.GONE)
+    waits = status is PersonStatus.MISSING and row["there"] and row["state"] != WorkState.DONE
     if row["removed"]:
         state = "removed"
     elif row["searched"]:
@@ -355,10 +357,9 @@ def _held(row: RowMapping) -> PhotoHeld:
     elif refused:
         state = "refused"
     else:
-        state = "pending" if row["there"] and row["state"] != WorkState.DONE else "not searched"
+        state = "pending" if waits else "not searched"
     badge = Badge(row["badge"]) if row["badge"] else None
-    why = row["why"] if state == "refused" else ""
-    return PhotoHeld(row["id"], row["file_name"], row["sha256"], badge, state, why)
+    return PhotoHeld(row["id"], row["file_name"], row["sha256"], badge, state, row["why"] if state == "refused" else "")
 
 
 def _forget_templates(db: Connection, person: int) -> None:
