@@ -326,9 +326,9 @@ def remove_photo(
     one = _chosen(entry, written)
     if entry.id in holds.held_people(db):
         raise WrongUse(f"entry {number} is under a legal hold: nothing of it goes until that is released")
+    db.execute(NOT_TO_DO, {"id": one.id})  # first: a check that is about to end ends before this, or not at all
     db.execute(delete(templates).where(templates.c.photo_id == one.id))
     db.execute(REMOVE, {"id": one.id, "actor": actor})
-    db.execute(NOT_TO_DO, {"id": one.id})
     came_up = candidates.withdraw_photo(db, one.id, people_per_track)
     others = tuple(photo.id for photo in entry.photos if photo.state == "searched" and photo.id != one.id)
     said = Entry(Action.REMOVED, f"photo:{one.id}", {"person": entry.id, "sha256": one.sha256}, reason)

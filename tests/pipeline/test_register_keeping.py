@@ -3,6 +3,8 @@
 import hashlib
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from storage.stores import Stores
 from storage.subjects import parse
 from storage.work import Queue
 from tests.pipeline.test_match import ENGINE, SEAL, Bureau, point
+from tests.storage.test_register import until_somebody_waits
 
 HEADER = "register_number,names,birth_year,status,photos,kin,same_as\n"
 
@@ -169,6 +172,25 @@ def test_a_photo_that_is_not_meant_clearly_is_not_removed(app: App) -> None:
     for number, name, why in wrong:
         with pytest.raises(WrongUse, match=why):
             register_keeping.remove_photo(app, number, name, "why", "keeper")
+
+
+def test_a_check_that_is_under_way_makes_no_template_of_a_photo_that_goes(app: App) -> None:
+    """It ends while the photo is being removed: before that, so that its template goes, too."""
+    hand_in(app, "1", "1.jpg")
+    photo, queue = held(app, "1").photos[0].id, Queue("enroll", app.steps.engine)
+    with app.stores.db.begin() as db:
+        work.offer(db, queue, [photo])
+        claim = work.claim(db, queue, timedelta(minutes=1))
+    assert claim is not None
+    with ThreadPoolExecutor(1) as somebody, app.stores.db.begin() as checking:
+        faces.keep_photo_template(checking, photo, ENGINE, Template("photo", point(0), 1.0), SEAL)
+        work.finish(checking, claim)
+        removing = somebody.submit(register_keeping.remove_photo, app, "1", "1.jpg", "why", "keeper")
+        until_somebody_waits(checking)
+        checking.commit()
+        removing.result(30)
+    with app.stores.db.begin() as db:
+        assert db.execute(text("SELECT count(*) FROM templates")).scalar_one() == 0
 
 
 def test_an_object_that_another_entry_has_too_stays(app: App) -> None:
