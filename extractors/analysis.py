@@ -12,7 +12,7 @@ from extractors.glimpses import embedded, glimpses
 from extractors.limits import Limits, Unfit
 from extractors.looks import scale_for
 from extractors.media import File, Still, open_media, open_still
-from extractors.quality import least_score, measured, refusal, weight
+from extractors.quality import badge, least_score, measured, refusal, weight
 from extractors.templates import plain
 from extractors.tracks import Tracker
 from extractors.watch import Watch, cropper
@@ -68,7 +68,7 @@ def enroll_file(file: File, engine: Engine, limits: Limits, choices: Choices) ->
     if why := refusal(gates, quality, engine):
         return Rejection(Fault.SKIPPED, f"too poor for the register: {why}")
     template = Template("photo", plain(vectors[0]), weight(quality, engine, choices))
-    return Enrolment(template, quality, face_crop(pixels, found[0].box))
+    return Enrolment(template, quality, face_crop(pixels, found[0].box), badge(quality, engine))
 
 
 def _analyze_still(still: Still, engine: Engine, choices: Choices) -> Analysis:

@@ -7,13 +7,20 @@ import numpy as np
 
 from extractors.faces.protocol import Engine, Face
 from lastseen.choices import Choices, Gates
-from lastseen.records import Pixels, Quality
+from lastseen.records import Badge, Pixels, Quality
 
 GREY: Final = np.array([[0.299, 0.587, 0.114]], np.float32)
 """luma of red, green and blue (ITU-R BT.601)"""
 LEAST_SURE: Final = 0.1
 """a detection that passed its gate never counts for nothing.  No setting: it keeps a weight from vanishing, and the
 gate (`min_score_part`) is the choice"""
+
+GOOD: Final = Quality(112, 0.6, 26, 0.35, 0.5)
+"""of a reference photo that needs no better one.  Width: the chips that most networks take are 112 px wide, so that
+nothing was enlarged.  Sharpness: portraits blurred to 12-26 still lie within 0.2 of themselves, sharper ones do not
+move.  Score (part of the detector's sure score), pose and norm: half-way to the gate; chosen, not measured"""
+POOR: Final = Quality(80, 0.4, 12, 0.55, 0.25)
+"""what is worse in any of these is accepted, but hardly: the gates are 64 px, 0.2, 8, and 0.7"""
 
 
 def measured(face: Face, chip: Pixels, norm: float | None = None) -> Quality:
@@ -65,3 +72,17 @@ def weight(quality: Quality, engine: Engine, choices: Choices) -> float:
     sure = min(1.0, max(LEAST_SURE, quality.score / engine.sure_score))
     said = 1.0 if quality.norm is None else quality.norm**2
     return wide * sharp * sure * (1 - choices.pose_costs * quality.pose) * said
+
+
+def badge(quality: Quality, engine: Engine) -> Badge:
+    """How good an accepted reference photo is, for who could ask for a better one."""
+    if _reaches(quality, GOOD, engine):
+        return Badge.GOOD
+    return Badge.USABLE if _reaches(quality, POOR, engine) else Badge.POOR
+
+
+def _reaches(quality: Quality, least: Quality, engine: Engine) -> bool:
+    """Whether it is as good in everything that was measured; the score of `least` is a part of the sure score."""
+    norm = quality.norm is None or least.norm is None or quality.norm >= least.norm
+    wide, sharp = quality.width >= least.width, quality.sharpness >= least.sharpness
+    return norm and wide and sharp and quality.pose <= least.pose and quality.score >= least.score * engine.sure_score

@@ -43,6 +43,45 @@ class PersonStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Badge(StrEnum):
+    """How good a reference photo is: the worst of what was measured of it."""
+
+    GOOD = "good"
+    USABLE = "usable"
+    POOR = "poor"
+    """accepted, and the next worse photo would be refused: a better one is worth asking for"""
+
+
+class TieKind(StrEnum):
+    """What the office declares of two entries of its register."""
+
+    KIN = "kin"
+    """relatives: they may look alike"""
+    SAME = "same"
+    """one person who was entered twice"""
+
+
+class FindingKind(StrEnum):
+    """What can be odd about an accepted photo beside the others."""
+
+    APART = "apart"
+    """far from every other photo of its own entry: perhaps of somebody else"""
+    TWICE = "twice"
+    """as near to a photo of another entry as photos of one person are: entered twice, or filed under the wrong entry"""
+    ALIKE = "alike"
+    """near to a photo of another entry, but not so near: perhaps relatives"""
+
+
+class FindingState(StrEnum):
+    """What the register keeper has to do about a finding."""
+
+    OPEN = "open"
+    WARNING = "warning"
+    """they are, or may be, relatives: nothing has to be done"""
+    EXPLAINED = "explained"
+    """somebody wrote what it is, or declared both entries to be of one person"""
+
+
 # --- collecting --------------------------------------------------------------------------------------------
 
 
@@ -443,6 +482,7 @@ class Enrolment:
     quality: Quality
     crop: bytes
     """JPEG of the face, upright"""
+    badge: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -560,6 +600,29 @@ class PersonEntry:
     """None: not stated, as in a folder of photos; what is known of the person stays as it is"""
     photos: tuple[str, ...]
     """paths of the photos, as found on disk"""
+    kin: tuple[str, ...] = ()
+    """register numbers of relatives"""
+    same_as: tuple[str, ...] = ()
+    """register numbers of other entries of the same person"""
+    place: str = field(default="", compare=False)
+    """where it stands, e.g. `row 7`; empty: in a folder"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something odd about a photo, beside another one.  All ids are row ids."""
+
+    kind: FindingKind
+    person: int
+    """whose photo it is; of two people the lower id"""
+    photo: int
+    other_person: int
+    """whose the other one is: the same as `person` where the photo does not agree with its own entry"""
+    other_photo: int
+    """the nearest one"""
+    distance: float
+    bound: float
+    """what the distance was compared with"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Exit status 0 done, 1 something failed (said which), 2 wrong use.
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -31,6 +31,7 @@ from pipeline import (
     duty_commands,
     jobs,
     models,
+    register_commands,
     register_import,
     rematch_commands,
     servers,
@@ -74,6 +75,7 @@ candidate_commands.add_to(app)
 duty_commands.add_to(app)
 rematch_commands.add_to(app)
 calibrate_commands.add_to(app)
+register_commands.add_to(register_app)
 app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
@@ -93,24 +95,28 @@ Port = Annotated[int | None, typer.Option("--port", help="Instead of the port in
 @register_app.command("import")
 def register_import_(
     path: Annotated[Path, typer.Argument(help="A CSV with photos, or a folder of PERSON/photo.jpg.")],
+    again: Annotated[bool, typer.Option("--again", help="Also photos that were removed before.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import the register: new and changed entries go in, each photo is checked; the same again changes nothing."""
     with open_app(settings()) as opened:
-        done = register_import.import_register(opened, path)
+        done = register_import.import_register(opened, path, again=again)
         with opened.stores.db.connect() as db:
             expired = retention.expired(db) if done.new_photos else 0
+            of_photos, lines = register_commands.summary(db)
     voice = Voice(as_json)
     if done.refused:
         rows = [(refusal.where, refusal.why) for refusal in done.refused]
         voice.show(console.table(f"{len(rows)} refused", ("what", "why"), rows))
     refused = [{"what": refusal.where, "why": refusal.why} for refusal in done.refused]
     voice.result(
-        {**done.counts(), "refused": refused, "expired_tracks": expired},
+        {**done.counts(), **of_photos, "refused": refused, "expired_tracks": expired},
         [
             f"{done.people} people ({done.new_people} new, {done.changed_people} changed),"
             f" {done.photos} photos ({done.new_photos} new), {len(done.refused)} refused",
             *not_compared(expired),
+            *left_as_they_are(done),
+            *lines,
         ],
     )
 
@@ -122,6 +128,17 @@ def not_compared(expired: int) -> Iterator[str]:
             f"new photos are not compared with {expired} tracks whose faces have expired (LASTSEEN_RETENTION_DAYS);"
             " the recordings are kept"
         )
+
+
+def left_as_they_are(done: register_import.Imported) -> Iterator[str]:
+    """What is said of photos that the import did not touch, if there are any."""
+    if done.fewer:
+        yield (
+            f"{done.fewer} entries have {done.unlisted} photos that were handed in before and are not in this file:"
+            " they stay; `lastseen register remove-photo` takes one away"
+        )
+    if done.barred:
+        yield f"{done.barred} photos were removed before and stay so: --again takes them back"
 
 
 @user_app.command("add")
@@ -232,10 +249,19 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
                     tallies.append(tally)
         if command == "run":
             custody_commands.sign_after(opened.settings, opened.stores)
-    Voice(as_json).result(by_step(tallies))
+        said, lines = _of_photos(opened, parts)
+    Voice(as_json).result({**by_step(tallies), **said}, lines)
     bugs = sum(tally.bugs for tally in tallies)
     if bugs:
         raise Failure(f"{bugs} items met a fault of lastseen itself: see the log above, and `lastseen status`")
+
+
+def _of_photos(opened: App, parts: Sequence[str]) -> tuple[dict[str, Mapping[str, int]], Iterator[str]]:
+    """What a command that checks photos says at its end."""
+    if "enroll" not in parts:
+        return {}, iter(())
+    with opened.stores.db.begin() as db:
+        return register_commands.summary(db)
 
 
 def _say_what_is_due(opened: App, parts: Sequence[str], scope: Scope, as_json: bool) -> None:

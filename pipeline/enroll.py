@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Enrolment, Rejection
 from pipeline.runner import Bench, Result, Step
-from storage import faces, keys, register, sweeps
+from storage import faces, findings, keys, register, sweeps
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
@@ -50,8 +50,9 @@ def _run(job: Job, bench: Bench) -> Outcome[Enrolment]:
 def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, sealer: Sealer) -> list[Entry]:
     photo, engine = result.job.photo, result.job.engine
     if not register.is_searched(db, photo.id):
-        return []  # found or withdrawn while we looked: no template is made
-    register.keep_crop(db, photo.id, keys.photo_crop(photo.sha256, engine))
+        return []  # found, withdrawn or removed while we looked: no template is made
+    register.keep_check(db, photo.id, keys.photo_crop(photo.sha256, engine), made.quality, made.badge)
     faces.keep_photo_template(db, photo.id, engine, made.template, sealer)
     sweeps.ask(db, engine, [photo.id])
+    findings.look_again(db, engine, [photo.person])
     return [Entry(Action.DERIVED, f"photo:{photo.id}", {"engine": engine, "sha256": photo.sha256})]

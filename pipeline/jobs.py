@@ -1,7 +1,7 @@
 """What a command or an Airflow task does: choose items by a scope, and have the runner work them off."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -10,13 +10,14 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, manifest, observing, reembed, signing, sweep
+from pipeline import anchor, check_photos, manifest, observing, reembed, signing, sweep
 from pipeline.app import App
 from pipeline.runner import Tally, by_step
 from pipeline.steps import AnyStep
 from storage import (
     engines,
     faces,
+    findings,
     pages,
     posts,
     register,
@@ -230,7 +231,7 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope)
-    if not scope.narrow or step in ("enroll", sweep.NAME, "illustrate", *OF_DAYS):
+    if not scope.narrow or step in ("enroll", check_photos.NAME, sweep.NAME, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
@@ -251,32 +252,21 @@ def _sources(db: Connection, scope: Scope) -> Subjects:
 
 
 def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
-    """Offer what is due: sources are read again each time; photos and named blobs if they have no result yet."""
+    """Offer what is due, by whatever shows that of a step; the items of others were offered by the step before."""
     if queue.recipe and queue.step not in OF_AN_ENGINE:
         work.adopt(db, queue)
-    if queue.step in OF_AN_ENGINE:
-        _fill_of_an_engine(db, queue)
-    if queue.step in READ:
-        _offer_sources(db, queue)
-        work.reopen(db, queue, ENDED)
-    if queue.step == "enroll":
-        photos = tuple(register.photos_to_enroll(db, app.steps.engine))
-        work.offer(db, queue, photos)
-        work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
-    if queue.step == "analyze" and queue.subjects:
-        work.offer(db, queue, queue.subjects)
-    if queue.step in OF_DAYS:
-        manifest.fill(db, queue, app.settings)
+    fill = FILL.get(queue.step)
+    if fill is not None:
+        fill(db, app, queue)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)
 
 
-def _fill_of_an_engine(db: Connection, queue: Queue) -> None:
-    if queue.step == sweep.NAME:
-        sweeps.plan(db, queue.recipe)
-    else:
-        work.offer(db, queue, engines.due(db, queue.recipe), reembed.PRIORITY)
+def _fill_sources(db: Connection, app: App, queue: Queue) -> None:
+    """Sources are read again each time."""
+    _offer_sources(db, queue)
+    work.reopen(db, queue, ENDED)
 
 
 def _offer_sources(db: Connection, queue: Queue) -> None:
@@ -284,6 +274,46 @@ def _offer_sources(db: Connection, queue: Queue) -> None:
     for source in wanted:
         site = site_of(source.address) if source.platform is Platform.VIDEO_SITE else None
         work.offer(db, queue, [source.id], site=site)
+
+
+def _fill_photos(db: Connection, app: App, queue: Queue) -> None:
+    photos = tuple(register.photos_to_enroll(db, app.steps.engine))
+    work.offer(db, queue, photos)
+    work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
+
+
+def _fill_checks(db: Connection, app: App, queue: Queue) -> None:
+    findings.fill(db, queue.recipe)
+
+
+def _fill_blobs(db: Connection, app: App, queue: Queue) -> None:
+    """Only those that are named: all others were offered when they were stored."""
+    if queue.subjects:
+        work.offer(db, queue, queue.subjects)
+
+
+def _fill_days(db: Connection, app: App, queue: Queue) -> None:
+    manifest.fill(db, queue, app.settings)
+
+
+def _fill_sweeps(db: Connection, app: App, queue: Queue) -> None:
+    sweeps.plan(db, queue.recipe)
+
+
+def _fill_engine(db: Connection, app: App, queue: Queue) -> None:
+    work.offer(db, queue, engines.due(db, queue.recipe), reembed.PRIORITY)
+
+
+FILL: Mapping[str, Callable[[Connection, App, Queue], None]] = {
+    **dict.fromkeys(READ, _fill_sources),
+    **dict.fromkeys(OF_DAYS, _fill_days),
+    "enroll": _fill_photos,
+    check_photos.NAME: _fill_checks,
+    "analyze": _fill_blobs,
+    sweep.NAME: _fill_sweeps,
+    reembed.NAME: _fill_engine,
+}
+"""by step"""
 
 
 def _queue_of(step: AnyStep, subjects: Subjects) -> Queue:

@@ -4,9 +4,8 @@ No pair is missed: a track is committed before its match is offered, and the mat
 photo that is not there yet is committed later than the track, and `storage.sweeps` says why it then meets it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from extractors.cores import available_cores
 from lastseen.outcomes import Done, Outcome
@@ -15,19 +14,17 @@ from lastseen.settings import Settings
 from matchers import calibration as scale
 from matchers import gallery as matcher
 from matchers import judging
+from pipeline.held_register import HeldRegister
 from pipeline.runner import Bench, Result, Step
 from storage import calibrations, candidates, faces, work
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
-from storage.template_cache import Cache, blocks_of
 from storage.work import Claim, Queue
 
 NOT_MEASURED = "nothing was measured with this register yet: `lastseen calibrate` does"
 
 TRACKS = "match_tracks"
-
-Held = TypeVar("Held")
 
 Matches = Mapping[int, Sequence[Match]]
 """track -> people near it, nearest first"""
@@ -52,10 +49,10 @@ def calibrated(db: Connection, engine: str, published: float, settings: Settings
     return judging.overridden(current, settings.review_threshold)
 
 
-def tracks_step(settings: Settings, engine: str, published: float, sealer: Sealer) -> Step[Job, Matches]:
+def tracks_step(
+    settings: Settings, engine: str, published: float, sealer: Sealer, register: HeldRegister
+) -> Step[Job, Matches]:
     """Compare the tracks of one analysis with the whole register.  `published`: the engine's own threshold."""
-    cache = Cache(blocks_of(settings), sealer)
-    register = _Held(faces.gallery_version, lambda db, engine: matcher.ready(cache.gallery(db, engine)))
 
     def load(db: Connection, claim: Claim) -> Job:
         probes = faces.probes(db, claim.recipe, sealer, analysis=claim.subject)
@@ -104,20 +101,3 @@ def keep(db: Connection, job: Job, found: Matches, people_per_track: int) -> Ent
 
 def _pairs(found: Mapping[int, Sequence[object]]) -> int:
     return sum(map(len, found.values()))
-
-
-class _Held(Generic[Held]):
-    """Templates kept in memory until those in the database change."""
-
-    def __init__(self, version: Callable[[Connection, str], object], read: Callable[[Connection, str], Held]) -> None:
-        self._version = version
-        self._read = read
-        self._held: dict[str, tuple[object, Held]] = {}
-
-    def current(self, db: Connection, engine: str) -> Held:
-        version = self._version(db, engine)
-        held = self._held.get(engine)
-        if held is None or held[0] != version:
-            self._held.pop(engine, None)  # a register is not held twice
-            held = self._held[engine] = (version, self._read(db, engine))
-        return held[1]

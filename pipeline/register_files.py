@@ -1,8 +1,8 @@
 """Reading a register as an office keeps it: a folder of `PERSON/photo.jpg`, or a CSV with photos.
 
-The CSV is UTF-8, parted by `,`, `;` or tabs, with the columns of `COLUMNS` in any order; an empty status means missing,
-paths of photos are relative to the file.  A folder names people by their register numbers and states nothing else of
-them.  Hidden files are passed over.
+The CSV is UTF-8, parted by `,`, `;` or tabs, with the columns of `COLUMNS` in any order and perhaps those of `TIES`; an
+empty status means missing, paths of photos are relative to the file.  A folder names people by their register numbers
+and states nothing else of them.  Hidden files are passed over.
 
 Nothing is stored here.  What cannot be read is a `Refusal` with its place and reason; everything else goes on.
 Reasons quote no cell and name no file: they are kept, and logs carry them.
@@ -23,6 +23,8 @@ from lastseen.errors import Failure
 from lastseen.records import PersonEntry, PersonFacts, PersonStatus
 
 COLUMNS = ("register_number", "names", "birth_year", "status", "photos")
+TIES = ("kin", "same_as")
+"""columns that a file may have or not: register numbers of relatives, and of entries of the same person"""
 DELIMITERS = ",;\t"
 SEPARATOR = "|"
 """between several names, and between several photos, of one person"""
@@ -34,6 +36,8 @@ LONGEST_NAME = 300
 """characters of one name"""
 MOST_PHOTOS = 50
 """of one person: more are a mistake, and each costs seconds"""
+MOST_TIES = 200
+"""of one person to others: more are a mistake"""
 LARGEST_PHOTO = 64 << 20
 """bytes"""
 
@@ -185,7 +189,7 @@ def _check_columns(register: Path, columns: Sequence[str]) -> None:
     count = Counter(columns)
     faults = {
         "lacks": [name for name in COLUMNS if not count[name]],
-        "has more than once": [name for name in COLUMNS if count[name] > 1],
+        "has more than once": [name for name in (*COLUMNS, *TIES) if count[name] > 1],
     }
     for fault, names in faults.items():
         if names:
@@ -203,7 +207,7 @@ def _entries(
         if not isinstance(cells, Unfit) and not any(map(str.strip, cells)):
             continue
         try:
-            entry = _entry(columns, cells, folder)
+            entry = _entry(columns, cells, folder, f"row {line}")
         except Unfit as fault:
             yield _refused(line, str(fault))
             continue
@@ -215,14 +219,15 @@ def _refused(line: int, why: str) -> Refusal:
     return Refusal(f"row {line}", why, f"row {line}")
 
 
-def _entry(columns: Sequence[str], cells: list[str] | Unfit, folder: Path) -> PersonEntry:
+def _entry(columns: Sequence[str], cells: list[str] | Unfit, folder: Path, place: str) -> PersonEntry:
     if isinstance(cells, Unfit):
         raise cells
     if len(cells) != len(columns):
         raise Unfit(f"it has {len(cells)} cells, the header {len(columns)}")
     row = dict(zip(columns, cells, strict=True))
     photos = tuple(str(folder / photo.replace("\\", "/")) for photo in _parts(row["photos"]))
-    return _checked(PersonEntry(row["register_number"].strip(), _facts(row), photos))
+    kin, same_as = (_parts(row.get(column, "")) for column in TIES)
+    return _checked(PersonEntry(row["register_number"].strip(), _facts(row), photos, kin, same_as, place))
 
 
 def _facts(row: Mapping[str, str]) -> PersonFacts:
@@ -262,6 +267,8 @@ def _checked(entry: PersonEntry) -> PersonEntry:
         raise Unfit("it has no names")
     for name in entry.facts.names if entry.facts is not None else ():
         _check_text("a name", name, LONGEST_NAME)
+    if len(entry.kin) + len(entry.same_as) > MOST_TIES:
+        raise Unfit(f"it has more than {MOST_TIES} ties to other entries")
     if len(entry.photos) > MOST_PHOTOS:
         raise Unfit(f"it has {len(entry.photos)} photos: {MOST_PHOTOS} are the most")
     return entry

@@ -6,8 +6,9 @@ from pipeline import template_files
 from pipeline.app import App
 from storage import custody, retention
 from storage.custody import Action, Entry
+from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
-from storage.retention import Due
+from storage.retention import Due, Photos
 
 
 def due(app: App) -> Due:
@@ -52,13 +53,18 @@ def _photos(app: App) -> dict[str, int]:
         photos = retention.photos(db, app.settings.photo_retention_days)
         if not photos.ids:
             return {}
-        for bucket, keys in ((REGISTER, photos.objects), (DERIVED, photos.crops)):
-            for key in keys:
-                app.stores.objects.erase(bucket, key)
-        retention.empty(db, photos.ids)
+        take(app, db, photos)
         gone = {"photos": len(photos.ids)}
         custody.append_all(db, app.actor, [_expired("photos", gone, app.settings.photo_retention_days)])
     return gone
+
+
+def take(app: App, db: Connection, photos: Photos) -> None:
+    """Erase the objects of some photos, then say so in their rows.  Raises storage.objects.StoreUnavailable."""
+    for bucket, keys in ((REGISTER, photos.objects), (DERIVED, photos.crops)):
+        for key in keys:
+            app.stores.objects.erase(bucket, key)
+    retention.empty(db, photos.ids)
 
 
 def _expired(what: str, gone: dict[str, int], days: int) -> Entry:

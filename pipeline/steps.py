@@ -9,6 +9,7 @@ from lastseen.settings import Settings
 from pipeline import (
     analyze,
     anchor,
+    check_photos,
     collect,
     enroll,
     fetch,
@@ -20,6 +21,7 @@ from pipeline import (
     stamp,
     sweep,
 )
+from pipeline.held_register import HeldRegister
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -31,7 +33,7 @@ COMMANDS = {
     "recheck": ("recheck",),
     "fetch": ("fetch",),
     "analyze": ("analyze",),
-    "enroll": ("enroll",),
+    "enroll": ("enroll", check_photos.NAME),
     "match": (match.TRACKS, sweep.NAME, "illustrate"),
     "reembed": (reembed.NAME, match.TRACKS, "illustrate"),
     "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
@@ -58,13 +60,20 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
     engine = faces.engine_id(settings.engine, settings.models_dir)
     analysis = recipe(settings.engine, settings.models_dir, settings.analysis)
     published = faces.published_threshold(settings.engine, settings.models_dir)
+    register = HeldRegister(settings, sealer)
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
         recheck.step(settings),
         fetch.step(settings, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
-        match.tracks_step(settings, engine, published, sealer),
+        check_photos.step(
+            engine,
+            published,
+            faces.published_apart(settings.engine, settings.models_dir),
+            register,
+        ),
+        match.tracks_step(settings, engine, published, sealer, register),
         sweep.step(settings, engine, published, sealer),
         reembed.step(engine, sealer),
         illustrate.step(),

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, house, media
+from review import calibration, candidates, entrance, house, media, register
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.roles import ANY_ROLE, REVIEWERS, STAFF
+from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -26,6 +26,9 @@ def doors() -> list[BaseRoute]:
         Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True),
         Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True),
         Door("/media/clip/{id:int}", media.clip, roles=REVIEWERS, picture=True),
+        Door("/register", register.keeping, roles=KEEPERS),
+        Door("/register/findings/{id:int}/explain", register.explain, method="POST", roles=KEEPERS),
+        Door("/media/photo/{id:int}", media.photo, roles=KEEPERS, picture=True),
         Door("/status", house.status, roles=STAFF),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True),

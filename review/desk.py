@@ -14,7 +14,7 @@ from review import wording
 from review.doors import TOKEN_FIELD, form_token, visit_of
 from review.limits import SignInLimit
 from review.plays import Plays
-from review.roles import REVIEWERS, STAFF
+from review.roles import KEEPERS, REVIEWERS, STAFF
 from storage.stores import Stores
 
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -84,6 +84,7 @@ class Desk:
         frame = {
             "user": visit.session.user if visit.session else None,
             "may_review": bool(visit.roles & REVIEWERS),
+            "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
             "form_token": form_token(visit.cookie),
             "path": request.url.path,

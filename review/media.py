@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from review.desk import desk_of
 from review.doors import visit_of
-from storage import custody, reviewing
+from storage import custody, findings, reviewing
 from storage.accounts import SESSION_LIFETIME
 from storage.custody import Action
 from storage.objects import DERIVED
@@ -35,6 +35,11 @@ def crop(request: Request) -> Response:
 def reference(request: Request) -> Response:
     """The crop of a reference photo."""
     return _picture(request, reviewing.photo_key)
+
+
+def photo(request: Request) -> Response:
+    """The crop of a reference photo that a finding is about."""
+    return _picture(request, findings.photo_key)
 
 
 def still(request: Request) -> Response:

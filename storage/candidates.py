@@ -16,7 +16,7 @@ from storage.tables import analyses, best_shots, blobs, candidates, tracks
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
 
 # A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
-# Neither does a track whose templates have expired since they were read.
+# Neither does a track whose templates have expired since they were read, nor one by a photo that was removed since.
 FOUND = text("""
     INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, expected_false, calibration_id, state)
     SELECT found.track, persons.id, found.photo, :engine, found.distance, found.expected, :calibration, 'open'
@@ -25,6 +25,7 @@ FOUND = text("""
              AS found (track, person, photo, distance, expected)
       JOIN persons ON persons.id = found.person
      WHERE persons.status = 'missing' AND EXISTS (SELECT FROM templates WHERE track_id = found.track)
+       AND EXISTS (SELECT FROM templates WHERE photo_id = found.photo)
        FOR SHARE OF persons
     ON CONFLICT (track_id, person_id, engine) DO UPDATE
        SET distance = excluded.distance, photo_id = excluded.photo_id, expected_false = excluded.expected_false,
@@ -39,6 +40,7 @@ NEAR = text("""
                   CAST(:distances AS float8[])) AS near (track, person, photo, distance)
       JOIN persons ON persons.id = near.person
      WHERE persons.status = 'missing' AND EXISTS (SELECT FROM templates WHERE track_id = near.track)
+       AND EXISTS (SELECT FROM templates WHERE photo_id = near.photo)
        AND NOT EXISTS (SELECT FROM candidates WHERE track_id = near.track AND person_id = near.person
                           AND engine = :engine AND NOT withdrawn)
        FOR SHARE OF persons

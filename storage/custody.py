@@ -73,7 +73,7 @@ class Action(StrEnum):
     INCIDENT = "incident"
     """something was found not to stand as it was recorded"""
     EXPLAINED = "explained"
-    """an incident, by a person"""
+    """an incident, or a finding about a photo, by a person"""
     MANIFESTED = "manifested"
     """a day's manifest was made"""
     STAMPED = "stamped"
@@ -91,6 +91,11 @@ class Action(StrEnum):
     """somebody had a calibration hold from here on"""
     REGISTERED = "registered"
     REGISTER_CHANGED = "register entry changed"
+    REMOVED = "removed"
+    """a photo of the register, by its keeper"""
+    TIED = "tied"
+    """two entries of the register are declared to be relatives, or one person"""
+    UNTIED = "untied"
     SIGNED_IN = "signed_in"
     PASSWORD_SET = "password_set"  # noqa: S105  no password
 

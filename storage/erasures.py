@@ -117,6 +117,10 @@ TAKE = (
     "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
     "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM near_misses WHERE track_id = ANY(:tracks) OR person_id = ANY(:people)",
+    """DELETE FROM finding_explanations WHERE finding_id IN (
+        SELECT id FROM photo_findings WHERE person_id = ANY(:people) OR other_person_id = ANY(:people))""",
+    "DELETE FROM photo_findings WHERE person_id = ANY(:people) OR other_person_id = ANY(:people)",
+    "DELETE FROM work WHERE step = 'check_photos' AND subject = ANY(:people)",
     "DELETE FROM ties WHERE one_person_id = ANY(:people) OR other_person_id = ANY(:people)",
     "DELETE FROM fingerprints WHERE blob_id = ANY(:blobs)",
     "DELETE FROM repost_links WHERE one_blob_id = ANY(:blobs) OR other_blob_id = ANY(:blobs)",

@@ -1,4 +1,4 @@
-"""What may not be kept: faces that match nobody, and photos of people who are no longer missing.
+"""What may not be kept: faces that match nobody, photos of people who are no longer missing, and removed photos.
 
 A face of which people said that it is none of those whom it was near matches nobody.  A track keeps its place (what
 covers the other faces in a picture is drawn from it, and rejections hold by it) and loses what shows or describes a
@@ -8,8 +8,9 @@ crops, which is what a run that was killed in between finds and goes on from.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from lastseen.lifecycle import CandidateState
 from storage import candidates, holds, work
@@ -47,11 +48,16 @@ DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
 
 _OF_PEOPLE = """
       FROM reference_photos JOIN persons ON persons.id = person_id
-     WHERE status <> 'missing' AND changed_at <= now() - make_interval(days => :days) AND object_key <> ''
+     WHERE object_key <> ''
+       AND (removed_at IS NOT NULL OR (status <> 'missing' AND changed_at <= now() - make_interval(days => :days)))
        AND NOT (person_id = ANY(CAST(:held AS bigint[])))"""
 DUE_PHOTOS = text(f"""
     SELECT reference_photos.id, object_key, crop_key {_OF_PEOPLE}
      ORDER BY reference_photos.id LIMIT :limit FOR UPDATE OF reference_photos, persons""")
+REMOVED = text("""
+    SELECT reference_photos.id, object_key, crop_key FROM reference_photos JOIN persons ON persons.id = person_id
+     WHERE reference_photos.id = :photo AND removed_at IS NOT NULL AND object_key <> ''
+       FOR UPDATE OF reference_photos, persons""")
 COUNT_PHOTOS = text(f"SELECT count(*) {_OF_PEOPLE}")
 STILL_USED = text("""
     SELECT object_key AS key FROM reference_photos WHERE object_key = ANY(:keys) AND NOT (id = ANY(:photos))
@@ -120,7 +126,16 @@ def drop(db: Connection, tracks: Sequence[int]) -> int:
 def photos(db: Connection, days: int) -> Photos:
     """Some photos that are to go.  Their people's rows stay as they are until the transaction ends."""
     values = {"days": days, "held": holds.held_people(db), "limit": BATCH}
-    rows = db.execute(DUE_PHOTOS, values).all()
+    return _going(db, db.execute(DUE_PHOTOS, values).all())
+
+
+def removed(db: Connection, photo: int) -> Photos:
+    """A photo that was removed, as `photos` gives those that expire; of a photo that was not, nothing."""
+    row = db.execute(REMOVED, {"photo": photo}).one_or_none()
+    return _going(db, [] if row is None else [row])
+
+
+def _going(db: Connection, rows: Sequence[Row[Any]]) -> Photos:
     ids = [row.id for row in rows]
     keys = {row.object_key for row in rows} | {row.crop_key for row in rows if row.crop_key}
     used = set(db.execute(STILL_USED, {"keys": sorted(keys), "photos": ids}).scalars())

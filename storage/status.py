@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from storage import findings, register
+
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
     "media_items": """
@@ -32,6 +34,8 @@ BY_STATE = {
                                ('without face', without_face)) AS fate (what, tracks_so)
          WHERE engine = (SELECT engine FROM reembeddings ORDER BY made_at DESC, id DESC LIMIT 1)
          GROUP BY what HAVING sum(tracks_so) > 0""",
+    "badges": register.BADGES,
+    "findings": findings.COUNTS,
     "time_stamps": """
         SELECT CASE WHEN stamps.id IS NULL THEN 'waiting' WHEN complete THEN 'stamped' ELSE 'promised' END AS state,
                count(*)

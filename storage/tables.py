@@ -404,6 +404,11 @@ reference_photos = Table(
     _text("object_key"),
     Column("crop_key", Text),
     _moment("added_at", now=True),
+    Column("quality", JSONB),
+    _text("badge", ""),
+    _moment("removed_at", nullable=True),
+    Column("removed_by", Text),
+    CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removed_by_somebody"),
     UniqueConstraint("person_id", "sha256"),
     comment="photos of the register; why one was refused stands in `work`, step enroll",
 )
@@ -419,6 +424,46 @@ ties = Table(
     CheckConstraint("one_person_id < other_person_id", name="in_order"),
     CheckConstraint("kind IN ('kin', 'same')", name="kind"),
     comment="what the office declares of two entries: relatives, or one person entered twice",
+)
+
+photo_findings = Table(
+    "photo_findings",
+    metadata,
+    _id(),
+    _text("kind"),
+    _ref("person_id", "persons"),
+    _ref("photo_id", "reference_photos"),
+    _ref("other_person_id", "persons"),
+    _ref("other_photo_id", "reference_photos"),
+    _text("engine"),
+    Column("distance", Double, nullable=False),
+    Column("bound", Double, nullable=False),
+    Column("stands", Boolean, nullable=False, server_default=text("true")),
+    _moment("found_at", now=True),
+    CheckConstraint("person_id <= other_person_id", name="in_order"),
+    CheckConstraint("(kind = 'apart') = (person_id = other_person_id)", name="apart_from_its_own"),
+    Index("ix_photo_findings_apart", "photo_id", unique=True, postgresql_where=text("kind = 'apart'")),
+    Index(
+        "ix_photo_findings_pair",
+        "person_id",
+        "other_person_id",
+        unique=True,
+        postgresql_where=text("kind <> 'apart'"),
+    ),
+    comment="what is odd about a photo beside another; stands: it was found when that was looked at last",
+)
+
+finding_explanations = Table(
+    "finding_explanations",
+    metadata,
+    _id(),
+    _ref("finding_id", "photo_findings"),
+    _text("engine"),
+    Column("distance", Double, nullable=False),
+    _text("reason"),
+    _text("explained_by"),
+    _moment("explained_at", now=True),
+    comment="what the register keeper wrote of a finding; of nearer photos, found later, it says nothing",
 )
 
 templates = Table(

@@ -20,6 +20,11 @@ from extractors.faces.weights import CNN_DETECTOR, EMBEDDER, FIVE_POINTS, Weight
 # a person's own 0.38 - 0.57; 0.5 keeps a margin on the strangers' side.  An office's own calibration replaces it.
 DLIB_THRESHOLD: Final = 0.5
 
+# Among six shared portraits strangers lie 0.70 apart or more, and photos of one person 0.39 or less.
+DLIB_APART: Final = 0.65
+RIGHT_ANGLE: Final = 2**0.5
+"""how far apart strangers' unit vectors lie on average"""
+
 DLIB: Final = "dlib"
 MMOD_VERSION: Final = 1
 """of the detector behind `dlib`"""
@@ -39,6 +44,7 @@ __all__ = [
     "load",
     "names",
     "prepare",
+    "published_apart",
     "published_threshold",
 ]
 
@@ -75,6 +81,15 @@ def published_threshold(name: str, models: Path) -> float:
     """Largest distance worth a person's look when an office has no calibration; loads nothing."""
     embedder = _parts(name, models).embedder
     return DLIB_THRESHOLD if embedder is None else embedder.published_threshold
+
+
+def published_apart(name: str, models: Path) -> float:
+    """Distance beyond which two good photos are hardly of one person; loads nothing.
+
+    Of a network whose vectors have length 1: half-way from its threshold to where strangers lie on average.
+    """
+    embedder = _parts(name, models).embedder
+    return DLIB_APART if embedder is None else (embedder.published_threshold + RIGHT_ANGLE) / 2
 
 
 def embedder_pack(name: str, models: Path) -> EmbedderPack | None:

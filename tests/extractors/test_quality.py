@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from extractors.quality import refusal, sharpness, weight
+from extractors.quality import badge, refusal, sharpness, weight
 from lastseen.choices import Choices, Gates
-from lastseen.records import Quality
+from lastseen.records import Badge, Quality
 from tests.extractors.numbers import Numbers
 
 ENGINE, CHOICES = Numbers(), Choices()
@@ -67,3 +67,29 @@ def test_sharpness_is_the_variance_of_the_grey_picture_s_laplacian_without_its_e
         for x in range(1, 11)
     ]
     assert sharpness(chip) == pytest.approx(np.var(inside), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "usable", "poor"),
+    [
+        ("width", 112, 111, 79),
+        ("score", 0.6, 0.59, 0.39),
+        ("sharpness", 26, 25, 11),
+        ("pose", 0.35, 0.36, 0.56),
+        ("norm", 0.5, 0.49, 0.24),
+    ],
+)
+def test_a_photo_is_as_good_as_the_worst_of_what_was_measured(
+    field: str, good: float, usable: float, poor: float
+) -> None:
+    best = Quality(300, 1, 200, 0, 1)
+    badges = [badge(replace(best, **{field: value}), ENGINE) for value in (good, usable, poor)]
+    assert badges == [Badge.GOOD, Badge.USABLE, Badge.POOR]
+    assert badge(replace(best, norm=None), ENGINE) is Badge.GOOD
+
+
+def test_the_gates_of_the_register_let_in_what_is_poor_and_no_less() -> None:
+    gates = CHOICES.register_gates
+    hardly = Quality(gates.min_width, gates.min_score_part, gates.min_sharpness, gates.max_pose)
+    assert refusal(gates, hardly, ENGINE) == ""
+    assert badge(hardly, ENGINE) is Badge.POOR

@@ -18,6 +18,7 @@ from extractors.wire import (
 from lastseen.choices import Choices
 from lastseen.records import (
     Analysis,
+    Badge,
     BestShot,
     Box,
     CastLink,
@@ -43,7 +44,7 @@ ANALYSIS = Analysis(
 )
 
 
-ENROLMENT = Enrolment(TEMPLATE, QUALITY, b"jpeg")
+ENROLMENT = Enrolment(TEMPLATE, QUALITY, b"jpeg", Badge.GOOD)
 MOMENT = Moment(b"", b"\x00\xff", 0, 0)
 REJECTION = Rejection("DEFECT", "x")
 
@@ -91,7 +92,7 @@ def test_a_verdict_with_a_wrong_field_is_refused(field: str, value: object) -> N
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "null"])
 def test_numbers_that_are_none_are_refused(number: str) -> None:
-    said = pack_verdict(Enrolment(TEMPLATE, QUALITY, b"")).replace(b"-0.25", number.encode())
+    said = pack_verdict(Enrolment(TEMPLATE, QUALITY, b"", Badge.POOR)).replace(b"-0.25", number.encode())
     with pytest.raises(ValueError, match="validation error"):
         unpack_verdict(said, Enrolment)
 

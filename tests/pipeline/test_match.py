@@ -27,13 +27,14 @@ from lastseen.records import (
 )
 from lastseen.settings import Settings
 from pipeline import match, sweep
+from pipeline.held_register import HeldRegister
 from pipeline.runner import Runner, Tally
 from pipeline.steps import AnyStep
 from storage import candidates, faces, posts, register, sources, sweeps, work
 from storage.objects import Stored
 from storage.sealing import Sealer
 from storage.stores import Stores
-from storage.tables import calibrations
+from storage.tables import calibration_adoptions, calibrations
 from storage.template_cache import blocks_of
 from storage.work import Queue
 
@@ -89,7 +90,7 @@ class Bureau:
     def match(self, *steps: str) -> list[Tally]:
         """Run the match steps, in the order given."""
         known: dict[str, AnyStep] = {
-            "tracks": match.tracks_step(self.settings, ENGINE, THRESHOLD, SEAL),
+            "tracks": match.tracks_step(self.settings, ENGINE, THRESHOLD, SEAL, HeldRegister(self.settings, SEAL)),
             "sweep": sweep.step(self.settings, ENGINE, THRESHOLD, SEAL),
         }
         return [self._drain(known[name]) for name in steps or known]
@@ -264,6 +265,7 @@ def test_the_calibration_judges_by_the_quality_of_the_face_and_an_office_may_say
         ]
         made = insert(calibrations).values(engine=ENGINE, people=2, photos=2, pairs=1, bands=bands, made_by="tester")
         id_ = db.execute(made.returning(calibrations.c.id)).scalar_one()
+        db.execute(insert(calibration_adoptions).values(calibration_id=id_, reason="measured", adopted_by="tester"))
     for name, place in (("A", 0.11), ("B", 0.25), ("C", 0.4)):
         bureau.person(name, place)
     bureau.video(0.0)
@@ -294,7 +296,9 @@ def test_a_gated_track_is_not_searched(bureau: Bureau) -> None:
 def test_a_template_of_another_key_stops_the_search_and_loses_nothing(bureau: Bureau) -> None:
     bureau.person("A", 0.0)
     bureau.video(0.0)
-    wrong = match.tracks_step(bureau.settings, ENGINE, THRESHOLD, Sealer(bytes(range(32))))
+    other = Sealer(bytes(range(32)))
+    register = HeldRegister(bureau.settings, other)
+    wrong = match.tracks_step(bureau.settings, ENGINE, THRESHOLD, other, register)
     with pytest.raises(Exception, match="restore the key"):
         bureau.runner.drain(wrong)
     bureau.match()

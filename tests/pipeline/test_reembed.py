@@ -14,6 +14,7 @@ from lastseen.outcomes import ObjectToStore
 from lastseen.records import Analysis, PersonEntry, PersonFacts, PersonStatus, Template
 from lastseen.settings import Settings
 from pipeline import match, reembed
+from pipeline.held_register import HeldRegister
 from pipeline.runner import Runner, Tally
 from storage import engines, faces, register, work
 from storage.objects import DERIVED, Stored
@@ -96,7 +97,9 @@ def test_tracks_of_another_engine_are_found_with_the_new_one(changed: Changed) -
         stored = Stored("photo/a", "", 1, "a" * 64, created=True)
         photo, _ = register.keep_photo(db, person, "p.jpg", stored, "image/jpeg")
         faces.keep_photo_template(db, photo, changed.engine, Template("photo", anna.templates[0].vector, 1.0), SEAL)
-    changed.runner.drain(match.tracks_step(changed.settings, changed.engine, 0.3, SEAL))
+    changed.runner.drain(
+        match.tracks_step(changed.settings, changed.engine, 0.3, SEAL, HeldRegister(changed.settings, SEAL))
+    )
     nearest = """SELECT ordinal, engine, state FROM candidates JOIN tracks ON tracks.id = track_id
                   ORDER BY distance LIMIT 1"""
     assert changed.one(nearest) == (anna.ordinal, changed.engine, "open")
@@ -107,7 +110,7 @@ def test_tracks_of_another_engine_are_found_with_the_new_one(changed: Changed) -
 def test_a_match_that_was_done_before_there_were_templates_is_done_again(changed: Changed) -> None:
     """An item of the old engine that waited when it was changed is taken over by the new one, and finds nothing."""
     queue = Queue(match.TRACKS, changed.engine)
-    step = match.tracks_step(changed.settings, changed.engine, 0.3, SEAL)
+    step = match.tracks_step(changed.settings, changed.engine, 0.3, SEAL, HeldRegister(changed.settings, SEAL))
     with changed.stores.db.begin() as db:
         work.offer(db, queue, [changed.analysis])
     assert changed.runner.drain(step).as_dict() == {"done": 1}

@@ -69,6 +69,24 @@ def test_a_row_states_everything(table: Table, tmp_path: Path) -> None:
     assert list(register_files.read(path)) == [PersonEntry("26-001", facts, photos)]
 
 
+def test_ties_are_columns_that_a_file_may_have(table: Table) -> None:
+    path = table("kin,register_number,names,birth_year,status,photos,same_as\n2 | 3,1,A,,,,\n,2,B,,,,9\n")
+    told = [(entry.register_number, entry.kin, entry.same_as, entry.place) for entry in entries(path)]
+    assert told == [("1", ("2", "3"), (), "row 2"), ("2", (), ("9",), "row 3")]
+
+
+def test_a_column_of_ties_stands_there_once(table: Table) -> None:
+    with pytest.raises(NotARegister, match="has more than once the column kin"):
+        register_files.read(table("kin,kin,register_number,names,birth_year,status,photos\n"))
+
+
+def test_too_many_ties_are_a_mistake(table: Table) -> None:
+    rows = f"1,A,,,,{'|'.join(map(str, range(201)))}\n"
+    assert refused(table(HEADER.replace("\n", ",kin\n") + rows)) == {
+        "row 2": "it has more than 200 ties to other entries"
+    }
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

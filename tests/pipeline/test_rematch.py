@@ -8,6 +8,7 @@ from lastseen.records import PersonStatus
 from lastseen.settings import Settings
 from pipeline import illustrate, jobs, match, reembed, rematch, sweep
 from pipeline.app import App
+from pipeline.held_register import HeldRegister
 from pipeline.jobs import Scope
 from pipeline.rematch import Extent, Wanted
 from pipeline.runner import Runner
@@ -21,7 +22,7 @@ from tests.pipeline.test_match import ENGINE, SEAL, THRESHOLD, Bureau
 def opened(bureau: Bureau, runner: Runner, engine: str = ENGINE, threshold: float = THRESHOLD) -> App:
     """The bureau's installation with this engine and threshold."""
     every: tuple[AnyStep, ...] = (
-        match.tracks_step(bureau.settings, engine, threshold, SEAL),
+        match.tracks_step(bureau.settings, engine, threshold, SEAL, HeldRegister(bureau.settings, SEAL)),
         sweep.step(bureau.settings, engine, threshold, SEAL),
         reembed.step(engine, SEAL),
         illustrate.step(),

@@ -60,6 +60,9 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_cast_links_withdrawn_by_somebody",
         "ck_erasure_acts_act",
         "ck_posts_numbered_in_a_chat",
+        "ck_photo_findings_apart_from_its_own",
+        "ck_photo_findings_in_order",
+        "ck_reference_photos_removed_by_somebody",
         "ck_repost_links_in_order",
         "ck_repost_links_withdrawn_by_somebody",
         "ck_sweep_shards_in_order",
@@ -249,6 +252,7 @@ DECIDED = (
     "not_collected",
     "calibrations",
     "calibration_adoptions",
+    "finding_explanations",
     "rejections",
     "rejection_revocations",
 )

@@ -15,6 +15,8 @@ OUT_OF_A_CASE = frozenset(
         "reembeddings",  # counts, which the custody log tells of the file, too
         "near_misses",  # shown to nobody
         "ties",  # of the register
+        "photo_findings",
+        "finding_explanations",
         "fingerprints",  # can be made again from the bytes
         "repost_links",
         "name_hints",

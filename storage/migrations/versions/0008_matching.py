@@ -122,6 +122,73 @@ def upgrade() -> None:
         comment="what the office declares of two entries: relatives, or one person entered twice",
     )
     op.create_index(op.f("ix_ties_other_person_id"), "ties", ["other_person_id"], unique=False)
+    op.add_column("reference_photos", sa.Column("quality", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column("reference_photos", sa.Column("badge", sa.Text(), server_default="", nullable=False))
+    op.add_column("reference_photos", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("reference_photos", sa.Column("removed_by", sa.Text(), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_reference_photos_removed_by_somebody"),
+        "reference_photos",
+        "(removed_at IS NULL) = (removed_by IS NULL)",
+    )
+    op.create_table(
+        "photo_findings",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("photo_id", sa.BigInteger(), nullable=False),
+        sa.Column("other_person_id", sa.BigInteger(), nullable=False),
+        sa.Column("other_photo_id", sa.BigInteger(), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
+        sa.Column("distance", sa.Double(), nullable=False),
+        sa.Column("bound", sa.Double(), nullable=False),
+        sa.Column("stands", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("person_id <= other_person_id", name=op.f("ck_photo_findings_in_order")),
+        sa.CheckConstraint(
+            "(kind = 'apart') = (person_id = other_person_id)", name=op.f("ck_photo_findings_apart_from_its_own")
+        ),
+        sa.ForeignKeyConstraint(["other_person_id"], ["persons.id"], name=op.f("fk_photo_findings_other_person_id")),
+        sa.ForeignKeyConstraint(
+            ["other_photo_id"], ["reference_photos.id"], name=op.f("fk_photo_findings_other_photo_id")
+        ),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_photo_findings_person_id")),
+        sa.ForeignKeyConstraint(["photo_id"], ["reference_photos.id"], name=op.f("fk_photo_findings_photo_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_photo_findings")),
+        comment="what is odd about a photo beside another; stands: it was found when that was looked at last",
+    )
+    op.create_index(
+        "ix_photo_findings_apart",
+        "photo_findings",
+        ["photo_id"],
+        unique=True,
+        postgresql_where=sa.text("kind = 'apart'"),
+    )
+    op.create_index(
+        "ix_photo_findings_pair",
+        "photo_findings",
+        ["person_id", "other_person_id"],
+        unique=True,
+        postgresql_where=sa.text("kind <> 'apart'"),
+    )
+    op.create_index(op.f("ix_photo_findings_other_person_id"), "photo_findings", ["other_person_id"], unique=False)
+    op.create_index(op.f("ix_photo_findings_other_photo_id"), "photo_findings", ["other_photo_id"], unique=False)
+    op.create_index(op.f("ix_photo_findings_person_id"), "photo_findings", ["person_id"], unique=False)
+    op.create_index(op.f("ix_photo_findings_photo_id"), "photo_findings", ["photo_id"], unique=False)
+    op.create_table(
+        "finding_explanations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("finding_id", sa.BigInteger(), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
+        sa.Column("distance", sa.Double(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("explained_by", sa.Text(), nullable=False),
+        sa.Column("explained_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["finding_id"], ["photo_findings.id"], name=op.f("fk_finding_explanations_finding_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_finding_explanations")),
+        comment="what the register keeper wrote of a finding; of nearer photos, found later, it says nothing",
+    )
+    op.create_index(op.f("ix_finding_explanations_finding_id"), "finding_explanations", ["finding_id"], unique=False)
     op.create_table(
         "near_misses",
         sa.Column("track_id", sa.BigInteger(), nullable=False),
@@ -268,6 +335,7 @@ def upgrade() -> None:
     )
     defend("calibrations")
     defend("calibration_adoptions")
+    defend_but_erasure("finding_explanations")
     defend_but_erasure("rejections")
     defend_but_erasure("rejection_revocations")
     op.create_index(
@@ -310,6 +378,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_near_misses_photo_id"), table_name="near_misses")
     op.drop_index(op.f("ix_near_misses_person_id"), table_name="near_misses")
     op.drop_table("near_misses")
+    op.drop_table("finding_explanations")
+    op.drop_table("photo_findings")
+    op.drop_constraint(op.f("ck_reference_photos_removed_by_somebody"), "reference_photos", type_="check")
+    for column in ("removed_by", "removed_at", "badge", "quality"):
+        op.drop_column("reference_photos", column)
     op.drop_index(op.f("ix_ties_other_person_id"), table_name="ties")
     op.drop_table("ties")
     op.drop_index(op.f("ix_repost_links_other_blob_id"), table_name="repost_links")

@@ -1,0 +1,80 @@
+"""What the office declares of two entries of its register: relatives, or one person who was entered twice."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from lastseen.errors import WrongUse
+from lastseen.records import TieKind
+from storage.custody import Action, Entry
+
+PERSON = text("SELECT id FROM persons WHERE register_number = :number")
+DECLARE = text("""
+    INSERT INTO ties (one_person_id, other_person_id, kind, declared_by) VALUES (:one, :other, :kind, :actor)
+    ON CONFLICT DO NOTHING""")
+HELD = text("SELECT kind FROM ties WHERE one_person_id = :one AND other_person_id = :other FOR UPDATE")
+UNTIE = text("DELETE FROM ties WHERE one_person_id = :one AND other_person_id = :other")
+LISTED = text("""
+    SELECT one.register_number AS one, other.register_number AS other, kind, declared_by, declared_at
+      FROM ties JOIN persons AS one ON one.id = one_person_id JOIN persons AS other ON other.id = other_person_id
+     WHERE CAST(:number AS text) IS NULL OR :number IN (one.register_number, other.register_number)
+     ORDER BY one.register_number, other.register_number""")
+
+
+class NotTied(WrongUse):
+    """These two entries cannot be tied so; the message says why, and names no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """One that stands.  It has no direction."""
+
+    one: str
+    """register number"""
+    other: str
+    kind: TieKind
+    declared_by: str
+    declared_at: datetime
+
+
+def person(db: Connection, number: str) -> int:
+    """The row id of an entry.  Raises WrongUse."""
+    found: int | None = db.execute(PERSON, {"number": number}).scalar()
+    if found is None:
+        raise WrongUse(f"the register has no entry {number}")
+    return found
+
+
+def declare(db: Connection, numbers: tuple[str, str], kind: TieKind, actor: str, reason: str = "") -> list[Entry]:
+    """Tie two entries (register numbers); the same tie again changes nothing.
+
+    Returns what the custody log must say.  Raises NotTied, and WrongUse if there is no such entry.
+    """
+    one, other = sorted(person(db, number) for number in numbers)
+    if one == other:
+        raise NotTied("an entry has no tie with itself")
+    pair = {"one": one, "other": other}
+    if db.execute(DECLARE, {**pair, "kind": kind, "actor": actor}).rowcount:
+        return [Entry(Action.TIED, f"person:{one}", {"other": other, "kind": kind}, reason)]
+    held = db.execute(HELD, pair).scalar()
+    if held != kind:
+        raise NotTied(f"the two entries are declared as {held} already: `lastseen register untie` first")
+    return []
+
+
+def untie(db: Connection, numbers: tuple[str, str], reason: str) -> list[Entry]:
+    """Take the tie of two entries back.  Returns what the custody log must say.  Raises WrongUse if there is none."""
+    one, other = sorted(person(db, number) for number in numbers)
+    pair = {"one": one, "other": other}
+    held = db.execute(HELD, pair).scalar()
+    if held is None:
+        raise WrongUse(f"{numbers[0]} and {numbers[1]} have no tie: `lastseen register show` lists those of an entry")
+    db.execute(UNTIE, pair)
+    return [Entry(Action.UNTIED, f"person:{one}", {"other": other, "kind": held}, reason)]
+
+
+def listed(db: Connection, number: str | None = None) -> list[Tie]:
+    """Those of one entry (register number), or all."""
+    rows = db.execute(LISTED, {"number": number}).mappings()
+    return [Tie(**{**row, "kind": TieKind(row["kind"])}) for row in rows]
