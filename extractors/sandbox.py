@@ -35,7 +35,7 @@ from extractors.room import VERDICT_BYTES
 from extractors.wire import Kind, Probe, ProbeRequest, Request, Setup, pack_request, pack_setup, unpack_verdict
 from lastseen.errors import Failure
 from lastseen.outcomes import Fault
-from lastseen.records import Analysis, Enrolment, Joined, Measured, Moment, MomentWanted, Rejection
+from lastseen.records import Analysis, Enrolment, Fingerprint, Joined, Measured, Moment, MomentWanted, Rejection
 from lastseen.settings import Settings
 
 MIB: Final = 1024 * 1024
@@ -87,6 +87,10 @@ class Sandbox:
     def enroll(self, path: Path) -> Enrolment | Rejection:
         """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
         return self._ask(Request("enroll"), [path], Enrolment, Gear.ENGINE)
+
+    def fingerprint(self, path: Path) -> Fingerprint | Rejection:
+        """Hash the pictures of one video or picture.  Raises OSError and SandboxUnavailable."""
+        return self._ask(Request("fingerprint"), [path], Fingerprint)
 
     def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
         """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
@@ -140,7 +144,7 @@ class Sandbox:
         self, child: Child, request: Request, files: Sequence[int], kind: type[Kind], gear: Gear
     ) -> Kind | Rejection:
         limits = self._limits
-        deadline = limits.latest if request.task == "analyze" else limits.deadline_seconds
+        deadline = limits.latest if request.task in ("analyze", "fingerprint") else limits.deadline_seconds
         end = time.monotonic() + deadline
         try:
             child.give(pack_request(request), files, deadline)

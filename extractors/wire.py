@@ -12,9 +12,9 @@ from pydantic import ConfigDict, TypeAdapter
 
 from extractors.limits import Limits
 from lastseen.choices import Choices
-from lastseen.records import Analysis, Enrolment, Joined, Measured, Moment, MomentWanted, Rejection
+from lastseen.records import Analysis, Enrolment, Fingerprint, Joined, Measured, Moment, MomentWanted, Rejection
 
-Task = Literal["analyze", "enroll", "moment", "measure", "join", "probe"]
+Task = Literal["analyze", "enroll", "fingerprint", "moment", "measure", "join", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class Request:
     probe: ProbeRequest | None = None
 
 
-Verdict = Analysis | Enrolment | Moment | Measured | Joined | Rejection | Probe
-Kind = TypeVar("Kind", Analysis, Enrolment, Moment, Measured, Joined, Probe)
+Verdict = Analysis | Enrolment | Fingerprint | Moment | Measured | Joined | Rejection | Probe
+Kind = TypeVar("Kind", Analysis, Enrolment, Fingerprint, Moment, Measured, Joined, Probe)
 
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
@@ -82,6 +82,7 @@ _VERDICT: Final[TypeAdapter[Verdict]] = TypeAdapter(Verdict, config=_STRICT)
 _ANSWERS: Final[Mapping[type[Verdict], TypeAdapter[Any]]] = {
     Analysis: TypeAdapter(Analysis | Rejection, config=_STRICT),
     Enrolment: TypeAdapter(Enrolment | Rejection, config=_STRICT),
+    Fingerprint: TypeAdapter(Fingerprint | Rejection, config=_STRICT),
     Moment: TypeAdapter(Moment | Rejection, config=_STRICT),
     Measured: TypeAdapter(Measured | Rejection, config=_STRICT),
     Joined: TypeAdapter(Joined | Rejection, config=_STRICT),
