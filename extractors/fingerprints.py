@@ -26,8 +26,6 @@ from extractors.tracks import milliseconds
 from lastseen.outcomes import Fault
 from lastseen.records import Fingerprint, Rejection
 
-FINGERPRINT_VERSION: Final = 1
-"""raised whenever the same file would give another fingerprint: those of two versions are not compared"""
 EVERY: Final = Fraction(1, 4)
 """seconds: copies are not sampled at the same moments, and in an eighth of a second little moves"""
 SIDE: Final = 256
@@ -42,17 +40,14 @@ STAYS: Final = 8
 """moments before and after, two seconds: bars stay, darkness passes"""
 MARGIN: Final = SIDE // 20
 """what the inner hash leaves out on each side"""
+CELLS: Final = 16
+"""each way"""
 FLAT: Final = 20
 """quality up to which a hash says nothing"""
 
 Small = NDArray[np.uint8]
 Bars = tuple[int, int, int, int]
 """black rows and columns: top, bottom, left, right"""
-
-
-def recipe() -> str:
-    """What a fingerprint depends on besides the file."""
-    return f"pdq/{FINGERPRINT_VERSION}"
 
 
 def fingerprint_file(
@@ -103,6 +98,7 @@ class _Hashes:
     moments: list[int] = field(default_factory=list)
     hashes: bytearray = field(default_factory=bytearray)
     mirrored: bytearray = field(default_factory=bytearray)
+    cells: bytearray = field(default_factory=bytearray)
 
     def add(self, at_ms: int, small: Small) -> None:
         """Flat pictures are left out."""
@@ -111,11 +107,13 @@ class _Hashes:
             self.moments.append(at_ms)
             self.hashes += whole.bits + inner.bits
             self.mirrored += whole.mirrored + inner.mirrored
+            self.cells += np.asarray(cv2.resize(small, (CELLS, CELLS), interpolation=cv2.INTER_AREA)).tobytes()
 
     def fingerprint(self, kind: str, size: tuple[int, int], duration_ms: int, *, complete: bool) -> Fingerprint:
         """All of it."""
         moments = np.array(self.moments, "<u4").tobytes()
-        return Fingerprint(kind, *size, duration_ms, complete, moments, bytes(self.hashes), bytes(self.mirrored))
+        made = bytes(self.hashes), bytes(self.mirrored), bytes(self.cells)
+        return Fingerprint(kind, *size, duration_ms, complete, moments, *made)
 
 
 def _inner(small: Small) -> Small:

@@ -44,9 +44,9 @@ def pdq(light: Light) -> Hashed:
 
     PDQ's own programs shrink what is larger than 512 before; whoever calls this has shrunk it anyway.
     """
-    points = decimated(smoothed(np.asarray(light, np.float32)))
-    waves = _cosines() @ points @ _cosines().T
-    return Hashed(_packed(waves), _packed(waves * _MIRRORED), quality(points))
+    smooth = smoothed(np.asarray(light, np.float32))
+    points = decimated(smooth)
+    return Hashed(_packed(points), _packed(decimated(smooth[:, ::-1])), quality(points))
 
 
 def smoothed(grey: Grey) -> Grey:
@@ -85,7 +85,8 @@ def quality(points: Grey) -> int:
     return min(MOST_QUALITY, total // 90)
 
 
-def _packed(waves: NDArray[np.floating]) -> bytes:
+def _packed(points: Grey) -> bytes:
+    waves = _cosines() @ points @ _cosines().T
     return np.packbits((waves > np.median(waves)).reshape(-1), bitorder="little").tobytes()
 
 
@@ -95,7 +96,3 @@ def _cosines() -> Grey:
     waves = np.arange(1, FREQUENCIES + 1)[:, None] * (2 * np.arange(SIDE) + 1)[None]
     cosines: Grey = (np.sqrt(2 / SIDE) * np.cos(np.pi / (2 * SIDE) * waves)).astype(np.float32)
     return cosines
-
-
-_MIRRORED: Final = np.where(np.arange(1, FREQUENCIES + 1) % 2, -1, 1).astype(np.float32)
-"""the other way round, waves with an odd number of halves change their sign"""

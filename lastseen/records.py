@@ -455,6 +455,8 @@ class Fingerprint:
     """of each moment 64 bytes: the whole picture's hash, and its inner part's"""
     mirrored: bytes = field(repr=False)
     """the same, left for right"""
+    cells: bytes = field(repr=False)
+    """of each moment the mean light of 16 x 16 parts of the picture, a byte each: what of it differs from a copy"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,20 +16,24 @@ from numpy.typing import NDArray
 
 BITS: Final = 256
 HASH_BYTES: Final = BITS // 8
+SIDE: Final = 16
+"""cells each way"""
 CADENCE_MS: Final = 250
 ALIKE: Final = 10
 """of the 64 bits of the lowest waves, that pictures of one footage may differ in to be found by"""
 LEAST_SCORE: Final = 24
 """what a file has to reach to be compared at all: the sum over anchors of how far below `ALIKE` the best one is"""
 MOST_COMPARED: Final = 50
-SPEEDS: Final = tuple(round(0.80 + 0.01 * step, 2) for step in range(46))
-"""0.80 .. 1.25: films are sped up by a tenth to escape recognition"""
+SPEEDS: Final = tuple(round(0.80 + 0.02 * step, 2) for step in range(23) if step != 10)
+"""0.80 .. 1.24: films are sped up by a tenth to escape recognition"""
+NEARLY_ALL: Final = 0.9
+"""of the shorter of two: when so much is found at one speed, others are not tried"""
 WINDOW: Final = 16
 """moments, four seconds, that are proven together"""
 AROUND: Final = 16
 """moments on each side over which the mean is taken that turns are counted from"""
-PEAKS: Final = 12
-"""lags that are tried for each way to lay one look on the other"""
+PEAKS, PEAKS_AT_A_SPEED = 12, 3
+"""lags that are tried for each way to lay one look on the other, at the same speed and at any other"""
 PROVEN: Final = 0.45
 """correlation of the turns in a window; of different footage it is about 0"""
 STANDS_OUT: Final = 0.20
@@ -40,6 +44,8 @@ LEAST_TURNS: Final = 60.0
 """of a window, counted as the two looks' variances together: compression alone turns fewer"""
 SAME: Final = 90
 """of 256 bits, that two pictures of one footage may differ in: those of others have about 128"""
+SECOND: Final = 4
+"""moments"""
 REACH: Final = 12
 """moments beyond a proven one, three seconds"""
 PHASE_MS: Final = 200
@@ -48,6 +54,7 @@ PHASE_MS: Final = 200
 Words = NDArray[np.uint64]
 Times = NDArray[np.int64]
 Bits = NDArray[np.float32]
+Cells = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,6 +67,8 @@ class Look:
     """n x 4"""
     inner: Words
     """n x 4"""
+    cells: Cells
+    """n x 16 x 16: light"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,21 +92,23 @@ class Stretch:
     mirrored: bool
     distance: float
     """mean, of 256 bits"""
-    farthest: float
-    """the mean of the second that is least alike"""
+    unlike: float
+    """the most that any 16th x 16th of the picture differs in light for a second, of 255: a sign over it, another photo
+    in the same frame"""
     margin: str = ""
     """whose margins the other lacks: `one`, `other`, or neither's"""
 
 
-def look(moments: bytes, hashes: bytes) -> Look:
+def look(moments: bytes, hashes: bytes, cells: bytes) -> Look:
     """What is written in a fingerprint.  Raises ValueError if it is none."""
     at_ms = np.frombuffer(moments, "<u4").astype(np.int64)
-    if len(hashes) != len(at_ms) * 2 * HASH_BYTES:
-        raise ValueError(f"{len(hashes)} bytes of hashes for {len(at_ms)} moments")
+    if len(hashes) != len(at_ms) * 2 * HASH_BYTES or len(cells) != len(at_ms) * SIDE * SIDE:
+        raise ValueError(f"{len(hashes)} bytes of hashes and {len(cells)} of cells for {len(at_ms)} moments")
     if np.any(np.diff(at_ms) <= 0):
         raise ValueError("moments that do not rise")
     both = np.frombuffer(hashes, "<u8").reshape(-1, 2, 4)
-    return Look(at_ms, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]))
+    light = np.frombuffer(cells, np.uint8).reshape(-1, SIDE, SIDE)
+    return Look(at_ms, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]), light)
 
 
 def anchors(found: Look, every_ms: int = 1000) -> Words:
@@ -157,8 +168,10 @@ class _Pair:
 
     one_ms: Times
     one: Words
+    one_cells: Cells
     other_ms: Times
     other: Words
+    other_cells: Cells
     mirrored: bool
     margin: str
 
@@ -173,18 +186,28 @@ class _Line:
 
 def stretches(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
     """What both show, in the order of one's time; `mirrored` is `one`, left for right.  No two overlap in one's time."""
-    found: list[Stretch] = []
-    for pair in _pairs(one, mirrored, other):
-        for line in _lines(pair):
-            found += _along(pair, line)
-    return _apart(found)
+    pairs = [pair for pair in _pairs(one, mirrored, other) if min(len(pair.one_ms), len(pair.other_ms)) >= WINDOW]
+    found = _apart([stretch for pair in pairs for stretch in _at(pair, (1.0,))])
+    if not found or max(_seen(found, one, other)) < NEARLY_ALL:
+        found = _apart([*found, *(stretch for pair in pairs for stretch in _at(pair, SPEEDS))])
+    return found
+
+
+def _seen(found: list[Stretch], one: Look, other: Look) -> tuple[float, float]:
+    """How much of each is in the stretches."""
+    ones = sum(stretch.one_end_ms - stretch.one_start_ms for stretch in found)
+    others = sum(stretch.other_end_ms - stretch.other_start_ms for stretch in found)
+    return ones / max(1, one.at_ms[-1] - one.at_ms[0]), others / max(1, other.at_ms[-1] - other.at_ms[0])
 
 
 def _pairs(one: Look, mirrored: Look, other: Look) -> Iterator[_Pair]:
     for view, is_mirrored in ((one, False), (mirrored, True)):
-        yield _Pair(one.at_ms, view.whole, other.at_ms, other.whole, is_mirrored, "")
-        yield _Pair(one.at_ms, view.inner, other.at_ms, other.whole, is_mirrored, "one")
-        yield _Pair(one.at_ms, view.whole, other.at_ms, other.inner, is_mirrored, "other")
+        for mine, theirs, margin in (
+            (view.whole, other.whole, ""),
+            (view.inner, other.whole, "one"),
+            (view.whole, other.inner, "other"),
+        ):
+            yield _Pair(one.at_ms, mine, view.cells, other.at_ms, theirs, other.cells, is_mirrored, margin)
 
 
 def _apart(found: list[Stretch]) -> list[Stretch]:
@@ -203,15 +226,12 @@ def _worth(stretch: Stretch) -> float:
 # Lines: where turns of one fall on turns of the other.
 
 
-def _lines(pair: _Pair) -> Iterator[_Line]:
-    """Those along which the two may run together; at their own speeds only if there is none at the same speed."""
-    if min(len(pair.one_ms), len(pair.other_ms)) < WINDOW:
-        return
+def _at(pair: _Pair, speeds: Iterable[float]) -> Iterator[Stretch]:
+    """What is proven of the lines along which the two may run together."""
     turns = _turns(pair.one_ms, pair.one, 1.0)
-    lines = list(_lines_at(turns, pair, 1.0))
-    if not lines:
-        lines = [line for speed in SPEEDS if speed != 1.0 for line in _lines_at(turns, pair, speed)]
-    yield from lines
+    for speed in speeds:
+        for line in _lines_at(turns, pair, speed):
+            yield from _along(pair, line)
 
 
 def _lines_at(turns: Bits, pair: _Pair, speed: float) -> Iterator[_Line]:
@@ -220,10 +240,9 @@ def _lines_at(turns: Bits, pair: _Pair, speed: float) -> Iterator[_Line]:
     size = 1 << (len(turns) + len(others)).bit_length()
     spectrum = np.conj(np.fft.rfft(turns, size, axis=0)) * np.fft.rfft(others, size, axis=0)
     sums = np.fft.irfft(spectrum.sum(axis=1), size)
-    usual = float(np.sqrt(np.mean(sums**2)))
-    for _ in range(PEAKS):
+    for _ in range(PEAKS if speed == 1.0 else PEAKS_AT_A_SPEED):
         peak = int(np.argmax(sums))
-        if sums[peak] < 5 * usual or usual == 0:
+        if sums[peak] <= 0:
             return
         lag = (peak if peak < len(others) else peak - size) * CADENCE_MS
         start = pair.other_ms[0] / speed + lag - pair.one_ms[0]
@@ -299,7 +318,7 @@ def _refined(pair: _Pair, line: _Line) -> _Line:
     apart = np.bitwise_count(pair.one[one][:, None] ^ pair.other[around]).sum(axis=2)
     best = around[np.arange(len(one)), apart.argmin(axis=1)]
     speed, lag = np.polyfit(pair.one_ms[one], pair.other_ms[best], 1)
-    return _Line(float(speed), float(lag)) if abs(speed - line.speed) < 0.02 else line
+    return _Line(float(speed), float(lag)) if abs(speed - line.speed) < 0.04 else line
 
 
 def _runs(pair: _Pair, rows: _Rows) -> Iterator[tuple[int, int]]:
@@ -308,7 +327,7 @@ def _runs(pair: _Pair, rows: _Rows) -> Iterator[tuple[int, int]]:
     if len(alike) < WINDOW:
         return
     times = pair.one_ms[rows.one[alike]]
-    ends = np.flatnonzero(np.diff(times) > 4 * CADENCE_MS)
+    ends = np.flatnonzero(np.diff(times) > SECOND * CADENCE_MS)
     for first, last in zip([0, *(ends + 1)], [*ends, len(alike) - 1], strict=True):
         if last - first + 1 >= WINDOW:
             yield int(alike[first]), int(alike[last]) + 1
@@ -357,7 +376,6 @@ def _reached(proven: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 def _stretch(pair: _Pair, run: _Rows, start: int, last: int) -> Stretch:
     apart = run.apart[start : last + 1]
-    second = np.convolve(apart, np.full(4, 0.25), mode="valid")
     return Stretch(
         int(pair.one_ms[run.one[start]]),
         int(pair.one_ms[run.one[last]]),
@@ -365,6 +383,17 @@ def _stretch(pair: _Pair, run: _Rows, start: int, last: int) -> Stretch:
         int(pair.other_ms[run.other[last]]),
         pair.mirrored,
         float(apart.mean()),
-        float(second.max()),
+        _unlike(pair, run.one[start : last + 1], run.other[start : last + 1]),
         pair.margin,
     )
+
+
+def _unlike(pair: _Pair, one: Times, other: Times) -> float:
+    """Of cells that show other parts of the picture nothing can be said: 255."""
+    if pair.margin:
+        return 255.0
+    apart = pair.one_cells[one].astype(np.float64) - pair.other_cells[other]
+    apart -= apart.mean(axis=(1, 2), keepdims=True)
+    sums = np.concatenate([np.zeros((1, SIDE, SIDE)), np.cumsum(apart, axis=0)])
+    second = min(SECOND, len(apart))
+    return float(np.abs(sums[second:] - sums[:-second]).max() / second)
