@@ -21,8 +21,9 @@ SIDE: Final = 16
 CADENCE_MS: Final = 250
 ALIKE: Final = 10
 """of the 64 bits of the lowest waves, that pictures of one footage may differ in to be found by"""
-LEAST_SCORE: Final = 24
-"""what a file has to reach to be compared at all: the sum over anchors of how far below `ALIKE` the best one is"""
+LEAST_SCORE, LEAST_OF_ONE = 12, 6
+"""what a file has to reach to be compared at all, or a single picture: the sum over anchors of how far below `ALIKE`
+the nearest one is"""
 MOST_COMPARED: Final = 50
 SPEEDS: Final = tuple(round(0.80 + 0.02 * step, 2) for step in range(23) if step != 10)
 """0.80 .. 1.24: films are sped up by a tenth to escape recognition"""
@@ -46,6 +47,8 @@ SAME: Final = 90
 """of 256 bits, that two pictures of one footage may differ in: those of others have about 128"""
 SECOND: Final = 4
 """moments"""
+SAME_STILL, SAME_LIGHT = 24, 24.0
+"""of 256 bits, and of 255 levels of light, that two still pictures may differ in"""
 REACH: Final = 12
 """moments beyond a proven one, three seconds"""
 PHASE_MS: Final = 200
@@ -133,7 +136,8 @@ def worth_comparing(one: Look, mirrored: Look, shelves: Iterable[Shelf]) -> list
     found: dict[int, int] = {}
     for shelf in shelves:
         found |= _scores(asked, shelf)
-    worth = sorted((owner for owner, score in found.items() if score >= LEAST_SCORE), key=lambda who: -found[who])
+    least = min(LEAST_SCORE, LEAST_OF_ONE * len(asked[0]))
+    worth = sorted((owner for owner, score in found.items() if score >= least), key=lambda owner: -found[owner])
     return worth[:MOST_COMPARED]
 
 
@@ -191,6 +195,18 @@ def stretches(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
     if not found or max(_seen(found, one, other)) < NEARLY_ALL:
         found = _apart([*found, *(stretch for pair in pairs for stretch in _at(pair, SPEEDS))])
     return found
+
+
+def stills(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
+    """The same for still pictures, of which there is one moment each: both hashes have to be nearly equal."""
+    for pair in _pairs(one, mirrored, other):
+        apart = np.bitwise_count(pair.one ^ pair.other).sum(axis=1) if len(pair.one) == len(pair.other) else ()
+        if not pair.margin and len(apart) == 1 and apart[0] <= SAME_STILL:
+            at = np.zeros(1, np.int64)
+            unlike = _unlike(pair, at, at)
+            if unlike <= SAME_LIGHT:
+                return [Stretch(0, 0, 0, 0, pair.mirrored, float(apart[0]), unlike)]
+    return []
 
 
 def _seen(found: list[Stretch], one: Look, other: Look) -> tuple[float, float]:
@@ -338,7 +354,9 @@ def _proven(pair: _Pair, run: _Rows) -> NDArray[np.bool_]:
     one, other = _unpacked(pair.one[run.one]), _unpacked(pair.other[run.other])
     agreed, turns = _agreement(one, other)
     best_aside = np.full(len(agreed), -1.0)
-    everything = _unpacked(pair.other[np.clip(run.other[:, None] + np.array(ASIDE), 0, len(pair.other) - 1)].reshape(-1, 4))
+    everything = _unpacked(
+        pair.other[np.clip(run.other[:, None] + np.array(ASIDE), 0, len(pair.other) - 1)].reshape(-1, 4)
+    )
     for which in range(len(ASIDE)):
         aside, _ = _agreement(one, everything.reshape(len(one), len(ASIDE), BITS)[:, which])
         best_aside = np.maximum(best_aside, aside)

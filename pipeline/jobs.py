@@ -10,11 +10,23 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, manifest, match, observing, signing
+from pipeline import anchor, fingerprint, manifest, match, observing, signing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
-from storage import faces, pages, posts, register, runs, sites, sources, telegram_accounts, telegram_chats, work
+from storage import (
+    faces,
+    pages,
+    posts,
+    register,
+    reposts,
+    runs,
+    sites,
+    sources,
+    telegram_accounts,
+    telegram_chats,
+    work,
+)
 from storage.database import Connection
 from storage.work import Queue
 
@@ -26,6 +38,9 @@ OF_DAYS = (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHO
 TO_EVIDENCE = ("fetch", "manifest")
 """commands that put locked objects into the evidence, before which the lock is tried"""
 
+OF_BLOBS = (fingerprint.NAME, "analyze")
+OLDER = 200
+"""files of before there were fingerprints that are offered at a time, behind all others"""
 READ = ("collect", "recheck")
 """steps whose items are sources"""
 
@@ -219,7 +234,7 @@ def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
     blobs = posts.blobs_of(db, scope.source, scope.since, scope.blob)
-    return tuple(blobs) if step == "analyze" else tuple(faces.analyses_of(db, blobs, app.steps.recipe))
+    return tuple(blobs) if step in OF_BLOBS else tuple(faces.analyses_of(db, blobs, app.steps.recipe))
 
 
 def _items(db: Connection, scope: Scope) -> Sequence[int]:
@@ -245,13 +260,36 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
         photos = tuple(register.photos_to_enroll(db, app.steps.engine))
         work.offer(db, queue, photos)
         work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
-    if queue.step == "analyze" and queue.subjects:
-        work.offer(db, queue, queue.subjects)
+    if queue.step == fingerprint.NAME:
+        _offer_fingerprints(db, queue)
+    if queue.step == "analyze":
+        _offer_analyses(db, app, queue, scope)
     if queue.step in OF_DAYS:
         manifest.fill(db, queue, app.settings)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)
+
+
+def _offer_fingerprints(db: Connection, queue: Queue) -> None:
+    """Named blobs; else some of those that were stored before there were fingerprints."""
+    if queue.subjects is not None:
+        work.offer(db, queue, queue.subjects)
+    else:
+        work.offer(db, queue, reposts.without(db, queue.recipe, OLDER), priority=-1)
+
+
+def _offer_analyses(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    """Named blobs, but for those whose fingerprint will say whether they need it; who names one file means it."""
+    reposts.revive(db, queue.recipe)
+    work.offer(db, queue, reposts.left(db))
+    named = queue.subjects or ()
+    if scope.blob is not None:
+        work.offer(db, queue, named)
+        reposts.insist(db, queue)
+    elif named:
+        waiting = set(work.ready(db, Queue(fingerprint.NAME, app.steps.fingerprint, tuple(named))))
+        work.offer(db, queue, [blob for blob in named if blob not in waiting])
 
 
 def _offer_sources(db: Connection, queue: Queue) -> None:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from extractors import faces
-from extractors.recipe import recipe
+from extractors.recipe import FINGERPRINT, recipe
 from lastseen.settings import Settings
-from pipeline import analyze, anchor, collect, enroll, fetch, illustrate, manifest, match, recheck, stamp
+from pipeline import analyze, anchor, collect, enroll, fetch, fingerprint, illustrate, manifest, match, recheck, stamp
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -17,7 +17,7 @@ COMMANDS = {
     "collect": ("collect",),
     "recheck": ("recheck",),
     "fetch": ("fetch",),
-    "analyze": ("analyze",),
+    "analyze": (fingerprint.NAME, "analyze"),
     "enroll": ("enroll",),
     "match": (match.TRACKS, match.PHOTO, "illustrate"),
     "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
@@ -32,6 +32,8 @@ class Steps:
     engine: str
     """id of the engine that analyses and enrolls"""
     recipe: str
+    fingerprint: str
+    """recipe of fingerprints"""
     by_name: dict[str, AnyStep]
 
     def of(self, command: str) -> tuple[AnyStep, ...]:
@@ -47,7 +49,8 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
         recheck.step(settings),
-        fetch.step(settings, analysis),
+        fetch.step(settings, FINGERPRINT),
+        fingerprint.step(FINGERPRINT, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
         match.tracks_step(settings, engine, threshold, sealer),
@@ -59,4 +62,4 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         anchor.step(),
         anchor.upgrade_step(),
     )
-    return Steps(engine, analysis, {step.name: step for step in every})
+    return Steps(engine, analysis, FINGERPRINT, {step.name: step for step in every})

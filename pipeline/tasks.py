@@ -25,6 +25,7 @@ BATCHES = {
     "collect": 5,
     "recheck": 5,
     "fetch": 10,
+    "fingerprint": 20,
     "analyze": 6,
     "match_tracks": 100,
     "match_photo": 20,

@@ -128,7 +128,7 @@ TAKE = (
     "DELETE FROM work WHERE step = 'illustrate' AND subject = ANY(:candidates)",
     "DELETE FROM work WHERE step IN ('enroll', 'match_photo') AND subject = ANY(:photos)",
     "DELETE FROM work WHERE step = 'match_tracks' AND subject IN ({analyses})",
-    "DELETE FROM work WHERE step = 'analyze' AND subject = ANY(:blobs)",
+    "DELETE FROM work WHERE step IN ('fingerprint', 'analyze') AND subject = ANY(:blobs)",
     "DELETE FROM tracks WHERE analysis_id IN ({analyses})",
     "DELETE FROM analyses WHERE blob_id = ANY(:blobs)",
     "DELETE FROM work WHERE step = 'fetch' AND subject IN (SELECT id FROM media_items WHERE post_id = ANY(:posts))",

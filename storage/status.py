@@ -64,7 +64,7 @@ TROUBLES = text("""
       LEFT JOIN sources ON step IN ('collect', 'recheck') AND sources.id = subject
       LEFT JOIN media_items ON step = 'fetch' AND media_items.id = subject
       LEFT JOIN posts AS messages ON messages.id = media_items.post_id AND messages.chat_id IS NOT NULL
-      LEFT JOIN blobs ON step = 'analyze' AND blobs.id = subject
+      LEFT JOIN blobs ON step IN ('fingerprint', 'analyze') AND blobs.id = subject
       LEFT JOIN reference_photos AS photos ON step = 'enroll' AND photos.id = subject
       LEFT JOIN persons ON persons.id = photos.person_id
       LEFT JOIN stamp_requests ON step IN ('stamp', 'anchor', 'upgrade') AND stamp_requests.id = subject

@@ -60,7 +60,9 @@ def studio(number: int, background: int = 0, seconds: float = 12.0) -> Film:
     nods = _wander(random, int(seconds * FPS), 4.0)
     head = _somebody(random)
     for place in range(int(seconds * FPS)):
-        talking = check.Head(head[0], head[1], eyes=head[2], width=head[3], mouth=int(16 + 6 * abs(beats[place])), brow=head[4])
+        talking = check.Head(
+            head[0], head[1], eyes=head[2], width=head[3], mouth=int(16 + 6 * abs(beats[place])), brow=head[4]
+        )
         film.append(_pasted(wall, talking, 150 + sway[place], 95 + nods[place], 110, random))
     return film
 
@@ -94,7 +96,9 @@ def _pasted(
 
 @cache
 def _oval(side: int) -> Pixels:
-    drawn = cv2.ellipse(np.zeros((side, side), np.uint8), (side // 2, side // 2), (side * 2 // 5, side // 2), 0, 0, 360, 255, -1)
+    drawn = cv2.ellipse(
+        np.zeros((side, side), np.uint8), (side // 2, side // 2), (side * 2 // 5, side // 2), 0, 0, 360, 255, -1
+    )
     return np.asarray(cv2.GaussianBlur(drawn, (5, 5), 0), np.uint8)
 
 
@@ -178,7 +182,9 @@ def letterboxed(picture: Pixels) -> Pixels:
     return cv2.copyMakeBorder(picture, bar, bar, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
 
 
-def written(path: Path, film: Film, crf: int = 26, speed: float = 1.0, change: Change = lambda picture: picture) -> Path:
+def written(
+    path: Path, film: Film, crf: int = 26, speed: float = 1.0, change: Change = lambda picture: picture
+) -> Path:
     """As H.264, so hard compressed, so much faster, each picture changed."""
     with av.open(str(path), "w", format="mp4") as out:
         stream = None
