@@ -189,31 +189,31 @@ class _Line:
 
 
 def stretches(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
-    """What both show, in the order of one's time; `mirrored` is `one`, left for right.  No two overlap in one's time."""
+    """What both show, in the order of one's time, in which no two overlap; `mirrored` is `one`, left for right."""
     pairs = [pair for pair in _pairs(one, mirrored, other) if min(len(pair.one_ms), len(pair.other_ms)) >= WINDOW]
     found = _apart([stretch for pair in pairs for stretch in _at(pair, (1.0,))])
-    if not found or max(_seen(found, one, other)) < NEARLY_ALL:
-        found = _apart([*found, *(stretch for pair in pairs for stretch in _at(pair, SPEEDS))])
-    return found
+    if not pairs or _seen(found, one, other) >= NEARLY_ALL:
+        return found
+    return _apart([*found, *(stretch for pair in pairs for stretch in _at(pair, SPEEDS))])
 
 
 def stills(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
     """The same for still pictures, of which there is one moment each: both hashes have to be nearly equal."""
     for pair in _pairs(one, mirrored, other):
-        apart = np.bitwise_count(pair.one ^ pair.other).sum(axis=1) if len(pair.one) == len(pair.other) else ()
-        if not pair.margin and len(apart) == 1 and apart[0] <= SAME_STILL:
-            at = np.zeros(1, np.int64)
-            unlike = _unlike(pair, at, at)
-            if unlike <= SAME_LIGHT:
-                return [Stretch(0, 0, 0, 0, pair.mirrored, float(apart[0]), unlike)]
+        if pair.margin or len(pair.one) != 1 or len(pair.other) != 1:
+            continue
+        apart, at = int(np.bitwise_count(pair.one ^ pair.other).sum()), np.zeros(1, np.int64)
+        unlike = _unlike(pair, at, at)
+        if apart <= SAME_STILL and unlike <= SAME_LIGHT:
+            return [Stretch(0, 0, 0, 0, pair.mirrored, float(apart), unlike)]
     return []
 
 
-def _seen(found: list[Stretch], one: Look, other: Look) -> tuple[float, float]:
-    """How much of each is in the stretches."""
+def _seen(found: list[Stretch], one: Look, other: Look) -> float:
+    """How much of the shorter one, about, is in the stretches."""
     ones = sum(stretch.one_end_ms - stretch.one_start_ms for stretch in found)
     others = sum(stretch.other_end_ms - stretch.other_start_ms for stretch in found)
-    return ones / max(1, one.at_ms[-1] - one.at_ms[0]), others / max(1, other.at_ms[-1] - other.at_ms[0])
+    return float(max(ones / (one.at_ms[-1] - one.at_ms[0]), others / (other.at_ms[-1] - other.at_ms[0])))
 
 
 def _pairs(one: Look, mirrored: Look, other: Look) -> Iterator[_Pair]:
@@ -354,12 +354,9 @@ def _proven(pair: _Pair, run: _Rows) -> NDArray[np.bool_]:
     one, other = _unpacked(pair.one[run.one]), _unpacked(pair.other[run.other])
     agreed, turns = _agreement(one, other)
     best_aside = np.full(len(agreed), -1.0)
-    everything = _unpacked(
-        pair.other[np.clip(run.other[:, None] + np.array(ASIDE), 0, len(pair.other) - 1)].reshape(-1, 4)
-    )
-    for which in range(len(ASIDE)):
-        aside, _ = _agreement(one, everything.reshape(len(one), len(ASIDE), BITS)[:, which])
-        best_aside = np.maximum(best_aside, aside)
+    for moments in ASIDE:
+        aside = pair.other[np.clip(run.other + moments, 0, len(pair.other) - 1)]
+        best_aside = np.maximum(best_aside, _agreement(one, _unpacked(aside))[0])
     sure = (agreed >= PROVEN) & (turns >= LEAST_TURNS) & (agreed - best_aside >= STANDS_OUT)
     proven = np.zeros(len(one), np.bool_)
     for start in np.flatnonzero(sure):
@@ -378,7 +375,8 @@ def _agreement(one: Bits, other: Bits) -> tuple[NDArray[np.float64], NDArray[np.
 
 def _window_sums(values: Bits) -> NDArray[np.float64]:
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
-    return sums[WINDOW:] - sums[:-WINDOW]
+    windows: NDArray[np.float64] = sums[WINDOW:] - sums[:-WINDOW]
+    return windows
 
 
 def _reached(proven: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -20,11 +20,11 @@ from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import EVIDENCE
 from storage.posts import Blob
-from storage.reposts import Kept
+from storage.reposts import End, Kept
 from storage.work import Claim, Queue
 
 NAME: Final = "fingerprint"
-UNLIKE: Final = 14.0
+UNLIKE: Final = 12.0
 """of 255: a file is a copy only if no part of its pictures differs by more for a second.  A notice whose photo was
 exchanged differs by more; so does a copy with a sign over it, which is analysed, too"""
 AT_ENDS_MS: Final = 1000
@@ -144,17 +144,15 @@ def _keep(db: Connection, job: Job, made: Compared, analysis: str) -> Entry:
     if original is not None:
         reposts.spare(db, analysis, job.blob.id, original.other.sha256, _told(original.stretches))
     work.offer(db, Queue("analyze", analysis), [job.blob.id])
-    detail = {
-        "recipe": job.recipe,
-        "moments": len(made.seen.look.at_ms),
-        "same_footage": [one.other.sha256 for one in shared],
-    }
+    same = [one.other.sha256 for one in shared]
+    detail = {"recipe": job.recipe, "moments": len(made.seen.look.at_ms), "same_footage": same}
     return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", detail)
 
 
 def _link(db: Connection, job: Job, other: Kept, stretch: Stretch) -> None:
-    times = stretch.one_start_ms, stretch.one_end_ms, stretch.other_start_ms, stretch.other_end_ms
-    reposts.link(db, job.recipe, (job.blob.id, other.blob), times, stretch.mirrored, stretch.distance)
+    ours = End(job.blob.id, stretch.one_start_ms, stretch.one_end_ms)
+    theirs = End(other.blob, stretch.other_start_ms, stretch.other_end_ms)
+    reposts.link(db, job.recipe, ours, theirs, stretch.distance, mirrored=stretch.mirrored)
 
 
 def _original(db: Connection, found: Fingerprint, shared: Sequence[Shared], analysis: str) -> Shared | None:

@@ -139,7 +139,7 @@ def keep_file(
     recipe: str | None,
     how: Mapping[str, str | int] = MappingProxyType({}),
 ) -> Entry:
-    """Record that a media item carries these bytes, which are in the evidence; have their fingerprint taken by `recipe`.
+    """Record that a media item carries these bytes, which are in the evidence; offer them to the step `fingerprint`.
 
     `how` is what else the custody log says of them.
     """

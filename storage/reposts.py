@@ -98,6 +98,15 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """One side of a link."""
+
+    blob: int
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A stretch of one file shows the footage of a stretch of another."""
 
@@ -183,25 +192,16 @@ def of_blobs(db: Connection, recipe: str, blobs: Sequence[int]) -> list[Kept]:
 # --- links -------------------------------------------------------------------------------------------------
 
 
-def link(
-    db: Connection,
-    recipe: str,
-    blobs: tuple[int, int],
-    times: tuple[int, int, int, int],
-    mirrored: bool,
-    distance: float,
-) -> None:
-    """Keep a stretch: of the first blob from, to, of the second from, to.  One that is kept already stays as it is."""
-    (one, other), (start, end, other_start, other_end) = blobs, times
-    if one > other:
-        one, other, start, end, other_start, other_end = other, one, other_start, other_end, start, end
+def link(db: Connection, recipe: str, one: End, other: End, distance: float, *, mirrored: bool = False) -> None:
+    """Keep that two stretches show the same; one that is kept already stays as it is."""
+    first, second = sorted((one, other), key=lambda end: end.blob)
     row = {
-        "one_blob_id": one,
-        "other_blob_id": other,
-        "one_start_ms": start,
-        "one_end_ms": end,
-        "other_start_ms": other_start,
-        "other_end_ms": other_end,
+        "one_blob_id": first.blob,
+        "other_blob_id": second.blob,
+        "one_start_ms": first.start_ms,
+        "one_end_ms": first.end_ms,
+        "other_start_ms": second.start_ms,
+        "other_end_ms": second.end_ms,
         "mirrored": mirrored,
         "distance": distance,
         "recipe": recipe,

@@ -4,6 +4,7 @@ Drawn from the pictures that scikit-image carries and from drawn heads; the same
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -60,20 +61,16 @@ def studio(number: int, background: int = 0, seconds: float = 12.0) -> Film:
     nods = _wander(random, int(seconds * FPS), 4.0)
     head = _somebody(random)
     for place in range(int(seconds * FPS)):
-        talking = check.Head(
-            head[0], head[1], eyes=head[2], width=head[3], mouth=int(16 + 6 * abs(beats[place])), brow=head[4]
-        )
+        talking = replace(head, mouth=int(16 + 6 * abs(beats[place])))
         film.append(_pasted(wall, talking, 150 + sway[place], 95 + nods[place], 110, random))
     return film
 
 
-def _somebody(random: np.random.Generator) -> tuple[tuple[int, int, int], tuple[int, int, int], int, int, int]:
-    skin, hair = random.integers(120, 240), random.integers(20, 160, 3)
-    return (
-        (int(skin), int(skin * 0.85), int(skin * 0.75)),
-        (int(hair[0]), int(hair[1]), int(hair[2])),
-        *(int(random.integers(low, high)) for low, high in ((24, 32), (44, 56), (10, 18))),
-    )
+def _somebody(random: np.random.Generator) -> check.Head:
+    skin, hair = int(random.integers(120, 240)), [int(shade) for shade in random.integers(20, 160, 3)]
+    eyes, width, brow = (int(random.integers(low, high)) for low, high in ((24, 32), (44, 56), (10, 18)))
+    skins = (skin, int(skin * 0.85), int(skin * 0.75))
+    return check.Head(skins, (hair[0], hair[1], hair[2]), eyes=eyes, width=width, mouth=20, brow=brow)
 
 
 def _wander(random: np.random.Generator, count: int, size: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -96,9 +93,8 @@ def _pasted(
 
 @cache
 def _oval(side: int) -> Pixels:
-    drawn = cv2.ellipse(
-        np.zeros((side, side), np.uint8), (side // 2, side // 2), (side * 2 // 5, side // 2), 0, 0, 360, 255, -1
-    )
+    half, axes = side // 2, (side * 2 // 5, side // 2)
+    drawn = cv2.ellipse(np.zeros((side, side), np.uint8), (half, half), axes, 0, 0, 360, 255, -1)
     return np.asarray(cv2.GaussianBlur(drawn, (5, 5), 0), np.uint8)
 
 
@@ -122,8 +118,7 @@ def opened(number: int) -> Film:
 def template(number: int, side: int = 80, seconds: float = 12.0) -> Film:
     """A notice as channels make them: everything moves as in the others, only the photo of the person is another."""
     random = np.random.default_rng(3000 + number)
-    head = _somebody(random)
-    photo = check.Head(head[0], head[1], eyes=head[2], width=head[3], mouth=20, brow=head[4])
+    photo = _somebody(random)
     film = []
     for ground in _shot(np.random.default_rng(5), int(seconds * FPS)):
         cv2.rectangle(ground, (10, 10), (WIDTH - 10, HEIGHT - 10), (200, 30, 30), 4)
@@ -150,7 +145,12 @@ def cropped(part: float) -> Change:
 
 def scaled(times: float) -> Change:
     """Smaller or larger."""
-    return lambda picture: np.asarray(cv2.resize(picture, None, fx=times, fy=times, interpolation=cv2.INTER_AREA))
+
+    def change(picture: Pixels) -> Pixels:
+        made = cv2.resize(picture, None, fx=times, fy=times, interpolation=cv2.INTER_AREA)
+        return np.asarray(made).astype(np.uint8)
+
+    return change
 
 
 def mirrored(picture: Pixels) -> Pixels:
@@ -182,9 +182,12 @@ def letterboxed(picture: Pixels) -> Pixels:
     return cv2.copyMakeBorder(picture, bar, bar, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
 
 
-def written(
-    path: Path, film: Film, crf: int = 26, speed: float = 1.0, change: Change = lambda picture: picture
-) -> Path:
+def as_it_is(picture: Pixels) -> Pixels:
+    """No change."""
+    return picture
+
+
+def written(path: Path, film: Film, crf: int = 26, speed: float = 1.0, change: Change = as_it_is) -> Path:
     """As H.264, so hard compressed, so much faster, each picture changed."""
     with av.open(str(path), "w", format="mp4") as out:
         stream = None

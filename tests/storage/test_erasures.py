@@ -17,7 +17,6 @@ OUT_OF_A_CASE = frozenset(
         "fingerprints",  # can be made again from the bytes
         "rejections",  # what nobody was confirmed to be
         "rejection_revocations",
-        "repost_links",
         "name_hints",
     }
 )
