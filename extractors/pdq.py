@@ -44,9 +44,9 @@ def pdq(light: Light) -> Hashed:
 
     PDQ's own programs shrink what is larger than 512 before; whoever calls this has shrunk it anyway.
     """
-    smooth = smoothed(np.asarray(light, np.float32))
-    points = decimated(smooth)
-    return Hashed(_packed(points), _packed(decimated(smooth[:, ::-1])), quality(points))
+    grey = np.asarray(light, np.float32)
+    points, mirrored = (decimated(smoothed(side)) for side in (grey, np.ascontiguousarray(grey[:, ::-1])))
+    return Hashed(_packed(points), _packed(mirrored), quality(points))
 
 
 def smoothed(grey: Grey) -> Grey:

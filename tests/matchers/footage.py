@@ -179,7 +179,7 @@ def with_caption(picture: Pixels) -> Pixels:
 def letterboxed(picture: Pixels) -> Pixels:
     """Black bars above and below, a fifth of the height each."""
     bar = picture.shape[0] // 5
-    return cv2.copyMakeBorder(picture, bar, bar, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
+    return np.pad(picture, ((bar, bar), (0, 0), (0, 0)))
 
 
 def as_it_is(picture: Pixels) -> Pixels:
