@@ -21,7 +21,7 @@ def taken(path: Path, limits: Limits = LIMITS) -> Fingerprint:
 
 
 def moments(found: Fingerprint) -> list[int]:
-    return np.frombuffer(found.moments, "<u4").tolist()
+    return [int(at_ms) for at_ms in np.frombuffer(found.moments, "<u4")]
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lastseen.records import Fingerprint
+from lastseen.records import Fingerprint, Pixels
 from matchers import reposts
 from matchers.reposts import Shelf, Stretch
 from pipeline.fingerprint import UNLIKE, Seen, seen_in
+from tests.extractors import films
 from tests.extractors.test_fingerprints import taken
 from tests.matchers import footage
 
@@ -22,8 +24,8 @@ def take(tmp_path_factory: pytest.TempPathFactory) -> Take:
     """Writes a film, and takes its fingerprint."""
     path = tmp_path_factory.mktemp("films") / "a.mp4"
 
-    def taken_of(film: footage.Film, **how: object) -> Seen:
-        return seen_in(taken(footage.written(path, film, **how)))  # type: ignore[arg-type]
+    def taken_of(film: footage.Film, **how: Any) -> Seen:
+        return seen_in(taken(footage.written(path, film, **how)))
 
     return taken_of
 
@@ -42,7 +44,7 @@ def between(one: Seen, other: Seen) -> list[Stretch]:
     return reposts.stretches(one.look, one.mirrored, other.look)
 
 
-COPIES = {
+COPIES: dict[str, dict[str, Any]] = {
     "encoded hard": {"crf": 36},
     "scaled": {"change": footage.scaled(0.5)},
     "cropped": {"change": footage.cropped(0.1)},
@@ -106,9 +108,7 @@ def test_only_files_that_look_alike_are_compared(take: Take, film: footage.Film,
 
 
 def test_still_pictures_are_held_to_more(film: footage.Film, tmp_path: Path) -> None:
-    from tests.extractors import films
-
-    def still(picture: footage.Pixels) -> Seen:
+    def still(picture: Pixels) -> Seen:
         (tmp_path / "a.png").write_bytes(films.png(picture))
         return seen_in(taken(tmp_path / "a.png"))
 
