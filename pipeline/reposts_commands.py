@@ -16,7 +16,14 @@ from storage.database import Connection
 from storage.reposts import Link, Place
 from storage.stores import open_stores
 
-app = typer.Typer(help="Files that show the same footage, and where each appeared.", no_args_is_help=True)
+app = typer.Typer(help="Files that show the same footage, and where each appeared.")
+
+
+@app.callback(invoke_without_command=True)
+def reposts_(context: typer.Context, as_json: AsJson = False) -> None:
+    """Files that show the same footage, and where each appeared; without a command: all that is linked."""
+    if context.invoked_subcommand is None:
+        list_(as_json=as_json)
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -105,7 +105,12 @@ Name = tuple[str, int]
 
 
 def _films(count: int) -> Iterator[tuple[Name, footage.Film]]:
-    makers = {"scenes": footage.scenes, "studio": footage.studio, "opening": footage.opened, "notice": footage.template}
+    makers: Mapping[str, Callable[[int], footage.Film]] = {
+        "scenes": footage.scenes,
+        "studio": footage.studio,
+        "opening": footage.opened,
+        "notice": footage.template,
+    }
     for kind, make in makers.items():
         for number in range(count if kind == "scenes" else max(2, count // 4)):
             yield (kind, number), make(number)
