@@ -6,7 +6,7 @@ stretch is proven window by window; where nothing moves nothing is proven, and a
 `REACH` beyond what is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -28,7 +28,9 @@ MOST_COMPARED: Final = 50
 SPEEDS: Final = tuple(round(0.80 + 0.02 * step, 2) for step in range(23) if step != 10)
 """0.80 .. 1.24: films are sped up by a tenth to escape recognition"""
 NEARLY_ALL: Final = 0.9
-"""of the shorter of two: when so much is found at one speed, others are not tried"""
+"""of the shorter of two: when so much is found, nothing else is tried"""
+LONG: Final = 4800
+"""moments, twenty minutes: if both are longer, other speeds are not tried, which would take minutes"""
 WINDOW: Final = 16
 """moments, four seconds, that are proven together"""
 AROUND: Final = 16
@@ -39,7 +41,7 @@ PROVEN: Final = 0.45
 """correlation of the turns in a window; of different footage it is about 0"""
 STANDS_OUT: Final = 0.20
 """by which it must exceed that of the same window some seconds aside: what moves evenly looks like itself later"""
-ASIDE: Final = (-16, -12, -8, 8, 12, 16)
+ASIDE: Final = (-12, -8, 8, 12)
 """moments"""
 LEAST_TURNS: Final = 60.0
 """of a window, counted as the two looks' variances together: compression alone turns fewer"""
@@ -191,10 +193,14 @@ class _Line:
 def stretches(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
     """What both show, in the order of one's time, in which no two overlap; `mirrored` is `one`, left for right."""
     pairs = [pair for pair in _pairs(one, mirrored, other) if min(len(pair.one_ms), len(pair.other_ms)) >= WINDOW]
-    found = _apart([stretch for pair in pairs for stretch in _at(pair, (1.0,))])
-    if not pairs or _seen(found, one, other) >= NEARLY_ALL:
-        return found
-    return _apart([*found, *(stretch for pair in pairs for stretch in _at(pair, SPEEDS))])
+    whole = [pair for pair in pairs if not pair.margin and min(len(one.at_ms), len(other.at_ms)) <= LONG]
+    found: list[Stretch] = []
+    for pair, speeds in [*((pair, (1.0,)) for pair in pairs), *((pair, SPEEDS) for pair in whole)]:
+        for line in _lines(pair, speeds):
+            found = _apart([*found, *_along(pair, line)])
+            if _seen(found, one, other) >= NEARLY_ALL:
+                return found
+    return found
 
 
 def stills(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
@@ -217,12 +223,11 @@ def _seen(found: list[Stretch], one: Look, other: Look) -> float:
 
 
 def _pairs(one: Look, mirrored: Look, other: Look) -> Iterator[_Pair]:
-    for view, is_mirrored in ((one, False), (mirrored, True)):
-        for mine, theirs, margin in (
-            (view.whole, other.whole, ""),
-            (view.inner, other.whole, "one"),
-            (view.whole, other.inner, "other"),
-        ):
+    """The likeliest first."""
+    ways = (("whole", "whole", ""), ("inner", "whole", "one"), ("whole", "inner", "other"))
+    for ours, others, margin in ways:
+        for view, is_mirrored in ((one, False), (mirrored, True)):
+            mine, theirs = getattr(view, ours), getattr(other, others)
             yield _Pair(one.at_ms, mine, view.cells, other.at_ms, theirs, other.cells, is_mirrored, margin)
 
 
@@ -242,36 +247,42 @@ def _worth(stretch: Stretch) -> float:
 # Lines: where turns of one fall on turns of the other.
 
 
-def _at(pair: _Pair, speeds: Iterable[float]) -> Iterator[Stretch]:
-    """What is proven of the lines along which the two may run together."""
-    turns = _turns(pair.one_ms, pair.one, 1.0)
+def _lines(pair: _Pair, speeds: Sequence[float]) -> Iterator[_Line]:
+    """Those along which the two may run together: peaks of the cross-correlation over all lags."""
+    ours, theirs = _turns(pair.one), _turns(pair.other)
+    length = int(pair.other_ms[-1] - pair.other_ms[0]) / min(speeds) + int(pair.one_ms[-1] - pair.one_ms[0])
+    size = 1 << (int(length / CADENCE_MS) + 2).bit_length()
+    spectrum = np.conj(np.fft.rfft(_grid(pair.one_ms, ours, 1.0), size))
     for speed in speeds:
-        for line in _lines_at(turns, pair, speed):
-            yield from _along(pair, line)
+        grid = _grid(pair.other_ms, theirs, speed)
+        sums = np.fft.irfft((spectrum * np.fft.rfft(grid, size)).sum(axis=0), size)
+        for place in _peaks(sums, PEAKS if speed == 1.0 else PEAKS_AT_A_SPEED):
+            lag = place if place < grid.shape[1] else place - size
+            start = pair.other_ms[0] / speed + lag * CADENCE_MS - pair.one_ms[0]
+            yield _Line(speed, float(start * speed))
 
 
-def _lines_at(turns: Bits, pair: _Pair, speed: float) -> Iterator[_Line]:
-    """By the cross-correlation over all lags, whose peaks are tried."""
-    others = _turns(pair.other_ms, pair.other, 1 / speed)
-    size = 1 << (len(turns) + len(others)).bit_length()
-    spectrum = np.conj(np.fft.rfft(turns, size, axis=0)) * np.fft.rfft(others, size, axis=0)
-    sums = np.fft.irfft(spectrum.sum(axis=1), size)
-    for _ in range(PEAKS if speed == 1.0 else PEAKS_AT_A_SPEED):
+def _peaks(sums: NDArray[np.floating], most: int) -> Iterator[int]:
+    """Places of the highest sums, these first; what is near one is not told again."""
+    for _ in range(most):
         peak = int(np.argmax(sums))
         if sums[peak] <= 0:
             return
-        lag = (peak if peak < len(others) else peak - size) * CADENCE_MS
-        start = pair.other_ms[0] / speed + lag - pair.one_ms[0]
-        yield _Line(speed, float(start * speed))
-        sums[max(0, peak - 4) : peak + 5] = 0
+        yield peak
+        sums[max(0, peak - SECOND) : peak + SECOND + 1] = 0
 
 
-def _turns(at_ms: Times, hashes: Words, speed: float) -> Bits:
-    """On an even grid of CADENCE_MS, times multiplied: how far each of the lowest bits is from its mean around."""
-    places = np.rint((at_ms - at_ms[0]) * speed / CADENCE_MS).astype(np.int64)
-    lowest = _lowest(hashes)[:, None]
-    grid = np.zeros((int(places[-1]) + 1, 64), np.float32)
-    grid[places] = _unpacked(lowest) - _mean_around(_unpacked(lowest))
+def _turns(hashes: Words) -> Bits:
+    """n x 64: how far each of the lowest bits is from its mean around."""
+    lowest = _unpacked(_lowest(hashes)[:, None])
+    return lowest - _mean_around(lowest)
+
+
+def _grid(at_ms: Times, turns: Bits, speed: float) -> Bits:
+    """64 x time, a place each CADENCE_MS of the other one's time divided by `speed`."""
+    places = np.rint((at_ms - at_ms[0]) / (speed * CADENCE_MS)).astype(np.int64)
+    grid = np.zeros((turns.shape[1], int(places[-1]) + 1), np.float32)
+    grid[:, places] = turns.T
     return grid
 
 
@@ -366,17 +377,17 @@ def _proven(pair: _Pair, run: _Rows) -> NDArray[np.bool_]:
 
 def _agreement(one: Bits, other: Bits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each window: correlation of the turns of all bits, and how many there are."""
-    both = _window_sums(one * other) / WINDOW
-    mean_one, mean_other = _window_sums(one) / WINDOW, _window_sums(other) / WINDOW
+    both, mean_one, mean_other = (_window_means(values) for values in (one * other, one, other))
     shared = (both - mean_one * mean_other).sum(axis=1)
     varied = np.sqrt((1 - mean_one**2).sum(axis=1) * (1 - mean_other**2).sum(axis=1))
     return shared / np.maximum(varied, 1e-9), varied * WINDOW
 
 
-def _window_sums(values: Bits) -> NDArray[np.float64]:
-    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
-    windows: NDArray[np.float64] = sums[WINDOW:] - sums[:-WINDOW]
-    return windows
+def _window_means(values: Bits) -> Bits:
+    """Whole numbers up to 2^24, which 32 bits hold exactly."""
+    sums = np.concatenate([np.zeros((1, values.shape[1]), np.float32), np.cumsum(values, axis=0, dtype=np.float32)])
+    means: Bits = (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
+    return means
 
 
 def _reached(proven: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

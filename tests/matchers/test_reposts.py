@@ -74,6 +74,12 @@ def test_a_part_is_known_where_it_stands(take: Take, film: footage.Film, origina
     assert found.other_start_ms == pytest.approx(2000, abs=500)
 
 
+def test_a_part_is_known_at_the_end_of_something_long(take: Take, film: footage.Film, original: Seen) -> None:
+    long = take([*footage.scenes(4, 25.0), *film])
+    (found,) = between(take(film[: 5 * footage.FPS]), long)
+    assert found.other_start_ms == pytest.approx(25_000, abs=500)
+
+
 def test_other_scenes_are_other_footage(take: Take, original: Seen) -> None:
     assert between(take(footage.scenes(5, SECONDS)), original) == []
 
