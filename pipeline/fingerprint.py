@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from lastseen.outcomes import Done, Fault, NotDone, Outcome
+from lastseen.outcomes import Done, Outcome
 from lastseen.records import Fingerprint, Rejection
 from matchers import reposts as matching
 from matchers.reposts import Look, Shelf, Stretch
@@ -85,11 +85,11 @@ def _run(job: Job, bench: Bench) -> Outcome[Compared]:
     path = bench.download(EVIDENCE, job.blob.key, job.blob.sha256, job.blob.version_id)
     found = bench.box.fingerprint(path)
     if isinstance(found, Rejection):
-        return NotDone(Fault(found.fault), found.why)
+        return Done(note=f"no fingerprint: {found.why}")  # what is wrong with a file is told once, by its analysis
     try:
         seen = seen_in(found)
     except ValueError as fault:
-        return NotDone(Fault.DEFECT, f"the child process gave no fingerprint that makes sense: {fault}")
+        return Done(note=f"no fingerprint: the child process gave none that makes sense: {fault}")
     with bench.stores.db.connect() as db:
         shared = tuple(_compare(db, job, seen))
     count = f", {len(shared)} others show the same" if shared else ""
