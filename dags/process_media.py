@@ -2,7 +2,8 @@
 # Fetch media into the evidence, and find the faces in them
 
 Fetches what the posts carry (hashed, read back, locked), then looks at each new blob in a child process that can reach
-nothing: shots, tracks, best shots, templates.
+nothing: its fingerprint, by which copies of one footage are known, then shots, tracks, best shots, templates.
+What shows nothing but what an analysed file shows is not analysed again.
 
 - **When it fails**: an item that cannot be had or opened ends with its outcome class and reason in `lastseen status`;
   the others go on. A worker that dies leaves its items to the next one. A batch that fails stops nothing else: the
@@ -29,7 +30,9 @@ from dags import wiring
 def process_media() -> None:
     """Media items in, tracks out."""
     wiring.in_order(
-        wiring.step("fetch", "fetch", platform="video_site"), wiring.step("analyze", "analyze", outlets=[wiring.TRACKS])
+        wiring.step("fetch", "fetch", platform="video_site"),
+        wiring.step("analyze", "fingerprint"),
+        wiring.step("analyze", "analyze", outlets=[wiring.TRACKS]),
     )
 
 

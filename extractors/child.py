@@ -135,6 +135,7 @@ def _answer(
 def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engine | None") -> "Verdict":
     """Do what is asked.  Raises whatever the files make the libraries raise."""
     from extractors.analysis import analyze_file, enroll_file
+    from extractors.fingerprints import fingerprint_file
     from extractors.joining import join, measure
     from extractors.moments import cut_moment
     from extractors.reembedding import reembed_file
@@ -148,6 +149,8 @@ def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engin
         if request.task == "join":
             with os.fdopen(files[1], "rb") as sound, os.fdopen(files[2], "w+b") as target:
                 return join(file, sound, target)
+        if request.task == "fingerprint":
+            return fingerprint_file(file, limits, setup.threads, grant)
         if engine is None:
             raise RuntimeError("no engine was loaded")
         if request.crops is not None:

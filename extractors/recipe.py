@@ -9,6 +9,9 @@ from lastseen.choices import Choices
 ANALYSIS_VERSION: Final = 4
 """raised whenever the same file, engine and choices would give other tracks, shots or templates"""
 
+FINGERPRINT: Final = "pdq/1"
+"""what a fingerprint depends on besides the file: changed whenever the same file would give another one"""
+
 
 def recipe(engine_name: str, models: Path, choices: Choices) -> str:
     """What an analysis depends on besides the file: engine id, analysis version, and choices that are not the usual.

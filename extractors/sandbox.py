@@ -39,6 +39,7 @@ from lastseen.records import (
     Analysis,
     CropsKept,
     Enrolment,
+    Fingerprint,
     Joined,
     Measured,
     Moment,
@@ -105,6 +106,10 @@ class Sandbox:
         """
         return self._ask(Request("reembed", crops=kept), [path], Reembedded, Gear.ENGINE)
 
+    def fingerprint(self, path: Path) -> Fingerprint | Rejection:
+        """Hash the pictures of one video or picture.  Raises OSError and SandboxUnavailable."""
+        return self._ask(Request("fingerprint"), [path], Fingerprint)
+
     def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
         """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
         return self._ask(Request("moment", moment=wanted), [path], Moment)
@@ -157,7 +162,7 @@ class Sandbox:
         self, child: Child, request: Request, files: Sequence[int], kind: type[Kind], gear: Gear
     ) -> Kind | Rejection:
         limits = self._limits
-        deadline = limits.latest if request.task == "analyze" else limits.deadline_seconds
+        deadline = limits.latest if request.task in ("analyze", "fingerprint") else limits.deadline_seconds
         end = time.monotonic() + deadline
         try:
             child.give(pack_request(request), files, deadline)

@@ -16,6 +16,7 @@ from lastseen.records import (
     Analysis,
     CropsKept,
     Enrolment,
+    Fingerprint,
     Joined,
     Measured,
     Moment,
@@ -24,7 +25,7 @@ from lastseen.records import (
     Rejection,
 )
 
-Task = Literal["analyze", "enroll", "reembed", "moment", "measure", "join", "probe"]
+Task = Literal["analyze", "enroll", "fingerprint", "reembed", "moment", "measure", "join", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ class Request:
     probe: ProbeRequest | None = None
 
 
-Verdict = Analysis | Enrolment | Reembedded | Moment | Measured | Joined | Rejection | Probe
-Kind = TypeVar("Kind", Analysis, Enrolment, Reembedded, Moment, Measured, Joined, Probe)
+Verdict = Analysis | Enrolment | Fingerprint | Reembedded | Moment | Measured | Joined | Rejection | Probe
+Kind = TypeVar("Kind", Analysis, Enrolment, Fingerprint, Reembedded, Moment, Measured, Joined, Probe)
 
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
@@ -94,6 +95,7 @@ _ANSWERS: Final[Mapping[type[Verdict], TypeAdapter[Any]]] = {
     Analysis: TypeAdapter(Analysis | Rejection, config=_STRICT),
     Enrolment: TypeAdapter(Enrolment | Rejection, config=_STRICT),
     Reembedded: TypeAdapter(Reembedded | Rejection, config=_STRICT),
+    Fingerprint: TypeAdapter(Fingerprint | Rejection, config=_STRICT),
     Moment: TypeAdapter(Moment | Rejection, config=_STRICT),
     Measured: TypeAdapter(Measured | Rejection, config=_STRICT),
     Joined: TypeAdapter(Joined | Rejection, config=_STRICT),

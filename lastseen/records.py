@@ -475,6 +475,30 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What a file looks like, as a sequence of perceptual hashes: no biometric data."""
+
+    kind: str
+    """`video` or `image`"""
+    width: int
+    height: int
+    """of its largest picture, as shown"""
+    duration_ms: int
+    """0 for an image"""
+    complete: bool
+    """all of it was seen"""
+    moments: bytes = field(repr=False)
+    """when, in milliseconds on the file's own clock, rising: four bytes each, the lowest first; flat pictures have
+    none"""
+    hashes: bytes = field(repr=False)
+    """of each moment 64 bytes: the whole picture's hash, and its inner part's"""
+    mirrored: bytes = field(repr=False)
+    """the same, left for right"""
+    cells: bytes = field(repr=False)
+    """of each moment the mean light of 16 x 16 parts of the picture, a byte each: what of it differs from a copy"""
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolment:
     """An accepted reference photo."""
 

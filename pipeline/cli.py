@@ -34,6 +34,7 @@ from pipeline import (
     register_commands,
     register_import,
     rematch_commands,
+    reposts_commands,
     servers,
     site_commands,
     source_commands,
@@ -69,6 +70,7 @@ app.add_typer(custody_commands.app, name="custody")
 app.add_typer(witness_commands.app, name="witness")
 app.command("stamps")(stamp_commands.stamps_)
 app.add_typer(site_commands.app, name="site")
+app.add_typer(reposts_commands.app, name="reposts")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 candidate_commands.add_to(app)

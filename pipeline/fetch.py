@@ -18,7 +18,7 @@ AnyResult = Result[AnyJob, Any]
 
 
 def step(settings: Settings, recipe: str) -> Step[AnyJob, Any]:
-    """Fetch the bytes of a media item; `recipe` is how they will be analysed."""
+    """Fetch the bytes of a media item; `recipe` is how their fingerprint will be taken."""
 
     def keep(db: Connection, result: AnyResult) -> list[Entry]:
         return [entry for made in result.made for entry in _keep(db, result, made, settings, recipe)]
@@ -49,7 +49,7 @@ def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, reci
             return [observing.keep_file(db, result.job.item.id, made, result, recipe)]
         case Held(blob=blob), _:
             posts.carry(db, result.job.item.id, blob.id)
-            work.offer(db, Queue("analyze", recipe), [blob.id])
+            work.offer(db, Queue("fingerprint", recipe), [blob.id])
             return [
                 Entry(Action.SEEN_AGAIN, f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})
             ]

@@ -10,7 +10,7 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, check_photos, manifest, observing, reembed, signing, sweep
+from pipeline import anchor, check_photos, fingerprint, manifest, observing, reembed, signing, sweep
 from pipeline.app import App
 from pipeline.runner import Tally, by_step
 from pipeline.steps import AnyStep
@@ -21,6 +21,7 @@ from storage import (
     pages,
     posts,
     register,
+    reposts,
     runs,
     sites,
     sources,
@@ -42,7 +43,9 @@ TO_EVIDENCE = ("fetch", "manifest")
 
 OF_AN_ENGINE = (sweep.NAME, reembed.NAME)
 """steps whose items are nothing to another engine than their own"""
-
+OF_BLOBS = (fingerprint.NAME, "analyze")
+OLDER = 200
+"""files of before there were fingerprints that are offered at a time, behind all others"""
 READ = ("collect", "recheck")
 """steps whose items are sources"""
 
@@ -236,7 +239,7 @@ def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
     blobs = posts.blobs_of(db, scope.source, scope.since, scope.blob)
-    return tuple(blobs) if step == "analyze" else tuple(faces.analyses_of(db, blobs))
+    return tuple(blobs) if step in OF_BLOBS else tuple(faces.analyses_of(db, blobs))
 
 
 def _items(db: Connection, scope: Scope) -> Sequence[int]:
@@ -257,16 +260,37 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
         work.adopt(db, queue)
     fill = FILL.get(queue.step)
     if fill is not None:
-        fill(db, app, queue)
+        fill(db, app, queue, scope)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)
 
 
-def _fill_sources(db: Connection, app: App, queue: Queue) -> None:
+def _fill_sources(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     """Sources are read again each time."""
     _offer_sources(db, queue)
     work.reopen(db, queue, ENDED)
+
+
+def _fill_fingerprints(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    """Named blobs; else some of those that were stored before there were fingerprints."""
+    if queue.subjects is not None:
+        work.offer(db, queue, queue.subjects)
+    else:
+        work.offer(db, queue, reposts.without(db, queue.recipe, OLDER), priority=-1)
+
+
+def _fill_analyses(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    """Named blobs, but for those whose fingerprint will say whether they need it; who names one file means it."""
+    reposts.revive(db, queue.recipe)
+    work.offer(db, queue, reposts.left(db))
+    named = queue.subjects or ()
+    if scope.blob is not None:
+        work.offer(db, queue, named)
+        reposts.insist(db, queue)
+    elif named:
+        waiting = set(work.ready(db, Queue(fingerprint.NAME, app.steps.fingerprint, tuple(named))))
+        work.offer(db, queue, [blob for blob in named if blob not in waiting])
 
 
 def _offer_sources(db: Connection, queue: Queue) -> None:
@@ -276,40 +300,35 @@ def _offer_sources(db: Connection, queue: Queue) -> None:
         work.offer(db, queue, [source.id], site=site)
 
 
-def _fill_photos(db: Connection, app: App, queue: Queue) -> None:
+def _fill_photos(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     photos = tuple(register.photos_to_enroll(db, app.steps.engine))
     work.offer(db, queue, photos)
     work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
 
 
-def _fill_checks(db: Connection, app: App, queue: Queue) -> None:
+def _fill_checks(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     findings.fill(db, queue.recipe)
 
 
-def _fill_blobs(db: Connection, app: App, queue: Queue) -> None:
-    """Only those that are named: all others were offered when they were stored."""
-    if queue.subjects:
-        work.offer(db, queue, queue.subjects)
-
-
-def _fill_days(db: Connection, app: App, queue: Queue) -> None:
+def _fill_days(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     manifest.fill(db, queue, app.settings)
 
 
-def _fill_sweeps(db: Connection, app: App, queue: Queue) -> None:
+def _fill_sweeps(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     sweeps.plan(db, queue.recipe)
 
 
-def _fill_engine(db: Connection, app: App, queue: Queue) -> None:
+def _fill_engine(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     work.offer(db, queue, engines.due(db, queue.recipe), reembed.PRIORITY)
 
 
-FILL: Mapping[str, Callable[[Connection, App, Queue], None]] = {
+FILL: Mapping[str, Callable[[Connection, App, Queue, Scope], None]] = {
     **dict.fromkeys(READ, _fill_sources),
     **dict.fromkeys(OF_DAYS, _fill_days),
     "enroll": _fill_photos,
     check_photos.NAME: _fill_checks,
-    "analyze": _fill_blobs,
+    fingerprint.NAME: _fill_fingerprints,
+    "analyze": _fill_analyses,
     sweep.NAME: _fill_sweeps,
     reembed.NAME: _fill_engine,
 }

@@ -16,11 +16,11 @@ from matchers import gallery as matcher
 from matchers import judging
 from pipeline.held_register import HeldRegister
 from pipeline.runner import Bench, Result, Step
-from storage import calibrations, candidates, faces, work
+from storage import calibrations, candidates, faces
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
-from storage.work import Claim, Queue
+from storage.work import Claim
 
 NOT_MEASURED = "nothing was measured with this register yet: `lastseen calibrate` does"
 
@@ -72,8 +72,7 @@ def keep_found(db: Connection, calibration: Calibration, found: Matches, people_
     """
     candidates.lock(db)
     judged = judging.judge(found, faces.qualities(db, calibration.engine, sorted(found)), calibration)
-    shown = candidates.keep(db, calibration.engine, judged, people_per_track)
-    work.offer(db, Queue("illustrate"), shown)
+    candidates.keep(db, calibration.engine, judged, people_per_track)
     return _pairs(judged.found), _pairs(judged.near)
 
 

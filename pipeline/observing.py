@@ -139,7 +139,7 @@ def keep_file(
     recipe: str | None,
     how: Mapping[str, str | int] = MappingProxyType({}),
 ) -> Entry:
-    """Record that a media item carries these bytes, which are in the evidence; offer them to the analysis by `recipe`.
+    """Record that a media item carries these bytes, which are in the evidence; offer them to the step `fingerprint`.
 
     `how` is what else the custody log says of them.
     """
@@ -154,7 +154,7 @@ def keep_file(
         **how,
     }
     if recipe is not None:
-        work.offer(db, Queue("analyze", recipe), [blob])
+        work.offer(db, Queue("fingerprint", recipe), [blob])
     return stored_or_seen(file, detail, stored_at)
 
 

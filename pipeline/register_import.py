@@ -9,17 +9,16 @@ from pathlib import Path
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import Fault, ObjectToStore
 from lastseen.records import PersonEntry, PersonStatus, TieKind
-from pipeline import illustrate, register_files, template_files
+from pipeline import register_files, template_files
 from pipeline.app import App
 from pipeline.jobs import Scope, execute, journal
 from pipeline.register_files import NotARegister, Refusal, Unfit, printable
-from storage import custody, keys, refusals, register, ties, work
+from storage import custody, keys, refusals, register, ties
 from storage.custody import Action, Entry
 from storage.objects import REGISTER, Stored
 from storage.register import Kept, PhotoFate
 from storage.sealed_blocks import Origin
 from storage.ties import NotTied
-from storage.work import Queue
 
 KIND = "register"
 TIE_COLUMN = {TieKind.KIN: "kin", TieKind.SAME: "same_as"}
@@ -126,7 +125,6 @@ def _take(app: App, path: Path, item: PersonEntry | Refusal, result: Imported, *
     stored = list(_stored(app, path, item, result, barred))
     with app.stores.db.begin() as db:
         kept = register.keep_person(db, item, app.settings.people_per_track)
-        work.offer(db, Queue(illustrate.NAME), kept.came_up)
         result.people += 1
         result.new_people += kept.new
         result.changed_people += kept.changed

@@ -1,13 +1,12 @@
 """What the register keeper does to an entry, with everything that follows from it."""
 
 from lastseen.records import PersonStatus
-from pipeline import check_photos, illustrate, retention, template_files
+from pipeline import check_photos, retention, template_files
 from pipeline.app import App
-from storage import custody, findings, register, sweeps, work
+from storage import custody, findings, register, sweeps
 from storage import retention as going
 from storage.register import Removed
 from storage.sealed_blocks import Origin
-from storage.work import Queue
 
 
 def remove_photo(app: App, number: str, written: str, reason: str, actor: str) -> Removed:
@@ -23,7 +22,6 @@ def remove_photo(app: App, number: str, written: str, reason: str, actor: str) -
         people = sorted({done.person, *findings.beside(db, [photo])})
         findings.look_again(db, engine, people)
         sweeps.ask(db, engine, done.others)
-        work.offer(db, Queue(illustrate.NAME), done.came_up)
         custody.append_all(db, actor, entries)
     with app.stores.db.begin() as db:
         retention.take(app, db, going.removed(db, photo))
@@ -39,7 +37,6 @@ def close(app: App, number: str, status: PersonStatus, reason: str, actor: str) 
     """
     with app.stores.db.begin() as db:
         kept, entries = register.close(db, number, status, reason, app.settings.people_per_track)
-        work.offer(db, Queue(illustrate.NAME), kept.came_up)
         custody.append_all(db, actor, entries)
     template_files.sweep(app, Origin.PHOTO)
     return len(kept.came_up)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extractors import faces
-from extractors.recipe import recipe
+from extractors.recipe import FINGERPRINT, recipe
 from lastseen.settings import Settings
 from pipeline import (
     analyze,
@@ -13,6 +13,7 @@ from pipeline import (
     collect,
     enroll,
     fetch,
+    fingerprint,
     illustrate,
     manifest,
     match,
@@ -32,7 +33,7 @@ COMMANDS = {
     "collect": ("collect",),
     "recheck": ("recheck",),
     "fetch": ("fetch",),
-    "analyze": ("analyze",),
+    "analyze": (fingerprint.NAME, "analyze"),
     "enroll": ("enroll", check_photos.NAME),
     "match": (match.TRACKS, sweep.NAME, "illustrate"),
     "reembed": (reembed.NAME, match.TRACKS, "illustrate"),
@@ -48,6 +49,8 @@ class Steps:
     engine: str
     """id of the engine that analyses and enrolls"""
     recipe: str
+    fingerprint: str
+    """recipe of fingerprints"""
     by_name: dict[str, AnyStep]
 
     def of(self, command: str) -> tuple[AnyStep, ...]:
@@ -64,7 +67,8 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
     every: tuple[AnyStep, ...] = (
         collect.step(settings),
         recheck.step(settings),
-        fetch.step(settings, analysis),
+        fetch.step(settings, FINGERPRINT),
+        fingerprint.step(settings, FINGERPRINT, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
         check_photos.step(
@@ -83,4 +87,4 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         anchor.step(),
         anchor.upgrade_step(),
     )
-    return Steps(engine, analysis, {step.name: step for step in every})
+    return Steps(engine, analysis, FINGERPRINT, {step.name: step for step in every})

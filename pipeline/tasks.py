@@ -27,6 +27,7 @@ BATCHES = {
     "collect": 5,
     "recheck": 5,
     "fetch": 10,
+    "fingerprint": 20,
     "analyze": 6,
     "match_tracks": 100,
     "sweep": 8,

@@ -320,7 +320,7 @@ class _Import:
         for item in items:
             file, thing = stored[posts.media_item(db, item).address]
             blob, stored_at = posts.keep_blob(db, item, file, thing, self._locked_until())
-            work.offer(db, Queue("analyze", self.app.steps.recipe), [blob])
+            work.offer(db, Queue("fingerprint", self.app.steps.fingerprint), [blob])
             detail = {"sha256": file.sha256, "size": file.size, "key": thing.key, "version": thing.version_id}
             yield observing.stored_or_seen(file, {**detail, "method": METHOD}, stored_at)
 

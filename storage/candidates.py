@@ -8,10 +8,11 @@ from sqlalchemy import Connection, func, select, text, update
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Judged, Match
-from storage import questions
+from storage import questions, work
 from storage.questions import Known, Refused, Row
 from storage.same_face import Seen, Stretch, looks
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
+from storage.work import Queue
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
 
@@ -189,7 +190,7 @@ class Arranged:
     """What came of arranging candidates anew."""
 
     shown: Sequence[int]
-    """candidates that are open and have no moment yet: to be offered to `illustrate`"""
+    """candidates that are open and have no moment yet: they were offered to `illustrate`"""
     changed: Mapping[int, tuple[str, str]]
     """candidate -> its state before, and now"""
 
@@ -260,8 +261,9 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     changed = {row.id: (row.state, states[row.id]) for row in found.rows if states[row.id] != row.state}
     if changed:
         db.execute(SETTLE, {"ids": list(changed), "states": [states[id_] for id_ in changed]})
-    shown = (row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
-    return Arranged(tuple(shown), changed)
+    shown = tuple(row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
+    work.offer(db, Queue("illustrate"), shown)
+    return Arranged(shown, changed)
 
 
 def around(db: Connection, blob_ids: Sequence[int]) -> Sequence[int]:

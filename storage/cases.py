@@ -62,6 +62,18 @@ SOURCES = text("""
     SELECT id, platform, address, reason, legal_basis, added_at, read_since, with_comments FROM sources
      WHERE id = ANY(CAST(:sources AS bigint[])) ORDER BY id""")
 
+# Other files with the same footage, also where somebody has withdrawn the link since, and the posts that carried them.
+REPOSTS = text("""
+    SELECT repost_links.id, one.sha256 AS one, other.sha256 AS other, one_start_ms, one_end_ms, other_start_ms,
+           other_end_ms, mirrored, distance, recipe, found_at, withdrawn_at, withdrawn_by,
+           ARRAY(SELECT DISTINCT permalink FROM posts JOIN media_items ON post_id = posts.id
+                  WHERE blob_id IN (one_blob_id, other_blob_id) ORDER BY permalink) AS posts
+      FROM repost_links
+      JOIN blobs AS one ON one.id = one_blob_id
+      JOIN blobs AS other ON other.id = other_blob_id
+     WHERE one_blob_id = ANY(CAST(:blobs AS bigint[])) OR other_blob_id = ANY(CAST(:blobs AS bigint[]))
+     ORDER BY repost_links.id""")
+
 LISTINGS = text("""
     SELECT source_id AS source, first_post, last_post, complete, first_read_at, last_read_at FROM coverage
      WHERE source_id = ANY(CAST(:sources AS bigint[])) ORDER BY id""")
@@ -210,6 +222,8 @@ class Case:
     sources: tuple[Mapping[str, object], ...]
     coverage: tuple[Mapping[str, object], ...]
     """listings of video sites, and chats of Telegram, as far as each is proven to have been read"""
+    reposts: tuple[Mapping[str, object], ...] = ()
+    """other files that show the footage of its recordings, in which stretch, and the posts that carry either"""
 
     @property
     def originals(self) -> dict[str, Item]:
@@ -225,6 +239,7 @@ class Case:
     def subjects(self) -> list[str]:
         """How the custody log names what belongs to the case."""
         named = [f"blob:{sha256}" for sha256 in self.originals] + [f"post:{post.id}" for post in self.posts]
+        named += [f"repost_link:{link['id']}" for link in self.reposts]
         for one in self.sighted:
             named += [f"candidate:{one.id}", f"track:{one.track}", f"analysis:{one.analysis}"]
             named += [f"person:{one.person}", f"photo:{one.photo}"]
@@ -287,6 +302,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(AUDIENCES, ids).mappings()),
         tuple(dict(row) for row in db.execute(SOURCES, sources).mappings()),
         tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
+        tuple(dict(row) for row in db.execute(REPOSTS, {"blobs": list(blobs)}).mappings()),
     )
 
 

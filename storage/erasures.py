@@ -21,10 +21,9 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import Platform
-from storage import candidates, holds, observed, subjects, work
+from storage import candidates, holds, observed, subjects
 from storage.custody import Action, Entry
 from storage.subjects import Kind, Piece, Subject
-from storage.work import Queue
 
 POST_DOMAIN = b"lastseen.post.v1\n"
 
@@ -134,7 +133,7 @@ TAKE = (
     "DELETE FROM work WHERE step = 'illustrate' AND subject = ANY(:candidates)",
     "DELETE FROM work WHERE step = 'enroll' AND subject = ANY(:photos)",
     "DELETE FROM work WHERE step IN ('match_tracks', 'reembed') AND subject IN ({analyses})",
-    "DELETE FROM work WHERE step = 'analyze' AND subject = ANY(:blobs)",
+    "DELETE FROM work WHERE step IN ('fingerprint', 'analyze') AND subject = ANY(:blobs)",
     "DELETE FROM tracks WHERE analysis_id IN ({analyses})",
     "DELETE FROM analyses WHERE blob_id = ANY(:blobs)",
     "DELETE FROM work WHERE step = 'fetch' AND subject IN (SELECT id FROM media_items WHERE post_id = ANY(:posts))",
@@ -413,7 +412,7 @@ def take(
     left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
     for statement in TAKE:
         db.execute(text(statement.format(analyses=_ANALYSES, rejections=_REJECTIONS)), values)
-    work.offer(db, Queue("illustrate"), candidates.arrange(db, sorted(left), people_per_track).shown)
+    candidates.arrange(db, sorted(left), people_per_track)
     db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
     return list(_entries(db, erasure, done, anew))
 

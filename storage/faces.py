@@ -9,12 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
-from storage import candidates, custody, work
+from storage import candidates, custody
 from storage.custody import Action
 from storage.database import any_of
 from storage.sealing import Sealer, identity
 from storage.tables import analyses, best_shots, cast_links, persons, reference_photos, templates, tracks
-from storage.work import Queue
 
 AGAIN: Final = "~"
 """between a recipe and the number of an analysis that was made once more by it"""
@@ -239,8 +238,7 @@ def withdraw_link(db: Connection, link: int, actor: str, people_per_track: int) 
     parted = db.execute(statement).one_or_none()
     if parted is None:
         return False
-    arranged = candidates.arrange(db, candidates.of_tracks(db, list(parted)), people_per_track)
-    work.offer(db, Queue("illustrate"), arranged.shown)
+    candidates.arrange(db, candidates.of_tracks(db, list(parted)), people_per_track)
     custody.append(db, actor, Action.PARTED, f"cast_link:{link}", {"tracks": list(parted)})
     return True
 

@@ -108,8 +108,9 @@ DUE = text("""
      WHERE templates.engine = :engine
        AND NOT EXISTS (SELECT FROM work WHERE step = 'check_photos' AND recipe = :engine AND subject = person_id
                           AND (state <> 'done' OR settled_at >= coalesce(
-                               (SELECT max(adopted_at) FROM calibration_adoptions
-                                  JOIN calibrations ON calibrations.id = calibration_id WHERE engine = :engine), settled_at)))
+                               (SELECT max(adopted_at)
+                                  FROM calibration_adoptions JOIN calibrations ON calibrations.id = calibration_id
+                                 WHERE engine = :engine), settled_at)))
      ORDER BY person_id""")
 
 

@@ -16,6 +16,9 @@ from lastseen.lifecycle import CandidateState
 from storage import same_face
 from storage.same_face import Seen, Stretch
 
+NEARER = 0.8
+"""part of a rejected candidate's distance: a re-post whose face is nearer than that to the same person is asked about
+all the same, since copies of a notice with an exchanged photo are linked, too.  Copies of one face differ by less"""
 SIGHTING = "sighting"
 """what two people confirmed is not touched"""
 
@@ -163,10 +166,15 @@ def refusals(known: Known) -> dict[int, tuple[int, ...]]:
     of_file: dict[tuple[int, int], list[Refused]] = defaultdict(list)
     for no in known.refused:
         of_file[no.person, no.blob].append(no)
+    distances = {(row.track, row.person, row.engine): row.distance for row in known.rows}
+
+    def much_nearer(row: Row, no: Refused) -> bool:
+        rejected = distances.get((no.track, no.person, row.engine))
+        return row.blob != no.blob and rejected is not None and row.distance < NEARER * rejected
 
     def against(row: Row) -> tuple[int, ...]:
         near = (no for blob in faces.around(row.blob) for no in of_file.get((row.person, blob), ()))
-        return tuple(sorted(no.id for no in near if faces.are_one(no, row)))
+        return tuple(sorted(no.id for no in near if not much_nearer(row, no) and faces.are_one(no, row)))
 
     return {row.id: ids for row in known.rows if (ids := against(row))}
 

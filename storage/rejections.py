@@ -134,6 +134,5 @@ def against(db: Connection, blobs: Sequence[int]) -> dict[int, tuple[int, ...]]:
 
 def _arrange(db: Connection, blob: int, people_per_track: int) -> Mapping[int, tuple[str, str]]:
     arranged = candidates.arrange(db, [blob], people_per_track)
-    work.offer(db, Queue("illustrate"), arranged.shown)
     work.again(db, Queue("illustrate", "", tuple(arranged.shown)))  # of what was rejected the moments may have expired
     return arranged.changed

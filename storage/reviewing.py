@@ -91,6 +91,27 @@ PLACES = text("""
      WHERE media_items.blob_id = :blob
      ORDER BY posts.first_seen_at, posts.id""").bindparams(export=TELEGRAM_EXPORT)
 
+# Posts of other files that show the same footage at the track's beginning, and when in them: only direct links count.
+COPIES = text("""
+    WITH moment AS (
+        SELECT start_ms AS at_ms, analyses.blob_id AS blob FROM tracks JOIN analyses ON analyses.id = analysis_id
+         WHERE tracks.id = :track),
+         side AS (
+        SELECT one_blob_id AS blob, one_start_ms AS start_ms, one_end_ms AS end_ms, other_blob_id AS copy,
+               other_start_ms AS copy_start_ms, other_end_ms AS copy_end_ms, mirrored
+          FROM repost_links WHERE withdrawn_at IS NULL
+        UNION ALL
+        SELECT other_blob_id, other_start_ms, other_end_ms, one_blob_id, one_start_ms, one_end_ms, mirrored
+          FROM repost_links WHERE withdrawn_at IS NULL)
+    SELECT posts.permalink, posts.published_at, posts.first_seen_at, blobs.sha256, mirrored,
+           copy_start_ms + (at_ms - start_ms) * (copy_end_ms - copy_start_ms) / greatest(end_ms - start_ms, 1) AS at_ms
+      FROM moment
+      JOIN side ON side.blob = moment.blob AND at_ms BETWEEN start_ms AND end_ms
+      JOIN blobs ON blobs.id = copy
+      JOIN media_items ON media_items.blob_id = copy
+      JOIN posts ON posts.id = media_items.post_id
+     ORDER BY posts.first_seen_at, posts.id""")
+
 SHOT_KEY = text("""
     SELECT crop_key FROM best_shots
      WHERE id = :id
@@ -171,6 +192,20 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """One post that carries another file which shows the same footage."""
+
+    permalink: str
+    published_at: datetime | None
+    first_seen_at: datetime
+    sha256: str
+    mirrored: bool
+    """left for right"""
+    at_ms: int
+    """when the face's track begins there"""
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateShown:
     """One candidate with everything that its page tells."""
 
@@ -214,6 +249,8 @@ class CandidateShown:
     shots: tuple[ShotShown, ...]
     places: tuple[Place, ...]
     """earliest seen first"""
+    copies: tuple[Copy, ...]
+    """of the same footage, earliest seen first"""
 
 
 def queue(db: Connection, limit: int, *, older_than: int | None = None, newer_than: int | None = None) -> Page:
@@ -248,6 +285,7 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(Place(**place) for place in places),
+        "copies": tuple(Copy(**copy) for copy in db.execute(COPIES, {"track": row["track"]}).mappings()),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields
 

@@ -87,7 +87,7 @@ TROUBLES = text("""
       LEFT JOIN posts AS messages ON messages.id = media_items.post_id AND messages.chat_id IS NOT NULL
       LEFT JOIN analyses ON step IN ('match_tracks', 'reembed') AND analyses.id = subject
       LEFT JOIN sweep_shards ON step = 'sweep' AND sweep_shards.id = subject
-      LEFT JOIN blobs ON blobs.id = CASE step WHEN 'analyze' THEN subject ELSE analyses.blob_id END
+      LEFT JOIN blobs ON blobs.id = CASE WHEN step IN ('fingerprint', 'analyze') THEN subject ELSE analyses.blob_id END
       LEFT JOIN reference_photos AS photos ON step = 'enroll' AND photos.id = subject
       LEFT JOIN persons ON persons.id = photos.person_id
       LEFT JOIN stamp_requests ON step IN ('stamp', 'anchor', 'upgrade') AND stamp_requests.id = subject

@@ -91,6 +91,7 @@ class Writer:
         self.lines("audiences.jsonl", self.case.audiences)
         self.lines("sources.jsonl", self.case.sources)
         self.lines("coverage.jsonl", self.case.coverage)
+        self.lines("reposts.jsonl", self.case.reposts)
         self.lines("decisions.jsonl", [*map(_decision, self.case.sighted), *map(_refusal, self.case.refused)])
 
     def derived(self, events: Iterable[Event]) -> list[Picture]:

@@ -27,7 +27,7 @@ def opened(bureau: Bureau, runner: Runner, engine: str = ENGINE, threshold: floa
         reembed.step(engine, SEAL),
         illustrate.step(),
     )
-    steps = Steps(engine, "recipe", {step.name: step for step in every})
+    steps = Steps(engine, "recipe", "fingerprint", {step.name: step for step in every})
     return App(bureau.settings, bureau.stores, steps, runner, "tester")
 
 

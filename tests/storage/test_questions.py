@@ -169,6 +169,15 @@ def test_a_rejection_holds_in_a_repost_for_the_same_face_only(x: float, state: s
     assert settled(known) == {2: state}
 
 
+@pytest.mark.parametrize(("distance", "state"), [(0.45, "rejected"), (0.5, "rejected"), (0.3, "open")])
+def test_a_face_that_is_much_nearer_than_the_rejected_one_is_another_one_in_a_copied_notice(
+    distance: float, state: str
+) -> None:
+    rows = [row(1, distance=0.5), row(2, track=11, blob=2, distance=distance)]
+    known = Known(rows, [NO], reposts=BOTH_WAYS, seen=places(place(1, 0.2), place(11, 0.2, 2)))
+    assert settled(known) == {1: "rejected", 2: state}
+
+
 def test_the_states_have_one_order() -> None:
     """Rejected before withdrawn before superseded before displaced before joined."""
     rows = [

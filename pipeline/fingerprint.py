@@ -1,0 +1,201 @@
+"""Step: one blob in; its fingerprint and what else shows the same footage out; then it is offered to the analysis.
+
+A blob that shows, from its beginning to its end, what an analysed one shows is not analysed again: its item ends as
+skipped, and says which.  A fault here keeps no file from being analysed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from lastseen.outcomes import Done, Outcome
+from lastseen.records import Fingerprint, Rejection
+from lastseen.settings import Settings
+from matchers import reposts as matching
+from matchers.reposts import Look, Shelf, Stretch
+from pipeline.runner import Bench, Result, Step
+from storage import candidates, posts, reposts, work
+from storage.custody import Action, Entry
+from storage.database import Connection
+from storage.objects import EVIDENCE
+from storage.posts import Blob
+from storage.reposts import End, Kept
+from storage.work import Claim, Queue
+
+NAME: Final = "fingerprint"
+UNLIKE: Final = 12.0
+"""of 255: a file is a copy only if no part of its pictures differs by more for a second.  A notice whose photo was
+exchanged differs by more; so does a copy with a sign over it, which is analysed, too"""
+AT_ENDS_MS: Final = 1000
+"""that may be left of a copy before and after what is linked"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A blob, and what was known when it was looked at."""
+
+    blob: Blob
+    recipe: str
+    known: int
+    """row id of the newest fingerprint that it was compared with"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """A fingerprint, as kept and as compared."""
+
+    found: Fingerprint
+    look: Look
+    mirrored: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a blob has in common with another."""
+
+    other: Kept
+    stretches: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Compared:
+    """What a fingerprint came to."""
+
+    seen: Seen
+    shared: tuple[Shared, ...]
+
+
+def step(settings: Settings, recipe: str, analysis: str) -> Step[Job, Compared]:
+    """Take fingerprints by one recipe, for analyses by another."""
+
+    def keep(db: Connection, result: Result[Job, Compared]) -> list[Entry]:
+        if not result.made:
+            work.offer(db, Queue("analyze", analysis), [result.job.blob.id])
+        return [_keep(db, result.job, made, analysis, settings.people_per_track) for made in result.made]
+
+    return Step(NAME, recipe, _load, _run, keep)
+
+
+def _load(db: Connection, claim: Claim) -> Job:
+    return Job(posts.blob(db, claim.subject), claim.recipe, reposts.newest(db, claim.recipe))
+
+
+def _run(job: Job, bench: Bench) -> Outcome[Compared]:
+    path = bench.download(EVIDENCE, job.blob.key, job.blob.sha256, job.blob.version_id)
+    found = bench.box.fingerprint(path)
+    if isinstance(found, Rejection):
+        return Done(note=f"no fingerprint: {found.why}")  # what is wrong with a file is told once, by its analysis
+    try:
+        seen = seen_in(found)
+    except ValueError as fault:
+        return Done(note=f"no fingerprint: the child process gave none that makes sense: {fault}")
+    with bench.stores.db.connect() as db:
+        shared = tuple(_compare(db, job, seen))
+    count = f", {len(shared)} others show the same" if shared else ""
+    return Done((Compared(seen, shared),), note=f"{len(seen.look.at_ms)} moments{count}")
+
+
+def seen_in(found: Fingerprint) -> Seen:
+    """As numbers.  Raises ValueError for what is no fingerprint."""
+    look = matching.look(found.moments, found.hashes, found.cells)
+    turned = np.ascontiguousarray(look.cells[:, :, ::-1]).tobytes()
+    return Seen(found, look, matching.look(found.moments, found.mirrored, turned))
+
+
+def _compare(db: Connection, job: Job, seen: Seen, after: int = 0) -> Iterator[Shared]:
+    """With all fingerprints that are newer than row `after`."""
+    shelves = (_shelf(rows) for rows in reposts.anchors(db, job.recipe, job.blob.id, after))
+    worth = matching.worth_comparing(seen.look, seen.mirrored, shelves)
+    for blob in worth:
+        for other in reposts.of_blobs(db, job.recipe, [blob]):
+            found = between(seen, other)
+            if found:
+                yield Shared(other, tuple(found))
+
+
+def between(seen: Seen, other: Kept) -> list[Stretch]:
+    """What both show."""
+    look = matching.look(other.moments, other.hashes, other.cells)
+    if "image" in (seen.found.kind, other.kind):
+        return matching.stills(seen.look, seen.mirrored, look) if seen.found.kind == other.kind else []
+    return matching.stretches(seen.look, seen.mirrored, look)
+
+
+def _shelf(rows: Sequence[tuple[int, bytes]]) -> Shelf:
+    words = [np.frombuffer(anchors, "<u8").reshape(-1, 2) for _, anchors in rows]
+    owners = np.repeat([blob for blob, _ in rows], [len(word) for word in words])
+    return Shelf(owners.astype(np.int64), np.concatenate(words))
+
+
+# --- what is kept ------------------------------------------------------------------------------------------
+
+
+def _keep(db: Connection, job: Job, made: Compared, analysis: str, people_per_track: int) -> Entry:
+    reposts.lock(db)
+    shared = [*made.shared, *_compare(db, job, made.seen, job.known)]
+    reposts.keep(db, job.blob.id, job.recipe, made.seen.found, matching.anchors(made.seen.look).astype("<u8").tobytes())
+    there = {other.blob for other in reposts.of_blobs(db, job.recipe, [one.other.blob for one in shared])}
+    shared = [one for one in shared if one.other.blob in there]  # what was erased meanwhile is linked with nothing
+    for one in shared:
+        for stretch in one.stretches:
+            _link(db, job, one.other, stretch)
+    if shared:  # what is asked in both of them is one question
+        candidates.lock(db)
+        candidates.arrange(db, [job.blob.id], people_per_track)
+    original = _original(db, made.seen.found, shared, analysis)
+    if original is not None:
+        reposts.spare(db, analysis, job.blob.id, original.other.sha256, _told(original.stretches))
+    work.offer(db, Queue("analyze", analysis), [job.blob.id])
+    same = [one.other.sha256 for one in shared]
+    detail = {"recipe": job.recipe, "moments": len(made.seen.look.at_ms), "same_footage": same}
+    return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", detail)
+
+
+def _link(db: Connection, job: Job, other: Kept, stretch: Stretch) -> None:
+    ours = End(job.blob.id, stretch.one_start_ms, stretch.one_end_ms)
+    theirs = End(other.blob, stretch.other_start_ms, stretch.other_end_ms)
+    reposts.link(db, job.recipe, ours, theirs, stretch.distance, mirrored=stretch.mirrored)
+
+
+def _original(db: Connection, found: Fingerprint, shared: Sequence[Shared], analysis: str) -> Shared | None:
+    """A file that shows all of this one, no worse, and is analysed."""
+    whole = [one for one in shared if is_copy(found, one)]
+    analyzed = reposts.analyzed(db, analysis, [one.other.blob for one in whole])
+    return next((one for one in whole if one.other.blob in analyzed), None)
+
+
+def is_copy(found: Fingerprint, shared: Shared) -> bool:
+    """Whether nothing can be found in this file that is not found in the other one.
+
+    A still picture is never taken for a copy: a single moment proves too little, and analysing it costs nothing.
+    """
+    other = shared.other
+    if found.kind == "image" or not (found.complete and other.complete):
+        return False
+    if found.width * found.height > other.width * other.height:
+        return False
+    if any(stretch.unlike > UNLIKE for stretch in shared.stretches):
+        return False
+    return covers(found, shared.stretches)
+
+
+def covers(found: Fingerprint, stretches: Sequence[Stretch]) -> bool:
+    """Whether stretches leave nothing of a film but AT_ENDS_MS before and after them, and as much between two."""
+    moments = np.frombuffer(found.moments, "<u4")
+    if not stretches or not len(moments):
+        return False
+    reached = int(moments[0])
+    for stretch in stretches:
+        if stretch.one_start_ms - reached > AT_ENDS_MS:
+            return False
+        reached = stretch.one_end_ms
+    hidden = found.duration_ms - (int(moments[-1]) - int(moments[0]))  # flat pictures, of which there is no moment
+    return int(moments[-1]) - reached <= AT_ENDS_MS and hidden <= 2 * AT_ENDS_MS
+
+
+def _told(stretches: Sequence[Stretch]) -> str:
+    """Where in the other one; said in the reason of what was spared."""
+    parts = [f"{one.other_start_ms / 1000:.1f}-{one.other_end_ms / 1000:.1f}" for one in stretches]
+    return f", seconds {', '.join(parts)}: analysed once; `lastseen analyze --blob` has it done all the same"

@@ -1,0 +1,115 @@
+"""`lastseen reposts`: files that show the same footage, every place where it appeared, and links that are wrong."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from lastseen.clock import iso
+from lastseen.errors import WrongUse
+from lastseen.settings import settings
+from pipeline import console
+from pipeline.app import App, open_app
+from pipeline.console import AsJson, Voice, say
+from storage import candidates, custody, posts, reposts
+from storage.database import Connection
+from storage.reposts import Link, Place
+from storage.stores import open_stores
+
+app = typer.Typer(help="Files that show the same footage, and where each appeared.")
+
+
+@app.callback(invoke_without_command=True)
+def reposts_(context: typer.Context, as_json: AsJson = False) -> None:
+    """Files that show the same footage, and where each appeared; without a command: all that is linked."""
+    if context.invoked_subcommand is None:
+        list_(as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    blob: Annotated[str | None, typer.Argument(help="Only what is linked with this file: its sha256.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which stretch of which file shows what of another, and every post that carries them."""
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        _require(db, blob)
+        found = reposts.links(db, blob)
+        places = reposts.places(db, _files(found))
+    voice = Voice(as_json)
+    columns = ("link", "file", "seconds", "shows the same as", "seconds", "", "bits")
+    voice.show(console.table(f"{len(found)} links", columns, map(_row, found)))
+    carried = [(one.blob[:16], one.permalink, _day(one)) for among in places.values() for one in among]
+    voice.show(console.table("where they appeared", ("file", "post", "published, or first seen"), carried))
+    voice.result(
+        {"links": list(map(_link, found)), "places": {file: list(map(_place, places[file])) for file in places}}
+    )
+
+
+@app.command()
+def part(
+    link: Annotated[int, typer.Argument(help="Its number in `reposts list`.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why it is wrong; kept in the custody log.")],
+) -> None:
+    """Withdraw a link that is wrong: what was not analysed because of it is analysed with the next `analyze`."""
+    if not reason.strip():
+        raise WrongUse("--reason is empty: say what shows that it is not the same footage")
+    with open_app(settings()) as opened:
+        revived = withdraw(opened, link, reason.strip())
+    say(f"link {link} is withdrawn; {revived} files are to be analysed after all")
+
+
+def withdraw(opened: App, link: int, reason: str) -> int:
+    """Returns how many files are to be analysed after all.  Raises WrongUse."""
+    with opened.stores.db.begin() as db:
+        candidates.lock(db)
+        parted = reposts.part(db, link, opened.actor, reason)
+        if parted is None:
+            raise WrongUse(f"no link {link} stands: `lastseen reposts list` shows them")
+        blobs, entry = parted
+        candidates.arrange(db, blobs, opened.settings.people_per_track)
+        revived = reposts.revive(db, opened.steps.recipe)
+        custody.append_all(db, opened.actor, [entry])
+    return revived
+
+
+def _require(db: Connection, blob: str | None) -> None:
+    if blob is not None and not posts.blobs_of(db, sha256=blob):
+        raise WrongUse(f"no blob with the sha256 {blob} is stored")
+
+
+def _files(found: Iterable[Link]) -> Sequence[str]:
+    return list(dict.fromkeys(file for link in found for file in (link.one, link.other)))
+
+
+def _row(link: Link) -> Sequence[object]:
+    how = "mirrored" if link.mirrored else ""
+    one, other = _seconds(link.one_start_ms, link.one_end_ms), _seconds(link.other_start_ms, link.other_end_ms)
+    return link.id, link.one[:16], one, link.other[:16], other, how, f"{link.distance:.0f} of 256"
+
+
+def _seconds(start_ms: int, end_ms: int) -> str:
+    return f"{start_ms / 1000:.1f}-{end_ms / 1000:.1f}"
+
+
+def _day(place: Place) -> str:
+    return iso(place.published_at or place.first_seen_at)
+
+
+def _link(link: Link) -> Mapping[str, object]:
+    return {
+        "id": link.id,
+        "one": {"blob": link.one, "from_seconds": link.one_start_ms / 1000, "to_seconds": link.one_end_ms / 1000},
+        "other": {
+            "blob": link.other,
+            "from_seconds": link.other_start_ms / 1000,
+            "to_seconds": link.other_end_ms / 1000,
+        },
+        "mirrored": link.mirrored,
+        "distance": round(link.distance, 2),
+    }
+
+
+def _place(place: Place) -> Mapping[str, object]:
+    published = iso(place.published_at) if place.published_at else None
+    return {"post": place.permalink, "published_at": published, "first_seen_at": iso(place.first_seen_at)}
