@@ -1,0 +1,15 @@
+"""How many letters two words differ in.  The one module that imports rapidfuzz."""
+
+from collections.abc import Iterable
+
+from rapidfuzz.distance import OSA
+
+SHORTEST = 6
+"""letters: with fewer, one letter makes another surname"""
+
+
+def off_by_one(word: str, others: Iterable[str]) -> bool:
+    """One letter was written wrong, left out, doubled or swapped with its neighbour (optimal string alignment)."""
+    if len(word) < SHORTEST:
+        return False
+    return any(OSA.distance(word, other, score_cutoff=1) <= 1 for other in others)
