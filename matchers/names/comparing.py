@@ -124,8 +124,10 @@ def is_hint(found: Compared, naming: Naming, *, written_small: bool) -> bool:
     those who write everything small.
     """
     name, father, born = found.given.verdict, found.patronymic.verdict, found.birth.verdict
-    if Verdict.DIFFERS in found.verdicts or naming is Naming.PLACE:
+    if Verdict.DIFFERS in found.verdicts:
         return False
+    if naming is Naming.PLACE:
+        return name is not Verdict.SILENT and born is Verdict.AGREES
     stated = Verdict.AGREES in (father, born) or (born is Verdict.CLOSE and name is Verdict.AGREES)
     if name is Verdict.SILENT:
         return born is Verdict.AGREES and found.surname.verdict is Verdict.AGREES and not written_small

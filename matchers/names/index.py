@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
-from lastseen.records import NamedPerson, NameHint, NameReason
+from lastseen.records import NamedPerson, NameHint, NameReason, Verdict
 from matchers.names import comparing, people
 from matchers.names.comparing import Compared, Mention
 from matchers.names.endings import NOMINATIVE, forms
@@ -43,17 +43,27 @@ class _Surname:
     names: dict[str, Name] = field(default_factory=dict)
     entries: dict[str, list[_Entry]] = field(default_factory=lambda: defaultdict(list))
 
-    def cases(self) -> dict[str, str]:
+    @property
+    def cases(self) -> Mapping[str, str]:
         """Coarse form -> case."""
-        if len(self.folded) == 1:
-            return cases(self.folded[0])
-        return {coarse(form): case for form, case in _double(*self.folded).items()}
+        return _cases(self.folded)
 
+    @property
     def fine(self) -> frozenset[str]:
         """Forms in the finer spelling; none if it was not written in Cyrillic."""
-        if len(self.folded) > 1:
-            return frozenset(_double(*self.folded)) if all(one.fine for one in self.folded) else frozenset()
-        return frozenset(forms(self.folded[0].fine)) if self.folded[0].fine else frozenset()
+        return _fine(self.folded)
+
+
+@lru_cache(maxsize=20_000)
+def _cases(folded: tuple[Folded, ...]) -> Mapping[str, str]:
+    return {coarse(form): case for form, case in _double(*folded).items()} if len(folded) > 1 else cases(folded[0])
+
+
+@lru_cache(maxsize=20_000)
+def _fine(folded: tuple[Folded, ...]) -> frozenset[str]:
+    if not all(one.fine for one in folded):
+        return frozenset()
+    return frozenset(_double(*folded) if len(folded) > 1 else forms(folded[0].fine or ""))
 
 
 def _double(first: Folded, second: Folded) -> dict[str, str]:
@@ -79,7 +89,7 @@ class Index:
             self.people += self._add(person)
         self._by_form: dict[str, tuple[_Surname, ...]] = {}
         for one in self._surnames.values():
-            for form in one.cases():
+            for form in one.cases:
                 self._by_form[form] = (*self._by_form.get(form, ()), one)
 
     def _add(self, person: NamedPerson) -> bool:
@@ -128,14 +138,13 @@ class Index:
                 yield NameHint(person, round(one.score, 3), tuple(one), fitting[one.verdicts])
 
     def _of_surname(self, text: Text, mentions: Sequence[Mention], one: _Surname) -> dict[int, Compared]:
-        forms_, fine = one.cases(), one.fine()
         found: dict[int, Compared] = {}
         for label, name in one.names.items():
             chosen = _that_says(mentions, name)
-            if chosen is None:
+            if chosen is None or (chosen.given is None and text.born(chosen.first, chosen.last) is None):
                 continue
             for entry in one.entries[label]:
-                surname = comparing.surname(chosen.surname, entry.parts, forms_, fine, part=one.part)
+                surname = comparing.surname(chosen.surname, entry.parts, one.cases, one.fine, part=one.part)
                 if compared := _compared(text, chosen, entry, surname):
                     found[entry.person.person] = compared
         return found
@@ -147,7 +156,7 @@ class Index:
             for entry in self._with_parents(mention):
                 word = mention.surname.spellings[0]
                 folded = spellings(entry.parts.surname)[0]
-                if off_by_one(word.coarse, cases(folded)):
+                if off_by_one(word.coarse, _cases((folded,))):
                     surname = comparing.surname(mention.surname, entry.parts, {}, frozenset(), part=False)
                     if compared := _compared(text, mention, entry, surname):
                         found[entry.person.person] = compared
@@ -262,11 +271,10 @@ def _fits(word: Word, name: Name) -> bool:
 
 def _compared(text: Text, mention: Mention, entry: _Entry, surname: NameReason) -> Compared | None:
     """None: no hint."""
-    compared = Compared(
-        surname,
-        comparing.given_name(mention.given, entry.parts),
-        comparing.patronymic(mention.father, entry.parts),
-        comparing.birth(text.born(mention.first, mention.last), entry.person.birth_year),
-    )
+    father = comparing.patronymic(mention.father, entry.parts)
+    if father.verdict is Verdict.DIFFERS:
+        return None
+    born = comparing.birth(text.born(mention.first, mention.last), entry.person.birth_year)
+    compared = Compared(surname, comparing.given_name(mention.given, entry.parts), father, born)
     naming = text.naming(mention.first, mention.last)
     return compared if comparing.is_hint(compared, naming, written_small=not mention.surname.capital) else None

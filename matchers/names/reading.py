@@ -5,7 +5,7 @@ Nothing here knows of a register.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -62,13 +62,13 @@ _AGED = re.compile(r"(?<!\d)(\d\d?)(?:-?\s*(?:річн\w+|летн\w+|-year-old)
 _YEAR_BEFORE = re.compile(
     r"((?:19|20)\d\d)\s*(?:р\.?\s*н\.?|г\.?\s*р\.?|року народження|года рождения)[\s,:–—-]*$", re.IGNORECASE
 )
-# Right before the name; a rank or a first word may stand between, no other noun.
+# Right before the name; a rank may stand between (вулиця маршала ...), but behind a town its own name (з міста Суми ...).
 _PLACE = re.compile(
     r"(?<!\w)(?:вул(?:\.|иц\w+)|просп(?:\.|ект\w*)|пр-т|провул\w+|пров\.|бульв\w*|б-р|площ\w+|пл\.|майдан\w*|шосе|набережн\w+"
     r"|ім(?:\.|ені)|им(?:\.|ени)|ул(?:\.|иц\w+)|переул\w+|пер\.|шоссе|сквер\w*|парк\w*|стад[иі]он\w*|пам.?ятник\w*"
     r"|памятник\w*|музе\w+|бібліотек\w+|библиотек\w+|гімназ\w+|ліце\w+|лице\w+|фрегат\w*|кораб\w+|корвет\w*|крейсер\w*"
-    r"|міст[оіа]|город[аеу]?|село|селище|селі|посел\w+|станці\w+|станци\w+|орден\w*|премі\w+|фонд\w*"
-    r"|named after|street|avenue|square|library|school|museum|order of)\s+(?:\w{1,12}\.?\s+)?$",
+    r"|named after|street|avenue|square|library|school|museum|order of)\s+(?:\w{1,12}\.?\s+)?$"
+    r"|(?<!\w)(?:місто|город|село|селище|пос[её]лок|станція|станция)\s+$",
     re.IGNORECASE,
 )
 _PLACE_AFTER = re.compile(
@@ -160,6 +160,8 @@ class Text:
 
     text: str
     published: date | None
+    _born: dict[tuple[int, int], Born | None] = field(default_factory=dict)
+    _named: dict[tuple[int, int], Naming] = field(default_factory=dict)
 
     @classmethod
     def read(cls, written: str, published: date | None = None) -> "Text":
@@ -187,8 +189,10 @@ class Text:
 
     def born(self, first: int, last: int) -> Born | None:
         """What the text says of the birth of whom its words `first` .. `last` name: behind them, or right before."""
-        start, end = self.words[first].start, self.words[last].end
-        return self._born_after(end, self._until(last)) or self._born_before(start)
+        if (first, last) not in self._born:
+            start, end = self.words[first].start, self.words[last].end
+            self._born[first, last] = self._born_after(end, self._until(last)) or self._born_before(start)
+        return self._born[first, last]
 
     def _until(self, last: int) -> int:
         """Where the text goes on with somebody else, at most `_REACH` characters on."""
@@ -252,8 +256,12 @@ class Text:
 
     def naming(self, first: int, last: int) -> Naming:
         """What the words `first` .. `last` name, by what stands around them."""
-        before = self.text[max(0, self.words[first].start - _BEFORE) : self.words[first].start]
-        after = self.text[self.words[last].end : self.words[last].end + _BEFORE]
+        if (first, last) not in self._named:
+            self._named[first, last] = self._naming(self.words[first].start, self.words[last].end)
+        return self._named[first, last]
+
+    def _naming(self, start: int, end: int) -> Naming:
+        before, after = self.text[max(0, start - _BEFORE) : start], self.text[end : end + _BEFORE]
         if _PLACE.search(before) or _PLACE_AFTER.match(after):
             return Naming.PLACE
         return Naming.PUBLIC if _PUBLIC.search(before) else Naming.PERSON
