@@ -29,6 +29,7 @@ from pipeline import (
     duty_commands,
     jobs,
     models,
+    name_commands,
     register_import,
     servers,
     site_commands,
@@ -67,6 +68,7 @@ app.add_typer(site_commands.app, name="site")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 duty_commands.add_to(app)
+name_commands.add_to(app)
 app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
@@ -153,7 +155,7 @@ def run(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """All steps, once: collect, recheck, fetch, analyze, enroll, match, manifest."""
+    """All steps, once: collect, recheck, fetch, analyze, enroll, names, match, manifest."""
     _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
 
 
@@ -197,6 +199,7 @@ for _name, _summary in {
     "fetch": "Fetch the media of posts into the evidence.",
     "analyze": "Find faces in what was fetched.",
     "enroll": "Check reference photos and make them ready to be searched.",
+    "names": "Compare the words of posts with the names in the register: hints, apart from faces.",
     "match": "Compare faces with the register and queue candidates.",
 }.items():
     _step_command(_name, _summary)

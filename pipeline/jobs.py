@@ -10,7 +10,7 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, manifest, match, observing, signing
+from pipeline import anchor, manifest, match, names, observing, signing
 from pipeline.app import App
 from pipeline.runner import Tally
 from pipeline.steps import AnyStep
@@ -214,7 +214,7 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope)
-    if not scope.narrow or step in ("enroll", match.PHOTO, "illustrate", *OF_DAYS):
+    if not scope.narrow or step in ("enroll", names.NAME, match.PHOTO, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
@@ -245,6 +245,8 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
         photos = tuple(register.photos_to_enroll(db, app.steps.engine))
         work.offer(db, queue, photos)
         work.reopen(db, replace(queue, subjects=photos), [WorkState.DONE])
+    if queue.step == names.NAME:
+        names.fill(db, queue)
     if queue.step == "analyze" and queue.subjects:
         work.offer(db, queue, queue.subjects)
     if queue.step in OF_DAYS:

@@ -6,7 +6,7 @@ from typing import Any
 from extractors import faces
 from extractors.recipe import recipe
 from lastseen.settings import Settings
-from pipeline import analyze, anchor, collect, enroll, fetch, illustrate, manifest, match, recheck, stamp
+from pipeline import analyze, anchor, collect, enroll, fetch, illustrate, manifest, match, names, recheck, stamp
 from pipeline.runner import Step
 from storage.sealing import Sealer
 
@@ -19,6 +19,7 @@ COMMANDS = {
     "fetch": ("fetch",),
     "analyze": ("analyze",),
     "enroll": ("enroll",),
+    "names": (names.NAME,),
     "match": (match.TRACKS, match.PHOTO, "illustrate"),
     "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
 }
@@ -50,6 +51,7 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         fetch.step(settings, analysis),
         analyze.step(analysis, engine, sealer),
         enroll.step(engine, sealer),
+        names.step(),
         match.tracks_step(settings, engine, threshold, sealer),
         match.photo_step(settings, engine, threshold, sealer),
         illustrate.step(),

@@ -26,6 +26,7 @@ BATCHES = {
     "recheck": 5,
     "fetch": 10,
     "analyze": 6,
+    "names": 100,
     "match_tracks": 100,
     "match_photo": 20,
     "illustrate": 20,

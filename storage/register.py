@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.lifecycle import WorkState
 from lastseen.records import PersonEntry, PersonFacts, PersonStatus
-from storage import candidates
+from storage import candidates, name_hints
 from storage.database import any_of
 from storage.objects import Stored
 from storage.tables import persons, reference_photos, templates, work
@@ -79,6 +79,7 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
     if facts.status is PersonStatus.MISSING:
         return Kept(held.id, changed=True)
     _forget_templates(db, held.id)
+    name_hints.forget(db, held.id)
     return Kept(held.id, changed=True, came_up=tuple(candidates.withdraw(db, held.id, people_per_track)))
 
 

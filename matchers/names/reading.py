@@ -33,7 +33,8 @@ _CALLSIGN = re.compile(r"[«“„\"][^\W\d_]+[»”“\"]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’ʼ`´ʹ‘-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _BREAK = re.compile(r"^[ \t]*(?:,[ \t]*|\n[ \t]*)$")
-_AFTER_INITIAL = re.compile(r"^\.[ \t ]*$")
+_BLANK = re.compile(r"^[ \t\xa0]*$")
+_AFTER_INITIAL = re.compile(r"^\.[ \t\xa0]*$")
 
 _REACH: Final = 110
 """characters behind a name in which a year of birth is looked for"""
@@ -62,7 +63,7 @@ _AGED = re.compile(r"(?<!\d)(\d\d?)(?:-?\s*(?:річн\w+|летн\w+|-year-old)
 _YEAR_BEFORE = re.compile(
     r"((?:19|20)\d\d)\s*(?:р\.?\s*н\.?|г\.?\s*р\.?|року народження|года рождения)[\s,:–—-]*$", re.IGNORECASE
 )
-# Right before the name; a rank may stand between (вулиця маршала ...), but behind a town its own name (з міста Суми ...).
+# Right before the name; a rank may stand between (вулиця маршала ...), but behind a town its own name (місто Суми).
 _PLACE = re.compile(
     r"(?<!\w)(?:вул(?:\.|иц\w+)|просп(?:\.|ект\w*)|пр-т|провул\w+|пров\.|бульв\w*|б-р|площ\w+|пл\.|майдан\w*|шосе|набережн\w+"
     r"|ім(?:\.|ені)|им(?:\.|ени)|ул(?:\.|иц\w+)|переул\w+|пер\.|шоссе|сквер\w*|парк\w*|стад[иі]он\w*|пам.?ятник\w*"
@@ -178,7 +179,7 @@ class Text:
         end, initial = 0, False
         for found in _WORD.finditer(self.text):
             gap = self.text[end : found.start()]
-            tight = bool(end) and (not gap.strip(" \t ") or (initial and bool(_AFTER_INITIAL.match(gap))))
+            tight = bool(end) and (bool(_BLANK.match(gap)) or (initial and bool(_AFTER_INITIAL.match(gap))))
             soft = bool(end) and bool(_BREAK.match(gap))
             text = _POSSESSIVE.sub("", found[0])
             initial = len(text) <= 2 and text[0].isupper() and self.text[found.end() : found.end() + 1] == "."

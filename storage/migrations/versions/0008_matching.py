@@ -148,6 +148,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.BigInteger(), nullable=False),
         sa.Column("matcher", sa.Text(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("namesakes", sa.Integer(), nullable=False),
         sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["observation_id"], ["observations.id"], name=op.f("fk_name_hints_observation_id")),
@@ -162,6 +163,17 @@ def upgrade() -> None:
     op.create_index(op.f("ix_name_hints_observation_id"), "name_hints", ["observation_id"], unique=False)
     op.create_index(op.f("ix_name_hints_person_id"), "name_hints", ["person_id"], unique=False)
     op.create_index(op.f("ix_name_hints_post_id"), "name_hints", ["post_id"], unique=False)
+    op.create_table(
+        "name_looks",
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("matcher", sa.Text(), nullable=False),
+        sa.Column("observations", sa.BigInteger(), nullable=False),
+        sa.Column("ids", sa.Numeric(), nullable=False),
+        sa.Column("register", sa.Text(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("block", "matcher", name=op.f("pk_name_looks")),
+        comment="which observations (256 a block) were compared by their words with which state of the register",
+    )
     op.add_column("candidates", sa.Column("expected_false", sa.Double(), nullable=True))
     op.add_column("candidates", sa.Column("calibration_id", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_candidates_calibration_id"), "candidates", ["calibration_id"], unique=False)
@@ -179,6 +191,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_candidates_calibration_id"), table_name="candidates")
     op.drop_column("candidates", "calibration_id")
     op.drop_column("candidates", "expected_false")
+    op.drop_table("name_looks")
     op.drop_index(op.f("ix_name_hints_post_id"), table_name="name_hints")
     op.drop_index(op.f("ix_name_hints_person_id"), table_name="name_hints")
     op.drop_index(op.f("ix_name_hints_observation_id"), table_name="name_hints")
