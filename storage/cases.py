@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from storage.custody import Event
+from storage.name_hints import BLOCK
 from storage.notes import Checkpoint, Note, Signature
 
 SIGHTED = text("""
@@ -50,6 +51,14 @@ OBSERVATIONS = text("""
     SELECT id, post_id AS post, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
            audience
       FROM observations WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY id""")
+
+# What words say of whom the case is about; of others nothing.
+NAMED = text("""
+    SELECT name_hints.id, post_id AS post, observation_id AS observation, person_id AS person, register_number, matcher,
+           score, namesakes, reasons, found_at
+      FROM name_hints JOIN persons ON persons.id = person_id
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) AND person_id = ANY(CAST(:people AS bigint[]))
+     ORDER BY name_hints.id""")
 
 AUDIENCES = text("""
     SELECT post_id AS post, observed_at, audience FROM audiences
@@ -178,6 +187,23 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The words of an observation may name the person of one of the candidates."""
+
+    id: int
+    post: int
+    observation: int
+    person: int
+    register_number: str
+    matcher: str
+    score: float
+    namesakes: int
+    reasons: Sequence[Mapping[str, str]]
+    """field by field: `field`, `said`, `registered`, `verdict`, `how`"""
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything that the database says of one case."""
 
@@ -190,6 +216,7 @@ class Case:
     sources: tuple[Mapping[str, object], ...]
     coverage: tuple[Mapping[str, object], ...]
     """listings of video sites, and chats of Telegram, as far as each is proven to have been read"""
+    named: tuple[Named, ...] = ()
 
     @property
     def originals(self) -> dict[str, Item]:
@@ -208,6 +235,7 @@ class Case:
         for one in self.sighted:
             named += [f"candidate:{one.id}", f"track:{one.track}", f"analysis:{one.analysis}"]
             named += [f"person:{one.person}", f"photo:{one.photo}"]
+        named += [f"words:{one.observation // BLOCK}" for one in self.named]
         return sorted(set(named))
 
     @property
@@ -254,6 +282,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
     posts = tuple(Post(**row) for row in db.execute(POSTS, {"blobs": list(blobs)}).mappings())
     ids = {"posts": [post.id for post in posts]}
     sources = {"sources": sorted({post.source for post in posts})}
+    people = {"people": sorted({one.person for one in sighted})}
     shots = db.execute(SHOTS, {"tracks": [one.track for one in sighted]}).mappings()
     return Case(
         sighted,
@@ -264,6 +293,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(AUDIENCES, ids).mappings()),
         tuple(dict(row) for row in db.execute(SOURCES, sources).mappings()),
         tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
+        tuple(Named(**row) for row in db.execute(NAMED, {**ids, **people}).mappings()),
     )
 
 

@@ -18,7 +18,6 @@ OUT_OF_A_CASE = frozenset(
         "rejections",  # what nobody was confirmed to be
         "rejection_revocations",
         "repost_links",
-        "name_hints",
     }
 )
 
