@@ -73,7 +73,9 @@ def _declensions(name: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _first(stem: str) -> Iterator[tuple[str, dict[str, str]]]:
     yield stem, _FIRST
-    if stem[-1:] in _SOFTENED:
+    if stem.endswith("tk"):  # Квітка: Квітці, where тц sounds as ц
+        yield f"{stem[:-2]}c", {"i": DATIVE}
+    elif stem[-1:] in _SOFTENED:
         yield stem[:-1] + _SOFTENED[stem[-1]], {"i": DATIVE}
 
 
@@ -92,8 +94,9 @@ def _in_consonant(name: str) -> Iterator[tuple[str, dict[str, str]]]:
     if _POSSESSIVE.search(name):
         yield name, _OF_WOMEN
     if found := _FLEETING.match(name):
-        before = found[1] + ("i" if found[1][-1:] in _VOWELS else "")
-        yield before + found[2], _MASCULINE
+        yield found[1] + found[2], _MASCULINE
+        if found[2] == "c":  # Заєць, Коломієць: Зайця, Коломійця
+            yield f"{found[1]}ic", _MASCULINE
     if found := _CHANGING.match(name):
         for vowel in "oe":
             yield f"{found[1]}{vowel}{found[2]}", {NOMINATIVE: NOMINATIVE, **_MASCULINE}

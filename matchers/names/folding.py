@@ -21,13 +21,13 @@ _COARSE = str.maketrans("gZSWC", "hzssc")
 # The longest first.  KMU 55 (2010), BGN/PCGN, Russian passports, ISO 9 and the scholarly one, and what people write.
 _LATIN = {
     "shch": "s", "szcz": "s", "tsch": "c", "zgh": "zh", "sch": "s", "tch": "c", "sh": "s", "sz": "s", "zh": "z",
-    "kh": "h", "ch": "c", "cz": "c", "ts": "c", "tz": "c", "gh": "h", "ph": "f", "ck": "k", "x": "ks", "g": "h",
+    "kh": "h", "ch": "c", "cz": "c", "ts": "c", "tz": "c", "gh": "h", "ph": "f",  "x": "ks", "g": "h",
     "w": "v", "y": "i", "j": "i", "q": "k", "ł": "l", "ß": "s",
 }  # fmt: skip
 _DIGRAPHS = re.compile("|".join(sorted(_LATIN, key=len, reverse=True)))
 _SOFT = re.compile("i+(?=[aeou])")
 _DOUBLE = re.compile(r"(.)\1+")
-_NO_LETTER = re.compile(r"[^\w]|[\d_]")
+_NO_LETTER = re.compile(r"\W|[\d_ʹʺʼ]")
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
 _LOOKALIKES = str.maketrans("abceikmhoptxyABCEIKMHOPTXY", "авсеікмнортхуАВСЕІКМНОРТХУ")
 
@@ -57,9 +57,10 @@ def fold(word: str) -> Folded:
     """One word, with or without hyphens and apostrophes.  ё counts as what it sounds like (`io`); see `spellings`."""
     if _CYRILLIC.search(word):
         return _fold_cyrillic(word.translate(_LOOKALIKES).lower())
-    latin = word.lower().replace("šč", "s")
-    plain = _NO_LETTER.sub("", "".join(c for c in unicodedata.normalize("NFKD", latin) if not unicodedata.combining(c)))
-    return Folded(squeeze(_DIGRAPHS.sub(lambda found: _LATIN[found[0]], plain)), None)
+    latin = unicodedata.normalize("NFKD", word.lower().replace("šč", "s"))
+    plain = "".join(letter for letter in latin if not unicodedata.combining(letter))
+    sounds = _DIGRAPHS.sub(lambda found: _LATIN[found[0]], plain)
+    return Folded(squeeze(_NO_LETTER.sub("", sounds)), None)
 
 
 @lru_cache(maxsize=200_000)

@@ -32,9 +32,9 @@ _LABEL = re.compile(
 _CALLSIGN = re.compile(r"[«“„\"][^\W\d_]+[»”“\"]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’ʼ`´ʹ‘-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
-_BREAK = re.compile(r"^[ \t]*(?:,[ \t]*|\n[ \t]*)$")
-_BLANK = re.compile(r"^[ \t\xa0]*$")
-_AFTER_INITIAL = re.compile(r"^\.[ \t\xa0]*$")
+_BREAK = re.compile(r"^[ \t]*(?:,[ \t]*|\n[ \t]*)\Z")
+_BLANK = re.compile(r"^[ \t\xa0]*\Z")
+_AFTER_INITIAL = re.compile(r"^\.[ \t\xa0]*\Z")
 
 _REACH: Final = 110
 """characters behind a name in which a year of birth is looked for"""
