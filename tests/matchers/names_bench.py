@@ -6,19 +6,52 @@ it, so its figures are what an office may expect of posts like these.  All peopl
 
 import argparse
 import json
+import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 from lastseen.records import NamedPerson
+from matchers.names import people
+from matchers.names.given_names import MEN
 from matchers.names.index import Index
 
 HERE: Final = Path(__file__).parent
 TUNED, HELD_OUT = "tuned", "held out"
+FIRST_DRAWN: Final = 1000
+COMMON: Final = 0.05
+SYLLABLES: Final = [
+    "ба",
+    "ко",
+    "ли",
+    "гна",
+    "три",
+    "ше",
+    "мо",
+    "ру",
+    "сте",
+    "пан",
+    "дов",
+    "жу",
+    "ри",
+    "вер",
+    "го",
+    "лов",
+    "че",
+    "за",
+    "ста",
+    "пиль",
+    "кри",
+    "хо",
+    "лю",
+    "яр",
+]
+ENDINGS: Final = ["енко", "чук", "ук", "юк", "ський", "ов", "ик", "ець", "ак", "ин", "ко", "ишин"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +105,19 @@ def captions() -> list[Caption]:
 
 
 def _caption(place: int, language: str, difficulty: str, expected: str, published: str, text: str) -> Caption:
-    people = frozenset() if expected == "-" else frozenset(expected.split(","))
+    named = frozenset() if expected == "-" else frozenset(expected.split(","))
     half = HELD_OUT if place % 2 else TUNED
-    return Caption(language, difficulty, people, date.fromisoformat(published), text.replace("\\n", "\n"), half)
+    return Caption(language, difficulty, named, date.fromisoformat(published), text.replace("\\n", "\n"), half)
 
 
 def measure(chosen: Iterable[Caption]) -> dict[tuple[str, str], Tally]:
-    """(what, which) -> tally: of halves, languages and difficulties."""
+    """(what, which) -> tally: of each half and language in it, and of difficulties in both."""
     index = Index(register())
     found: dict[tuple[str, str], Tally] = defaultdict(Tally)
     for caption in chosen:
         said = {f"p{hint.person:02}" for hint in index.hints(caption.text, caption.published)}
-        for key in (("half", caption.half), ("language", caption.language), ("difficulty", caption.difficulty)):
+        halves = ("half", caption.half), (caption.half, caption.language)
+        for key in (*halves, ("difficulty", caption.difficulty)):
             _count(found[key], caption, said)
     return dict(found)
 
@@ -108,13 +142,51 @@ def failures(chosen: Iterable[Caption]) -> list[str]:
     return lines
 
 
+def cost(size: int) -> dict[str, float]:
+    """Seconds to make a register of drawn names ready, milliseconds a caption, and hints at people who were drawn."""
+    everybody = [*register(), *drawn(size)]
+    begun = perf_counter()
+    index = Index(everybody)
+    ready = perf_counter() - begun
+    every = captions()
+    for _ in range(2):  # words are folded once
+        begun = perf_counter()
+        found = [index.hints(caption.text, caption.published) for caption in every]
+        compared = perf_counter() - begun
+    strangers = sum(hint.person >= FIRST_DRAWN for hints in found for hint in hints)
+    return {
+        "people": size,
+        "ready_seconds": round(ready, 1),
+        "ms_a_caption": round(compared / len(every) * 1000, 3),
+        "strangers": strangers,
+    }
+
+
+def drawn(size: int) -> Iterator[NamedPerson]:
+    """People of invented surnames, one of twenty with one of the captions' own: as common as common surnames are."""
+    chance = random.Random(6)
+    men = [line.split()[0] for line in MEN.strip().splitlines()]
+    fathers = [f"{name}ович" for name in men if name[-1] not in "аяійоь"]
+    common = [parts.surname for person in register() for parts in people.parts(person.names[0])]
+    rare = ["".join(chance.choices(SYLLABLES, k=chance.choice((2, 3)))).capitalize() for _ in range(size // 3 + 1)]
+    for number in range(size):
+        surname = chance.choice(common) if chance.random() < COMMON else chance.choice(rare) + chance.choice(ENDINGS)
+        name = f"{surname} {chance.choice(men)} {chance.choice(fathers)}"
+        yield NamedPerson(FIRST_DRAWN + number, (name,), chance.randint(1960, 2005))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print both halves, and each language and difficulty."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--people", type=int, default=0, help="also the time with a register of so many")
     parser.add_argument("--failures", action="store_true", help="of the half that was not held out, what went wrong")
     chosen = parser.parse_args(arguments)
-    told = {f"{what}: {which}": tally.as_dict() for (what, which), tally in sorted(measure(captions()).items())}
+    told: dict[str, object] = {
+        f"{what}: {which}": tally.as_dict() for (what, which), tally in sorted(measure(captions()).items())
+    }
+    if chosen.people:
+        told["register"] = cost(chosen.people)
     if chosen.failures:
         sys.stdout.writelines(f"{line}\n" for line in failures(one for one in captions() if one.half == TUNED))
     if chosen.json:
