@@ -69,6 +69,11 @@ class Compared:
         return tuple(one.verdict for one in self)
 
     @property
+    def worth(self) -> tuple[float, int]:
+        """To choose by: the score, and in how many fields the entry is written as the post writes it, or nearly so."""
+        return self.score, sum(one.said[:1].isascii() == one.registered[:1].isascii() for one in self)
+
+    @property
     def score(self) -> float:
         """0 .. 1."""
         return sum(_WEIGHTS.get((one.field, one.verdict), 0.0) for one in self)

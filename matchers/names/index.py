@@ -125,20 +125,16 @@ class Index:
         return sorted(best.values(), key=lambda one: (-one.score, one.person))
 
     def _named(self, text: Text, place: int, word: Word) -> Iterator[NameHint]:
-        found: dict[int, Compared] = {}
         surnames = {id(one): one for folded in word.spellings for one in self._by_form.get(folded.coarse, ())}
         mentions = list(mentioned(text, place)) if surnames or word.capital else []
-        for surname in surnames.values():
-            found.update(self._of_surname(text, mentions, surname))
-        if not found:
-            found = self._misspelt(text, mentions)
+        found = _best(pair for one in surnames.values() for pair in self._of_surname(text, mentions, one))
+        found = found or _best(self._misspelt(text, mentions))
         fitting = Counter(one.verdicts for one in found.values())
         for person, one in found.items():
             if fitting[one.verdicts] <= comparing.most_namesakes(one):
                 yield NameHint(person, round(one.score, 3), tuple(one), fitting[one.verdicts])
 
-    def _of_surname(self, text: Text, mentions: Sequence[Mention], one: _Surname) -> dict[int, Compared]:
-        found: dict[int, Compared] = {}
+    def _of_surname(self, text: Text, mentions: Sequence[Mention], one: _Surname) -> Iterator[tuple[int, Compared]]:
         for label, name in one.names.items():
             chosen = _that_says(mentions, name)
             if chosen is None or (chosen.given is None and text.born(chosen.first, chosen.last) is None):
@@ -146,12 +142,10 @@ class Index:
             for entry in one.entries[label]:
                 surname = comparing.surname(chosen.surname, entry.parts, one.cases, one.fine, part=one.part)
                 if compared := _compared(text, chosen, entry, surname):
-                    found[entry.person.person] = compared
-        return found
+                    yield entry.person.person, compared
 
-    def _misspelt(self, text: Text, mentions: Sequence[Mention]) -> dict[int, Compared]:
+    def _misspelt(self, text: Text, mentions: Sequence[Mention]) -> Iterator[tuple[int, Compared]]:
         """Given name and patronymic are somebody's, and the surname is one letter off."""
-        found: dict[int, Compared] = {}
         for mention in mentions:
             for entry in self._with_parents(mention):
                 word = mention.surname.spellings[0]
@@ -159,8 +153,7 @@ class Index:
                 if off_by_one(word.coarse, _cases((folded,))):
                     surname = comparing.surname(mention.surname, entry.parts, {}, frozenset(), part=False)
                     if compared := _compared(text, mention, entry, surname):
-                        found[entry.person.person] = compared
-        return found
+                        yield entry.person.person, compared
 
     def _with_parents(self, mention: Mention) -> Iterator[_Entry]:
         father = mention.father.patronymic if mention.father else None
@@ -181,6 +174,15 @@ class Index:
 
 _SHORTEST = 2
 """letters of a surname"""
+
+
+def _best(pairs: Iterable[tuple[int, Compared]]) -> dict[int, Compared]:
+    """Of each person what says most: of an entry that is written in several ways, the one in the post's script."""
+    best: dict[int, Compared] = {}
+    for person, compared in pairs:
+        if person not in best or compared.worth > best[person].worth:
+            best[person] = compared
+    return best
 
 
 def _halves(surname: str) -> Iterator[tuple[tuple[Folded, ...], bool]]:

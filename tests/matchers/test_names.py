@@ -206,6 +206,14 @@ def test_namesakes_are_counted_and_too_many_make_no_hint() -> None:
     assert len(hints("Мельник Сергій Іванович", *["Мельник Сергій Іванович"] * 26)) == 26
 
 
+def test_of_an_entrys_spellings_the_one_in_the_posts_script_is_compared() -> None:
+    register = [NamedPerson(0, ("Дорошевець Назар Ілліч", "Nazar Doroshevets"), 1996)]
+    for said, registered in (("Назара Дорошевця", "Дорошевець"), ("Nazar Doroshevets", "Doroshevets")):
+        for names in (register[0].names, register[0].names[::-1]):
+            (found,) = Index([NamedPerson(0, names, 1996)]).hints(said, PUBLISHED)
+            assert (found.reasons[0].registered, found.namesakes) == (registered, 1)
+
+
 def test_half_of_a_double_surname_needs_more_than_a_given_name() -> None:
     name = "Швець-Калиновський Дмитро Олегович"
     assert hints("Дмитро Калиновський", name) == []
