@@ -23,6 +23,8 @@ from matchers.names.reading import Text, Word
 
 VERSION: Final = "names-1"
 """of everything that decides what is a hint: another one has all posts looked at again"""
+_SHORTEST: Final = 2
+"""letters of a surname"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +172,6 @@ class Index:
             for form in name.formal | name.at_home:
                 found[form] = (*found.get(form, ()), name)
         return found
-
-
-_SHORTEST = 2
-"""letters of a surname"""
 
 
 def _best(pairs: Iterable[tuple[int, Compared]]) -> dict[int, Compared]:

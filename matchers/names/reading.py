@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final
 
 from matchers.names import given
@@ -18,6 +19,8 @@ from matchers.names.given import Patronymic
 
 LONGEST_TEXT: Final = 20_000
 """characters that are read of a text: a caption has 1,024, a message 4,096, a description of a video 5,000"""
+LONGEST_WORD: Final = 60
+"""letters that are read of a word: what was read of words is kept in memory"""
 YOUNGEST: Final = 15
 """years: a year later than this before the post is when something happened, and no year of birth"""
 OLDEST_YEAR: Final = 1900
@@ -181,7 +184,7 @@ class Text:
             gap = self.text[end : found.start()]
             tight = bool(end) and (bool(_BLANK.match(gap)) or (initial and bool(_AFTER_INITIAL.match(gap))))
             soft = bool(end) and bool(_BREAK.match(gap))
-            text = _POSSESSIVE.sub("", found[0])
+            text = _POSSESSIVE.sub("", found[0][:LONGEST_WORD])
             initial = len(text) <= 2 and text[0].isupper() and self.text[found.end() : found.end() + 1] == "."
             yield Word(text, found.start(), found.end(), initial, tight, soft)
             end = found.end()
@@ -213,7 +216,7 @@ class Text:
         if bare and not _YEARS_WORD_OR_MORE.match(part[bare.end(1) :]):
             return self._by_age(int(bare[1]), bare[1])
         found = [one for one in (self._by_year(part), self._by_stated_age(part)) if one]
-        return min(found)[1] if found else None
+        return min(found, key=itemgetter(0))[1] if found else None
 
     def _born_before(self, end: int) -> Born | None:
         part = self.text[max(0, end - _BEFORE) : end]
