@@ -6,5 +6,6 @@ given      given names that are one name (Володимир, Владимир, 
 people     an entry's names, part by part
 reading    the words of a text, initials, years of birth and ages, and what stands before a name
 comparing  one mention beside one entry, field by field
+nearness   whether two words are one letter apart
 index      a register made ready: one text costs the same, whatever the register's size
 """

@@ -9,7 +9,10 @@ SHORTEST = 6
 
 
 def off_by_one(word: str, others: Iterable[str]) -> bool:
-    """One letter was written wrong, left out, doubled or swapped with its neighbour (optimal string alignment)."""
+    """One letter was written wrong, left out, doubled or swapped with its neighbour (optimal string alignment).
+
+    Not the last one: there words differ by case, and surnames by what makes another of them (Цимбал, Цимбалюк).
+    """
     if len(word) < SHORTEST:
         return False
-    return any(OSA.distance(word, other, score_cutoff=1) <= 1 for other in others)
+    return any(word[-1] == other[-1:] and OSA.distance(word, other, score_cutoff=1) <= 1 for other in others)

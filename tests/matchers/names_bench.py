@@ -1,7 +1,7 @@
 """Names in posts: precision and recall on captions written for it: `python -m tests.matchers.names_bench [--json]`.
 
-The captions were written before the code that reads them.  Every other one is held out: nothing was changed because of
-it, so its figures are what an office may expect of posts like these.  All people are invented.
+The captions were written before the code that reads them.  Every other one was held out: what it said at the first look
+stands in docs/matching.md, with what was mended after that.  All people are invented.
 """
 
 import argparse

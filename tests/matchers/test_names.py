@@ -186,7 +186,8 @@ def test_words_name_somebody(said: str) -> None:
         "Дорошевець", "Назар Ілліч", "Дорошевець Назар, 1969 р.н.", "Дорошевець Остап", "Дорошевець Назар Петрович",
         "Дорошевець П. О.", "вулиця Назара Дорошевця", "Речник Назар Дорошевець", "дорошевець назар",
         "Назар і Дорошевець",
-        "Дорошевець, 27 років", "Дорошенко Назар Ілліч", "Остап Ілліч Дорошевець", "Дорошевець Назар Іллівна",
+        "Дорошевець, 27 років", 
+        "Дорошевцюк Назар Ілліч", "Дорошенко Назар Ілліч", "Остап Ілліч Дорошевець", "Дорошевець Назар Іллівна",
     ],
 )  # fmt: skip
 def test_words_name_somebody_else_or_nobody(said: str) -> None:
@@ -243,10 +244,10 @@ def test_the_captions_are_many_and_half_of_them_name_nobody() -> None:
 
 
 def test_precision_and_recall_do_not_fall() -> None:
-    """What was reached: the held-out half with its failures, as the code was when it was looked at first."""
+    """What was reached: on the held-out half 0.959 and 0.986 at the first look, and then one fault was mended."""
     found = measure(captions())
     held, tuned = found["half", HELD_OUT], found["half", TUNED]
-    assert (held.precision, held.recall) >= (0.95, 0.98)
+    assert held.precision >= 0.98
     assert held.recall >= 0.98
     assert (tuned.precision, tuned.recall) == (1.0, 1.0)
 
