@@ -1,8 +1,9 @@
 """
-# Compare faces with the register
+# Compare posts with the register
 
-Compares new tracks with the whole register, queues candidates (at most five people a track), and cuts the moment that
-analysts will look at. New reference photos are compared with the kept tracks by `rematch_register`.
+Compares the words of posts with the register's names (hints of their own, which raise the rank of a face in the same
+post), then new tracks with the whole register, queues candidates (at most five people a track), and cuts the moment
+that analysts will look at. New reference photos are compared with the kept tracks by `rematch_register`.
 
 - **When it fails**: nothing is queued half; run it again. A template that does not open names the key that is missing.
   A batch that fails stops nothing else: the run is red by its last task, and the next run takes the batch up.
@@ -17,7 +18,7 @@ from dags import wiring
 
 
 @dag(
-    schedule=[wiring.TRACKS],
+    schedule=(wiring.POSTS | wiring.TRACKS | wiring.REGISTER),
     catchup=False,
     max_active_runs=1,
     default_args=wiring.DEFAULTS,
@@ -26,8 +27,9 @@ from dags import wiring
     doc_md=__doc__,
 )
 def match_register() -> None:
-    """Tracks in, candidates out."""
+    """Words and tracks in; hints and candidates out."""
     wiring.in_order(
+        wiring.step("names", "names"),
         wiring.step("match", "match_tracks"),
         wiring.step("match", "illustrate", outlets=[wiring.CANDIDATES]),
     )

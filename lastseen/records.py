@@ -731,3 +731,55 @@ class Calibration:
     """at least one, rising by `least`, the first from 0 on"""
     fallback: str = ""
     """why published figures are used; empty: it was measured"""
+
+
+# --- names in posts ----------------------------------------------------------------------------------------
+
+
+class Verdict(StrEnum):
+    """What the words of a post say of one field of an entry."""
+
+    AGREES = "agrees"
+    CLOSE = "close"
+    """a letter apart, an initial, a name used at home, an age"""
+    DIFFERS = "differs"
+    SILENT = "not stated"
+    """by the post, or by the register"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """An entry of the register, as far as words can name it."""
+
+    person: int
+    """row id"""
+    names: tuple[str, ...]
+    birth_year: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NameReason:
+    """One field of a hint."""
+
+    field: str
+    """`surname`, `given name`, `patronymic` or `birth`"""
+    said: str
+    """as the post writes it; empty: it says nothing"""
+    registered: str
+    """as the register writes it; empty: it says nothing"""
+    verdict: Verdict
+    how: str = ""
+    """what else there is to know: the case, an initial, an age"""
+
+
+@dataclass(frozen=True, slots=True)
+class NameHint:
+    """The words of a text name somebody who may be this person.  No statement about any face."""
+
+    person: int
+    """row id"""
+    score: float
+    """0 .. 1: how much of the entry the words say; no probability"""
+    reasons: tuple[NameReason, ...]
+    namesakes: int
+    """people of the register, this one included, whom the same words fit as well"""

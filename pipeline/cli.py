@@ -31,6 +31,7 @@ from pipeline import (
     duty_commands,
     jobs,
     models,
+    name_commands,
     register_commands,
     register_import,
     rematch_commands,
@@ -78,6 +79,7 @@ duty_commands.add_to(app)
 rematch_commands.add_to(app)
 calibrate_commands.add_to(app)
 register_commands.add_to(register_app)
+name_commands.add_to(app)
 app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
@@ -179,7 +181,7 @@ def run(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """All steps, once: collect, recheck, fetch, analyze, enroll, match, reembed, manifest."""
+    """All steps, once: collect, recheck, fetch, analyze, enroll, names, match, reembed, manifest."""
     _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
 
 
@@ -223,6 +225,7 @@ for _name, _summary in {
     "fetch": "Fetch the media of posts into the evidence.",
     "analyze": "Find faces in what was fetched.",
     "enroll": "Check reference photos and make them ready to be searched.",
+    "names": "Compare the words of posts with the names in the register: hints, apart from faces.",
     "match": "Compare faces with the register and queue candidates.",
     "reembed": "After a change of engine: make tracks ready for it from their kept pictures, and match them.",
 }.items():

@@ -10,7 +10,7 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, check_photos, fingerprint, manifest, observing, reembed, signing, sweep
+from pipeline import anchor, check_photos, fingerprint, manifest, names, observing, reembed, signing, sweep
 from pipeline.app import App
 from pipeline.runner import Tally, by_step
 from pipeline.steps import AnyStep
@@ -234,7 +234,7 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope)
-    if not scope.narrow or step in ("enroll", check_photos.NAME, sweep.NAME, "illustrate", *OF_DAYS):
+    if not scope.narrow or step in ("enroll", check_photos.NAME, names.NAME, sweep.NAME, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
@@ -314,6 +314,10 @@ def _fill_days(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     manifest.fill(db, queue, app.settings)
 
 
+def _fill_names(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    names.fill(db, queue)
+
+
 def _fill_sweeps(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     sweeps.plan(db, queue.recipe)
 
@@ -329,6 +333,7 @@ FILL: Mapping[str, Callable[[Connection, App, Queue, Scope], None]] = {
     check_photos.NAME: _fill_checks,
     fingerprint.NAME: _fill_fingerprints,
     "analyze": _fill_analyses,
+    names.NAME: _fill_names,
     sweep.NAME: _fill_sweeps,
     reembed.NAME: _fill_engine,
 }

@@ -29,6 +29,7 @@ BATCHES = {
     "fetch": 10,
     "fingerprint": 20,
     "analyze": 6,
+    "names": 100,
     "match_tracks": 100,
     "sweep": 8,
     "reembed": 10,

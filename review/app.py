@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, house, media, register
+from review import calibration, candidates, entrance, hints, house, media, register
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
@@ -22,6 +22,7 @@ def doors() -> list[BaseRoute]:
     return [
         Door("/", candidates.queue, roles=REVIEWERS),
         Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS),
+        Door("/hints", hints.hints, roles=REVIEWERS),
         Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True),
         Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True),
         Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True),

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from lastseen import chance
 from lastseen.lifecycle import CandidateState
 from review.desk import desk_of
-from review.doors import visit_of
-from storage import custody, rejections, reviewing
+from review.doors import number_in, visit_of
+from storage import custody, name_hints, rejections, reviewing
 from storage.custody import Action
 
 ROWS_A_PAGE = 25
@@ -17,7 +17,7 @@ ROWS_A_PAGE = 25
 def queue(request: Request) -> Response:
     """The open candidates, newest first."""
     desk = desk_of(request)
-    older, newer = _number(request, "older_than"), _number(request, "newer_than")
+    older, newer = number_in(request, "older_than"), number_in(request, "newer_than")
     with desk.stores.db.begin() as db:
         page = reviewing.queue(db, ROWS_A_PAGE, older_than=older, newer_than=newer)
     return desk.draw(request, "queue.html", page=page)
@@ -33,6 +33,7 @@ def candidate(request: Request) -> Response:
             raise HTTPException(404)
         refused = rejections.of_face(db, id_, shown.blob)
         chance_of_it = chance.said(shown.expected_false, reviewing.faces_a_day(db))
+        hints = name_hints.of_candidate(db, id_)
         custody.append(db, session.user.name, Action.VIEWED, f"candidate:{id_}")
     return desk.draw(
         request,
@@ -40,15 +41,7 @@ def candidate(request: Request) -> Response:
         shown=shown,
         refused=refused,
         chance=chance_of_it,
+        hints=hints,
         is_open=shown.state is CandidateState.OPEN,
         threshold=desk.settings.review_threshold,
     )
-
-
-def _number(request: Request, name: str) -> int | None:
-    given = request.query_params.get(name)
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) < 19):
-        raise HTTPException(400)
-    return int(given)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
@@ -81,6 +82,16 @@ def visit_of(request: Request) -> Visit:
     """The visit that the guard let in."""
     visit: Visit = request.state.visit
     return visit
+
+
+def number_in(request: Request, name: str) -> int | None:
+    """A number in the address; None: it is not there.  Raises HTTPException if it is no number."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdigit() and len(given) < 19):
+        raise HTTPException(400)
+    return int(given)
 
 
 def form_token(cookie: str) -> str:

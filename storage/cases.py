@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from storage import rejections
 from storage.custody import Event
+from storage.name_hints import BLOCK
 from storage.notes import Checkpoint, Note, Signature
 from storage.rejections import Rejection
 
@@ -53,6 +54,14 @@ OBSERVATIONS = text("""
     SELECT id, post_id AS post, observed_at, method, seen, content_hash, raw_key, raw_sha256, title, text, facts,
            audience
       FROM observations WHERE post_id = ANY(CAST(:posts AS bigint[])) ORDER BY id""")
+
+# What words say of whom the case is about; of others nothing.
+NAMED = text("""
+    SELECT name_hints.id, post_id AS post, observation_id AS observation, person_id AS person, register_number, matcher,
+           score, namesakes, reasons, found_at
+      FROM name_hints JOIN persons ON persons.id = person_id
+     WHERE post_id = ANY(CAST(:posts AS bigint[])) AND person_id = ANY(CAST(:people AS bigint[]))
+     ORDER BY name_hints.id""")
 
 AUDIENCES = text("""
     SELECT post_id AS post, observed_at, audience FROM audiences
@@ -209,6 +218,23 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """The words of an observation may name the person of one of the candidates."""
+
+    id: int
+    post: int
+    observation: int
+    person: int
+    register_number: str
+    matcher: str
+    score: float
+    namesakes: int
+    reasons: Sequence[Mapping[str, str]]
+    """field by field: `field`, `said`, `registered`, `verdict`, `how`"""
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """Everything that the database says of one case."""
 
@@ -224,6 +250,7 @@ class Case:
     """listings of video sites, and chats of Telegram, as far as each is proven to have been read"""
     reposts: tuple[Mapping[str, object], ...] = ()
     """other files that show the footage of its recordings, in which stretch, and the posts that carry either"""
+    named: tuple[Named, ...] = ()
 
     @property
     def originals(self) -> dict[str, Item]:
@@ -244,6 +271,7 @@ class Case:
             named += [f"candidate:{one.id}", f"track:{one.track}", f"analysis:{one.analysis}"]
             named += [f"person:{one.person}", f"photo:{one.photo}"]
         named += [f"rejection:{one.rejection.id}" for one in self.refused]
+        named += [f"words:{one.observation // BLOCK}" for one in self.named]
         return sorted(set(named))
 
     @property
@@ -291,6 +319,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
     posts = tuple(Post(**row) for row in db.execute(POSTS, {"blobs": list(blobs)}).mappings())
     ids = {"posts": [post.id for post in posts]}
     sources = {"sources": sorted({post.source for post in posts})}
+    people = {"people": sorted({one.person for one in sighted})}
     shots = db.execute(SHOTS, {"tracks": [one.track for one in sighted]}).mappings()
     return Case(
         sighted,
@@ -303,6 +332,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(SOURCES, sources).mappings()),
         tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
         tuple(dict(row) for row in db.execute(REPOSTS, {"blobs": list(blobs)}).mappings()),
+        tuple(Named(**row) for row in db.execute(NAMED, {**ids, **people}).mappings()),
     )
 
 

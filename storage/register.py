@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Badge, PersonEntry, PersonFacts, PersonStatus, Quality
-from storage import candidates, holds
+from storage import candidates, holds, name_hints
 from storage.custody import Action, Entry
 from storage.database import any_of
 from storage.objects import Stored
@@ -155,6 +155,7 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
     if facts.status is PersonStatus.MISSING:
         return Kept(held.id, changed=True)
     _forget_templates(db, held.id)
+    name_hints.forget(db, held.id)
     return Kept(held.id, changed=True, came_up=tuple(candidates.withdraw(db, held.id, people_per_track)))
 
 

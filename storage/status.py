@@ -79,6 +79,8 @@ TROUBLES = text("""
                                stamp_statements.day || ' by ' || authority,
                                (CASE WHEN step IN ('manifest', 'statement') THEN date '1970-01-01' + subject::int
                                  END)::text,
+                               CASE WHEN step = 'names' THEN 'words of observations ' || subject * 256 || ' to '
+                                                            || subject * 256 + 255 END,
                                subject::text) AS item,
            work.state, work.outcome, work.why, coalesce(work.settled_at, work.ready_at) AS at
       FROM work

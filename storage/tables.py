@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     SmallInteger,
     Table,
     Text,
@@ -674,10 +675,23 @@ name_hints = Table(
     _ref("person_id", "persons"),
     _text("matcher"),
     Column("score", Double, nullable=False),
+    Column("namesakes", Integer, nullable=False),
     Column("reasons", JSONB, nullable=False),
     _moment("found_at", now=True),
     UniqueConstraint("observation_id", "person_id", "matcher"),
     comment="a post's words name somebody who may be this person; reasons: field by field",
+)
+
+name_looks = Table(
+    "name_looks",
+    metadata,
+    Column("block", BigInteger, primary_key=True),
+    Column("matcher", Text, primary_key=True),
+    Column("observations", BigInteger, nullable=False),
+    Column("ids", Numeric, nullable=False),
+    _text("register"),
+    _moment("looked_at", now=True),
+    comment="which observations (256 a block) were compared by their words with which state of the register",
 )
 
 # --- work and custody --------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ class Writer:
         self.lines("posts.jsonl", posts)
         self.lines("observations.jsonl", map(asdict, self.case.observations))
         self.lines("audiences.jsonl", self.case.audiences)
+        self.lines("name_hints.jsonl", map(asdict, self.case.named))
         self.lines("sources.jsonl", self.case.sources)
         self.lines("coverage.jsonl", self.case.coverage)
         self.lines("reposts.jsonl", self.case.reposts)

@@ -1,7 +1,7 @@
 """What a package's report says, once, for the page and for the document."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lastseen import __version__, chance
+from lastseen.records import Verdict
 from pipeline.evidence import typesetting
 from pipeline.evidence.contents import Picture, original
 from pipeline.evidence.extract import Extract
 from pipeline.evidence.verify import many
-from storage.cases import Case, Item, Observation, Post, Refused, Sighted
+from storage.cases import Case, Item, Named, Observation, Post, Refused, Sighted
 from storage.custody import Event
 from storage.subjects import Kind, Subject
 
@@ -42,7 +43,7 @@ DONE: Final = {
     "stored": "an original was stored, read back, and found equal",
     "seen again": "the same bytes were met once more",
     "derived": "a recording was analysed, or a photo prepared for comparing",
-    "searched": "faces were compared",
+    "searched": "faces, or the words of posts, were compared with the register",
     "viewed": "somebody looked at the candidate",
     "played": "somebody played the seconds around it",
     "verified": "it was read and hashed again",
@@ -94,7 +95,7 @@ def data(export: Export, case: Case, extract: Extract, pictures: Sequence[Pictur
         "mark": export.mark,
         "facts_of": _facts(export, case, extract),
         "about": _about(export.target),
-        "sightings": [_sighting(one, pictures, case.refused) for one in case.sighted],
+        "sightings": [_sighting(one, case, pictures) for one in case.sighted],
         "places": [_place(post) for post in case.posts],
         "boxes": any(_may_lack_a_font(one.title + one.text) for one in case.observations),
         "sources": [_source(source, case) for source in case.sources],
@@ -177,7 +178,7 @@ def _rejected(said: Refused) -> str:
     return f"{told}; taken back by {one.revoked_by}, {moment(one.revoked_at)}: {one.why}"
 
 
-def _sighting(one: Sighted, pictures: Sequence[Picture], refused: Sequence[Refused]) -> dict[str, object]:
+def _sighting(one: Sighted, case: Case, pictures: Sequence[Picture]) -> dict[str, object]:
     of_this = [picture for picture in pictures if picture.candidate == one.id]
     return {
         "title": f"Candidate {one.id}",
@@ -188,13 +189,28 @@ def _sighting(one: Sighted, pictures: Sequence[Picture], refused: Sequence[Refus
             ["State", STATES.get(one.state, one.state)],
             ["Found", f"{moment(one.created_at)}, by engine {one.engine}"],
             ["Chance", f"{chance.said(one.expected_false)} (no measure of certainty)"],
-            *(["Rejection", _rejected(said)] for said in refused if one.id in said.candidates),
+            *(["Rejection", _rejected(said)] for said in case.refused if one.id in said.candidates),
             ["Analysis", f"{moment(one.analyzed_at)}, recipe {one.recipe}" + ("" if one.complete else "; not whole")],
+            *_named(one, case),
         ],
         "still": next((_picture(picture) for picture in of_this if picture.kind == "still"), None),
         "crops": [_picture(picture) for picture in of_this if picture.kind == "crop"],
         "clips": [_picture(picture) for picture in of_this if picture.kind == "clip"],
     }
+
+
+def _named(one: Sighted, case: Case) -> Iterator[list[str]]:
+    """What the words of posts with the same recording say: a hint of its own, whoever is shown."""
+    posts = {item.post for item in case.items if item.sha256 == one.blob}
+    permalinks = {post.id: post.permalink for post in case.posts}
+    for named in case.named:
+        if named.person == one.person and named.post in posts:
+            yield ["Named", f"by the words of {permalinks[named.post]}: {_agreeing(named)}; a namesake may be meant"]
+
+
+def _agreeing(named: Named) -> str:
+    told = [reason for reason in named.reasons if reason["verdict"] != Verdict.SILENT]
+    return ", ".join(f"{reason['field']} {reason['said']} ({reason['how'] or reason['verdict']})" for reason in told)
 
 
 def _person(one: Sighted) -> str:

@@ -18,7 +18,6 @@ OUT_OF_A_CASE = frozenset(
         "photo_findings",
         "finding_explanations",
         "fingerprints",  # can be made again from the bytes
-        "name_hints",
     }
 )
 

@@ -249,6 +249,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.BigInteger(), nullable=False),
         sa.Column("matcher", sa.Text(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("namesakes", sa.Integer(), nullable=False),
         sa.Column("reasons", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["observation_id"], ["observations.id"], name=op.f("fk_name_hints_observation_id")),
@@ -329,6 +330,17 @@ def upgrade() -> None:
         comment="tracks of an analysis by another engine that got templates of this one from their kept crops, and who"
         " not",
     )
+    op.create_table(
+        "name_looks",
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("matcher", sa.Text(), nullable=False),
+        sa.Column("observations", sa.BigInteger(), nullable=False),
+        sa.Column("ids", sa.Numeric(), nullable=False),
+        sa.Column("register", sa.Text(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("block", "matcher", name=op.f("pk_name_looks")),
+        comment="which observations (256 a block) were compared by their words with which state of the register",
+    )
     op.execute(TAKE_OVER)
     op.execute("DELETE FROM work WHERE step = 'match_photo'")
     op.add_column("candidates", sa.Column("expected_false", sa.Double(), nullable=True))
@@ -361,6 +373,7 @@ def downgrade() -> None:
     op.drop_column("candidates", "calibration_id")
     op.drop_column("candidates", "withdrawn")
     op.drop_column("candidates", "expected_false")
+    op.drop_table("name_looks")
     op.execute(HAND_BACK)
     op.execute("DELETE FROM work WHERE step IN ('sweep', 'reembed')")
     op.drop_table("reembeddings")

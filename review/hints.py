@@ -1,0 +1,24 @@
+"""Posts whose words name somebody in the register: hints of their own, which no face has to go with."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from review.desk import desk_of
+from review.doors import number_in, visit_of
+from storage import custody, name_hints
+from storage.custody import Action
+
+ROWS_A_PAGE = 25
+
+
+def hints(request: Request) -> Response:
+    """A page of them, the newest first.  That it was looked at stands in the custody log before it is shown."""
+    desk, session = desk_of(request), visit_of(request).session
+    past = number_in(request, "past") or 0
+    with desk.stores.db.begin() as db:
+        rows, total = name_hints.page(db, ROWS_A_PAGE, past)
+        if session is None:
+            raise HTTPException(404)
+        custody.append(db, session.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
+    return desk.draw(request, "hints.html", rows=rows, total=total, past=past, step=ROWS_A_PAGE)

@@ -1,0 +1,85 @@
+"""Hints where people look at them: with a candidate, in a list, in a case."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+
+from lastseen.records import NameHint, NameReason, Verdict
+from storage import cases, name_hints
+from storage.stores import Stores
+from tests.review.seeding import Seeded, Story, seed
+
+REASON = NameReason("surname", "Example's", "Example", Verdict.AGREES, "in Latin letters")
+MATCHER = "test-1"
+
+
+@pytest.fixture
+def seeded(stores: Stores) -> Seeded:
+    return seed(stores)
+
+
+def hint(person: int, score: float = 0.6) -> NameHint:
+    return NameHint(person, score, (REASON,), 2)
+
+
+def keep(stores: Stores, *hints: NameHint, matcher: str = MATCHER) -> name_hints.Kept:
+    """Hints in the first observation."""
+    with stores.db.begin() as db:
+        said = name_hints.words(db, 0)[0]
+        return name_hints.keep(db, matcher, name_hints.look(db, 0), {said: hints})
+
+
+def test_a_candidate_has_the_hints_at_its_person_in_posts_with_its_file(stores: Stores, seeded: Seeded) -> None:
+    other = seed(stores, Story(number="HC-2", permalink="https://videos.example/watch/2"))
+    keep(stores, hint(seeded.person), hint(other.person))
+    with stores.db.begin() as db:
+        (found,) = name_hints.of_candidate(db, seeded.candidate)
+        assert name_hints.of_candidate(db, other.candidate) == [], "the post that names it carries another file"
+    assert (found.register_number, found.reasons, found.namesakes) == ("HC-0001", (REASON,), 2)
+    assert found.candidates == (seeded.candidate,)
+
+
+def test_keeping_makes_the_hints_those_that_were_found(stores: Stores, seeded: Seeded) -> None:
+    assert keep(stores, hint(seeded.person)) == name_hints.Kept(1, 1, 0)
+    assert keep(stores, hint(seeded.person)) == name_hints.Kept(1, 0, 0)
+    assert keep(stores, replace(hint(seeded.person), score=0.9)) == name_hints.Kept(1, 0, 0)
+    with stores.db.begin() as db:
+        assert [one.score for one in name_hints.listed(db)] == [0.9]
+    assert keep(stores, hint(seeded.person), matcher="test-2") == name_hints.Kept(1, 1, 1), "another matcher's went"
+    assert keep(stores, matcher="test-2") == name_hints.Kept(0, 0, 1)
+
+
+def test_who_was_found_meanwhile_gets_no_hint(stores: Stores, seeded: Seeded) -> None:
+    with stores.db.begin() as db:
+        db.execute(text("UPDATE persons SET status = 'found'"))
+    assert keep(stores, hint(seeded.person)) == name_hints.Kept(1, 0, 0)
+    with stores.db.begin() as db:
+        assert db.execute(text("SELECT count(*) FROM name_hints")).scalar_one() == 0
+
+
+def test_pages_go_from_the_newest_on_and_say_how_many_there_are(stores: Stores, seeded: Seeded) -> None:
+    other = seed(stores, Story(number="HC-2", permalink="https://videos.example/watch/2"))
+    keep(stores, hint(seeded.person), hint(other.person))
+    with stores.db.begin() as db:
+        first, total = name_hints.page(db, 1, 0)
+        second, _ = name_hints.page(db, 1, 1)
+    assert total == 2
+    assert [one.id for one in first] > [one.id for one in second]
+
+
+def test_a_case_tells_what_words_say_of_its_person_and_of_nobody_else(stores: Stores, seeded: Seeded) -> None:
+    other = seed(stores, Story(number="HC-2", permalink="https://videos.example/watch/2"))
+    keep(stores, hint(seeded.person), hint(other.person))
+    with stores.db.begin() as db:
+        case = cases.of_candidate(db, seeded.candidate)
+        of_blob = cases.of_blob(db, case.sighted[0].blob) if case else None
+    assert case and of_blob
+    assert [one.register_number for one in case.named] == ["HC-0001"]
+    assert "words:0" in case.subjects
+    assert of_blob.named == (), "nothing of who may be in it"
+
+
+def test_the_words_of_a_post_are_its_title_and_its_text(stores: Stores, seeded: Seeded) -> None:
+    with stores.db.begin() as db:
+        assert [one.text for one in name_hints.words(db, 0)] == ["A convoy arrives\n\nFilmed this morning."]
