@@ -34,6 +34,21 @@ class CandidateState(StrEnum):
     """the person was found, or the entry withdrawn"""
     SUPERSEDED = "superseded"
     """a newer analysis of the same file queued the same person at the same time"""
+    SIGHTING = "sighting"
+    """two reviewers confirmed it"""
+
+
+class FaceState(StrEnum):
+    """Where a face of a roll call stands; of several that hold, the first counts."""
+
+    SIGHTING = "sighting"
+    """one of its candidates was confirmed"""
+    CANDIDATE = "candidate"
+    """one waits for reviewers"""
+    REJECTED = "rejected"
+    """somebody said "not this person", and nobody is left"""
+    UNKNOWN = "unknown"
+    """it resembles nobody in the register enough"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,7 @@ def candidate_changes() -> tuple[Change, ...]:
         Change(CandidateState.WITHDRAWN, CandidateState.OPEN, "person missing again"),
         Change(CandidateState.OPEN, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
         Change(CandidateState.DISPLACED, CandidateState.SUPERSEDED, "a newer analysis shows the same"),
+        Change(CandidateState.OPEN, CandidateState.SIGHTING, "two reviewers confirmed it"),
     )
 
 

@@ -5,6 +5,10 @@ import unicodedata
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from lastseen.clock import mark as clock
+
+__all__ = ["clock", "host", "plain", "short_source", "size", "version", "when"]
+
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 """controls, formats (bidirectional overrides, zero widths, tags), private use, surrogates"""
@@ -25,15 +29,6 @@ def when(moment: datetime | None) -> str:
         return "not stated"
     utc = moment.astimezone(UTC)
     return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
-
-
-def clock(milliseconds: int | None) -> str:
-    """A moment in a video, e.g. `1:02.4` (minutes, seconds, tenths) or `1:00:02.4`."""
-    tenths = (milliseconds or 0) // 100
-    seconds, tenth = divmod(tenths, 10)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}.{tenth}" if hour else f"{minute}:{second:02}.{tenth}"
 
 
 def size(count: int) -> str:

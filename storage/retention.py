@@ -31,6 +31,7 @@ EXPIRED = text("""
     SELECT count(*) FROM tracks WHERE gate = '' AND NOT EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)""")
 CROPS = text("SELECT crop_key FROM best_shots WHERE track_id = ANY(:tracks) ORDER BY id")
 DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
+SAY_WHEN = text("UPDATE tracks SET expired_at = now() WHERE id = ANY(:tracks)")
 
 _OF_PEOPLE = """
       FROM reference_photos JOIN persons ON persons.id = person_id
@@ -93,7 +94,8 @@ def crops(db: Connection, tracks: Sequence[int]) -> list[str]:
 
 
 def drop(db: Connection, tracks: Sequence[int]) -> int:
-    """Delete the rows of those crops, which are gone; returns how many."""
+    """Delete the rows of those crops, which are gone, and say when on their tracks; returns how many."""
+    db.execute(SAY_WHEN, {"tracks": list(tracks)})
     return db.execute(DROP, {"tracks": list(tracks)}).rowcount
 
 

@@ -28,6 +28,7 @@ STATES: Final = {
     "displaced": "put back, since nearer people were found in the same recording",
     "withdrawn": "closed, since the person was found or the entry withdrawn",
     "superseded": "replaced by a newer analysis that shows the same",
+    "sighting": "confirmed by two reviewers as a possible sighting",
 }
 SEEN: Final = {
     "present": "there when it was last looked for",
