@@ -42,6 +42,12 @@ class Passage:
     other_end_ms: int
     mirrored: bool
 
+    @property
+    def back(self) -> "Passage":
+        """The same, seen from the other file."""
+        there, here = (self.other_start_ms, self.other_end_ms), (self.start_ms, self.end_ms)
+        return Passage(self.other, self.blob, *there, *here, self.mirrored)
+
     def there(self, at_ms: int) -> int | None:
         """The same moment of the other file; None: it does not show it."""
         if not self.start_ms <= at_ms <= self.end_ms:
@@ -113,17 +119,18 @@ def passages(db: Connection, blobs: Sequence[int]) -> list[Passage]:
 
 
 def one_and_the_same(
-    ours: Sequence[Followed], theirs: Sequence[Followed], passage: Passage
+    some: Iterable[Followed], ours: Sequence[Followed], theirs: Sequence[Followed], passage: Passage
 ) -> Iterator[tuple[int, int]]:
-    """Pairs of tracks, ours first, that show one face: each is the nearest to the other at the same moment.
+    """Pairs of tracks that show one face, ours first: each is the nearest to the other at the same moment.
 
-    Looked at are the beginning, the middle and the end of what both files show of a track; a pair may come more than
-    once.  Whoever is not sure to be one stays two.
+    `some` of ours are looked at, at the beginning, the middle and the end of what both files show of them; a pair may
+    come more than once.  Who is not sure to be one stays two.
     """
-    for one in ours:
+    for one in some:
         for moment in _moments(one, passage):
-            found = _nearest(_there(one.at(moment), passage), theirs, passage.there(moment))
-            if found and _nearest(_there(found.at(passage.there(moment) or 0), passage), ours, moment) is one:
+            then = passage.there(moment)
+            found = _nearest(_there(one.at(moment), passage), theirs, then)
+            if found and then is not None and _nearest(_there(found.at(then), passage), ours, moment) is one:
                 yield one.track, found.track
 
 

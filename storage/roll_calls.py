@@ -228,11 +228,11 @@ class _Seen:
             return
         mine = self.own.get(here, ())
         yield from ((one, other) for one in mine for other in decided if _same_person(one, other, passage))
-        holder, theirs = _by_track(mine), _by_track(decided)
-        tracks = self.followed.get(here, ()), self.followed.get(there, ())
-        for one_track, other_track in footage.one_and_the_same(*tracks, passage):
-            if other_track in theirs:
-                yield holder[one_track], theirs[other_track]
+        here_by_track, there_by_track = _by_track(mine), _by_track(decided)
+        ours, theirs = self.followed.get(here, ()), self.followed.get(there, ())
+        some = [one for one in theirs if one.track in there_by_track]
+        for other, one in footage.one_and_the_same(some, theirs, ours, passage.back):
+            yield here_by_track[one], there_by_track[other]
 
 
 def _own_faces(db: Connection, analyses: Sequence[int]) -> Mapping[int, Sequence[Face]]:
