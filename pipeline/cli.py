@@ -30,6 +30,7 @@ from pipeline import (
     jobs,
     models,
     register_import,
+    roll_call_commands,
     servers,
     site_commands,
     source_commands,
@@ -67,6 +68,7 @@ app.add_typer(site_commands.app, name="site")
 app.add_typer(models.app, name="models")
 app.add_typer(bench_app, name="bench")
 duty_commands.add_to(app)
+roll_call_commands.add_to(app)
 app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import candidates, entrance, house, media
+from review import candidates, entrance, house, media, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.roles import ANY_ROLE, REVIEWERS, STAFF
@@ -26,6 +26,11 @@ def doors() -> list[BaseRoute]:
         Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True),
         Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True),
         Door("/media/clip/{id:int}", media.clip, roles=REVIEWERS, picture=True),
+        Door("/media/face/{id:int}", media.face, roles=REVIEWERS, picture=True),
+        Door("/unaccounted", videos.unaccounted, roles=REVIEWERS),
+        Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS),
+        Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS),
+        Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS),
         Door("/status", house.status, roles=STAFF),
         Door("/account", entrance.account, roles=ANY_ROLE),
         Door("/account/password", entrance.set_password, method="POST", roles=ANY_ROLE),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from lastseen.clock import mark as clock
 
-__all__ = ["clock", "host", "plain", "short_source", "size", "version", "when"]
+__all__ = ["clock", "host", "people", "plain", "short_source", "size", "version", "when"]
 
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
@@ -38,6 +38,11 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit} ({exact})"
     return exact
+
+
+def people(count: int) -> str:
+    """`1 person`, `2 people`."""
+    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def host(address: str | None) -> str:

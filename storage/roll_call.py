@@ -229,10 +229,10 @@ def as_rows(call: RollCall) -> Iterator[tuple[object, ...]]:
         yield (
             face.number,
             face.state,
-            "; ".join(_numbers(face)),
+            "; ".join(numbers(face)),
             "; ".join(str(one.id) for one in face.asked),
             "yes" if face.searched else "no",
-            _why_not(face),
+            why_not(face),
             "; ".join(f"{mark(start)} to {mark(end)}" for start, end in face.spans),
             mark(face.best.at_ms) if face.best.at_ms is not None else "",
             _picture(face),
@@ -270,6 +270,27 @@ def summary(call: RollCall) -> dict[str, object]:
     }
 
 
+OPEN_COLUMNS: Final = (
+    *("blob", "people", "accounted_for", "waiting", "unaccounted", "rejected", "not_searched", "complete", "lacks"),
+    *("first_seen_at", "places"),
+)
+
+
+def open_item(call: RollCall) -> dict[str, object]:
+    """The counts of one video and where it was published, for JSON."""
+    return {**summary(call), "places": [_place(place) for place in call.places]}
+
+
+def open_row(call: RollCall) -> tuple[object, ...]:
+    """The same as a row under `OPEN_COLUMNS`."""
+    said = summary(call) | {
+        "complete": "no" if call.lacks else "yes",
+        "lacks": "; ".join(call.lacks),
+        "places": " ".join(dict.fromkeys(place.permalink for place in call.places)),
+    }
+    return tuple(said[name] for name in OPEN_COLUMNS)
+
+
 def _face(face: Face) -> dict[str, object]:
     return {
         "face": face.number,
@@ -279,7 +300,7 @@ def _face(face: Face) -> dict[str, object]:
             for one in face.asked
         ],
         "searched": face.searched,
-        "why_not_searched": _why_not(face),
+        "why_not_searched": why_not(face),
         "seen": [{"start_seconds": start / 1000, "end_seconds": end / 1000} for start, end in face.spans],
         "best_picture_at_seconds": face.best.at_ms / 1000 if face.best.at_ms is not None else None,
         "expired_at": iso(face.expired_at) if face.expired_at else None,
@@ -308,11 +329,13 @@ def _stretch(passage: Passage) -> dict[str, object]:
     }
 
 
-def _numbers(face: Face) -> list[str]:
+def numbers(face: Face) -> list[str]:
+    """Register numbers of those whom it may show, each once."""
     return list(dict.fromkeys(one.register_number for one in face.asked))
 
 
-def _why_not(face: Face) -> str:
+def why_not(face: Face) -> str:
+    """Why it was not compared with the register; empty: it was."""
     return "" if face.searched else face.best.gate
 
 

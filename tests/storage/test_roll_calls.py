@@ -218,6 +218,14 @@ def test_of_two_who_are_near_only_the_nearest_is_the_one(one: Connection) -> Non
     assert states(roll_calls.of_blob(one, second.blob)) == ["sighting", "unknown"]
 
 
+def test_whoever_stands_beside_a_sighting_is_not_taken_for_it(one: Connection) -> None:
+    first = video(one, Seen(0, 4000, x=100), Seen(0, 4000, x=150))
+    candidate(one, first.tracks[0], person(one, "P-1"), "sighting")
+    second = video(one, Seen(0, 4000, x=140))
+    repost(one, first, second, (0, 9000), (0, 9000))
+    assert states(roll_calls.of_blob(one, second.blob)) == ["unknown"]
+
+
 def test_a_question_that_a_copy_carries_is_found_by_the_person(one: Connection) -> None:
     first = video(one, Seen(0, 4000, x=100))
     second = video(one, Seen(0, 4000, x=300))
