@@ -209,7 +209,7 @@ class RollCall:
             return ("not analysed",)
         said = {
             "not looked at to its end": not self.look.complete,
-            f"gaps: {self.look.gaps} would not decode": self.look.gaps > 0,
+            f"stretches that would not decode: {self.look.gaps}": self.look.gaps > 0,
             f"a crowd: {self.look.unfollowed} faces of one picture were too many to follow": self.look.unfollowed > 0,
         }
         return tuple(why for why, holds in said.items() if holds)

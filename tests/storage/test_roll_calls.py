@@ -115,7 +115,7 @@ def test_faces_too_poor_to_be_searched_are_rows_and_counted_apart(one: Connectio
     ("flaws", "said"),
     [
         (Flaws(complete=False), "not looked at to its end"),
-        (Flaws(gaps=2), "gaps: 2 would not decode"),
+        (Flaws(gaps=2), "stretches that would not decode: 2"),
         (Flaws(unfollowed=493), "a crowd: 493 faces of one picture were too many to follow"),
     ],
 )
