@@ -6,8 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from storage import roll_calls
 from storage.custody import Event
 from storage.notes import Checkpoint, Note, Signature
+from storage.roll_call import RollCall
 
 SIGHTED = text("""
     SELECT candidates.id, candidates.state, candidates.engine, candidates.distance, candidates.created_at,
@@ -190,6 +192,8 @@ class Case:
     sources: tuple[Mapping[str, object], ...]
     coverage: tuple[Mapping[str, object], ...]
     """listings of video sites, and chats of Telegram, as far as each is proven to have been read"""
+    roll_calls: tuple[RollCall, ...]
+    """of the recordings in which the case's candidates were found"""
 
     @property
     def originals(self) -> dict[str, Item]:
@@ -264,6 +268,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(AUDIENCES, ids).mappings()),
         tuple(dict(row) for row in db.execute(SOURCES, sources).mappings()),
         tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
+        tuple(roll_calls.of_blobs(db, sorted({one.blob_id for one in sighted}))),
     )
 
 

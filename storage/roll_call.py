@@ -1,6 +1,6 @@
 """A roll call: who is in a video, one row a distinct face, and who of them is accounted for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -270,6 +270,11 @@ def summary(call: RollCall) -> dict[str, object]:
     }
 
 
+def within_case(call: RollCall, candidates: Collection[int]) -> dict[str, object]:
+    """For those whom one case concerns: everybody is counted, and only its own candidates (row ids) are named."""
+    return {**summary(call), "faces": [_face(face, candidates) for face in call.faces]}
+
+
 OPEN_COLUMNS: Final = (
     *("blob", "people", "accounted_for", "waiting", "unaccounted", "rejected", "not_searched", "complete", "lacks"),
     *("first_seen_at", "places"),
@@ -291,13 +296,15 @@ def open_row(call: RollCall) -> tuple[object, ...]:
     return tuple(said[name] for name in OPEN_COLUMNS)
 
 
-def _face(face: Face) -> dict[str, object]:
+def _face(face: Face, named: Collection[int] | None = None) -> dict[str, object]:
+    """`named`: the only candidates that are told; None: all."""
     return {
         "face": face.number,
         "state": face.state,
         "candidates": [
             {"id": one.id, "person": one.register_number, "state": one.state, "elsewhere": one.elsewhere}
             for one in face.asked
+            if named is None or one.id in named
         ],
         "searched": face.searched,
         "why_not_searched": why_not(face),

@@ -261,6 +261,15 @@ def test_every_place_of_the_footage_is_listed_earliest_first(one: Connection) ->
     assert call.first_seen_at == SEEN
 
 
+def test_in_a_case_only_its_own_candidates_are_named(one: Connection) -> None:
+    shown = video(one, Seen(0, 900), Seen(0, 900, x=400))
+    mine, _ = (candidate(one, track, person(one, f"P-{track}"), "sighting") for track in shown.tracks)
+    said = json.dumps(roll_call.within_case(roll_calls.of_blob(one, shown.blob), {mine}))
+    assert f"P-{shown.tracks[0]}" in said
+    assert f"P-{shown.tracks[1]}" not in said
+    assert json.loads(said)["accounted_for"] == 2
+
+
 # --- open items --------------------------------------------------------------------------------------------
 
 
