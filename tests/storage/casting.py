@@ -65,9 +65,15 @@ def row(db: Connection, table: str, **values: object) -> int:
     return made
 
 
-def video(db: Connection, *seen: Seen, links: Sequence[tuple[int, int]] = (), flaws: Flaws = Flaws()) -> Video:
+def video(
+    db: Connection,
+    *seen: Seen,
+    links: Sequence[tuple[int, int]] = (),
+    flaws: Flaws = Flaws(),
+    sha256: str = "",
+) -> Video:
     """A video that shows these tracks; `links`: pairs of them that are one face."""
-    sha256 = secrets.token_hex(32)
+    sha256 = sha256 or secrets.token_hex(32)
     blob = row(
         db,
         "blobs",
