@@ -36,7 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def roll_call_(
-    blob: Annotated[str, typer.Argument(help="The file's sha256, or as much of its beginning as names no other.")],
+    blob: Annotated[str, typer.Argument(metavar="BLOB", help="The file's sha256, or enough of its beginning.")],
     as_json: AsJson = False,
     csv: AsCsv = None,
 ) -> None:

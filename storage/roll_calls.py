@@ -280,6 +280,8 @@ def _face_of(
 
 def _with(face: Face, others: Sequence[Face]) -> Face:
     """A face with what is known of it from elsewhere."""
+    if not others:
+        return face
     known = {one.id: replace(one, elsewhere=True) for other in others for one in other.asked}
     state = _nearest_to_an_answer({face.state, *(other.state for other in others)})
     return replace(face, state=state, questions=(*face.questions, *known.values()))
