@@ -9,17 +9,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter, itemgetter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, Row, RowMapping, text
 
-from lastseen.lifecycle import FaceState
+from lastseen.lifecycle import CandidateState, FaceState
 from storage import faces, footage
 from storage.faces import LinkKept
 from storage.footage import Followed, Passage
 from storage.roll_call import DECIDED, Appearance, Face, Look, Place, Question, RollCall
 
-Row = TypeVar("Row")
+Item = TypeVar("Item")
 
 BATCH: Final = 200
 """videos whose roll calls are drawn up at once"""
@@ -98,6 +98,8 @@ BY_LINK = text("""
       JOIN analyses ON analyses.id = analysis_id JOIN blobs ON blobs.id = blob_id
      WHERE cast_links.id = :link""")
 
+CARRIED: Final = (CandidateState.DISPLACED, CandidateState.SUPERSEDED, "joined")
+"""states of a candidate whose question may be asked of the same face elsewhere"""
 NEAREST: Final = tuple(FaceState)
 """of several that hold of one face, the first counts"""
 
@@ -114,23 +116,22 @@ def of_blobs(db: Connection, blobs: Sequence[int]) -> list[RollCall]:
     found = footage.passages(db, blobs)
     concerned = sorted({*blobs, *(one.other for one in found)})
     seen = _Seen.read(db, concerned, found)
-    hashes = {row.id: row for row in db.execute(FILES, {"blobs": concerned})}
-    places = _places(db, concerned, {blob: row.sha256 for blob, row in hashes.items()})
-    calls = []
-    for blob in sorted(set(blobs) & set(hashes)):
-        ours = [one for one in found if one.blob == blob]
-        calls.append(
-            RollCall(
-                blob,
-                hashes[blob].sha256,
-                hashes[blob].stored_at,
-                seen.look(blob),
-                seen.faces(blob),
-                tuple(_everywhere(places, blob, ours)),
-                tuple((hashes[one.other].sha256, one) for one in ours),
-            )
-        )
-    return calls
+    files = {row.id: row for row in db.execute(FILES, {"blobs": concerned})}
+    places = _places(db, {blob: row.sha256 for blob, row in files.items()})
+    return [_call(files, places, seen, blob) for blob in sorted(set(blobs) & set(files))]
+
+
+def _call(files: Mapping[int, Row[Any]], places: Mapping[int, Sequence[Place]], seen: "_Seen", blob: int) -> RollCall:
+    copies = [one for one in seen.passages.get(blob, ()) if one.other in files]
+    return RollCall(
+        blob,
+        files[blob].sha256,
+        files[blob].stored_at,
+        seen.look(blob),
+        seen.faces(blob),
+        tuple(_everywhere(places, blob, copies)),
+        tuple((files[one.other].sha256, one) for one in copies),
+    )
 
 
 def open_items(db: Connection, *, every: bool = False) -> list[RollCall]:
@@ -292,8 +293,8 @@ def _nearest_to_an_answer(states: set[FaceState]) -> FaceState:
 
 
 def _same_person(one: Face, other: Face, passage: Passage) -> bool:
-    """The same entry was proposed for both while both are to be seen."""
-    proposed = {question.register_number for question in one.questions}
+    """The same entry is proposed for both while both are to be seen, and the question is asked of the other."""
+    proposed = {question.register_number for question in one.questions if question.state in CARRIED}
     if not proposed & {question.register_number for question in other.asked}:
         return False
     shown = [there for start, end in one.spans if (there := passage.shows(start, end))]
@@ -304,11 +305,12 @@ def _by_track(found: Iterable[Face]) -> dict[int, Face]:
     return {one.track: face for face in found for one in face.appearances}
 
 
-def _places(db: Connection, blobs: Sequence[int], hashes: Mapping[int, str]) -> Mapping[int, Sequence[Place]]:
+def _places(db: Connection, hashes: Mapping[int, str]) -> Mapping[int, Sequence[Place]]:
+    """Blob -> the posts that carry it, earliest seen first."""
     found = defaultdict(list)
-    for row in db.execute(PLACES, {"blobs": blobs}).mappings():
-        fields = {name: value for name, value in row.items() if name != "blob"}
-        found[row["blob"]].append(Place(sha256=hashes[row["blob"]], passage=None, **fields))
+    for row in db.execute(PLACES, {"blobs": list(hashes)}).mappings():
+        said = {name: value for name, value in row.items() if name != "blob"}
+        found[row["blob"]].append(Place(sha256=hashes[row["blob"]], passage=None, **said))
     return found
 
 
@@ -335,8 +337,8 @@ def _is_within(face: Face, passages: Sequence[Passage]) -> bool:
     return any(all(passage.shows(start, end) for start, end in face.spans) for passage in passages)
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], int]) -> Mapping[int, list[Row]]:
-    found: dict[int, list[Row]] = defaultdict(list)
+def _grouped(rows: Iterable[Item], key: Callable[[Item], int]) -> Mapping[int, list[Item]]:
+    found: dict[int, list[Item]] = defaultdict(list)
     for row in rows:
         found[key(row)].append(row)
     return found

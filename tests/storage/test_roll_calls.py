@@ -238,6 +238,17 @@ def test_a_question_that_a_copy_carries_is_found_by_the_person(one: Connection) 
     assert states(roll_calls.of_blob(one, second.blob)) == ["unknown"]
 
 
+@pytest.mark.parametrize("state", ["open", "rejected", "withdrawn"])
+def test_a_question_that_is_asked_here_is_not_answered_by_a_lookalike_in_a_copy(one: Connection, state: str) -> None:
+    first, second = video(one, Seen(0, 4000, x=100)), video(one, Seen(0, 4000, x=400))
+    who = person(one, "P-1")
+    candidate(one, first.tracks[0], who, "sighting")
+    candidate(one, second.tracks[0], who, state)
+    repost(one, first, second, (0, 9000), (0, 9000))
+    wanted = {"open": "candidate", "rejected": "rejected", "withdrawn": "unknown"}
+    assert states(roll_calls.of_blob(one, second.blob)) == [wanted[state]]
+
+
 def test_only_direct_links_count(one: Connection) -> None:
     _, compilation = copied(one, Seen(0, 4000, x=100))
     third = video(one, Seen(0, 4000, x=100))
