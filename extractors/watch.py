@@ -153,6 +153,7 @@ class Watch:
             tracks=tracks,
             note="; ".join(self.notes),
             cast=cast.links(tracks, self.engine, self.choices),
+            unfollowed=max(0, self.crowd - self.choices.most_faces),
         )
 
     def _thinned(self) -> list[Track]:

@@ -1,4 +1,4 @@
-"""The only clock of the application (leases use the database's own, see `storage.work`)."""
+"""The only clock of the application (leases use the database's own, see `storage.work`), and how moments are spelt."""
 
 from datetime import UTC, datetime
 
@@ -6,6 +6,15 @@ from datetime import UTC, datetime
 def utcnow() -> datetime:
     """The present moment, in UTC and aware of it."""
     return datetime.now(UTC)
+
+
+def mark(milliseconds: int | None) -> str:
+    """A moment in a video, e.g. `1:02.4` (minutes, seconds, tenths) or `1:00:02.4`."""
+    tenths = (milliseconds or 0) // 100
+    seconds, tenth = divmod(tenths, 10)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour}:{minute:02}:{second:02}.{tenth}" if hour else f"{minute}:{second:02}.{tenth}"
 
 
 def iso(moment: datetime) -> str:

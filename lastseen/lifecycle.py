@@ -38,6 +38,21 @@ class CandidateState(StrEnum):
     """a newer analysis of the same file, or another engine, found the same person at the same time"""
     REJECTED = "rejected"
     """somebody said of this face that it is not this person"""
+    SIGHTING = "sighting"
+    """two reviewers confirmed it"""
+
+
+class FaceState(StrEnum):
+    """Where a face of a roll call stands; of several that hold, the first counts."""
+
+    SIGHTING = "sighting"
+    """one of its candidates was confirmed"""
+    CANDIDATE = "candidate"
+    """one waits for reviewers"""
+    REJECTED = "rejected"
+    """somebody said "not this person", and nobody is left"""
+    UNKNOWN = "unknown"
+    """it resembles nobody in the register enough"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +127,12 @@ REASONS: Mapping[CandidateState, tuple[str, str]] = {
 
 def candidate_changes() -> tuple[Change, ...]:
     """How a candidate leaves the queue and comes back; it passes from one reason to another in the same way."""
-    return tuple(
+    through = (
         change
         for state, (because, ended) in REASONS.items()
         for change in (Change(CandidateState.OPEN, state, because), Change(state, CandidateState.OPEN, ended))
     )
+    return *through, Change(CandidateState.OPEN, CandidateState.SIGHTING, "two reviewers confirmed it")
 
 
 def mermaid(changes: Iterable[Change]) -> str:

@@ -472,6 +472,8 @@ class Analysis:
     note: str = ""
     cast: tuple[CastLink, ...] = ()
     """tracks joined by links are one face; no two links say the same, so withdrawing one divides a face in two"""
+    unfollowed: int = 0
+    """faces on the fullest picture that were not followed, since there were too many of them"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from pipeline import (
     register_import,
     rematch_commands,
     reposts_commands,
+    roll_call_commands,
     servers,
     site_commands,
     source_commands,
@@ -80,6 +81,7 @@ rematch_commands.add_to(app)
 calibrate_commands.add_to(app)
 register_commands.add_to(register_app)
 name_commands.add_to(app)
+roll_call_commands.add_to(app)
 app.add_typer(evidence_commands.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, hints, house, media, register
+from review import calibration, candidates, entrance, hints, house, media, register, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
@@ -30,6 +30,11 @@ def doors() -> list[BaseRoute]:
         Door("/register", register.keeping, roles=KEEPERS),
         Door("/register/findings/{id:int}/explain", register.explain, method="POST", roles=KEEPERS),
         Door("/media/photo/{id:int}", media.photo, roles=KEEPERS, picture=True),
+        Door("/media/face/{id:int}", media.face, roles=REVIEWERS, picture=True),
+        Door("/unaccounted", videos.unaccounted, roles=REVIEWERS),
+        Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS),
+        Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS),
+        Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS),
         Door("/status", house.status, roles=STAFF),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True),

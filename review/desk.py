@@ -74,7 +74,7 @@ class Desk:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        for name in ("plain", "when", "clock", "size", "host", "short_source", "version"):
+        for name in ("plain", "when", "clock", "size", "host", "short_source", "version", "people"):
             self._templates.filters[name] = getattr(wording, name)
         self._templates.globals.update(static=self._static_address, TOKEN_FIELD=TOKEN_FIELD)
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from review.desk import desk_of
 from review.doors import visit_of
-from storage import custody, findings, reviewing
+from storage import custody, findings, reviewing, roll_calls
 from storage.accounts import SESSION_LIFETIME
 from storage.custody import Action
 from storage.objects import DERIVED
@@ -30,6 +30,20 @@ class RangeNotSatisfiable(Exception):
 def crop(request: Request) -> Response:
     """The crop of one best shot."""
     return _picture(request, reviewing.shot_key)
+
+
+def face(request: Request) -> Response:
+    """A face of a roll call, whoever it is: each look stands in the custody log before the picture goes out."""
+    desk, session, id_ = desk_of(request), visit_of(request).session, _id(request)
+    with desk.stores.db.begin() as db:
+        key = _found(roll_calls.crop_key(db, id_))
+    picture = desk.stores.objects.read(DERIVED, key)
+    if session is None:
+        raise HTTPException(404)
+    with desk.stores.db.begin() as db:
+        custody.append(db, session.user.name, Action.VIEWED, f"shot:{id_}")
+    # Not cached: a look that never reached us could not be recorded.
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
 def reference(request: Request) -> Response:

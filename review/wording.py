@@ -5,6 +5,10 @@ import unicodedata
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from lastseen.clock import mark as clock
+
+__all__ = ["clock", "host", "people", "plain", "short_source", "size", "version", "when"]
+
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 """controls, formats (bidirectional overrides, zero widths, tags), private use, surrogates"""
@@ -27,15 +31,6 @@ def when(moment: datetime | None) -> str:
     return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
 
 
-def clock(milliseconds: int | None) -> str:
-    """A moment in a video, e.g. `1:02.4` (minutes, seconds, tenths) or `1:00:02.4`."""
-    tenths = (milliseconds or 0) // 100
-    seconds, tenth = divmod(tenths, 10)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}.{tenth}" if hour else f"{minute}:{second:02}.{tenth}"
-
-
 def size(count: int) -> str:
     """A number of bytes, e.g. `3.4 MB (3,412,332 bytes)`."""
     exact = f"{count:,} bytes"
@@ -43,6 +38,11 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.1f} {unit} ({exact})"
     return exact
+
+
+def people(count: int) -> str:
+    """`1 person`, `2 people`."""
+    return f"{count:,} {'person' if count == 1 else 'people'}"
 
 
 def host(address: str | None) -> str:

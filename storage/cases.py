@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from storage import rejections
+from storage import rejections, roll_calls
 from storage.custody import Event
 from storage.name_hints import BLOCK
 from storage.notes import Checkpoint, Note, Signature
 from storage.rejections import Rejection
+from storage.roll_call import RollCall
 
 SIGHTED = text("""
     SELECT candidates.id, candidates.state, candidates.engine, candidates.distance, candidates.created_at,
@@ -251,6 +252,8 @@ class Case:
     reposts: tuple[Mapping[str, object], ...] = ()
     """other files that show the footage of its recordings, in which stretch, and the posts that carry either"""
     named: tuple[Named, ...] = ()
+    roll_calls: tuple[RollCall, ...] = ()
+    """of the recordings in which the case's candidates were found"""
 
     @property
     def originals(self) -> dict[str, Item]:
@@ -333,6 +336,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for what in (LISTINGS, CHATS) for row in db.execute(what, sources).mappings()),
         tuple(dict(row) for row in db.execute(REPOSTS, {"blobs": list(blobs)}).mappings()),
         tuple(Named(**row) for row in db.execute(NAMED, {**ids, **people}).mappings()),
+        tuple(roll_calls.of_blobs(db, sorted({one.blob_id for one in sighted}))),
     )
 
 

@@ -92,6 +92,7 @@ def keep_analysis(
         "complete": found.complete,
         "shots": [[shot.start_ms, shot.end_ms] for shot in found.shots],
         "note": found.note,
+        "unfollowed": found.unfollowed,
     }
     analysis: int = db.execute(insert(analyses).values(**row).returning(analyses.c.id)).scalar_one()
     made = {
@@ -207,19 +208,31 @@ def members(db: Connection, analysis: int) -> list[tuple[int, ...]]:
 
     Every track is in exactly one of them, most of them alone.
     """
-    alone = select(tracks.c.id).where(tracks.c.analysis_id == analysis).order_by(tracks.c.ordinal)
+    return members_of(db, [analysis])
+
+
+def members_of(db: Connection, analysis_ids: Sequence[int]) -> list[tuple[int, ...]]:
+    """The casts of several analyses, one after the other."""
+    alone = select(tracks.c.id).where(tracks.c.analysis_id == any_of(analysis_ids))
+    alone = alone.order_by(tracks.c.analysis_id, tracks.c.ordinal)
     groups = {track: [track] for track in db.execute(alone).scalars()}
-    for link in _standing(db, analysis):
-        one, other = groups[link.one_track_id], groups[link.other_track_id]
+    for link in links_of(db, *analysis_ids):
+        one, other = groups[link.one], groups[link.other]
         if one is not other:
             one += other
             groups.update(dict.fromkeys(other, one))
     return list(dict.fromkeys(tuple(sorted(group)) for group in groups.values()))
 
 
-def links_of(db: Connection, analysis: int) -> list[LinkKept]:
-    """The links of one analysis that stand, the surest first."""
-    return [LinkKept(row.id, row.one_track_id, row.other_track_id, row.distance) for row in _standing(db, analysis)]
+def links_of(db: Connection, *analysis_ids: int) -> list[LinkKept]:
+    """The links of some analyses that stand, the surest first."""
+    statement = (
+        select(cast_links.c.id, cast_links.c.one_track_id, cast_links.c.other_track_id, cast_links.c.distance)
+        .join(tracks, tracks.c.id == cast_links.c.one_track_id)
+        .where(tracks.c.analysis_id == any_of(analysis_ids), cast_links.c.withdrawn_at.is_(None))
+        .order_by(cast_links.c.distance, cast_links.c.id)
+    )
+    return [LinkKept(*row) for row in db.execute(statement)]
 
 
 def withdraw_link(db: Connection, link: int, actor: str, people_per_track: int) -> bool:
@@ -241,16 +254,6 @@ def withdraw_link(db: Connection, link: int, actor: str, people_per_track: int) 
     candidates.arrange(db, candidates.of_tracks(db, list(parted)), people_per_track)
     custody.append(db, actor, Action.PARTED, f"cast_link:{link}", {"tracks": list(parted)})
     return True
-
-
-def _standing(db: Connection, analysis: int) -> Sequence[Row[int, int, int, float]]:
-    statement = (
-        select(cast_links.c.id, cast_links.c.one_track_id, cast_links.c.other_track_id, cast_links.c.distance)
-        .join(tracks, tracks.c.id == cast_links.c.one_track_id)
-        .where(tracks.c.analysis_id == analysis, cast_links.c.withdrawn_at.is_(None))
-        .order_by(cast_links.c.distance, cast_links.c.id)
-    )
-    return db.execute(statement).all()
 
 
 def _keep_cast(db: Connection, cast: Sequence[CastLink], made: Mapping[int, int]) -> None:

@@ -19,7 +19,7 @@ from storage.same_face import Seen, Stretch
 NEARER = 0.8
 """part of a rejected candidate's distance: a re-post whose face is nearer than that to the same person is asked about
 all the same, since copies of a notice with an exchanged photo are linked, too.  Copies of one face differ by less"""
-SIGHTING = "sighting"
+SIGHTING = CandidateState.SIGHTING
 """what two people confirmed is not touched"""
 
 

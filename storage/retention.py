@@ -45,6 +45,7 @@ NO_MOMENT = text("""
     UPDATE candidates SET still_key = NULL, clip_key = NULL, clip_start_ms = NULL, clip_end_ms = NULL
      WHERE track_id = ANY(:tracks) AND still_key IS NOT NULL RETURNING id, state""")
 DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
+SAY_WHEN = text("UPDATE tracks SET expired_at = now() WHERE id = ANY(:tracks)")
 
 _OF_PEOPLE = """
       FROM reference_photos JOIN persons ON persons.id = person_id
@@ -113,13 +114,14 @@ def crops(db: Connection, tracks: Sequence[int]) -> list[str]:
 
 
 def drop(db: Connection, tracks: Sequence[int]) -> int:
-    """Delete the rows of those crops, which are gone; returns how many.
+    """Delete the rows of those crops, which are gone, and say when on their tracks; returns how many.
 
     Candidates stay, without their moments; of one whose rejection was revoked meanwhile it is cut once more.
     """
     rows = db.execute(NO_MOMENT, {"tracks": list(tracks)}).all()
     reopened = tuple(row.id for row in rows if row.state == CandidateState.OPEN)
     work.again(db, Queue("illustrate", "", reopened))
+    db.execute(SAY_WHEN, {"tracks": list(tracks)})
     return db.execute(DROP, {"tracks": list(tracks)}).rowcount
 
 

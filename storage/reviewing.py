@@ -1,7 +1,8 @@
 """What the review pages read: the queue of open candidates, one candidate whole, and where its pictures lie.
 
-Pictures are found only through an open candidate.  The faces of people who match nobody, and photos of the register
-that no candidate points to, cannot be had by counting ids.
+Pictures are found only through an open candidate, crops also through a sighting.  The faces of people who match
+nobody, and photos of the register that no candidate points to, cannot be had by counting ids; `storage.roll_calls` says
+whose other faces may be looked at.
 """
 
 from collections.abc import Mapping
@@ -116,7 +117,7 @@ SHOT_KEY = text("""
     SELECT crop_key FROM best_shots
      WHERE id = :id
        AND EXISTS (SELECT FROM candidates
-                    WHERE candidates.track_id = best_shots.track_id AND candidates.state = 'open')""")
+                    WHERE candidates.track_id = best_shots.track_id AND candidates.state IN ('open', 'sighting'))""")
 
 PHOTO_KEY = text("""
     SELECT crop_key FROM reference_photos

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from storage import findings, register
+from storage import findings, register, roll_calls
 
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
@@ -115,6 +115,8 @@ class Trouble:
 def counts(db: Connection) -> Mapping[str, object]:
     """Totals as whole numbers; everything that has states as {state or class: count}."""
     found: dict[str, object] = {name: db.execute(text(sql)).scalar_one() for name, sql in TOTALS.items()}
+    items = roll_calls.open_items(db)
+    found |= {"unaccounted": sum(call.unaccounted for call in items), "unaccounted_videos": len(items)}
     for name, sql in BY_STATE.items():
         found[name] = {row.state: row.count for row in db.execute(text(f"{sql} ORDER BY 1"))}
     return found

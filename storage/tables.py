@@ -329,6 +329,7 @@ analyses = Table(
     Column("complete", Boolean, nullable=False),
     Column("shots", JSONB, nullable=False),
     _text("note", ""),
+    Column("unfollowed", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("blob_id", "recipe"),
     comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs",
 )
@@ -344,6 +345,7 @@ tracks = Table(
     Column("end_ms", BigInteger, nullable=False),
     Column("faces", JSONB, nullable=False),
     _text("gate", ""),
+    _moment("expired_at", nullable=True),
     UniqueConstraint("analysis_id", "ordinal"),
     comment="one face through one shot; faces are [at_ms, x, y, width, height, score]; gate: why it is not searched",
 )

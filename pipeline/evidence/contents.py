@@ -17,6 +17,7 @@ from lastseen.errors import Failure
 from lastseen.records import FileRole, Pixels
 from pipeline.evidence import typesetting
 from pipeline.evidence.extract import Extract, line
+from storage import roll_call
 from storage.cases import Case, Refused, Sighted
 from storage.custody import Action, Event
 from storage.objects import DERIVED, EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
@@ -94,6 +95,8 @@ class Writer:
         self.lines("coverage.jsonl", self.case.coverage)
         self.lines("reposts.jsonl", self.case.reposts)
         self.lines("decisions.jsonl", [*map(_decision, self.case.sighted), *map(_refusal, self.case.refused)])
+        mine = {one.id for one in self.case.sighted}
+        self.lines("roll_calls.jsonl", (roll_call.within_case(call, mine) for call in self.case.roll_calls))
 
     def derived(self, events: Iterable[Event]) -> list[Picture]:
         """Crops, stills and clips of the candidates, each with the mark, and working copies of recordings.

@@ -31,6 +31,7 @@ STATES: Final = {
     "superseded": "replaced by a newer analysis that shows the same",
     "joined": "asked by another candidate: the same face at another moment, or in another file with this footage",
     "rejected": "closed, since somebody said that this face is not this person",
+    "sighting": "confirmed by two reviewers as a possible sighting",
 }
 SEEN: Final = {
     "present": "there when it was last looked for",

@@ -224,6 +224,7 @@ def test_of_a_crowd_the_surest_are_followed_and_the_rest_is_said(crowd: Path, li
         "a crowd: of 593 faces on one picture the surest 100 were followed (LASTSEEN_ANALYSIS__MOST_FACES)"
         in found.note
     )
+    assert found.unfollowed == 493
 
 
 @pytest.mark.parametrize(

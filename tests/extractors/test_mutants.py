@@ -3,8 +3,6 @@
 import random
 from pathlib import Path
 
-import pytest
-
 from extractors import sandbox
 from tests.extractors import mutants
 
@@ -12,10 +10,8 @@ COUNT = 216
 """eight of each format"""
 
 
-def test_every_mutant_has_an_outcome_and_none_kills_us(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    chosen = mutants.settings_for(tmp_path_factory.mktemp("models"), "dlib")
+def test_every_mutant_has_an_outcome_and_none_kills_us(tmp_path: Path, models_dir: Path) -> None:
+    chosen = mutants.settings_for(models_dir, "dlib")
     with sandbox.opened(chosen) as box:
         report = mutants.run(box, COUNT, 7, tmp_path)
     assert report.count == COUNT
@@ -24,9 +20,9 @@ def test_every_mutant_has_an_outcome_and_none_kills_us(
     assert report.deaths == {}, "a death is survived, but it is a fault to be looked into"
 
 
-def test_the_seeds_are_whole(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_seeds_are_whole(tmp_path: Path, models_dir: Path) -> None:
     """Else the mutants would prove nothing."""
-    chosen = mutants.settings_for(tmp_path_factory.mktemp("models"), "dlib")
+    chosen = mutants.settings_for(models_dir, "dlib")
     with sandbox.opened(chosen) as box:
         for name, content in mutants.seeds().items():
             (tmp_path / name).write_bytes(content)

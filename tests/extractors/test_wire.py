@@ -40,7 +40,7 @@ TRACK = Track(
     0, 0, 40, 40, (FACE,), (BestShot(0, 40, FACE.box, QUALITY, b"\xff\xd8\x00", 0.5),), (TEMPLATE,), gate="blurred"
 )
 ANALYSIS = Analysis(
-    "video", 640, 360, 9175, 275, 21, 2, False, (Shot(0, 0, 9175),), (TRACK,), "2 gaps", (CastLink(0, 1, 0.25),)
+    "video", 640, 360, 9175, 275, 21, 2, False, (Shot(0, 0, 9175),), (TRACK,), "2 gaps", (CastLink(0, 1, 0.25),), 3
 )
 
 

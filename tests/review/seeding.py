@@ -80,7 +80,7 @@ def seed(stores: Stores, story: Story | None = None, *, at_track: Seeded | None 
             size=1000,
             media_type="image/jpeg",
             object_key=f"photo/{person}",
-            crop_key=_put(stores, f"crop/photo/{person}.jpg", story.reference or jpeg("#3f6b5c")),
+            crop_key=put(stores, f"crop/photo/{person}.jpg", story.reference or jpeg("#3f6b5c")),
         )
         blob, track, shots = (at_track.blob, at_track.track, at_track.shots) if at_track else _face(stores, db, story)
         candidate = _row(
@@ -93,10 +93,10 @@ def seed(stores: Stores, story: Story | None = None, *, at_track: Seeded | None 
             distance=story.distance,
             expected_false=story.expected_false,
             state=story.state,
-            still_key=_put(stores, f"still/{photo}.jpg", story.still or jpeg(size=(320, 180)))
+            still_key=put(stores, f"still/{photo}.jpg", story.still or jpeg(size=(320, 180)))
             if story.still is not None
             else None,
-            clip_key=_put(stores, f"clip/{photo}.mp4", story.clip) if story.clip is not None else None,
+            clip_key=put(stores, f"clip/{photo}.mp4", story.clip) if story.clip is not None else None,
             clip_start_ms=2300,
             clip_end_ms=8300,
         )
@@ -205,13 +205,14 @@ def _shots(stores: Stores, db: Connection, track: int, story: Story) -> tuple[in
             box={"x": 10.0, "y": 10.0, "width": 64.0, "height": 64.0},
             weight=1.0,
             quality={"width": 64.0, "score": 1.0, "sharpness": 100.0, "pose": 0.1},
-            crop_key=_put(stores, f"crop/{track}-{ordinal}.jpg", crop),
+            crop_key=put(stores, f"crop/{track}-{ordinal}.jpg", crop),
         )
         for ordinal, (at_ms, crop) in enumerate(zip(story.moments, crops, strict=True))
     )
 
 
-def _put(stores: Stores, key: str, content: bytes) -> str:
+def put(stores: Stores, key: str, content: bytes) -> str:
+    """An object in the derived bucket; its key."""
     media_type = "video/mp4" if key.endswith(".mp4") else "image/jpeg"
     digest = hashlib.sha256(content).hexdigest()
     stores.objects.put_verified(ObjectToStore(DERIVED, key, content, digest, media_type))

@@ -159,7 +159,7 @@ def test_a_browser_left_open_cannot_change_the_password(site: Site, olena: User)
 
 def test_a_form_without_its_token_does_nothing(site: Site, olena: User) -> None:
     browser, stranger = site.as_user(olena), site.browser()
-    paths = [door.path for door in doors() if isinstance(door, Door) and door.method == "POST"]
+    paths = [door.path.replace("{id:int}", "1") for door in doors() if isinstance(door, Door) and door.method == "POST"]
     assert {"/sign-in", "/sign-out", "/account/password"} <= set(paths)
     fields = {"name": "olena", "password": PASSWORD, "again": PASSWORD}
     foreign = form_token("another cookie")

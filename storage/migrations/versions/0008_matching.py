@@ -264,6 +264,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_name_hints_observation_id"), "name_hints", ["observation_id"], unique=False)
     op.create_index(op.f("ix_name_hints_person_id"), "name_hints", ["person_id"], unique=False)
     op.create_index(op.f("ix_name_hints_post_id"), "name_hints", ["post_id"], unique=False)
+    op.add_column("analyses", sa.Column("unfollowed", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("tracks", sa.Column("expired_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "sweeps",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -385,6 +387,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_sweep_photos_photo_id"), table_name="sweep_photos")
     op.drop_table("sweep_photos")
     op.drop_table("sweeps")
+    op.drop_column("tracks", "expired_at")
+    op.drop_column("analyses", "unfollowed")
     op.drop_index(op.f("ix_name_hints_post_id"), table_name="name_hints")
     op.drop_index(op.f("ix_name_hints_person_id"), table_name="name_hints")
     op.drop_index(op.f("ix_name_hints_observation_id"), table_name="name_hints")

@@ -196,6 +196,7 @@ def test_a_recording_goes_out_without_anybody_it_may_show(exported: Exported) ->
     package = exported.folder.parent / "blob"
     assert verify.verify(package).stands
     assert (package / "data" / "decisions.jsonl").read_text() == ""
+    assert (package / "data" / "roll_calls.jsonl").read_text() == ""
     assert not (package / "data" / "derived").exists()
     for path in (package / "data").rglob("*"):
         if path.suffix in (".jsonl", ".html", ".txt"):
@@ -208,6 +209,11 @@ def test_a_person_goes_out_with_all_candidates(exported: Exported) -> None:
     decisions = attacker.lines(package / "data" / "decisions.jsonl")
     assert exported.candidate in [one["id"] for one in decisions if one["kind"] == "candidate"]
     assert {one["register_number"] for one in decisions} == {WANTED}
+    mine = {one["id"] for one in decisions}
+    for call in attacker.lines(package / "data" / "roll_calls.jsonl"):
+        assert call["people"] == sum(call[state] for state in ("accounted_for", "waiting", "unaccounted")) > 0
+        named = {one["id"] for face in call["faces"] for one in face["candidates"]}
+        assert named and named <= mine
 
 
 def test_what_was_said_against_a_candidate_goes_out_with_it(exported: Exported) -> None:

@@ -1,0 +1,26 @@
+"""CSV for people who open it in a spreadsheet: text of strangers must not run there as a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+MARK: Final = "\ufeff"
+"""without it, some spreadsheets take UTF-8 for something else"""
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""what a cell may begin with that is calculated (OWASP, CSV injection), in wide forms too"""
+
+
+def guarded(cell: object) -> str:
+    """A cell as text; what would be a formula stands behind an apostrophe."""
+    said = "" if cell is None else str(cell)
+    return f"'{said}" if said.lstrip(" ").startswith(FORMULA) else said
+
+
+def sheet(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A CSV with a head line (RFC 4180), to be written as UTF-8 without changing its line ends."""
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    return MARK + made.getvalue()

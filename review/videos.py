@@ -1,0 +1,99 @@
+"""The roll call of a video, and the list of those with people who are unaccounted for."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lastseen.sheets import sheet
+from review.desk import Desk, desk_of
+from review.doors import visit_of
+from storage import custody, roll_call, roll_calls
+from storage.custody import Action
+from storage.database import Connection
+from storage.roll_call import RollCall
+
+MOST_LISTED: Final = 200
+"""open items on the page; the command lists all"""
+_ROW: Final = re.compile("[0-9]{1,18}")
+_HASH: Final = re.compile("[0-9a-f]{64}")
+
+Writer = Callable[[RollCall], str]
+_ENDINGS: Final[dict[str, tuple[str, Writer]]] = {
+    "csv": ("text/csv; charset=utf-8", lambda call: sheet(roll_call.COLUMNS, roll_call.as_rows(call))),
+    "json": ("application/json", lambda call: json.dumps(roll_call.as_dict(call), ensure_ascii=False, indent=1)),
+}
+
+
+def roll_call_(request: Request) -> Response:
+    """Everybody in one video.  That it was looked at stands in the custody log before it is shown.
+
+    Other people's faces are covered but for the one that `?face=` asks for; its pictures are recorded one by one.
+    """
+    desk, opened = desk_of(request), request.query_params.get("face", "")
+    call = _call(request, desk, Action.VIEWED, {"what": "roll call"})
+    return desk.draw(request, "roll_call.html", call=call, opened=int(opened) if _ROW.fullmatch(opened) else None)
+
+
+def download(request: Request) -> Response:
+    """The same as a file, without pictures."""
+    ending = request.path_params["ending"]
+    if ending not in _ENDINGS:
+        raise HTTPException(404)
+    media_type, write = _ENDINGS[ending]
+    desk = desk_of(request)
+    with desk.stores.db.begin() as db:
+        call = _found(db, request.path_params["blob"])
+        content = write(call).encode()
+        digest = hashlib.sha256(content).hexdigest()
+        _note(request, db, Action.EXPORTED, call, {"what": "roll call", "format": ending, "sha256": digest})
+    name = f"roll-call-{call.sha256[:12]}.{ending}"
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def unaccounted(request: Request) -> Response:
+    """Videos in which only some of the people could be accounted for, newest first."""
+    desk = desk_of(request)
+    with desk.stores.db.begin() as db:
+        calls = roll_calls.open_items(db)
+    people = sum(call.unaccounted for call in calls)
+    return desk.draw(request, "unaccounted.html", calls=calls[:MOST_LISTED], total=len(calls), people=people)
+
+
+def part(request: Request) -> Response:
+    """Two people, not one: what joins two tracks is withdrawn, under the name of whoever said so."""
+    desk, session = desk_of(request), visit_of(request).session
+    with desk.stores.db.begin() as db:
+        limit = desk.settings.people_per_track
+        sha256 = roll_calls.part(db, request.path_params["id"], session.user.name, limit) if session else None
+    if sha256 is None:
+        raise HTTPException(404)
+    return RedirectResponse(f"/videos/{sha256}/roll-call", 303)
+
+
+def _call(request: Request, desk: Desk, action: Action, detail: dict[str, object]) -> RollCall:
+    with desk.stores.db.begin() as db:
+        call = _found(db, request.path_params["blob"])
+        _note(request, db, action, call, detail)
+    return call
+
+
+def _found(db: Connection, named: str) -> RollCall:
+    """By sha256 or row id.  Raises HTTPException."""
+    found = roll_calls.find(db, named) if _HASH.fullmatch(named) else [int(named)] if _ROW.fullmatch(named) else []
+    try:
+        return roll_calls.of_blob(db, found[0])
+    except LookupError as fault:
+        raise HTTPException(404) from fault
+
+
+def _note(request: Request, db: Connection, action: Action, call: RollCall, detail: dict[str, object]) -> None:
+    session = visit_of(request).session
+    if session is None:
+        raise HTTPException(404)
+    custody.append(db, session.user.name, action, f"blob:{call.sha256}", detail)
