@@ -120,7 +120,7 @@ def _number(value: float | None) -> str:
 
 
 def _as_dict(made: Proposal, numbers: dict[int, str]) -> dict[str, object]:
-    pairs = made.found.suspects.pairs if made.found else ()
+    pairs, alike = (made.found.suspects.pairs, made.found.suspects.alike) if made.found else ((), ())
     return {
         "id": made.id,
         "engine": made.calibration.engine,
@@ -130,6 +130,7 @@ def _as_dict(made: Proposal, numbers: dict[int, str]) -> dict[str, object]:
         "false_a_day_now": made.now,
         "false_a_day_then": made.then,
         "set_aside": [[numbers.get(one, ""), numbers.get(other, ""), far] for one, other, far in pairs],
+        "alike": [[numbers.get(person, ""), count] for person, count in alike],
         "detail": made.detail(),
     }
 
