@@ -130,6 +130,7 @@ def test_the_commands(stores: Stores, settings: Settings, tmp_path: Path) -> Non
     told = office.ask("calibrate", "--tracks-a-day", "10", "--plot", str(tmp_path / "p.svg"))
     assert told["fallback"]
     assert not (tmp_path / "p.svg").exists(), "nothing was measured"
+    assert "no plot: nothing was measured" in office.run("calibrate", "--dry-run", "--plot", str(tmp_path)).stdout
     adopted = office.ask("calibrations", "adopt", str(told["id"]), "--reason", "nothing else is known")
     assert adopted == {"holds": told["id"]}
     (listed,) = cast("list[dict[str, object]]", office.ask("calibrations", "list")["calibrations"])
