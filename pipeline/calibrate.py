@@ -24,8 +24,6 @@ from storage.stores import Stores
 DAYS = 28
 """that tracks are counted over, and looked at"""
 MOST_TRACK_TEMPLATES = 30_000
-MOST_LISTED = 500
-"""pairs that are set aside and kept in a calibration's detail; their number is always kept"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Proposal:
     plot: str
 
     def detail(self) -> dict[str, object]:
-        """What is kept beside the thresholds."""
+        """What is kept beside the thresholds: numbers, and nobody's, since a calibration outlives an erasure."""
         wish: dict[str, object] = {"tracks_a_day": self.wish.tracks_a_day, "accepted": self.wish.accepted}
         told = {**wish, "false_a_day": self.then}
         return told if self.found is None else {**told, **_found(self.found), "cohort": _cohort(self.cohort)}
@@ -158,8 +156,7 @@ def _found(found: Found) -> dict[str, object]:
         "clumping": found.clumping,
         "tied": found.tied,
         "suspects": len(found.suspects.pairs),
-        "suspected": [[one, other, round(far, 4)] for one, other, far in found.suspects.pairs[:MOST_LISTED]],
-        "alike": [list(person) for person in found.suspects.alike],
+        "alike": len(found.suspects.alike),
     }
 
 

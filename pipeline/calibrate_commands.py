@@ -9,6 +9,7 @@ import typer
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings, settings
+from matchers.calibration import expected_false
 from pipeline import acting, calibrate, console
 from pipeline.acting import As, said
 from pipeline.app import local_actor
@@ -48,18 +49,19 @@ def calibrate_(
         made = calibrate.propose(stores, current, local_actor(), tracks_a_day, accept, keep=not dry_run)
         with stores.db.connect() as db:
             numbers = calibrations.register_numbers(db, _people(made))
-    if plot is not None and made.plot:
-        _write(plot, made.plot)
     voice = Voice(as_json)
     _show(voice, made, numbers)
-    voice.result(_as_dict(made, numbers), _told(made, current))
+    none = ["no plot: nothing was measured"] if plot is not None and not made.plot else []
+    voice.result(_as_dict(made, numbers), [*_told(made, current), *none])
+    if plot is not None and made.plot:
+        _write(plot, made.plot)
 
 
 def _write(path: Path, plot: str) -> None:
     try:
         path.write_text(plot, encoding="utf-8")
     except OSError as fault:
-        raise WrongUse(f"--plot {path}: {fault.strerror}; the calibration itself is kept") from fault
+        raise WrongUse(f"--plot {path}: {fault.strerror}; all but the plot is as was said before") from fault
 
 
 def _people(made: Proposal) -> list[int]:
@@ -88,11 +90,11 @@ def _show(voice: Voice, made: Proposal, numbers: dict[int, str]) -> None:
 def _rows(made: Proposal) -> Iterator[tuple[object, ...]]:
     for band in made.found.bands if made.found else ():
         low, high = calibrate.interval(band)
-        expected = made.wish.a_search if band.carried else band.band.curve[0][1]
+        expected = expected_false(band.band, band.band.threshold) or 0.0
         yield (
             f"{band.band.least:.2f}",
             f"{band.band.threshold:.4f}",
-            f"{min(expected, 1):.2g}",
+            f"{expected:.2g}",
             f"{low:.2g} to {high:.2g}",
             f"{band.share:.0%}",
             "yes" if band.carried else "no: the register's pairs end here",
@@ -120,7 +122,7 @@ def _number(value: float | None) -> str:
 
 
 def _as_dict(made: Proposal, numbers: dict[int, str]) -> dict[str, object]:
-    pairs = made.found.suspects.pairs if made.found else ()
+    pairs, alike = (made.found.suspects.pairs, made.found.suspects.alike) if made.found else ((), ())
     return {
         "id": made.id,
         "engine": made.calibration.engine,
@@ -130,6 +132,7 @@ def _as_dict(made: Proposal, numbers: dict[int, str]) -> dict[str, object]:
         "false_a_day_now": made.now,
         "false_a_day_then": made.then,
         "set_aside": [[numbers.get(one, ""), numbers.get(other, ""), far] for one, other, far in pairs],
+        "alike": [[numbers.get(person, ""), count] for person, count in alike],
         "detail": made.detail(),
     }
 

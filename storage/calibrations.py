@@ -16,13 +16,13 @@ from storage.sealing import Sealer, identity
 from storage.tables import calibration_adoptions, calibrations
 
 PHOTOS = text("""
-    SELECT person_id AS owner, person_id AS file, quality, photo_id, NULL AS track_id, kind, sealed
+    SELECT person_id AS owner, person_id AS file, templates.quality, photo_id, NULL AS track_id, kind, sealed
       FROM templates JOIN reference_photos ON reference_photos.id = photo_id JOIN persons ON persons.id = person_id
      WHERE engine = :engine AND status = 'missing' ORDER BY templates.id""")
 
 # Only days of which all tracks are still there: of older ones retention has left those that resemble somebody.
 TRACKS = text("""
-    SELECT track_id AS owner, blob_id AS file, max(quality) OVER (PARTITION BY track_id) AS quality,
+    SELECT track_id AS owner, blob_id AS file, max(templates.quality) OVER (PARTITION BY track_id) AS quality,
            NULL AS photo_id, track_id, templates.kind, sealed
       FROM templates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
      WHERE templates.engine = :engine AND gate = '' AND analyzed_at > now() - make_interval(days => :days)

@@ -94,6 +94,12 @@ def register(world: World, people: int, seed: int) -> tuple[Sample, list[tuple[i
     return Sample(owners + 1, chance.random(len(owners)), seen), kin
 
 
+def entered_twice(world: World, people: int) -> set[tuple[int, int]]:
+    """Ids of those who are in a register of so many a second time, lower id first."""
+    twice = int(people * world.entered_twice)
+    return {(number + 1, people - twice + number + 1) for number in range(twice)}
+
+
 def strangers(world: World, people: int, seed: int) -> Sample:
     """People who are in no register, with one photo each."""
     chance = np.random.default_rng(seed)

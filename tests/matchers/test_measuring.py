@@ -11,7 +11,7 @@ from matchers.calibration import band_of, expected_false
 from matchers.impostors import Sample
 from matchers.measuring import Found, Tracks, Wish
 from matchers.tails import TooLittle
-from tests.matchers.registers import SPREAD, WORLDS, gaussian, gaussian_share, register, strangers
+from tests.matchers.registers import SPREAD, WORLDS, entered_twice, gaussian, gaussian_share, register, strangers
 
 PUBLISHED = 0.5
 WISH = Wish(1000, 20)
@@ -91,6 +91,23 @@ def test_ties_are_left_out_and_what_looks_like_one_is_named() -> None:
     assert declared.tied == 9
     for one, other in zip(found.bands, declared.bands, strict=True):
         assert one.band.threshold == pytest.approx(other.band.threshold, abs=0.02)
+
+
+def test_of_people_with_several_photos_each_two_count_once() -> None:
+    """When each photo counted for itself, none of these was noticed."""
+    world = WORLDS["photos, kin, twins"]
+    sample, kin = register(world, 2000, 602)
+    found = measuring.measure(sample, kin, None, WISH, PUBLISHED)
+    named = {(one, other) for one, other, _ in found.suspects.pairs}
+    assert len(entered_twice(world, 2000) - named) <= 2
+    assert len(named - entered_twice(world, 2000)) <= 5
+
+
+def test_a_second_copy_of_every_photo_clumps_nobody() -> None:
+    sample, _ = register(WORLDS["gaussian"], 400, 3)
+    doubled = sample.of(np.repeat(np.arange(400), 2))
+    once, twice = (measuring.measure(one, [], None, WISH, PUBLISHED) for one in (sample, doubled))
+    assert twice.clumping == pytest.approx(once.clumping, rel=0.3)
 
 
 def test_nobody_is_named_where_nobody_is_there_twice() -> None:

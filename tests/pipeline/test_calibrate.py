@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as Xml
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -28,9 +29,9 @@ def few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "REPEATS", 5)
 
 
-def fill(stores: Stores, settings: Settings, people: int) -> None:
-    """A register of drawn people with a photo each."""
-    sample, _ = drawn(WORLDS["gaussian"], people, 0)
+def fill(stores: Stores, settings: Settings, people: int, twice: int = 0) -> None:
+    """A register of drawn people with a photo each, some of whom were entered twice."""
+    sample, _ = drawn(replace(WORLDS["gaussian"], entered_twice=twice / people), people, 0)
     engine, seal = calibrate.engine_of(settings), sealer(settings)
     with stores.db.begin() as db:
         for number, (vector, quality) in enumerate(zip(sample.vectors, sample.qualities, strict=True)):
@@ -82,6 +83,19 @@ def test_a_declared_tie_is_left_out(stores: Stores, settings: Settings) -> None:
     assert made.found and made.found.tied == 1
 
 
+def test_no_calibration_keeps_whom_it_named(stores: Stores, settings: Settings) -> None:
+    """It outlives an erasure."""
+    fill(stores, settings, 310, twice=6)
+    made = calibrate.propose(stores, settings, "tester", 500, 10)
+    assert made.found
+    named = {person for pair in made.found.suspects.pairs for person in pair[:2]}
+    assert named, "somebody is named when it is measured"
+    with stores.db.begin() as db:
+        (kept,) = calibrations.listed(db)
+    assert kept.detail["suspects"] == len(made.found.suspects.pairs)
+    assert [name for name, said in kept.detail.items() if name != "bands" and isinstance(said, list)] == []
+
+
 def test_an_empty_register_falls_back_and_says_so(stores: Stores, settings: Settings) -> None:
     made = calibrate.propose(stores, settings, "tester", None, None)
     assert made.calibration.fallback.startswith("the register has 0 people")
@@ -116,6 +130,7 @@ def test_the_commands(stores: Stores, settings: Settings, tmp_path: Path) -> Non
     told = office.ask("calibrate", "--tracks-a-day", "10", "--plot", str(tmp_path / "p.svg"))
     assert told["fallback"]
     assert not (tmp_path / "p.svg").exists(), "nothing was measured"
+    assert "no plot: nothing was measured" in office.run("calibrate", "--dry-run", "--plot", str(tmp_path)).stdout
     adopted = office.ask("calibrations", "adopt", str(told["id"]), "--reason", "nothing else is known")
     assert adopted == {"holds": told["id"]}
     (listed,) = cast("list[dict[str, object]]", office.ask("calibrations", "list")["calibrations"])
