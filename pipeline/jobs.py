@@ -10,7 +10,7 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, check_photos, fingerprint, manifest, names, observing, reembed, signing, sweep
+from pipeline import anchor, check_photos, fingerprint, manifest, match, names, observing, reembed, signing, sweep
 from pipeline.app import App
 from pipeline.runner import Tally, by_step
 from pipeline.steps import AnyStep
@@ -318,6 +318,10 @@ def _fill_names(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     names.fill(db, queue)
 
 
+def _fill_matches(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    work.offer(db, queue, engines.unmatched(db, queue.recipe), reembed.PRIORITY)
+
+
 def _fill_sweeps(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     sweeps.plan(db, queue.recipe)
 
@@ -334,6 +338,7 @@ FILL: Mapping[str, Callable[[Connection, App, Queue, Scope], None]] = {
     fingerprint.NAME: _fill_fingerprints,
     "analyze": _fill_analyses,
     names.NAME: _fill_names,
+    match.TRACKS: _fill_matches,
     sweep.NAME: _fill_sweeps,
     reembed.NAME: _fill_engine,
 }

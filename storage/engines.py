@@ -28,6 +28,17 @@ DUE = text("""
        AND EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id WHERE analysis_id = newest.id)
      ORDER BY newest.id DESC""")
 
+# Its item was taken over by the engine that was set meanwhile, in whose hands nothing was compared by this one.
+UNMATCHED = text("""
+    SELECT id FROM analyses
+     WHERE (engine = :engine OR EXISTS (SELECT FROM reembeddings
+                                         WHERE analysis_id = analyses.id AND reembeddings.engine = :engine))
+       AND NOT EXISTS (SELECT FROM work
+                        WHERE step = 'match_tracks' AND subject = analyses.id AND recipe = :engine)
+       AND EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id
+                    WHERE analysis_id = analyses.id AND templates.engine = :engine)
+     ORDER BY id DESC""")
+
 ANALYSIS = text("""
     SELECT analyses.id, analyses.blob_id AS blob, sha256, width, height
       FROM analyses JOIN blobs ON blobs.id = blob_id WHERE analyses.id = :id""")
@@ -99,6 +110,14 @@ class Count:
 def due(db: Connection, engine: str) -> Sequence[int]:
     """Analyses by other engines that are to be embedded with this one, and are not known to the step; newest first."""
     return db.execute(DUE, {"engine": engine}).scalars().all()
+
+
+def unmatched(db: Connection, engine: str) -> Sequence[int]:
+    """Analyses with tracks of this engine that were never queued to be compared by it; newest first.
+
+    There are some when an engine is set again that was changed before all was compared by it.
+    """
+    return db.execute(UNMATCHED, {"engine": engine}).scalars().all()
 
 
 def kept(db: Connection, analysis: int) -> Kept:
