@@ -97,6 +97,9 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
         observing.check_legal_basis(app.settings)
     if command == "manifest" and not dry:
         manifest.close_days(app.stores.db, app.actor)
+    if app.steps.by_name[match.TRACKS] in app.steps.of(command) and not dry:
+        with app.stores.db.begin() as db:
+            engines.use(db, app.steps.engine, app.settings.people_per_track)
     with app.stores.db.connect() as db:
         queues = _queues(db, app, command, scope)
         closed = sites.closed(db)

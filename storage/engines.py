@@ -61,6 +61,12 @@ NOTE = text("""
        SET tracks = excluded.tracks, expired = excluded.expired, lost = excluded.lost,
            without_face = excluded.without_face, made_at = now()""")
 
+IN_USE = text("SELECT engine FROM engine_uses ORDER BY id DESC LIMIT 1")
+USE = text("INSERT INTO engine_uses (engine) VALUES (:engine)")
+OF_SEVERAL = text("""
+    SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+     GROUP BY blob_id HAVING count(DISTINCT candidates.engine) > 1 ORDER BY blob_id""")
+
 
 @dataclass(frozen=True, slots=True)
 class Shot:
@@ -105,6 +111,22 @@ class Count:
     """none of their pictures could be read"""
     without_face: int
     """the engine finds no face that passes its gates on any of them"""
+
+
+def use(db: Connection, engine: str, people_per_track: int) -> bool:
+    """Note that this engine is set where tracks are matched; returns whether another one was until now.
+
+    Of what two engines have found the one in use asks: who asks is worked out anew.  Call it in a transaction of its
+    own: where the engine changes it takes `candidates.lock`.
+    """
+    if db.execute(IN_USE).scalar() == engine:
+        return False
+    candidates.lock(db)
+    if db.execute(IN_USE).scalar() == engine:
+        return False
+    db.execute(USE, {"engine": engine})
+    candidates.arrange(db, db.execute(OF_SEVERAL).scalars().all(), people_per_track)
+    return True
 
 
 def due(db: Connection, engine: str) -> Sequence[int]:

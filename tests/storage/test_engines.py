@@ -124,6 +124,23 @@ def test_old_candidates_stay_until_the_new_engine_queues_the_same_and_unconfirme
         assert states(one) == ["a A open", "a B superseded", "a C displaced", "b B open", "b D open"]
 
 
+def test_an_engine_that_is_set_again_asks_again(db: Engine) -> None:
+    """Nothing is enrolled then, since its templates of the register are still there; a refused photo tells nothing."""
+    with db.begin() as one:
+        (track,) = analysis(one, blob(one, 1), "r", 1)
+        anna, refused = people(one, "A", "B")
+        faces.keep_photo_template(one, refused[1], "a", NEW, SEAL)
+        assert engines.use(one, "a", 5)
+        found(one, "a", track, anna)
+        assert engines.use(one, "b", 5)
+        assert states(one) == ["a A open"]
+        found(one, "b", track, anna)
+        assert states(one) == ["a A superseded", "b A open"]
+        assert engines.use(one, "a", 5)
+        assert not engines.use(one, "a", 5)
+        assert states(one) == ["a A open", "b A superseded"]
+
+
 def test_a_newer_analysis_by_a_new_engine_takes_over_at_the_same_time_only(db: Engine) -> None:
     with db.begin() as one:
         of = blob(one, 1)
