@@ -10,7 +10,19 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import anchor, check_photos, fingerprint, manifest, names, observing, reembed, signing, sweep
+from pipeline import (
+    anchor,
+    check_photos,
+    fingerprint,
+    manifest,
+    match,
+    names,
+    observing,
+    reembed,
+    signing,
+    sweep,
+    template_files,
+)
 from pipeline.app import App
 from pipeline.runner import Tally, by_step
 from pipeline.steps import AnyStep
@@ -43,6 +55,8 @@ TO_EVIDENCE = ("fetch", "manifest")
 
 OF_AN_ENGINE = (sweep.NAME, reembed.NAME)
 """steps whose items are nothing to another engine than their own"""
+SEARCHES = (match.TRACKS, sweep.NAME)
+"""steps that read templates, and leave files of them on their machine"""
 OF_BLOBS = (fingerprint.NAME, "analyze")
 OLDER = 200
 """files of before there were fingerprints that are offered at a time, behind all others"""
@@ -97,6 +111,9 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
         observing.check_legal_basis(app.settings)
     if command == "manifest" and not dry:
         manifest.close_days(app.stores.db, app.actor)
+    if app.steps.by_name[match.TRACKS] in app.steps.of(command) and not dry:
+        with app.stores.db.begin() as db:
+            engines.use(db, app.steps.engine, app.settings.people_per_track)
     with app.stores.db.connect() as db:
         queues = _queues(db, app, command, scope)
         closed = sites.closed(db)
@@ -119,7 +136,7 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     for step in app.steps.of(command):
         with app.stores.db.begin() as db:
             subjects = _subjects(db, app, step.name, scope)
-        _sign_before(app, step.name)
+        _before(app, step.name)
         tallies.append(app.runner.drain(step, subjects))
     return tallies
 
@@ -131,8 +148,15 @@ def batch(app: App, step: str, subjects: Sequence[int], seconds: float = math.in
     """
     if step in ("fetch", manifest.MANIFEST):
         app.stores.objects.probe_lock()
-    _sign_before(app, step)
+    _before(app, step)
     return app.runner.drain(app.steps.by_name[step], subjects, wait=False, seconds=seconds)
+
+
+def _before(app: App, step: str) -> None:
+    """What a step needs done on this machine before it begins.  Raises as `signing.sign` does."""
+    if step in SEARCHES:
+        template_files.sweep_hourly(app)
+    _sign_before(app, step)
 
 
 def _sign_before(app: App, step: str) -> None:
@@ -318,6 +342,10 @@ def _fill_names(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     names.fill(db, queue)
 
 
+def _fill_matches(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    work.offer(db, queue, engines.unmatched(db, queue.recipe), reembed.PRIORITY)
+
+
 def _fill_sweeps(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     sweeps.plan(db, queue.recipe)
 
@@ -334,6 +362,7 @@ FILL: Mapping[str, Callable[[Connection, App, Queue, Scope], None]] = {
     fingerprint.NAME: _fill_fingerprints,
     "analyze": _fill_analyses,
     names.NAME: _fill_names,
+    match.TRACKS: _fill_matches,
     sweep.NAME: _fill_sweeps,
     reembed.NAME: _fill_engine,
 }

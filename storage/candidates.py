@@ -94,9 +94,12 @@ REPOSTS = text("""
 SEEN = text("""
     SELECT tracks.id, analysis_id, start_ms, end_ms, faces, width, height
       FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE analysis_id = ANY(:analyses) ORDER BY tracks.id""")
-# When an engine changes, the register is enrolled anew first.
+# As `storage.engines.use` notes it; where nothing was matched yet since that is noted, by the register, which is
+# enrolled first when an engine changes.
 IN_USE = text("""
-    SELECT engine FROM templates WHERE photo_id = (SELECT max(photo_id) FROM templates) ORDER BY id DESC LIMIT 1""")
+    SELECT coalesce((SELECT engine FROM engine_uses ORDER BY id DESC LIMIT 1),
+                    (SELECT engine FROM templates WHERE photo_id = (SELECT max(photo_id) FROM templates)
+                      ORDER BY id DESC LIMIT 1))""")
 SETTLE = text("""
     UPDATE candidates SET state = settled.state
       FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[])) AS settled (id, state)

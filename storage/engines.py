@@ -28,6 +28,17 @@ DUE = text("""
        AND EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id WHERE analysis_id = newest.id)
      ORDER BY newest.id DESC""")
 
+# Its item was taken over by the engine that was set meanwhile, in whose hands nothing was compared by this one.
+UNMATCHED = text("""
+    SELECT id FROM analyses
+     WHERE (engine = :engine OR EXISTS (SELECT FROM reembeddings
+                                         WHERE analysis_id = analyses.id AND reembeddings.engine = :engine))
+       AND NOT EXISTS (SELECT FROM work
+                        WHERE step = 'match_tracks' AND subject = analyses.id AND recipe = :engine)
+       AND EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id
+                    WHERE analysis_id = analyses.id AND templates.engine = :engine)
+     ORDER BY id DESC""")
+
 ANALYSIS = text("""
     SELECT analyses.id, analyses.blob_id AS blob, sha256, width, height
       FROM analyses JOIN blobs ON blobs.id = blob_id WHERE analyses.id = :id""")
@@ -49,6 +60,12 @@ NOTE = text("""
     ON CONFLICT (analysis_id, engine) DO UPDATE
        SET tracks = excluded.tracks, expired = excluded.expired, lost = excluded.lost,
            without_face = excluded.without_face, made_at = now()""")
+
+IN_USE = text("SELECT engine FROM engine_uses ORDER BY id DESC LIMIT 1")
+USE = text("INSERT INTO engine_uses (engine) VALUES (:engine)")
+OF_SEVERAL = text("""
+    SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+     GROUP BY blob_id HAVING count(DISTINCT candidates.engine) > 1 ORDER BY blob_id""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +113,33 @@ class Count:
     """the engine finds no face that passes its gates on any of them"""
 
 
+def use(db: Connection, engine: str, people_per_track: int) -> bool:
+    """Note that this engine is set where tracks are matched; returns whether another one was until now.
+
+    Of what two engines have found the one in use asks: who asks is worked out anew.  Call it in a transaction of its
+    own: where the engine changes it takes `candidates.lock`.
+    """
+    if db.execute(IN_USE).scalar() == engine:
+        return False
+    candidates.lock(db)
+    if db.execute(IN_USE).scalar() == engine:
+        return False
+    db.execute(USE, {"engine": engine})
+    candidates.arrange(db, db.execute(OF_SEVERAL).scalars().all(), people_per_track)
+    return True
+
+
 def due(db: Connection, engine: str) -> Sequence[int]:
     """Analyses by other engines that are to be embedded with this one, and are not known to the step; newest first."""
     return db.execute(DUE, {"engine": engine}).scalars().all()
+
+
+def unmatched(db: Connection, engine: str) -> Sequence[int]:
+    """Analyses with tracks of this engine that were never queued to be compared by it; newest first.
+
+    There are some when an engine is set again that was changed before all was compared by it.
+    """
+    return db.execute(UNMATCHED, {"engine": engine}).scalars().all()
 
 
 def kept(db: Connection, analysis: int) -> Kept:

@@ -24,10 +24,7 @@ CUT = text("""
               FROM templates WHERE engine = :engine AND track_id IS NOT NULL GROUP BY id / :ids) AS block
      GROUP BY shard ORDER BY shard""")
 
-# What a shard is about in the other tables, by their ids: what is asked of those must not grow with all that is kept.
-ABOUT = text("""
-    SELECT coalesce(min(track_id), 0) AS first_track, coalesce(max(track_id), 0) AS last_track
-      FROM templates WHERE engine = :engine AND track_id IS NOT NULL AND id BETWEEN :first AND :last""")
+# What is asked of the other tables is about the ids of a shard's own tracks, and does not grow with all that is kept.
 REPLACED = text(f"""
     WITH of AS MATERIALIZED (SELECT DISTINCT analysis_id FROM tracks WHERE id BETWEEN :first_track AND :last_track)
     SELECT own.id FROM of JOIN analyses AS own ON own.id = analysis_id
@@ -60,10 +57,10 @@ def read(db: Connection, shard: Shard, cache: Cache) -> Probes:
     Holds the open vectors of one shard.  Raises storage.sealing.CannotOpen.
     """
     held = cache.templates(db, shard.engine, Origin.TRACK, shard.first, shard.last)
-    about: dict[str, object] = {"engine": shard.engine, "first": shard.first, "last": shard.last}
-    found = db.execute(ABOUT, about).one()
-    about |= {"first_track": found.first_track, "last_track": found.last_track}
-    about["replaced"] = list(db.execute(REPLACED, about).scalars())
-    searched = np.array(db.execute(SEARCHED, about).scalars().all(), np.int64)
+    if not len(held.owners):
+        return Probes((), held.vectors)
+    about = {"engine": shard.engine, "first_track": int(held.owners.min()), "last_track": int(held.owners.max())}
+    replaced = list(db.execute(REPLACED, about).scalars())
+    searched = np.array(db.execute(SEARCHED, {**about, "replaced": replaced}).scalars().all(), np.int64)
     kept = held.only(np.isin(held.owners, searched))
     return Probes(tuple(kept.owners.tolist()), kept.vectors)

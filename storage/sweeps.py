@@ -10,7 +10,9 @@ statement.  So for each photo and each track one of two holds:
 
 The register is read again for each shard.  Who is found meanwhile has no templates any more, and the shards that are
 left pass them over; when they are missing again, their photos are enrolled, and begin to wait, anew.
-A photo that is asked for while a sweep has it waits for the next one, too.  A shard that is read twice gives the same
+A photo that is asked for while a sweep has it waits for the next one, too.  One that waits already and is asked for
+once more, with a template that `plan` does not see yet, is held by who asks (its row is written), and `plan` passes it
+over until that is committed.  A shard that is read twice gives the same
 candidates twice, which is once.
 """
 
@@ -33,9 +35,11 @@ PHOTOS: Final = 16_384
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.sweeps'))")
 ASK = text("""
     INSERT INTO sweep_photos (photo_id, engine) SELECT photo, :engine FROM unnest(CAST(:photos AS bigint[])) AS photo
-    ON CONFLICT (engine, photo_id) WHERE sweep_id IS NULL DO NOTHING""")
+    ON CONFLICT (engine, photo_id) WHERE sweep_id IS NULL DO UPDATE SET asked_at = now()
+    RETURNING xmax = 0 AS new""")
 WAITING = text("""
-    SELECT id FROM sweep_photos WHERE engine = :engine AND sweep_id IS NULL ORDER BY id LIMIT :limit FOR UPDATE""")
+    SELECT id FROM sweep_photos WHERE engine = :engine AND sweep_id IS NULL ORDER BY id LIMIT :limit
+       FOR UPDATE SKIP LOCKED""")
 BEGIN = text("INSERT INTO sweeps (engine) VALUES (:engine) RETURNING id")
 TAKE = text("UPDATE sweep_photos SET sweep_id = :sweep WHERE id = ANY(:rows)")
 ADD = text("""
@@ -69,7 +73,7 @@ class Item:
 
 def ask(db: Connection, engine: str, photos: Sequence[int]) -> int:
     """Have photos compared with all kept tracks.  Returns how many of them did not wait for that already."""
-    return db.execute(ASK, {"engine": engine, "photos": list(photos)}).rowcount
+    return sum(db.execute(ASK, {"engine": engine, "photos": list(photos)}).scalars())
 
 
 def searchable(db: Connection, engine: str, person: str | None = None, photo: int | None = None) -> Sequence[int]:

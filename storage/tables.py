@@ -595,6 +595,15 @@ reembeddings = Table(
     comment="tracks of an analysis by another engine that got templates of this one from their kept crops, and who not",
 )
 
+engine_uses = Table(
+    "engine_uses",
+    metadata,
+    _id(),
+    _text("engine"),
+    _moment("since", now=True),
+    comment="from when on which engine was set where tracks are matched: the newest is in use",
+)
+
 calibrations = Table(
     "calibrations",
     metadata,

@@ -67,12 +67,20 @@ AGAIN = text("""
      WHERE step = :step AND recipe = :recipe AND (state = 'done' OR (state = 'open' AND lease IS NOT NULL))
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
-# Items that wait for a recipe that is no longer in use, unless the new one has them already.
+# Items that wait for a recipe that is no longer in use.  Of several for one subject the newest is taken over; where the
+# new one has it already, nobody will ever work them off, and retention would wait for them.
+LEFT_OVER = text("""
+    DELETE FROM work AS waiting
+     WHERE step = :step AND recipe <> :recipe AND state = 'open' AND lease IS NULL
+       AND EXISTS (SELECT FROM work AS known
+                    WHERE known.step = :step AND known.subject = waiting.subject
+                      AND (known.recipe = :recipe
+                           OR (known.state = 'open' AND known.lease IS NULL AND known.id > waiting.id)))""")
 ADOPT = text("""
     UPDATE work AS waiting SET recipe = :recipe
      WHERE step = :step AND recipe <> :recipe AND state = 'open' AND lease IS NULL
-       AND NOT EXISTS (SELECT 1 FROM work AS known WHERE known.step = :step AND known.recipe = :recipe
-                                                     AND known.subject = waiting.subject)""")
+       AND NOT EXISTS (SELECT FROM work AS known
+                        WHERE known.step = :step AND known.recipe = :recipe AND known.subject = waiting.subject)""")
 
 REOPEN = text("""
     UPDATE work SET state = 'open', ready_at = now(), failures = 0, crashes = 0, settled_at = NULL
@@ -244,7 +252,8 @@ def again(db: Connection, queue: Queue) -> int:
 
 
 def adopt(db: Connection, queue: Queue) -> int:
-    """Have what still waits for another recipe of this step done by this one.  Returns how many."""
+    """Have what still waits for another recipe of this step done by this one, which has it once.  Returns how many."""
+    db.execute(LEFT_OVER, queue.values())
     return db.execute(ADOPT, queue.values()).rowcount
 
 

@@ -112,6 +112,17 @@ def test_a_photo_whose_keeper_has_not_ended_waits_for_the_next_plan(bureau: Bure
     assert plan(bureau) == 1
 
 
+def test_a_photo_that_waits_is_left_where_it_is_while_somebody_asks_for_it_anew(bureau: Bureau) -> None:
+    """Found, missing again, enrolled again: its new template is not seen before its keeper ends."""
+    bureau.video(0.0)
+    bureau.person("A", 0.1)
+    photo = count(bureau, "SELECT id FROM reference_photos")
+    with bureau.stores.db.begin() as slow:
+        assert sweeps.ask(slow, ENGINE, [photo]) == 0
+        assert plan(bureau) == 0
+    assert plan(bureau) == 1
+
+
 def test_a_photo_asked_for_while_it_is_swept_is_swept_again_and_asked_twice_once(bureau: Bureau) -> None:
     bureau.video(0.0)
     bureau.person("A", 0.1)

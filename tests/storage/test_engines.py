@@ -1,13 +1,17 @@
 """A change of engine in the database: what is embedded again, what may not come back, which question stands."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
 from lastseen.records import Found, Judged, Match, PersonEntry, PersonFacts, PersonStatus, Template
-from storage import candidates, engines, faces, register, retention
+from storage import candidates, engines, faces, register, retention, work
 from storage.database import Connection, Engine
 from storage.engines import Count
 from storage.objects import Stored
+from storage.work import Claim, Queue
 from tests.storage.test_shards import SEAL, analysis, blob
 
 NEW = Template("pooled", (1.0, 1.0), 0.5)
@@ -17,6 +21,12 @@ FOUND = Count(1, 0, 0, 0)
 def of_track(db: Connection, track: int) -> int:
     found: int = db.execute(text("SELECT analysis_id FROM tracks WHERE id = :id"), {"id": track}).scalar_one()
     return found
+
+
+def one_claim(db: Connection, queue: Queue, subject: int) -> Claim:
+    claim = work.claim(db, replace(queue, subjects=(subject,)), timedelta(seconds=30))
+    assert claim is not None
+    return claim
 
 
 def people(db: Connection, *numbers: str) -> list[tuple[int, int]]:
@@ -60,6 +70,23 @@ def test_the_newest_analysis_of_each_blob_is_due_where_another_engine_made_it(db
         assert engines.due(one, "b") == []
 
 
+def test_what_an_engine_left_uncompared_is_due_when_it_is_set_again(db: Engine) -> None:
+    """Its items were taken over by the engine that was set in between, and were nothing to that one."""
+    with db.begin() as one:
+        waiting, compared, crops = (analysis(one, blob(one, number), "r", number) for number in range(3))
+        analysis(one, blob(one, 3), "r")
+        newest = Queue("match_tracks", "a")
+        work.offer(one, newest, [of_track(one, waiting[0]), of_track(one, compared[0])])
+        work.finish(one, one_claim(one, newest, of_track(one, compared[0])))
+        work.adopt(one, Queue("match_tracks", "b"))
+        assert engines.unmatched(one, "a") == [of_track(one, crops[0]), of_track(one, waiting[0])]
+        assert engines.unmatched(one, "b") == []
+        engines.keep(one, of_track(one, crops[0]), "b", {crops[0]: (NEW,)}, FOUND, SEAL)
+        assert engines.unmatched(one, "b") == [of_track(one, crops[0])]
+        work.offer(one, newest, engines.unmatched(one, "a"))
+        assert engines.unmatched(one, "a") == []
+
+
 def test_a_track_whose_faces_expired_is_counted_and_never_gets_templates_again(db: Engine) -> None:
     with db.begin() as one:
         gone, stays, later = analysis(one, blob(one, 1), "r", 1, 2, 3)
@@ -95,6 +122,23 @@ def test_old_candidates_stay_until_the_new_engine_queues_the_same_and_unconfirme
         assert states(one) == ["a A open", "a B superseded", "a C displaced", "b B open"]
         found(one, "b", track, halyna, bohdan)
         assert states(one) == ["a A open", "a B superseded", "a C displaced", "b B open", "b D open"]
+
+
+def test_an_engine_that_is_set_again_asks_again(db: Engine) -> None:
+    """Nothing is enrolled then, since its templates of the register are still there; a refused photo tells nothing."""
+    with db.begin() as one:
+        (track,) = analysis(one, blob(one, 1), "r", 1)
+        anna, refused = people(one, "A", "B")
+        faces.keep_photo_template(one, refused[1], "a", NEW, SEAL)
+        assert engines.use(one, "a", 5)
+        found(one, "a", track, anna)
+        assert engines.use(one, "b", 5)
+        assert states(one) == ["a A open"]
+        found(one, "b", track, anna)
+        assert states(one) == ["a A superseded", "b A open"]
+        assert engines.use(one, "a", 5)
+        assert not engines.use(one, "a", 5)
+        assert states(one) == ["a A open", "b A superseded"]
 
 
 def test_a_newer_analysis_by_a_new_engine_takes_over_at_the_same_time_only(db: Engine) -> None:

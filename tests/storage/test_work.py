@@ -148,6 +148,17 @@ def test_queues_are_apart_by_step_recipe_and_subject(one: Connection) -> None:
     assert take(one, queue=Queue("fetch", "", (7, 8))).subject == 7
 
 
+def test_what_waits_for_a_recipe_of_before_is_done_once_by_the_one_that_is_set(one: Connection) -> None:
+    """Nothing stays open that nobody would ever claim: faces would be kept for its sake for ever."""
+    for recipe, subjects in (("r1", [1, 2, 3]), ("r2", [2, 4]), ("r3", [3])):
+        work.offer(one, Queue("analyze", recipe), subjects)
+    held = take(one, queue=Queue("analyze", "r2", (4,)))
+    assert work.adopt(one, Queue("analyze", "r3")) == 2
+    there = one.execute(text("SELECT recipe, subject FROM work WHERE step = 'analyze' ORDER BY recipe, subject"))
+    assert [tuple(item) for item in there] == [("r2", 4), ("r3", 1), ("r3", 2), ("r3", 3)]
+    work.finish(one, held)
+
+
 def test_who_waits_learns_when_the_item_may_come_back(one: Connection) -> None:
     assert work.held(one, FETCH) is None
     take(one)

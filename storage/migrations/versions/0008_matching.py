@@ -333,6 +333,14 @@ def upgrade() -> None:
         " not",
     )
     op.create_table(
+        "engine_uses",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("engine", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_engine_uses")),
+        comment="from when on which engine was set where tracks are matched: the newest is in use",
+    )
+    op.create_table(
         "name_looks",
         sa.Column("block", sa.BigInteger(), nullable=False),
         sa.Column("matcher", sa.Text(), nullable=False),
@@ -378,6 +386,7 @@ def downgrade() -> None:
     op.drop_table("name_looks")
     op.execute(HAND_BACK)
     op.execute("DELETE FROM work WHERE step IN ('sweep', 'reembed')")
+    op.drop_table("engine_uses")
     op.drop_table("reembeddings")
     op.drop_index("ix_templates_of_tracks", table_name="templates")
     op.drop_index(op.f("ix_sweep_shards_sweep_id"), table_name="sweep_shards")
