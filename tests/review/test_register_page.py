@@ -43,6 +43,7 @@ def test_what_is_odd_is_shown_with_both_photos_and_the_view_is_recorded(site: Si
     one, other = two_entries(site.stores)
     page = keeper.get("/register").text
     assert faults(page) == []
+    assert "register tie NUMBER OTHER --kin --reason TEXT" in page, "as the command wants it"
     for said in ("26-001", "26-002", "distance 0.250", "odd up to 0.400", "entered twice"):
         assert said in page
     pictures = picture_addresses(page)
