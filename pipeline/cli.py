@@ -48,6 +48,7 @@ from pipeline.app import App, open_app
 from pipeline.bench.commands import app as bench_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.evidence import commands as evidence_commands
+from pipeline.help_panels import ByPurpose
 from pipeline.jobs import Scope
 from pipeline.runner import by_step
 from pipeline.steps import COMMANDS
@@ -57,6 +58,7 @@ from storage.stores import open_stores
 
 app = typer.Typer(
     help="Find people reported missing in open-source video. A person decides; the software never identifies anyone.",
+    cls=ByPurpose,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

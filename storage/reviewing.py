@@ -54,6 +54,17 @@ CANDIDATE = text("""
            analyses.blob_id AS blob, blobs.sha256, blobs.size, blobs.media_type, blobs.stored_at, blobs.locked_until,
            (SELECT count(*) FROM candidates AS other
              WHERE other.track_id = candidates.track_id AND other.id <> :id AND other.state = 'open') AS others,
+           ARRAY(SELECT other.id
+                   FROM candidates AS other
+                   JOIN tracks AS its ON its.id = other.track_id
+                   JOIN analyses AS look ON look.id = its.analysis_id
+                  WHERE other.person_id = candidates.person_id AND other.id <> :id AND other.state = 'open'
+                    AND (look.blob_id = analyses.blob_id
+                         OR EXISTS (SELECT FROM repost_links
+                                     WHERE withdrawn_at IS NULL
+                                       AND one_blob_id = least(look.blob_id, analyses.blob_id)
+                                       AND other_blob_id = greatest(look.blob_id, analyses.blob_id)))
+                  ORDER BY other.id) AS asked,
            (SELECT min(id) FROM candidates AS other WHERE other.state = 'open' AND other.id > :id) AS newer,
            (SELECT max(id) FROM candidates AS other WHERE other.state = 'open' AND other.id < :id) AS older
       FROM candidates
@@ -92,11 +103,16 @@ PLACES = text("""
      WHERE media_items.blob_id = :blob
      ORDER BY posts.first_seen_at, posts.id""").bindparams(export=TELEGRAM_EXPORT)
 
-# Posts of other files that show the same footage at the track's beginning, and when in them: only direct links count.
+# Posts of other files that show the same footage while the face is to be seen, in any of the tracks that the cast
+# joins, and when it begins there: only direct links count.
 COPIES = text("""
-    WITH moment AS (
-        SELECT start_ms AS at_ms, analyses.blob_id AS blob FROM tracks JOIN analyses ON analyses.id = analysis_id
-         WHERE tracks.id = :track),
+    WITH RECURSIVE face (track) AS (
+        SELECT CAST(:track AS bigint)
+         UNION SELECT CASE face.track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+          FROM face JOIN cast_links ON face.track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL),
+         seen AS (
+        SELECT tracks.start_ms AS from_ms, tracks.end_ms AS to_ms, analyses.blob_id AS blob
+          FROM face JOIN tracks ON tracks.id = track JOIN analyses ON analyses.id = analysis_id),
          side AS (
         SELECT one_blob_id AS blob, one_start_ms AS start_ms, one_end_ms AS end_ms, other_blob_id AS copy,
                other_start_ms AS copy_start_ms, other_end_ms AS copy_end_ms, mirrored
@@ -105,13 +121,15 @@ COPIES = text("""
         SELECT other_blob_id, other_start_ms, other_end_ms, one_blob_id, one_start_ms, one_end_ms, mirrored
           FROM repost_links WHERE withdrawn_at IS NULL)
     SELECT posts.permalink, posts.published_at, posts.first_seen_at, blobs.sha256, mirrored,
-           copy_start_ms + (at_ms - start_ms) * (copy_end_ms - copy_start_ms) / greatest(end_ms - start_ms, 1) AS at_ms
-      FROM moment
-      JOIN side ON side.blob = moment.blob AND at_ms BETWEEN start_ms AND end_ms
+           min(copy_start_ms + (greatest(from_ms, start_ms) - start_ms) * (copy_end_ms - copy_start_ms)
+                               / greatest(end_ms - start_ms, 1)) AS at_ms
+      FROM seen
+      JOIN side ON side.blob = seen.blob AND from_ms <= end_ms AND to_ms >= start_ms
       JOIN blobs ON blobs.id = copy
       JOIN media_items ON media_items.blob_id = copy
       JOIN posts ON posts.id = media_items.post_id
-     ORDER BY posts.first_seen_at, posts.id""")
+     GROUP BY posts.id, blobs.sha256, mirrored
+     ORDER BY posts.first_seen_at, posts.id, at_ms""")
 
 SHOT_KEY = text("""
     SELECT crop_key FROM best_shots
@@ -203,7 +221,7 @@ class Copy:
     mirrored: bool
     """left for right"""
     at_ms: int
-    """when the face's track begins there"""
+    """when the face is first to be seen there"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +261,8 @@ class CandidateShown:
     locked_until: datetime
     others: int
     """other open candidates of the same track"""
+    asked: tuple[int, ...]
+    """open candidates of the same entry, in the same footage"""
     newer: int | None
     """the open candidate before this one in the queue"""
     older: int | None
@@ -283,6 +303,7 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
+        "asked": tuple(row["asked"]),
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(Place(**place) for place in places),

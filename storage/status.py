@@ -118,7 +118,7 @@ def counts(db: Connection) -> Mapping[str, object]:
     items = roll_calls.open_items(db)
     found |= {"unaccounted": sum(call.unaccounted for call in items), "unaccounted_videos": len(items)}
     for name, sql in BY_STATE.items():
-        found[name] = {row.state: row.count for row in db.execute(text(f"{sql} ORDER BY 1"))}
+        found[name] = {row[0]: row[1] for row in db.execute(text(f"{sql} ORDER BY 1"))}
     return found
 
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from lastseen import lifecycle
 from lastseen.settings import Settings
-from pipeline import cli
+from pipeline import cli, help_panels
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {"lastseen", "extractors", "matchers", "storage", "pipeline", "dags", "review"}
@@ -258,6 +258,12 @@ def test_the_architecture_names_every_room() -> None:
 def test_the_page_of_commands_names_each_of_them() -> None:
     told = set(re.findall(r"^\| `lastseen ([a-z -]+)` \|", _read("docs/commands.md"), re.MULTILINE))
     assert told == set(_commands(get_command(cli.app)))
+
+
+def test_the_help_shows_each_command_once_under_a_heading() -> None:
+    shown = [name for names in help_panels.PANELS.values() for name in names]
+    assert shown == get_command(cli.app).list_commands(None)  # type: ignore[attr-defined]  # a group is made of it
+    assert len(shown) == len(set(shown))
 
 
 def test_links_between_documents_lead_somewhere(tracked: list[Path]) -> None:

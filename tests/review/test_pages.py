@@ -13,6 +13,7 @@ from storage import calibrations, rejections, tables
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
 from tests.review.seeding import Story, add_post, observe, seed
+from tests.storage.casting import Seen, candidate, person, post, repost, video
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -203,6 +204,31 @@ def test_a_post_that_is_gone_keeps_the_words_it_had(site: Site, analyst: Browser
     page = analyst.get(f"/candidates/{seeded.candidate}").text
     assert "Not there any more" in page
     assert "A convoy arrives" in page
+
+
+def test_each_copy_is_listed_that_shows_any_of_the_face_and_what_is_joined_leads_to_the_question(
+    site: Site, analyst: Browser
+) -> None:
+    with site.stores.db.begin() as db:
+        asked = video(db, Seen(1000, 4000), Seen(9000, 9900), Seen(20_000, 21_000), links=[(0, 1)])
+        late, second, other = (video(db, Seen(0, 5000)) for _ in range(3))
+        post(db, asked.blob, "asked.example")
+        for name, copy, ours in (
+            ("late", late, (2000, 6000)),
+            ("second", second, (8500, 12_500)),
+            ("other", other, (20_000, 24_000)),
+        ):
+            post(db, copy.blob, f"{name}.example")
+            repost(db, asked, copy, ours, (1500, 5500))
+        who = person(db, "HC-1")
+        open_one = candidate(db, asked.tracks[0], who)
+        joined, elsewhere = (candidate(db, track, who, "joined") for track in (second.tracks[0], late.tracks[0]))
+    page = analyst.get(f"/candidates/{open_one}").text
+    told = dict(re.findall(r"https://([a-z]+)\.example/1</bdi> at (0:[0-9.]+)", page))
+    assert told == {"late": "0:01.5", "second": "0:02.0"}
+    for id_ in (joined, elsewhere):
+        assert f'<a href="/candidates/{open_one}">candidate {open_one}</a>' in analyst.get(f"/candidates/{id_}").text
+    assert "Open with this entry" not in page
 
 
 def test_what_an_export_states_does_not_speak_over_what_was_read(site: Site, analyst: Browser) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import insert, text
 
 from lastseen.records import Finding, FindingKind
 from review.roles import Role
-from storage import findings
+from storage import findings, status
 from storage.stores import Stores
 from storage.tables import templates
 from tests.review.conftest import Browser, Site, picture_addresses, texts
@@ -43,6 +43,7 @@ def test_what_is_odd_is_shown_with_both_photos_and_the_view_is_recorded(site: Si
     one, other = two_entries(site.stores)
     page = keeper.get("/register").text
     assert faults(page) == []
+    assert "register tie NUMBER OTHER --kin --reason TEXT" in page, "as the command wants it"
     for said in ("26-001", "26-002", "distance 0.250", "odd up to 0.400", "entered twice"):
         assert said in page
     pictures = picture_addresses(page)
@@ -51,6 +52,15 @@ def test_what_is_odd_is_shown_with_both_photos_and_the_view_is_recorded(site: Si
     (seen,) = [event for event in site.log() if event.action == "viewed"]
     assert (seen.actor, seen.subject, seen.detail["refused"]) == ("user1", "register", 0)
     assert len(str(seen.detail["findings"])) > 2
+
+
+def test_the_status_counts_findings(site: Site, keeper: Browser) -> None:
+    two_entries(site.stores)
+    answer = keeper.get("/status")
+    assert answer.status_code == 200
+    assert "<h2>Findings</h2>" in answer.text and "<dt>open</dt><dd>1</dd>" in answer.text
+    with site.stores.db.begin() as db:
+        assert status.counts(db)["findings"] == {"open": 1}
 
 
 def test_a_photo_that_no_finding_is_about_is_not_shown(site: Site, keeper: Browser) -> None:
