@@ -5,6 +5,7 @@ which takes on an environment, a folder and files to write to, and answers with 
 nobody is left to ask.
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -39,13 +40,20 @@ class Forker:
 
     def ask(self, order: Order) -> int:
         """Have a child do it.  Returns its exit status; negative: the signal that ended it."""
-        process = self._process = self._process or self._start(order)
+        if self._process is None:
+            self._process = self._start(order)
+            atexit.register(self._end, self._process)
+        process = self._process
         assert process.stdin and process.stdout
         process.stdin.write(json.dumps([order.environ, order.folder, order.out, order.err, order.arguments]) + "\n")
         process.stdin.flush()
         answer = process.stdout.readline()
         assert answer, f"{self.module} ended: {Path(order.err).read_text()[-4000:]}"
         return int(answer)
+
+    @staticmethod
+    def _end(process: "subprocess.Popen[str]") -> None:
+        process.communicate()
 
     def _start(self, order: Order) -> "subprocess.Popen[str]":
         with Path(order.err).open("ab") as err:
