@@ -58,7 +58,8 @@ def main() -> None:
     bag = run_once.prepare()
     for module in LOADED:
         import_module(module)
-    settings.engine.dispose()  # a connection is one process's own
+    if settings.engine is not None:
+        settings.engine.dispose()  # a connection is one process's own
 
     def child(arguments: Sequence[str]) -> int:
         module, _, function = arguments[0].partition(":")
