@@ -9,14 +9,22 @@ import os
 import sys
 from pathlib import Path
 from time import monotonic
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
 
 PROJECT_DAGS = Path(__file__).parent
 
 
 def main(asked: list[str]) -> int:
     """Run the DAGs named, each with the parameters behind its `=`."""
-    said = _keep_output_for_us()
+    said = keep_output_for_us()
+    return run(prepare(), asked, said)
+
+
+def prepare() -> "DagBag":
+    """Airflow's database as it has to be, and the DAGs."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.utils.db import initdb
 
@@ -24,6 +32,11 @@ def main(asked: list[str]) -> int:
     bag = DagBag(PROJECT_DAGS)
     for path, error in bag.import_errors.items():
         sys.stderr.write(f"{path}: {error}\n")
+    return bag
+
+
+def run(bag: "DagBag", asked: list[str], said: TextIO) -> int:
+    """Run the DAGs named, and say how each ended.  Returns the exit status."""
     failed = bool(bag.import_errors)
     for order in asked:
         name, _, conf = order.partition("=")
@@ -35,7 +48,7 @@ def main(asked: list[str]) -> int:
     return int(failed)
 
 
-def _keep_output_for_us() -> TextIO:
+def keep_output_for_us() -> TextIO:
     """Standard output as it was; from now on whatever Airflow prints there goes to standard error."""
     ours = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

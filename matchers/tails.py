@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize_scalar
-from scipy.stats import genpareto
+
+from matchers import pareto
 
 Numbers = NDArray[np.float64]
 
@@ -51,11 +51,11 @@ class Tail:
 
     def share(self, distances: Numbers) -> Numbers:
         """Of pairs within each of these distances, none of which is larger than `start`."""
-        return np.asarray(self.rate * genpareto.sf(self.start - distances, self.shape, scale=self.scale))
+        return np.asarray(self.rate * pareto.sf(self.start - distances, self.shape, scale=self.scale))
 
     def distance(self, share: Numbers) -> Numbers:
         """The distance within which such a share of pairs lies; shares are at most `rate`."""
-        return np.asarray(self.start - genpareto.isf(share / self.rate, self.shape, scale=self.scale))
+        return np.asarray(self.start - pareto.isf(share / self.rate, self.shape, scale=self.scale))
 
 
 def fit(excess: Numbers, weights: Numbers | None = None) -> tuple[float, float]:
@@ -78,9 +78,9 @@ def fit(excess: Numbers, weights: Numbers | None = None) -> tuple[float, float]:
 
     least, most = -(1 - 1e-9) / highest, 50 / mean
     exact = 1e-4 / mean
-    low = brentq(lambda at: shape(at) - SHAPES[0], least, 0, xtol=exact) if shape(least) < SHAPES[0] else least
-    high = brentq(lambda at: shape(at) - SHAPES[1], 0, most, xtol=exact) if shape(most) > SHAPES[1] else most
-    best = float(minimize_scalar(misses, bounds=(low, high), method="bounded", options={"xatol": 1e-5 / mean}).x)
+    low = pareto.root(lambda at: shape(at) - SHAPES[0], least, 0, exact) if shape(least) < SHAPES[0] else least
+    high = pareto.root(lambda at: shape(at) - SHAPES[1], 0, most, exact) if shape(most) > SHAPES[1] else most
+    best = float(pareto.lowest(misses, low, high, 1e-5 / mean).x)
     best = min((low, best, high), key=misses)
     return (shape(best), shape(best) / best) if abs(best) * mean > 1e-9 else (0.0, mean)
 
@@ -88,7 +88,7 @@ def fit(excess: Numbers, weights: Numbers | None = None) -> tuple[float, float]:
 def misfit(excess: Numbers, shape: float, scale: float) -> float:
     """Anderson and Darling's A squared of a fitted tail."""
     number = len(excess)
-    below = np.clip(genpareto.cdf(np.sort(excess), shape, scale=scale), 1e-12, 1 - 1e-12)
+    below = np.clip(pareto.cdf(np.sort(excess), shape, scale=scale), 1e-12, 1 - 1e-12)
     places = 2 * np.arange(1, number + 1) - 1
     return float(-number - np.sum(places * (np.log(below) + np.log1p(-below[::-1]))) / number)
 
@@ -144,7 +144,7 @@ def without_the_nearest(nearest: Numbers, looked: int, left: float = 0.1) -> tup
 
     def tail(number: int) -> Tail:
         shape, scale = float(shapes[number]), found[number][0]
-        rate = len(excess) / looked / float(genpareto.cdf(cut, shape, scale=scale))
+        rate = len(excess) / looked / float(pareto.cdf(cut, shape, scale=scale))
         return Tail(start, rate, shape, scale, len(excess), 0.0)
 
     return tail(int(likely.argmax())), tail(heaviest)
@@ -160,12 +160,12 @@ def _scale_within(excess: Numbers, cut: float, shape: float) -> tuple[float, flo
 
     def misses(logarithm: float) -> float:
         scale = float(np.exp(logarithm))
-        within = float(genpareto.cdf(cut, shape, scale=scale))
+        within = float(pareto.cdf(cut, shape, scale=scale))
         if abs(shape) < 1e-9:
             return len(excess) * (float(np.log(within)) + logarithm + mean / scale)
         spread = float(np.log1p(shape * excess / scale).mean())
         return len(excess) * (float(np.log(within)) + logarithm + (1 + 1 / shape) * spread)
 
     least = max(mean / 50, -shape * cut * (1 + 1e-6)) if shape < 0 else mean / 50
-    sought = minimize_scalar(misses, bounds=(float(np.log(least)), float(np.log(mean * 100))), method="bounded")
+    sought = pareto.lowest(misses, float(np.log(least)), float(np.log(mean * 100)))
     return float(np.exp(sought.x)), -float(sought.fun)

@@ -67,7 +67,7 @@ def fill(db: Connection, queue: Queue) -> None:
 def _keep(db: Connection, result: Result[Job, Hints], found: Hints, people_per_track: int) -> Entry:
     kept = name_hints.keep(db, result.claim.recipe, result.job.look, found)
     if kept.new or kept.gone:  # whom words name goes before others
-        candidates.arrange(db, name_hints.crowded(db, result.claim.subject), people_per_track)
+        candidates.arrange(db, name_hints.ranked(db, result.claim.subject), people_per_track)
     detail = {
         "matcher": result.claim.recipe,
         "texts": len(result.job.words),

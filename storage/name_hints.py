@@ -71,12 +71,11 @@ LOOKED = text("""
     ON CONFLICT (block, matcher) DO UPDATE
        SET observations = excluded.observations, ids = excluded.ids, register = excluded.register, looked_at = now()""")
 
-CROWDED = text("""
+RANKED = text("""
     SELECT DISTINCT blob_id FROM candidates
       JOIN tracks ON tracks.id = track_id
       JOIN analyses ON analyses.id = analysis_id
-     WHERE state = 'displaced'
-       AND blob_id IN (SELECT media_items.blob_id FROM media_items JOIN observations USING (post_id)
+     WHERE blob_id IN (SELECT media_items.blob_id FROM media_items JOIN observations USING (post_id)
                         WHERE observations.id >= :first AND observations.id < :end)""")
 
 FORGET = text("DELETE FROM name_hints WHERE person_id = :person")
@@ -224,9 +223,12 @@ def keep(db: Connection, matcher: str, looked: Look, found: Mapping[Words, Seque
     return Kept(len(rows), sum(made), gone)
 
 
-def crowded(db: Connection, block: int) -> Sequence[int]:
-    """Blobs of a block's posts in which not everybody who is near is asked about: there hints decide who is."""
-    return db.execute(CROWDED, _range(block)).scalars().all()
+def ranked(db: Connection, block: int) -> Sequence[int]:
+    """Blobs of a block's posts with candidates: where more are near than are asked about, hints decide who is.
+
+    Whom a hint displaces may have been found in another file with the same footage, so all are told.
+    """
+    return db.execute(RANKED, _range(block)).scalars().all()
 
 
 def forget(db: Connection, person: int) -> None:

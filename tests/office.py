@@ -17,6 +17,7 @@ from pipeline import airflow_home
 from storage.objects import BUCKETS, EVIDENCE
 from storage.stores import Stores
 from storage.tables import metadata
+from tests import airflow, commands
 from tests.terminal import at_a_terminal
 
 PROJECT = Path(__file__).parents[1]
@@ -67,10 +68,11 @@ class Office:
 
     def run(self, *arguments: str, status: int = 0) -> "subprocess.CompletedProcess[str]":
         """`lastseen ARGUMENTS`, which has to end with this status."""
-        done = subprocess.run(
+        environ, folder = self.environ(), self.settings.data_dir
+        done = commands.run(environ, folder, arguments) or subprocess.run(
             self._command(*arguments),
-            env=self.environ(),
-            cwd=self.settings.data_dir,
+            env=environ,
+            cwd=folder,
             capture_output=True,
             text=True,
             timeout=300,
@@ -113,14 +115,31 @@ class Office:
 
     def run_dags(self, dags: Mapping[str, Mapping[str, object]]) -> str:
         """Run DAGs for real, in one process.  Returns what was said of their ends."""
-        environ = {**self.environ(), **only_airflow(airflow_home.environment(self.settings, self.stores.owner))}
-        log = self.settings.data_dir / "dags.log"
-        with log.open("ab") as file:
+        orders = airflow_home.run_once(dags)[len(airflow_home.run_once({})) :]
+        return self.under_airflow("tests.airflow:run_dags", *orders)
+
+    def run_dags_by_command(self, dags: Mapping[str, Mapping[str, object]]) -> str:
+        """The same with the command itself, which takes Airflow's start as well."""
+        with self.dags_log.open("ab") as log:
             done = subprocess.run(
-                airflow_home.run_once(dags), env=environ, stdout=subprocess.PIPE, stderr=file, text=True, check=False
-            )
-        assert done.returncode == 0, done.stdout + log.read_text()[-4000:]
+                airflow_home.run_once(dags),
+                env=self.airflow_environ(), stdout=subprocess.PIPE, stderr=log, text=True, check=False,
+            )  # fmt: skip
+        assert done.returncode == 0, done.stdout + self.dags_log.read_text()[-4000:]
         return done.stdout
+
+    def under_airflow(self, function: str, *arguments: str) -> str:
+        """Call `module:function` with the DAGs and arguments in a process of Airflow's.  Returns what it printed."""
+        return airflow.call(self.airflow_environ(), self.dags_log, function, *arguments)
+
+    @property
+    def dags_log(self) -> Path:
+        """What DAGs say as they run."""
+        return self.settings.data_dir / "dags.log"
+
+    def airflow_environ(self) -> dict[str, str]:
+        """The environment of Airflow's processes."""
+        return {**self.environ(), **only_airflow(airflow_home.environment(self.settings, self.stores.owner))}
 
     def held(self) -> dict[str, list[tuple[object, ...]]]:
         """Everything it holds, by natural keys, in a fixed order."""

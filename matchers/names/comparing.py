@@ -103,7 +103,7 @@ def given_name(word: Word | None, parts: Parts) -> NameReason:
 
 
 def patronymic(word: Word | None, parts: Parts) -> NameReason:
-    """Of -ович and -івна, too: one that is a woman's is not a man's."""
+    """-івна beside -ович is close: somebody wrote it wrong, or it is a sister.  Sex is told, and never a filter."""
     father = parts.father
     if word is None or father is None:
         return NameReason(PATRONYMIC, word.text if word else "", parts.patronymic, Verdict.SILENT)
@@ -173,6 +173,8 @@ def _otherwise(folded: Folded, name: Name) -> str:
 def _father(said: Patronymic | None, registered: Patronymic) -> tuple[Verdict, str]:
     if said is None:
         return Verdict.SILENT, ""
+    if said.father != registered.father:
+        return Verdict.DIFFERS, ""
     if said.of_a_woman != registered.of_a_woman:
-        return Verdict.DIFFERS, "of a woman" if said.of_a_woman else "of a man"
-    return (Verdict.AGREES if said.father == registered.father else Verdict.DIFFERS), ""
+        return Verdict.CLOSE, "of a woman" if said.of_a_woman else "of a man"
+    return Verdict.AGREES, ""

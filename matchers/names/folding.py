@@ -29,7 +29,11 @@ _SOFT = re.compile("i+(?=[aeou])")
 _DOUBLE = re.compile(r"(.)\1+")
 _NO_LETTER = re.compile(r"\W|[\d_ʹʺʼ]")
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
-_LOOKALIKES = str.maketrans("abceikmhoptxyABCEIKMHOPTXY", "авсеікмнортхуАВСЕІКМНОРТХУ")
+_LATIN_LETTER = re.compile("[A-Za-z]")
+_ALIKE = ("abceikmhoptxyABCEIKMHOPTXY", "авсеікмнортхуАВСЕІКМНОРТХУ")
+_TO_CYRILLIC, _TO_LATIN = str.maketrans(*_ALIKE), str.maketrans(*reversed(_ALIKE))
+_UNSEEN = re.compile("[\u0300\u0301\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+"""marks of stress, and what is not seen at all: soft hyphens, zero-width characters, directions, variants"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,11 @@ class Folded:
     """the same for every script"""
     fine: str | None
     """with the consonants that Latin does not tell apart; None: it was not written in Cyrillic"""
+
+
+def seen(text: str) -> str:
+    """The text as it is seen: letters in one piece (NFKC), without marks of stress and what is not seen at all."""
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
 
 
 def squeeze(folded: str) -> str:
@@ -56,7 +65,10 @@ def coarse(fine: str) -> str:
 def fold(word: str) -> Folded:
     """One word, with or without hyphens and apostrophes.  ё counts as what it sounds like (`io`); see `spellings`."""
     if _CYRILLIC.search(word):
-        return _fold_cyrillic(word.translate(_LOOKALIKES).lower())
+        alike, latin = word.translate(_TO_CYRILLIC), word.translate(_TO_LATIN)
+        if _CYRILLIC.search(latin) or not _LATIN_LETTER.search(alike):
+            return _fold_cyrillic(alike.lower())
+        word = latin
     latin = unicodedata.normalize("NFKD", word.lower().replace("šč", "s"))
     plain = "".join(letter for letter in latin if not unicodedata.combining(letter))
     sounds = _DIGRAPHS.sub(lambda found: _LATIN[found[0]], plain)

@@ -21,7 +21,7 @@ from matchers.names.nearness import off_by_one
 from matchers.names.people import Parts
 from matchers.names.reading import Text, Word
 
-VERSION: Final = "names-1"
+VERSION: Final = "names-2"
 """of everything that decides what is a hint: another one has all posts looked at again"""
 _SHORTEST: Final = 2
 """letters of a surname"""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matchers.names import given
-from matchers.names.folding import spellings
+from matchers.names.folding import seen, spellings
 from matchers.names.given import Name, Patronymic
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’ʼ`´ʹ‘-][^\W\d_]+)*")
@@ -33,7 +33,7 @@ def parts(written: str) -> list[Parts]:
     `Прізвище Ім'я По батькові` and `Ім'я По батькові Прізвище` are told apart by the patronymic, by given names that
     are known, and by capitals; where nothing tells, both are taken.
     """
-    words = [word for word in _WORD.findall(written) if len(word) > _LONGEST]
+    words = [word for word in _WORD.findall(seen(written)) if len(word) > _LONGEST]
     if len(words) < 2:
         return []
     if len(words) >= 3 and (place := _father(words)) is not None:

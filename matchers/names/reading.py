@@ -14,11 +14,11 @@ from operator import itemgetter
 from typing import Final
 
 from matchers.names import given
-from matchers.names.folding import Folded, spellings
+from matchers.names.folding import Folded, seen, spellings
 from matchers.names.given import Patronymic
 
-LONGEST_TEXT: Final = 20_000
-"""characters that are read of a text: a caption has 1,024, a message 4,096, a description of a video 5,000"""
+LONGEST_TEXT: Final = 120_000
+"""characters that are read of a text: a message has 4,096, a description of a video 5,000, a page may have a list"""
 LONGEST_WORD: Final = 60
 """letters that are read of a word: what was read of words is kept in memory"""
 YOUNGEST: Final = 15
@@ -170,7 +170,8 @@ class Text:
     @classmethod
     def read(cls, written: str, published: date | None = None) -> "Text":
         """Hashtags are words, labels of forms and call signs in quotation marks are not."""
-        plain = _HASHTAG.sub(lambda tag: " " + _CAMEL.sub(" ", tag[1].replace("_", " ")), written[:LONGEST_TEXT])
+        shown = seen(written[:LONGEST_TEXT])[:LONGEST_TEXT]
+        plain = _HASHTAG.sub(lambda tag: " " + _CAMEL.sub(" ", tag[1].replace("_", " ")), shown)
         return cls(_CALLSIGN.sub(" ", _LABEL.sub("", plain)), published)
 
     @cached_property

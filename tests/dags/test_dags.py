@@ -11,11 +11,11 @@ import pytest
 
 from lastseen.records import Platform
 from lastseen.settings import Settings
-from pipeline import airflow_home, tasks
+from pipeline import tasks
 from storage import sources, telegram_accounts
 from storage.sealing import secrets
 from storage.stores import Stores
-from tests.office import PROJECT, Office, only_airflow
+from tests.office import PROJECT, Office
 from tests.pipeline.watching import TELEGRAM
 from tests.servers.telegram import Attachment, Channel, Post, TelegramServer, World, numbered
 from tests.servers.video_site import Answer, Page, VideoSite
@@ -63,29 +63,6 @@ heavy = [name for name in {HEAVY!r} if name in set(sys.modules) - before]
 json.dump({{"errors": bag.import_errors, "dags": told, "heavy": heavy}}, sys.stdout)
 """
 
-FAIL = """
-import sys
-from airflow.dag_processing.dagbag import DagBag
-from airflow.utils.db import initdb
-from pipeline import tasks
-folder, failing = sys.argv[1], int(sys.argv[2])
-initdb()
-dag = DagBag(folder).dags["process_media"]
-for task in dag.tasks:
-    task.retries = 0  # they would rest for minutes
-tasks.BATCHES["fetch"] = 1
-work = tasks.work
-def fail_with_one(step, batch):
-    if step == "fetch" and failing in batch:
-        raise RuntimeError("a batch that fails")
-    return work(step, batch)
-tasks.work = fail_with_one
-run = dag.test()
-states = sorted(f"{ti.task_id} {ti.map_index} {ti.state}" for ti in run.get_task_instances())
-print("", run.state, *states, sep="\\n")
-"""
-"""runs the DAG with one item whose batch fails"""
-
 
 @pytest.fixture
 def office(settings: Settings, stores: Stores) -> Office:
@@ -94,9 +71,13 @@ def office(settings: Settings, stores: Stores) -> Office:
 
 
 def test_every_dag_parses_says_what_it_is_for_and_imports_nothing_heavy(office: Office) -> None:
-    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.owner))}
     done = subprocess.run(
-        [sys.executable, "-c", LOOK], env=environ, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", LOOK],
+        env=office.airflow_environ(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
@@ -161,17 +142,8 @@ def test_a_batch_that_fails_stops_nothing_else_and_shows(office: Office, site: V
         site.answer(f"/watch/{name}", Answer(body=body.encode(), headers={"Content-Type": "text/html"}))
         office.run("source", "add", "video_site", site.url(f"/watch/{name}", host=host), "--reason", "a test")
     office.run("collect")
-    environ = {**office.environ(), **only_airflow(airflow_home.environment(office.settings, office.stores.owner))}
-    done = subprocess.run(
-        [sys.executable, "-c", FAIL, str(PROJECT / "dags"), "1"],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-7:] == [
+    said = office.under_airflow("tests.dags.failing:main", "1")
+    assert said.splitlines()[-7:] == [
         "failed",
         "all_went_through -1 upstream_failed",
         "analyze 0 success",

@@ -33,7 +33,7 @@ def test_the_dags_find_the_wanted_person_and_nobody_else(
         "match_register": {},
         "rematch_register": {},
     }
-    said = watching.run_dags(dags)
+    said = watching.run_dags_by_command(dags)
     assert said.count("success") == len(dags), said
 
     found = watching.ask("candidates")["candidates"]

@@ -14,6 +14,7 @@ from storage.custody import Action
 from storage.database import Connection
 from storage.stores import Stores
 from storage.work import Queue
+from tests.review.seeding import Story, seed
 
 NAZAR = "Дорошевець Назар Ілліч"
 
@@ -143,6 +144,30 @@ def test_the_log_tells_of_it_without_names(desk: Desk) -> None:
     assert [event.subject for event in told] == ["words:0"]
     assert told[0].detail == {"matcher": VERSION, "texts": 1, "hints": 1, "new": 1, "gone": 0}
     assert notes == ["1 texts, 1 people, 1 hints"]
+
+
+def states(stores: Stores) -> dict[str, str]:
+    """Of each person's candidate."""
+    said = "SELECT register_number, state FROM candidates JOIN persons ON persons.id = person_id"
+    with stores.db.begin() as db:
+        return {row.register_number: row.state for row in db.execute(text(said))}
+
+
+def test_whom_a_later_hint_names_is_asked_about_and_no_longer_when_it_goes(desk: Desk) -> None:
+    """Six people are near a face, five are asked about: the nearest, but whom the post names goes before them."""
+    nearest = seed(desk.stores, Story(number="P1", distance=0.1, text=f"Зник {NAZAR}"))
+    for number in (2, 3, 4, 5):
+        seed(desk.stores, Story(number=f"P{number}", distance=number / 10), at_track=nearest)
+    seed(desk.stores, Story(number="P6", distance=0.6, state="displaced"), at_track=nearest)
+    asked = dict.fromkeys(("P1", "P2", "P3", "P4", "P5"), "open") | {"P6": "displaced"}
+    desk.compare()
+    assert states(desk.stores) == asked
+    desk.person("P6", NAZAR, 1996)
+    desk.compare()
+    assert states(desk.stores) == asked | {"P5": "displaced", "P6": "open"}
+    desk.person("P6", "Мороз Іван Петрович", 1996)
+    desk.compare()
+    assert states(desk.stores) == asked
 
 
 def test_reasons_are_kept_field_by_field(desk: Desk) -> None:

@@ -50,6 +50,13 @@ def test_keeping_makes_the_hints_those_that_were_found(stores: Stores, seeded: S
     assert keep(stores, matcher="test-2") == name_hints.Kept(0, 0, 1)
 
 
+def test_hints_may_move_every_candidate_of_a_blocks_posts(stores: Stores, seeded: Seeded) -> None:
+    """Open ones, too: whom they displaced may be found only in another file with the same footage."""
+    with stores.db.begin() as db:
+        assert name_hints.ranked(db, 0) == [seeded.blob]
+        assert name_hints.ranked(db, 1) == []
+
+
 def test_who_was_found_meanwhile_gets_no_hint(stores: Stores, seeded: Seeded) -> None:
     with stores.db.begin() as db:
         db.execute(text("UPDATE persons SET status = 'found'"))

@@ -1,0 +1,48 @@
+"""`lastseen` for tests, forked from a process that has imported it (see `tests.forked`)."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.forked import Forker, Order, kept_output, serve
+
+_FORKER: Final = Forker("tests.commands")
+
+
+def run(
+    environ: Mapping[str, str], folder: Path, arguments: Sequence[str]
+) -> "subprocess.CompletedProcess[str] | None":
+    """`lastseen ARGUMENTS` in a folder, with nothing to read.  None: the forker is busy with another one."""
+    if not _FORKER.lock.acquire(blocking=False):
+        return None
+    try:
+        with tempfile.TemporaryDirectory() as said:
+            out, err = Path(said, "out"), Path(said, "err")
+            status = _FORKER.ask(Order(environ, str(folder.resolve()), str(out), str(err), list(arguments)))
+            return subprocess.CompletedProcess(list(arguments), status, _read(out), _read(err))
+    finally:
+        _FORKER.lock.release()
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def main() -> None:
+    """Import the command, and fork."""
+    answers = kept_output()
+    from pipeline import cli
+
+    def child(arguments: Sequence[str]) -> int:
+        sys.argv = ["lastseen", *arguments]
+        cli.main()
+        return 0
+
+    serve(child, answers)
+
+
+if __name__ == "__main__":
+    main()

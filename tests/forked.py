@@ -1,0 +1,102 @@
+"""Processes for tests that are forked from one that has imported everything: to import takes longer than most of them.
+
+A forker is `python -m MODULE`, where the module calls `serve`.  For each line of JSON that it reads it forks a child,
+which takes on an environment, a folder and files to write to, and answers with the child's exit status.  It ends when
+nobody is left to ask.
+"""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Final, TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a child is to be and do."""
+
+    environ: Mapping[str, str]
+    folder: str
+    out: str
+    """files that its output is added to"""
+    err: str
+    arguments: Sequence[str]
+
+
+@dataclass(slots=True)
+class Forker:
+    """The process that forks; it starts with the first order."""
+
+    module: str
+    lock: Lock = field(default_factory=Lock)
+    """held by who asks: it does one thing at a time"""
+    _process: "subprocess.Popen[str] | None" = None
+
+    def ask(self, order: Order) -> int:
+        """Have a child do it.  Returns its exit status; negative: the signal that ended it."""
+        if self._process is None:
+            self._process = self._start(order)
+            atexit.register(self._end, self._process)
+        process = self._process
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps([order.environ, order.folder, order.out, order.err, order.arguments]) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        assert answer, f"{self.module} ended: {Path(order.err).read_text()[-4000:]}"
+        return int(answer)
+
+    @staticmethod
+    def _end(process: "subprocess.Popen[str]") -> None:
+        process.communicate()
+
+    def _start(self, order: Order) -> "subprocess.Popen[str]":
+        with Path(order.err).open("ab") as err:
+            return subprocess.Popen(
+                [sys.executable, "-m", self.module],
+                env=dict(order.environ), cwd=PROJECT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True,
+            )  # fmt: skip
+
+
+PROJECT: Final = Path(__file__).parents[1]
+
+
+def serve(child: Callable[[Sequence[str]], int], answers: TextIO) -> None:
+    """Fork a child for each order, which calls `child` with its arguments and ends with what that returns."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            answers.close()
+            order = Order(*json.loads(line))
+            _be(order)
+            sys.exit(child(order.arguments))  # as any process ends: with its handlers, and its fault told
+        answers.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+        answers.flush()
+
+
+def kept_output() -> TextIO:
+    """Standard output as it was, for answers; from now on what is printed goes to standard error."""
+    kept = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return kept
+
+
+def _be(order: Order) -> None:
+    os.environ.clear()
+    os.environ.update(order.environ)
+    os.chdir(order.folder)
+    _onto(os.devnull, os.O_RDONLY, 0)
+    for number, name in ((1, order.out), (2, order.err)):
+        _onto(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, number)
+
+
+def _onto(name: str, flags: int, number: int) -> None:
+    opened = os.open(name, flags, 0o600)
+    os.dup2(opened, number)
+    os.close(opened)
