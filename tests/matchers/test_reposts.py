@@ -119,9 +119,9 @@ def test_light_is_compared_as_finely_as_both_have_it(take: Take, film: footage.F
 
 
 def test_a_caption_hides_no_file_from_the_comparison(take: Take) -> None:
-    for number in range(500, 502):
+    for number in (502, 509):
         other = footage.scenes(number, 12.0)
-        words = reposts.anchors(take(other).look)
+        words = reposts.anchors(take(other, crf=23).look)
         shelf = Shelf(np.repeat([number], len(words)), words)
         copy = take(other, change=footage.with_caption)
         assert reposts.worth_comparing(copy.look, copy.mirrored, [shelf]) == [number]
