@@ -14,7 +14,7 @@ FINGERPRINT: Final = "pdq/2"
 
 SMALLEST_FACE: Final = 32
 """pixels: the light of a film is kept so finely that a face of this width is told from another one, if it can be"""
-FACE_CELLS: Final = 4
+FACE_CELLS: Final = 16
 """cells of light that a face has to cover for that: one that was exchanged then differs in one of them"""
 
 

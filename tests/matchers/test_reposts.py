@@ -113,7 +113,7 @@ def test_another_small_photo_in_a_large_notice_is_seen(take: Take) -> None:
 
 def test_light_is_compared_as_finely_as_both_have_it(take: Take, film: footage.Film) -> None:
     small, large = take(film, crf=20), take(film, crf=20, change=footage.scaled(4.0))
-    assert (small.look.cells.shape[1], large.look.cells.shape[1]) == (16, 64)
+    assert (small.look.cells.shape[1], large.look.cells.shape[1]) == (32, 64)
     (found,) = between(small, large)
     assert found.unlike <= UNLIKE
 
