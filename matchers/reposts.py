@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 BITS: Final = 256
 HASH_BYTES: Final = BITS // 8
-SIDE: Final = 16
-"""cells each way"""
+SIDES: Final = (16, 32, 64)
+"""cells each way that a fingerprint may have"""
 CADENCE_MS: Final = 250
-ALIKE: Final = 10
+ALIKE: Final = 14
 """of the 64 bits of the lowest waves, that pictures of one footage may differ in to be found by"""
-LEAST_SCORE, LEAST_OF_ONE = 12, 6
+LEAST_SCORE, LEAST_OF_ONE = 12, 10
 """what a file has to reach to be compared at all, or a single picture: the sum over anchors of how far below `ALIKE`
 the nearest one is"""
 MOST_COMPARED: Final = 50
@@ -49,6 +49,8 @@ SAME: Final = 90
 """of 256 bits, that two pictures of one footage may differ in: those of others have about 128"""
 SECOND: Final = 4
 """moments"""
+AT_ONCE: Final = 256
+"""moments whose light is compared at once: an hour of the finest cells would be half a gigabyte as numbers"""
 SAME_STILL, SAME_LIGHT = 24, 24.0
 """of 256 bits, and of 255 levels of light, that two still pictures may differ in"""
 REACH: Final = 12
@@ -73,7 +75,7 @@ class Look:
     inner: Words
     """n x 4"""
     cells: Cells
-    """n x 16 x 16: light"""
+    """n x side x side: light"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -98,8 +100,8 @@ class Stretch:
     distance: float
     """mean, of 256 bits"""
     unlike: float
-    """the most that any 16th x 16th of the picture differs in light for a second, of 255: a sign over it, another photo
-    in the same frame"""
+    """the most that any cell of the picture differs in light for a second, of 255: a sign over it, another photo in the
+    same frame; cells are as fine as both fingerprints have them"""
     margin: str = ""
     """whose margins the other lacks: `one`, `other`, or neither's"""
 
@@ -107,13 +109,20 @@ class Stretch:
 def look(moments: bytes, hashes: bytes, cells: bytes) -> Look:
     """What is written in a fingerprint.  Raises ValueError if it is none."""
     at_ms = np.frombuffer(moments, "<u4").astype(np.int64)
-    if len(hashes) != len(at_ms) * 2 * HASH_BYTES or len(cells) != len(at_ms) * SIDE * SIDE:
+    side = side_of(moments, cells)
+    if len(hashes) != len(at_ms) * 2 * HASH_BYTES or side not in SIDES:
         raise ValueError(f"{len(hashes)} bytes of hashes and {len(cells)} of cells for {len(at_ms)} moments")
     if np.any(np.diff(at_ms) <= 0):
         raise ValueError("moments that do not rise")
     both = np.frombuffer(hashes, "<u8").reshape(-1, 2, 4)
-    light = np.frombuffer(cells, np.uint8).reshape(-1, SIDE, SIDE)
+    light = np.frombuffer(cells, np.uint8).reshape(-1, side, side)
     return Look(at_ms, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]), light)
+
+
+def side_of(moments: bytes, cells: bytes) -> int:
+    """Cells each way; 0: these are no squares of `SIDES`."""
+    count = len(moments) // 4
+    return next((side for side in SIDES if len(cells) == count * side * side), 0)
 
 
 def anchors(found: Look, every_ms: int = 1000) -> Words:
@@ -419,8 +428,20 @@ def _unlike(pair: _Pair, one: Times, other: Times) -> float:
     """Of cells that show other parts of the picture nothing can be said: 255."""
     if pair.margin:
         return 255.0
-    apart = pair.one_cells[one].astype(np.float64) - pair.other_cells[other]
-    apart -= apart.mean(axis=(1, 2), keepdims=True)
-    sums = np.concatenate([np.zeros((1, SIDE, SIDE)), np.cumsum(apart, axis=0)])
-    second = min(SECOND, len(apart))
-    return float(np.abs(sums[second:] - sums[:-second]).max() / second)
+    sides = pair.one_cells.shape[1], pair.other_cells.shape[1]
+    second, side = min(SECOND, len(one)), min(sides)
+    most = 0.0
+    for start in range(0, len(one) - second + 1, AT_ONCE):
+        part = slice(start, start + AT_ONCE + second - 1)
+        apart = _coarse(pair.one_cells[one[part]], side) - _coarse(pair.other_cells[other[part]], side)
+        apart -= apart.mean(axis=(1, 2), keepdims=True)
+        sums = np.concatenate([np.zeros((1, side, side)), np.cumsum(apart, axis=0)])
+        most = max(most, float(np.abs(sums[second:] - sums[:-second]).max()) / second)
+    return most
+
+
+def _coarse(cells: Cells, side: int) -> NDArray[np.float64]:
+    """n x side x side, from as many or more."""
+    times = cells.shape[1] // side
+    means: NDArray[np.float64] = cells.reshape(-1, side, times, side, times).mean(axis=(2, 4), dtype=np.float64)
+    return means

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from extractors.recipe import FACE_CELLS, SMALLEST_FACE
 from lastseen.outcomes import Done, Outcome
 from lastseen.records import Fingerprint, Rejection
 from lastseen.settings import Settings
@@ -67,13 +68,24 @@ class Compared:
     shared: tuple[Shared, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """What need not be analysed."""
+
+    analysis: str
+    """recipe"""
+    smallest: float
+    """pixels: narrower faces are not searched"""
+
+
 def step(settings: Settings, recipe: str, analysis: str) -> Step[Job, Compared]:
     """Take fingerprints by one recipe, for analyses by another."""
+    spare = Spare(analysis, settings.analysis.gates.min_width)
 
     def keep(db: Connection, result: Result[Job, Compared]) -> list[Entry]:
         if not result.made:
             work.offer(db, Queue("analyze", analysis), [result.job.blob.id])
-        return [_keep(db, result.job, made, analysis, settings.people_per_track) for made in result.made]
+        return [_keep(db, result.job, made, spare, settings.people_per_track) for made in result.made]
 
     return Step(NAME, recipe, _load, _run, keep)
 
@@ -132,7 +144,7 @@ def _shelf(rows: Sequence[tuple[int, bytes]]) -> Shelf:
 # --- what is kept ------------------------------------------------------------------------------------------
 
 
-def _keep(db: Connection, job: Job, made: Compared, analysis: str, people_per_track: int) -> Entry:
+def _keep(db: Connection, job: Job, made: Compared, spare: Spare, people_per_track: int) -> Entry:
     reposts.lock(db)
     shared = [*made.shared, *_compare(db, job, made.seen, job.known)]
     reposts.keep(db, job.blob.id, job.recipe, made.seen.found, matching.anchors(made.seen.look).astype("<u8").tobytes())
@@ -144,10 +156,10 @@ def _keep(db: Connection, job: Job, made: Compared, analysis: str, people_per_tr
     if shared:  # what is asked in both of them is one question
         candidates.lock(db)
         candidates.arrange(db, [job.blob.id], people_per_track)
-    original = _original(db, made.seen.found, shared, analysis)
+    original = _original(db, made.seen.found, shared, spare)
     if original is not None:
-        reposts.spare(db, analysis, job.blob.id, original.other.sha256, _told(original.stretches))
-    work.offer(db, Queue("analyze", analysis), [job.blob.id])
+        reposts.spare(db, spare.analysis, job.blob.id, original.other.sha256, _told(original.stretches))
+    work.offer(db, Queue("analyze", spare.analysis), [job.blob.id])
     same = [one.other.sha256 for one in shared]
     detail = {"recipe": job.recipe, "moments": len(made.seen.look.at_ms), "same_footage": same}
     return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", detail)
@@ -159,15 +171,15 @@ def _link(db: Connection, job: Job, other: Kept, stretch: Stretch) -> None:
     reposts.link(db, job.recipe, ours, theirs, stretch.distance, mirrored=stretch.mirrored)
 
 
-def _original(db: Connection, found: Fingerprint, shared: Sequence[Shared], analysis: str) -> Shared | None:
+def _original(db: Connection, found: Fingerprint, shared: Sequence[Shared], spare: Spare) -> Shared | None:
     """A file that shows all of this one, no worse, and is analysed."""
-    whole = [one for one in shared if is_copy(found, one)]
-    analyzed = reposts.analyzed(db, analysis, [one.other.blob for one in whole])
+    whole = [one for one in shared if is_copy(found, one, spare.smallest)]
+    analyzed = reposts.analyzed(db, spare.analysis, [one.other.blob for one in whole])
     return next((one for one in whole if one.other.blob in analyzed), None)
 
 
-def is_copy(found: Fingerprint, shared: Shared) -> bool:
-    """Whether nothing can be found in this file that is not found in the other one.
+def is_copy(found: Fingerprint, shared: Shared, smallest: float = SMALLEST_FACE) -> bool:
+    """Whether nothing can be found in this file that is not found in the other one: no face of `smallest` pixels.
 
     A still picture is never taken for a copy: a single moment proves too little, and analysing it costs nothing.
     """
@@ -176,9 +188,15 @@ def is_copy(found: Fingerprint, shared: Shared) -> bool:
         return False
     if found.width * found.height > other.width * other.height:
         return False
-    if any(stretch.unlike > UNLIKE for stretch in shared.stretches):
+    if not tells_faces(found, other, smallest) or any(stretch.unlike > UNLIKE for stretch in shared.stretches):
         return False
     return covers(found, shared.stretches)
+
+
+def tells_faces(found: Fingerprint, other: Kept, smallest: float) -> bool:
+    """Whether the light of the cells would show another face in the same place: in too large pictures it would not."""
+    sides = (matching.side_of(one.moments, one.cells) for one in (found, other))
+    return (smallest * min(sides)) ** 2 >= FACE_CELLS * found.width * found.height
 
 
 def covers(found: Fingerprint, stretches: Sequence[Stretch]) -> bool:

@@ -36,7 +36,7 @@ def test_four_pictures_a_second(tmp_path: Path, scenes: footage.Film) -> None:
     assert found.duration_ms == pytest.approx(3000, abs=100)
     assert np.all(np.abs(np.diff(moments(found)) - 250) <= 70)
     assert len(moments(found)) == 12
-    assert (len(found.hashes), len(found.mirrored), len(found.cells)) == (12 * 64, 12 * 64, 12 * 256)
+    assert (len(found.hashes), len(found.mirrored), len(found.cells)) == (12 * 64, 12 * 64, 12 * 1024)
 
 
 def test_black_bars_change_little(tmp_path: Path, scenes: footage.Film) -> None:

@@ -128,6 +128,18 @@ def template(number: int, side: int = 80, seconds: float = 12.0) -> Film:
     return film
 
 
+def large_notice(number: int, side: int, seconds: float) -> Film:
+    """1280 x 720, with a photo of so few pixels."""
+    photo = check.draw(_somebody(np.random.default_rng(3000 + number)))
+    small = cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA)
+    film = []
+    for ground in _shot(np.random.default_rng(5), int(seconds * FPS)):
+        picture = np.asarray(cv2.resize(ground, (4 * WIDTH, 4 * HEIGHT)), np.uint8)
+        picture[330 : 330 + side, 610 : 610 + side] = small
+        film.append(picture)
+    return film
+
+
 # --- what others make of them ------------------------------------------------------------------------------
 
 Change = Callable[[Pixels], Pixels]

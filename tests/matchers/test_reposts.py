@@ -101,6 +101,32 @@ def test_another_photo_in_the_same_notice_is_seen(take: Take) -> None:
     assert all(found.unlike > UNLIKE for found in between(one, other))
 
 
+def test_another_small_photo_in_a_large_notice_is_seen(take: Take) -> None:
+    """Of 48 px in 1280 x 720, and searched therefore: a cell in a grid of 16 by 16 would be 80 x 45 px."""
+    one, other = (take(footage.large_notice(number, 48, 5.0), crf=23) for number in (1, 2))
+    found = between(one, other)
+    assert found
+    assert all(stretch.unlike > UNLIKE for stretch in found)
+    (again,) = between(take(footage.large_notice(1, 48, 5.0), crf=28), one)
+    assert again.unlike <= UNLIKE
+
+
+def test_light_is_compared_as_finely_as_both_have_it(take: Take, film: footage.Film) -> None:
+    small, large = take(film, crf=20), take(film, crf=20, change=footage.scaled(4.0))
+    assert (small.look.cells.shape[1], large.look.cells.shape[1]) == (32, 64)
+    (found,) = between(small, large)
+    assert found.unlike <= UNLIKE
+
+
+def test_a_caption_hides_no_file_from_the_comparison(take: Take) -> None:
+    for number in (502, 509):
+        other = footage.scenes(number, 12.0)
+        words = reposts.anchors(take(other, crf=23).look)
+        shelf = Shelf(np.repeat([number], len(words)), words)
+        copy = take(other, change=footage.with_caption)
+        assert reposts.worth_comparing(copy.look, copy.mirrored, [shelf]) == [number]
+
+
 def test_a_standing_picture_proves_nothing(take: Take, film: footage.Film) -> None:
     still = [film[0]] * int(SECONDS * footage.FPS)
     assert between(take(still), take(still, crf=32)) == []

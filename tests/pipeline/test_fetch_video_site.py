@@ -68,8 +68,8 @@ class Office:
             return list(db.execute(text(said), {"action": action}).scalars())
 
     def analysed(self) -> list[object]:
-        """Hashes of the blobs that are to be analysed."""
-        wanted = "SELECT sha256 FROM work JOIN blobs ON blobs.id = subject WHERE step = 'analyze' ORDER BY sha256"
+        """Hashes of the blobs that are to be analysed: their fingerprints come first."""
+        wanted = "SELECT sha256 FROM work JOIN blobs ON blobs.id = subject WHERE step = 'fingerprint' ORDER BY sha256"
         return [sha256 for (sha256,) in self.rows(wanted)]
 
     def partial(self) -> list[Path]:

@@ -30,8 +30,9 @@ from tests.review.seeding import Seeded, seed
 
 LENGTH_MS = 10_000
 MOMENTS = np.arange(0, LENGTH_MS, 250).astype("<u4").tobytes()
-FOUND = Fingerprint("video", 320, 180, LENGTH_MS, True, MOMENTS, b"", b"", b"")
-OTHER = Kept(1, 1, "ab" * 32, "video", 320, 180, True, b"", b"", b"")
+CELLS = bytes(len(MOMENTS) // 4 * 32 * 32)
+FOUND = Fingerprint("video", 320, 180, LENGTH_MS, True, MOMENTS, b"", b"", CELLS)
+OTHER = Kept(1, 1, "ab" * 32, "video", 320, 180, True, MOMENTS, b"", CELLS)
 WHOLE = Stretch(0, 9750, 0, 9750, False, 8.0, 5.0)
 
 
@@ -58,6 +59,17 @@ def test_what_shows_nothing_else_is_a_copy() -> None:
 )
 def test_what_may_show_more_is_no_copy(found: Fingerprint, other: Kept, stretch: Stretch) -> None:
     assert not is_copy(found, Shared(other, (stretch,)))
+
+
+def test_of_a_film_too_large_for_its_cells_nothing_is_spared() -> None:
+    """A face of 32 px is less than a cell then: whoever took the place of somebody would be seen by nothing."""
+    large = replace(FOUND, width=640, height=360), Shared(replace(OTHER, width=640, height=360), (WHOLE,))
+    fine = bytes(len(MOMENTS) // 4 * 64 * 64)
+    assert not is_copy(*large)
+    assert is_copy(replace(large[0], cells=fine), replace(large[1], other=replace(large[1].other, cells=fine)))
+    assert not is_copy(replace(large[0], cells=fine), large[1]), "the coarser one counts"
+    assert is_copy(FOUND, Shared(OTHER, (WHOLE,)))
+    assert not is_copy(FOUND, Shared(OTHER, (WHOLE,)), smallest=20.0)
 
 
 def test_a_hole_between_two_stretches_may_hold_a_face() -> None:
