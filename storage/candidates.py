@@ -85,6 +85,12 @@ REFUSED = text("""
      WHERE blob_id = ANY(:blobs)
        AND (:revoked OR NOT EXISTS (SELECT FROM rejection_revocations WHERE rejection_id = rejections.id))
      ORDER BY rejections.id""")
+# Entries that are declared as one person, over any number of others.
+SAME = text("SELECT one_person_id, other_person_id FROM ties WHERE kind = 'same' ORDER BY 1, 2")
+FILES_OF_PEOPLE = text("""
+    SELECT DISTINCT blob_id FROM candidates
+      JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+     WHERE person_id = ANY(:people)""")
 CAST_OF = text("""
     SELECT one_track_id, other_track_id FROM cast_links JOIN tracks ON tracks.id = one_track_id
      WHERE analysis_id = ANY(:analyses) AND withdrawn_at IS NULL ORDER BY cast_links.id""")
@@ -252,7 +258,7 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     """Give the candidates of some blobs, and of re-posts of their footage, the states that follow from all known.
 
     To be called when something changed on which these depend: candidates, rejections, links of casts and of re-posts,
-    hints by names.  Call `lock` before.
+    hints by names, entries that are one person.  Call `lock` before.
     """
     if not blob_ids:
         return Arranged((), {})
@@ -264,6 +270,14 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     shown = tuple(row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
     work.offer(db, Queue("illustrate"), shown)
     return Arranged(shown, changed)
+
+
+def rearrange(db: Connection, people: Sequence[int], people_per_track: int) -> None:
+    """Arrange all candidates of some people (row ids) anew: it changed which entries are one person.
+
+    Call `lock` before.
+    """
+    arrange(db, db.execute(FILES_OF_PEOPLE, {"people": list(people)}).scalars().all(), people_per_track)
 
 
 def around(db: Connection, blob_ids: Sequence[int]) -> Sequence[int]:
@@ -286,7 +300,8 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
         reposts.setdefault((one, other), []).append(Stretch(*stretch))
         reposts.setdefault((other, one), []).append(Stretch(*stretch).turned())
     engine: str = db.execute(IN_USE).scalar() or ""
-    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine)
+    same = [(row.one_person_id, row.other_person_id) for row in db.execute(SAME)]
+    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine, same)
 
 
 def _seen(

@@ -69,6 +69,8 @@ class Known:
     """track -> where it was, of all tracks of the analyses where that matters"""
     engine: str = ""
     """the one in use"""
+    same: Sequence[tuple[int, int]] = ()
+    """people (row ids) whom the register declares to be one person, entered twice"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,20 @@ class Faces:
 
 def refusals(known: Known) -> dict[int, tuple[int, ...]]:
     """Candidate -> the rejections that stand against it; only those that have any."""
+    return _refusals(_as_one(known))
+
+
+def _as_one(known: Known) -> Known:
+    """The same with one row id for all entries of a person who was entered several times."""
+    if not known.same:
+        return known
+    head = heads(known.same)
+    rows = [replace(row, person=head.get(row.person, row.person)) for row in known.rows]
+    refused = [replace(no, person=head.get(no.person, no.person)) for no in known.refused]
+    return replace(known, rows=rows, refused=refused, same=())
+
+
+def _refusals(known: Known) -> dict[int, tuple[int, ...]]:
     faces = Faces(known)
     of_file: dict[tuple[int, int], list[Refused]] = defaultdict(list)
     for no in known.refused:
