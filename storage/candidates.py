@@ -110,15 +110,25 @@ SETTLE = text("""
 
 # --- looking -----------------------------------------------------------------------------------------------
 
-# Whom the register declares to be kin of a candidate's person, and which of them have a candidate at the same track.
+# Whom the register declares to be kin of a candidate's person, which of them have a candidate at the same cast member,
+# and which entries it declares to be the same person.
 KIN = text("""
-    SELECT candidates.id, array_agg(kin.register_number ORDER BY kin.register_number) AS kin,
-           coalesce(array_agg(kin.register_number ORDER BY kin.register_number) FILTER (
-                      WHERE EXISTS (SELECT FROM candidates AS near WHERE near.track_id = candidates.track_id
-                                       AND near.person_id = kin.id AND NOT near.withdrawn)), '{}') AS near
+    SELECT candidates.id,
+           coalesce(array_agg(other.register_number ORDER BY other.register_number) FILTER (WHERE kind = 'kin'), '{}')
+             AS kin,
+           coalesce(array_agg(other.register_number ORDER BY other.register_number)
+                      FILTER (WHERE kind = 'kin' AND EXISTS (
+             WITH RECURSIVE member (track) AS (
+                SELECT candidates.track_id
+                 UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+                  FROM member JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
+             SELECT FROM candidates AS near JOIN member ON track = near.track_id
+              WHERE near.person_id = other.id AND NOT near.withdrawn)), '{}') AS near,
+           coalesce(array_agg(other.register_number ORDER BY other.register_number) FILTER (WHERE kind = 'same'), '{}')
+             AS same
       FROM candidates
-      JOIN ties ON candidates.person_id IN (one_person_id, other_person_id) AND kind = 'kin'
-      JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> candidates.person_id
+      JOIN ties ON candidates.person_id IN (one_person_id, other_person_id)
+      JOIN persons AS other ON other.id IN (one_person_id, other_person_id) AND other.id <> candidates.person_id
      WHERE CAST(:candidate AS bigint) IS NULL OR candidates.id = :candidate
      GROUP BY candidates.id""")
 
@@ -149,7 +159,9 @@ class Kin:
 
     declared: tuple[str, ...]
     near: tuple[str, ...]
-    """those of them whom the same track is near, too"""
+    """those of them whom the same face is near, too"""
+    same: tuple[str, ...] = ()
+    """of entries that are declared to be this person, entered again"""
 
 
 NO_KIN = Kin((), ())
@@ -336,8 +348,11 @@ def listed(db: Connection) -> list[Listed]:
 
 
 def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
-    """Candidate (one, or each) -> kin of its person, if the register declares any."""
-    return {row.id: Kin(tuple(row.kin), tuple(row.near)) for row in db.execute(KIN, {"candidate": candidate})}
+    """Candidate (one, or each) -> kin of its person and other entries of the person, if the register declares any."""
+    return {
+        row.id: Kin(tuple(row.kin), tuple(row.near), tuple(row.same))
+        for row in db.execute(KIN, {"candidate": candidate})
+    }
 
 
 def place(db: Connection, candidate: int) -> Place:

@@ -3,13 +3,14 @@
 Plain values in, plain values out; `storage.candidates` reads and writes them.
 
 A question is put once: "is the face of this cast member this person?"  Several tracks of the member may ask it, and
-tracks of re-posts, too; one of them carries it and the others are `joined` to it.  What another engine than the one in
+tracks of re-posts, and several entries of the register that are declared as one person, too; one of them carries it and
+the others are `joined` to it.  What another engine than the one in
 use has found asks until that one finds the same; distances of two engines are never compared.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from lastseen.lifecycle import CandidateState
@@ -91,14 +92,27 @@ class _Question:
         return front.state != SIGHTING, front.engine != engine, front.blob, front.distance, front.track
 
 
+def heads(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Each of those that pairs join, over any number of others, and the least that it is joined with."""
+    head: dict[int, int] = {}
+
+    def of(one: int) -> int:
+        while head.setdefault(one, one) != one:
+            one = head[one]
+        return one
+
+    for one, other in pairs:
+        least, most = sorted((of(one), of(other)))
+        head[most] = least
+    return {one: of(one) for one in head}
+
+
 class Faces:
     """Which tracks show one face."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._head: dict[int, int] = {}
-        for one, other in known.links:
-            self._head[self.member(other)] = self.member(one)
+        self._head = heads(known.links)
         self._tracks: dict[int, list[int]] = defaultdict(list)
         for track in {row.track for row in known.rows} | {no.track for no in known.refused} | set(self._head):
             self._tracks[self.member(track)].append(track)
@@ -113,9 +127,7 @@ class Faces:
 
     def member(self, track: int) -> int:
         """One of the tracks that its cast joins it to, the same for all of them."""
-        while track in self._head and self._head[track] != track:
-            track = self._head[track]
-        return track
+        return self._head.get(track, track)
 
     def are_one(self, one: Row | Refused, other: Row | Refused) -> bool:
         """Whether two tracks show one face: by the cast, by their place in the file, or through a re-post."""
@@ -178,11 +190,15 @@ def _as_one(known: Known) -> Known:
 
 
 def _refusals(known: Known) -> dict[int, tuple[int, ...]]:
+    """Where each person is one row id."""
     faces = Faces(known)
     of_file: dict[tuple[int, int], list[Refused]] = defaultdict(list)
     for no in known.refused:
         of_file[no.person, no.blob].append(no)
-    distances = {(row.track, row.person, row.engine): row.distance for row in known.rows}
+    distances: dict[tuple[int, int, str], float] = {}
+    for row in known.rows:
+        key = row.track, row.person, row.engine
+        distances[key] = min(row.distance, distances.get(key, row.distance))
 
     def much_nearer(row: Row, no: Refused) -> bool:
         rejected = distances.get((no.track, no.person, row.engine))
@@ -204,7 +220,8 @@ def of_face(known: Known, candidate: int) -> tuple[int, ...]:
 
 def states(known: Known, people_per_track: int) -> dict[int, str]:
     """Candidate -> its state."""
-    faces, refused = Faces(known), refusals(known)
+    known = _as_one(known)
+    faces, refused = Faces(known), _refusals(known)
     found = {row.id: row.state if row.state == SIGHTING else _closed(row, refused) for row in known.rows}
     live = [row for row in known.rows if found[row.id] in ("", SIGHTING)]
     found |= _superseded(live)
