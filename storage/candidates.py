@@ -54,6 +54,18 @@ NEAR_NO_MORE = text("""
        AND candidates.person_id = near_misses.person_id AND candidates.engine = near_misses.engine
        AND NOT candidates.withdrawn""")
 
+# What people have decided keeps the figure that they had before them.
+UNDECIDED = text("""
+    SELECT id, track_id AS track, distance FROM candidates
+     WHERE engine = :engine AND state IN ('open', 'displaced', 'joined', 'superseded') ORDER BY id""")
+TELL = text("""
+    UPDATE candidates SET expected_false = told.expected, calibration_id = :calibration
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:expected AS float8[])) AS told (id, expected)
+     WHERE candidates.id = told.id""")
+WATCHED = text("""
+    SELECT track_id AS track, person_id AS person, photo_id AS photo, distance FROM near_misses
+     WHERE engine = :engine AND distance <= :within ORDER BY track_id, distance, person_id""")
+
 WITHDRAW = text("""
     UPDATE candidates SET withdrawn = true
      WHERE (person_id = CAST(:person AS bigint) OR photo_id = CAST(:photo AS bigint)) AND NOT withdrawn
@@ -204,6 +216,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided:
+    """A candidate about which nobody has decided."""
+
+    id: int
+    track: int
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Arranged:
     """What came of arranging candidates anew."""
 
@@ -235,6 +256,27 @@ def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> 
     tracks = [track for track, _ in found]
     db.execute(NEAR_NO_MORE, {"tracks": tracks})
     return arrange(db, of_tracks(db, tracks), people_per_track).shown
+
+
+def undecided(db: Connection, engine: str) -> list[Undecided]:
+    """Candidates of an engine about which nobody has decided, and which may still be asked."""
+    return [Undecided(*row) for row in db.execute(UNDECIDED, {"engine": engine})]
+
+
+def tell(db: Connection, calibration: int | None, figures: Mapping[int, float | None]) -> None:
+    """Have candidates say what chance does by another calibration.  `figures`: candidate -> people expected.
+
+    Call `lock` before.
+    """
+    db.execute(TELL, {"calibration": calibration, "ids": list(figures), "expected": list(figures.values())})
+
+
+def watched(db: Connection, engine: str, within: float) -> dict[int, list[Match]]:
+    """Track -> whom a search found near it, beyond the threshold of then and within a distance; nearest first."""
+    found: dict[int, list[Match]] = {}
+    for row in db.execute(WATCHED, {"engine": engine, "within": within}):
+        found.setdefault(row.track, []).append(Match(row.person, row.photo, row.distance))
+    return found
 
 
 def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int]:

@@ -117,7 +117,7 @@ def test_the_commands(stores: Stores, settings: Settings, tmp_path: Path) -> Non
     assert told["fallback"]
     assert not (tmp_path / "p.svg").exists(), "nothing was measured"
     adopted = office.ask("calibrations", "adopt", str(told["id"]), "--reason", "nothing else is known")
-    assert adopted == {"holds": told["id"]}
+    assert adopted == {"holds": told["id"], "judged_again": 0, "came_up": 0}
     (listed,) = cast("list[dict[str, object]]", office.ask("calibrations", "list")["calibrations"])
     assert (listed["id"], listed["holds"], listed["reason"]) == (told["id"], True, "nothing else is known")
     office.run("calibrations", "adopt", "7", "--reason", "r", status=2)
