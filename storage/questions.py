@@ -17,9 +17,10 @@ from lastseen.lifecycle import CandidateState
 from storage import same_face
 from storage.same_face import Seen, Stretch
 
-NEARER = 0.8
-"""part of a rejected candidate's distance: a re-post whose face is nearer than that to the same person is asked about
-all the same, since copies of a notice with an exchanged photo are linked, too.  Copies of one face differ by less"""
+ALIKE = 0.8
+"""part of the larger of two distances: a rejection does not hold for the face of a re-post that is so much nearer to
+the person than the rejected one, or so much farther from them.  Copies of a notice with an exchanged photo are linked,
+too, whichever of the two photos was rejected.  Copies of one face differ by less"""
 SIGHTING = CandidateState.SIGHTING
 """what two people confirmed is not touched"""
 
@@ -200,13 +201,14 @@ def _refusals(known: Known) -> dict[int, tuple[int, ...]]:
         key = row.track, row.person, row.engine
         distances[key] = min(row.distance, distances.get(key, row.distance))
 
-    def much_nearer(row: Row, no: Refused) -> bool:
-        rejected = distances.get((no.track, no.person, row.engine))
-        return row.blob != no.blob and rejected is not None and row.distance < NEARER * rejected
+    def differ(row: Row, no: Refused) -> bool:
+        rejected = distances.get((no.track, no.person, row.engine), row.distance)
+        near, far = sorted((row.distance, rejected))
+        return row.blob != no.blob and near < ALIKE * far
 
     def against(row: Row) -> tuple[int, ...]:
         near = (no for blob in faces.around(row.blob) for no in of_file.get((row.person, blob), ()))
-        return tuple(sorted(no.id for no in near if not much_nearer(row, no) and faces.are_one(no, row)))
+        return tuple(sorted(no.id for no in near if not differ(row, no) and faces.are_one(no, row)))
 
     return {row.id: ids for row in known.rows if (ids := against(row))}
 

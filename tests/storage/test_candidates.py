@@ -367,6 +367,21 @@ def test_whoever_rejects_twice_or_what_is_not_there_is_told(world: World) -> Non
         world.revoke(999)
 
 
+def test_what_two_people_confirmed_is_not_rejected_by_another_track_of_the_same_face(world: World) -> None:
+    one, later = world.analysis(world.blob(), 0.2, 0.4)
+    world.link(one, later)
+    anna = world.person("A")
+    world.find(one, anna)
+    world.find(later, anna)
+    sighting, joined = world.ids()
+    world.db.execute(text("UPDATE candidates SET state = 'sighting' WHERE id = :id"), {"id": sighting})
+    for candidate in (sighting, joined):
+        with pytest.raises(WrongUse, match="two people"), world.db.begin_nested():
+            world.reject(candidate)
+    assert world.states() == ["sighting", "joined"]
+    assert rejections.listed(world.db) == []
+
+
 def test_what_was_said_of_a_face_is_told_whomever_it_was_about(world: World) -> None:
     blob = world.blob()
     one, other = world.analysis(blob, 0.2, 0.6)

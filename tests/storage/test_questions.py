@@ -188,8 +188,10 @@ def test_two_confirmed_an_entry_and_the_other_entry_of_the_person_is_not_asked()
     assert settled(Known(rows, same=[(1, 2)])) == {1: "sighting", 2: "joined"}
 
 
-@pytest.mark.parametrize(("distance", "state"), [(0.45, "rejected"), (0.5, "rejected"), (0.3, "open")])
-def test_a_face_that_is_much_nearer_than_the_rejected_one_is_another_one_in_a_copied_notice(
+@pytest.mark.parametrize(
+    ("distance", "state"), [(0.45, "rejected"), (0.5, "rejected"), (0.3, "open"), (0.6, "rejected"), (0.7, "open")]
+)
+def test_a_face_much_nearer_or_farther_than_the_rejected_one_is_another_one_in_a_copied_notice(
     distance: float, state: str
 ) -> None:
     rows = [row(1, distance=0.5), row(2, track=11, blob=2, distance=distance)]
