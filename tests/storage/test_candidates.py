@@ -122,7 +122,14 @@ class World:
             raw_key="k", raw_sha256="s", title="t", text="x",
         )  # fmt: skip
         self.row(
-            "name_hints", post_id=post, observation_id=seen, person_id=person[0], matcher="m", score=0.9, reasons={}
+            "name_hints",
+            post_id=post,
+            observation_id=seen,
+            person_id=person[0],
+            matcher="m",
+            score=0.9,
+            namesakes=1,
+            reasons={},
         )
 
     def waiting(self, step: str = "illustrate") -> list[int]:
