@@ -2,8 +2,9 @@
 # Look again for posts that were read before
 
 Looks for posts of Telegram, and reads pages of video sites, that are due: those of a day hourly, of a week daily, of a
-month weekly, those with a candidate daily for ever. What has changed is a new observation; what is not there is
-missing, and gone when a later look does not find it either. One task for each account, and one for each site.
+month weekly, those with a candidate that waits or was confirmed daily. What has changed is a new observation; what is
+not there is missing, and gone when a later look does not find it either. One task for each account, and one for each
+site.
 
 - **When it fails**: nothing is concluded from a channel or site that cannot be read; the next run looks again. A burst
   of deletions raises an alert in `lastseen status`, and has the source's media fetched before others'. A site that

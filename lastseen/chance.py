@@ -5,6 +5,8 @@ import math
 UNKNOWN = "not known: no calibration says how near strangers come by chance"
 DIGITS = 2
 """significant ones: the figure comes out of a fit, and more would say more than is known"""
+OFTEN = 0.1
+"""people a face: from here on, faces with several near people are too many to count faces as people"""
 MOST = 1e12
 """rarer than one in so many is not told apart"""
 
@@ -17,7 +19,7 @@ def said(expected_false: float | None, faces_a_day: float | None = None) -> str:
     if expected_false is None:
         return UNKNOWN
     daily = _daily(expected_false, faces_a_day) if faces_a_day else ""
-    if expected_false >= 1:
+    if expected_false >= OFTEN:
         people = _rounded(expected_false)
         return f"by chance, about {people} people of this register come this near to a stranger's face{daily}"
     faces = _one_in(expected_false)
@@ -28,7 +30,7 @@ def short(expected_false: float | None) -> str:
     """In a column."""
     if expected_false is None:
         return "not known"
-    return f"{_rounded(expected_false)} a face" if expected_false >= 1 else f"1 in {_one_in(expected_false)}"
+    return f"{_rounded(expected_false)} a face" if expected_false >= OFTEN else f"1 in {_one_in(expected_false)}"
 
 
 def _daily(expected_false: float, faces_a_day: float) -> str:

@@ -10,13 +10,13 @@ from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings, settings
 from matchers.calibration import expected_false
-from pipeline import acting, calibrate, console
+from pipeline import acting, calibrate, console, rejudging
 from pipeline.acting import As, said
 from pipeline.app import local_actor
 from pipeline.calibrate import Proposal
 from pipeline.console import AsJson, Voice, plain
 from pipeline.duty_commands import DryRun
-from storage import calibrations, custody
+from storage import calibrations, candidates, custody
 from storage.calibrations import Kept
 from storage.stores import open_stores
 
@@ -187,13 +187,19 @@ def adopt(
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
-    """Have it hold for every search from now on; candidates that are there stay as they are."""
+    """Have it hold for every search from now on; candidates that are there stay, and say what chance does by it."""
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         actor = acting.actor(db, account)
-        entry = calibrations.adopt(db, number, calibrate.engine_of(current), said(reason), actor)
+        candidates.lock(db)
+        engine = calibrate.engine_of(current)
+        entry = calibrations.adopt(db, number, engine, said(reason), actor)
+        done = rejudging.rejudge(db, engine, current)
         custody.append_all(db, actor, [entry])
-    told = [f"calibration {number} holds; candidates that are there stay, and nothing is compared again by itself"]
+    told = [
+        f"calibration {number} holds; {done.told} candidates stay, and say what chance does by it;"
+        f" {done.came} pairs of the watch band are candidates now"
+    ]
     if current.review_threshold is not None:
         told.append("but LASTSEEN_REVIEW_THRESHOLD is set, and overrides it")
-    Voice(as_json).result({"holds": number}, told)
+    Voice(as_json).result({"holds": number, "judged_again": done.told, "came_up": done.came}, told)

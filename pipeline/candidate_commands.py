@@ -44,7 +44,7 @@ def _hints(listed: Listed) -> list[str]:
     """What else is known that bears on a candidate."""
     named = ["named in the post"] if listed.hinted else []
     kin = [f"kin {number}{', near, too' if number in listed.kin.near else ''}" for number in listed.kin.declared]
-    return [*named, *kin]
+    return [*named, *kin, *(f"{number} is the same person" for number in listed.kin.same)]
 
 
 def _candidate(listed: Listed) -> dict[str, object]:
@@ -60,6 +60,7 @@ def _candidate(listed: Listed) -> dict[str, object]:
         "state": listed.state,
         "kin": list(listed.kin.declared),
         "kin_near": list(listed.kin.near),
+        "same_as": list(listed.kin.same),
         "named": listed.hinted,
     }
 

@@ -147,6 +147,8 @@ def _shelf(rows: Sequence[tuple[int, bytes]]) -> Shelf:
 def _keep(db: Connection, job: Job, made: Compared, spare: Spare, people_per_track: int) -> Entry:
     reposts.lock(db)
     shared = [*made.shared, *_compare(db, job, made.seen, job.known)]
+    if shared:  # before any row is written: whoever erases takes the lock first and the rows after it
+        candidates.lock(db)
     reposts.keep(db, job.blob.id, job.recipe, made.seen.found, matching.anchors(made.seen.look).astype("<u8").tobytes())
     there = {other.blob for other in reposts.of_blobs(db, job.recipe, [one.other.blob for one in shared])}
     shared = [one for one in shared if one.other.blob in there]  # what was erased meanwhile is linked with nothing
@@ -154,7 +156,6 @@ def _keep(db: Connection, job: Job, made: Compared, spare: Spare, people_per_tra
         for stretch in one.stretches:
             _link(db, job, one.other, stretch)
     if shared:  # what is asked in both of them is one question
-        candidates.lock(db)
         candidates.arrange(db, [job.blob.id], people_per_track)
     original = _original(db, made.seen.found, shared, spare)
     if original is not None:

@@ -160,9 +160,10 @@ def tie(
 ) -> None:
     """Declare two entries to be relatives, or one person who was entered twice."""
     kind = _one_of({TieKind.KIN: kin, TieKind.SAME: same})
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+    current = settings()
+    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         who = actor(db, account)
-        entries = ties.declare(db, (number, other), kind, who, said(reason))
+        entries = ties.declare(db, (number, other), kind, who, current.people_per_track, said(reason))
         custody.append_all(db, who, entries)
     line = f"{plain(number)} and {plain(other)} are declared as {kind}"
     Voice(as_json).result({"tied": len(entries), "kind": kind}, [line if entries else f"{line} already"])
@@ -170,9 +171,10 @@ def tie(
 
 def untie(number: Number, other: Other, reason: Reason, account: As = "", as_json: AsJson = False) -> None:
     """Take the tie of two entries back.  A file that still states it declares it again when it is imported."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+    current = settings()
+    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         who = actor(db, account)
-        custody.append_all(db, who, ties.untie(db, (number, other), said(reason)))
+        custody.append_all(db, who, ties.untie(db, (number, other), said(reason), current.people_per_track))
     Voice(as_json).result({"untied": 1}, [f"{plain(number)} and {plain(other)} have no tie any more"])
 
 

@@ -159,7 +159,7 @@ def _tie_one(app: App, numbers: tuple[str, str], kind: TieKind, result: Imported
     """Declare one tie.  Returns why it is refused; empty: it is not."""
     try:
         with app.stores.db.begin() as db:
-            events = ties.declare(db, numbers, kind, app.actor)
+            events = ties.declare(db, numbers, kind, app.actor, app.settings.people_per_track)
             custody.append_all(db, app.actor, events)
     except NotTied as fault:
         return str(fault)

@@ -54,6 +54,18 @@ NEAR_NO_MORE = text("""
        AND candidates.person_id = near_misses.person_id AND candidates.engine = near_misses.engine
        AND NOT candidates.withdrawn""")
 
+# What people have decided keeps the figure that they had before them.
+UNDECIDED = text("""
+    SELECT id, track_id AS track, distance FROM candidates
+     WHERE engine = :engine AND state IN ('open', 'displaced', 'joined', 'superseded') ORDER BY id""")
+TELL = text("""
+    UPDATE candidates SET expected_false = told.expected, calibration_id = :calibration
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:expected AS float8[])) AS told (id, expected)
+     WHERE candidates.id = told.id""")
+WATCHED = text("""
+    SELECT track_id AS track, person_id AS person, photo_id AS photo, distance FROM near_misses
+     WHERE engine = :engine AND distance <= :within ORDER BY track_id, distance, person_id""")
+
 WITHDRAW = text("""
     UPDATE candidates SET withdrawn = true
      WHERE (person_id = CAST(:person AS bigint) OR photo_id = CAST(:photo AS bigint)) AND NOT withdrawn
@@ -85,6 +97,12 @@ REFUSED = text("""
      WHERE blob_id = ANY(:blobs)
        AND (:revoked OR NOT EXISTS (SELECT FROM rejection_revocations WHERE rejection_id = rejections.id))
      ORDER BY rejections.id""")
+# Entries that are declared as one person, over any number of others.
+SAME = text("SELECT one_person_id, other_person_id FROM ties WHERE kind = 'same' ORDER BY 1, 2")
+FILES_OF_PEOPLE = text("""
+    SELECT DISTINCT blob_id FROM candidates
+      JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+     WHERE person_id = ANY(:people)""")
 CAST_OF = text("""
     SELECT one_track_id, other_track_id FROM cast_links JOIN tracks ON tracks.id = one_track_id
      WHERE analysis_id = ANY(:analyses) AND withdrawn_at IS NULL ORDER BY cast_links.id""")
@@ -107,15 +125,25 @@ SETTLE = text("""
 
 # --- looking -----------------------------------------------------------------------------------------------
 
-# Whom the register declares to be kin of a candidate's person, and which of them have a candidate at the same track.
+# Whom the register declares to be kin of a candidate's person, which of them have a candidate at the same cast member,
+# and which entries it declares to be the same person.
 KIN = text("""
-    SELECT candidates.id, array_agg(kin.register_number ORDER BY kin.register_number) AS kin,
-           coalesce(array_agg(kin.register_number ORDER BY kin.register_number) FILTER (
-                      WHERE EXISTS (SELECT FROM candidates AS near WHERE near.track_id = candidates.track_id
-                                       AND near.person_id = kin.id AND NOT near.withdrawn)), '{}') AS near
+    SELECT candidates.id,
+           coalesce(array_agg(other.register_number ORDER BY other.register_number) FILTER (WHERE kind = 'kin'), '{}')
+             AS kin,
+           coalesce(array_agg(other.register_number ORDER BY other.register_number)
+                      FILTER (WHERE kind = 'kin' AND EXISTS (
+             WITH RECURSIVE member (track) AS (
+                SELECT candidates.track_id
+                 UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+                  FROM member JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
+             SELECT FROM candidates AS near JOIN member ON track = near.track_id
+              WHERE near.person_id = other.id AND NOT near.withdrawn)), '{}') AS near,
+           coalesce(array_agg(other.register_number ORDER BY other.register_number) FILTER (WHERE kind = 'same'), '{}')
+             AS same
       FROM candidates
-      JOIN ties ON candidates.person_id IN (one_person_id, other_person_id) AND kind = 'kin'
-      JOIN persons AS kin ON kin.id IN (one_person_id, other_person_id) AND kin.id <> candidates.person_id
+      JOIN ties ON candidates.person_id IN (one_person_id, other_person_id)
+      JOIN persons AS other ON other.id IN (one_person_id, other_person_id) AND other.id <> candidates.person_id
      WHERE CAST(:candidate AS bigint) IS NULL OR candidates.id = :candidate
      GROUP BY candidates.id""")
 
@@ -146,7 +174,9 @@ class Kin:
 
     declared: tuple[str, ...]
     near: tuple[str, ...]
-    """those of them whom the same track is near, too"""
+    """those of them whom the same face is near, too"""
+    same: tuple[str, ...] = ()
+    """of entries that are declared to be this person, entered again"""
 
 
 NO_KIN = Kin((), ())
@@ -189,6 +219,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided:
+    """A candidate about which nobody has decided."""
+
+    id: int
+    track: int
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Arranged:
     """What came of arranging candidates anew."""
 
@@ -220,6 +259,27 @@ def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> 
     tracks = [track for track, _ in found]
     db.execute(NEAR_NO_MORE, {"tracks": tracks})
     return arrange(db, of_tracks(db, tracks), people_per_track).shown
+
+
+def undecided(db: Connection, engine: str) -> list[Undecided]:
+    """Candidates of an engine about which nobody has decided, and which may still be asked."""
+    return [Undecided(*row) for row in db.execute(UNDECIDED, {"engine": engine})]
+
+
+def tell(db: Connection, calibration: int | None, figures: Mapping[int, float | None]) -> None:
+    """Have candidates say what chance does by another calibration.  `figures`: candidate -> people expected.
+
+    Call `lock` before.
+    """
+    db.execute(TELL, {"calibration": calibration, "ids": list(figures), "expected": list(figures.values())})
+
+
+def watched(db: Connection, engine: str, within: float) -> dict[int, list[Match]]:
+    """Track -> whom a search found near it, beyond the threshold of then and within a distance; nearest first."""
+    found: dict[int, list[Match]] = {}
+    for row in db.execute(WATCHED, {"engine": engine, "within": within}):
+        found.setdefault(row.track, []).append(Match(row.person, row.photo, row.distance))
+    return found
 
 
 def withdraw(db: Connection, person: int, people_per_track: int) -> Sequence[int]:
@@ -255,7 +315,7 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     """Give the candidates of some blobs, and of re-posts of their footage, the states that follow from all known.
 
     To be called when something changed on which these depend: candidates, rejections, links of casts and of re-posts,
-    hints by names.  Call `lock` before.
+    hints by names, entries that are one person.  Call `lock` before.
     """
     if not blob_ids:
         return Arranged((), {})
@@ -267,6 +327,14 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     shown = tuple(row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
     work.offer(db, Queue("illustrate"), shown)
     return Arranged(shown, changed)
+
+
+def rearrange(db: Connection, people: Sequence[int], people_per_track: int) -> None:
+    """Arrange all candidates of some people (row ids) anew: it changed which entries are one person.
+
+    Call `lock` before.
+    """
+    arrange(db, db.execute(FILES_OF_PEOPLE, {"people": list(people)}).scalars().all(), people_per_track)
 
 
 def around(db: Connection, blob_ids: Sequence[int]) -> Sequence[int]:
@@ -289,7 +357,8 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
         reposts.setdefault((one, other), []).append(Stretch(*stretch))
         reposts.setdefault((other, one), []).append(Stretch(*stretch).turned())
     engine: str = db.execute(IN_USE).scalar() or ""
-    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine)
+    same = [(row.one_person_id, row.other_person_id) for row in db.execute(SAME)]
+    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine, same)
 
 
 def _seen(
@@ -324,8 +393,11 @@ def listed(db: Connection) -> list[Listed]:
 
 
 def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
-    """Candidate (one, or each) -> kin of its person, if the register declares any."""
-    return {row.id: Kin(tuple(row.kin), tuple(row.near)) for row in db.execute(KIN, {"candidate": candidate})}
+    """Candidate (one, or each) -> kin of its person and other entries of the person, if the register declares any."""
+    return {
+        row.id: Kin(tuple(row.kin), tuple(row.near), tuple(row.same))
+        for row in db.execute(KIN, {"candidate": candidate})
+    }
 
 
 def place(db: Connection, candidate: int) -> Place:

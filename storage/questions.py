@@ -3,22 +3,24 @@
 Plain values in, plain values out; `storage.candidates` reads and writes them.
 
 A question is put once: "is the face of this cast member this person?"  Several tracks of the member may ask it, and
-tracks of re-posts, too; one of them carries it and the others are `joined` to it.  What another engine than the one in
+tracks of re-posts, and several entries of the register that are declared as one person, too; one of them carries it and
+the others are `joined` to it.  What another engine than the one in
 use has found asks until that one finds the same; distances of two engines are never compared.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from lastseen.lifecycle import CandidateState
 from storage import same_face
 from storage.same_face import Seen, Stretch
 
-NEARER = 0.8
-"""part of a rejected candidate's distance: a re-post whose face is nearer than that to the same person is asked about
-all the same, since copies of a notice with an exchanged photo are linked, too.  Copies of one face differ by less"""
+ALIKE = 0.8
+"""part of the larger of two distances: a rejection does not hold for the face of a re-post that is so much nearer to
+the person than the rejected one, or so much farther from them.  Copies of a notice with an exchanged photo are linked,
+too, whichever of the two photos was rejected.  Copies of one face differ by less"""
 SIGHTING = CandidateState.SIGHTING
 """what two people confirmed is not touched"""
 
@@ -69,6 +71,8 @@ class Known:
     """track -> where it was, of all tracks of the analyses where that matters"""
     engine: str = ""
     """the one in use"""
+    same: Sequence[tuple[int, int]] = ()
+    """people (row ids) whom the register declares to be one person, entered twice"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +93,27 @@ class _Question:
         return front.state != SIGHTING, front.engine != engine, front.blob, front.distance, front.track
 
 
+def heads(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Each of those that pairs join, over any number of others, and the least that it is joined with."""
+    head: dict[int, int] = {}
+
+    def of(one: int) -> int:
+        while head.setdefault(one, one) != one:
+            one = head[one]
+        return one
+
+    for one, other in pairs:
+        least, most = sorted((of(one), of(other)))
+        head[most] = least
+    return {one: of(one) for one in head}
+
+
 class Faces:
     """Which tracks show one face."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._head: dict[int, int] = {}
-        for one, other in known.links:
-            self._head[self.member(other)] = self.member(one)
+        self._head = heads(known.links)
         self._tracks: dict[int, list[int]] = defaultdict(list)
         for track in {row.track for row in known.rows} | {no.track for no in known.refused} | set(self._head):
             self._tracks[self.member(track)].append(track)
@@ -111,9 +128,7 @@ class Faces:
 
     def member(self, track: int) -> int:
         """One of the tracks that its cast joins it to, the same for all of them."""
-        while track in self._head and self._head[track] != track:
-            track = self._head[track]
-        return track
+        return self._head.get(track, track)
 
     def are_one(self, one: Row | Refused, other: Row | Refused) -> bool:
         """Whether two tracks show one face: by the cast, by their place in the file, or through a re-post."""
@@ -162,19 +177,38 @@ class Faces:
 
 def refusals(known: Known) -> dict[int, tuple[int, ...]]:
     """Candidate -> the rejections that stand against it; only those that have any."""
+    return _refusals(_as_one(known))
+
+
+def _as_one(known: Known) -> Known:
+    """The same with one row id for all entries of a person who was entered several times."""
+    if not known.same:
+        return known
+    head = heads(known.same)
+    rows = [replace(row, person=head.get(row.person, row.person)) for row in known.rows]
+    refused = [replace(no, person=head.get(no.person, no.person)) for no in known.refused]
+    return replace(known, rows=rows, refused=refused, same=())
+
+
+def _refusals(known: Known) -> dict[int, tuple[int, ...]]:
+    """Where each person is one row id."""
     faces = Faces(known)
     of_file: dict[tuple[int, int], list[Refused]] = defaultdict(list)
     for no in known.refused:
         of_file[no.person, no.blob].append(no)
-    distances = {(row.track, row.person, row.engine): row.distance for row in known.rows}
+    distances: dict[tuple[int, int, str], float] = {}
+    for row in known.rows:
+        key = row.track, row.person, row.engine
+        distances[key] = min(row.distance, distances.get(key, row.distance))
 
-    def much_nearer(row: Row, no: Refused) -> bool:
-        rejected = distances.get((no.track, no.person, row.engine))
-        return row.blob != no.blob and rejected is not None and row.distance < NEARER * rejected
+    def differ(row: Row, no: Refused) -> bool:
+        rejected = distances.get((no.track, no.person, row.engine), row.distance)
+        near, far = sorted((row.distance, rejected))
+        return row.blob != no.blob and near < ALIKE * far
 
     def against(row: Row) -> tuple[int, ...]:
         near = (no for blob in faces.around(row.blob) for no in of_file.get((row.person, blob), ()))
-        return tuple(sorted(no.id for no in near if not much_nearer(row, no) and faces.are_one(no, row)))
+        return tuple(sorted(no.id for no in near if not differ(row, no) and faces.are_one(no, row)))
 
     return {row.id: ids for row in known.rows if (ids := against(row))}
 
@@ -188,7 +222,8 @@ def of_face(known: Known, candidate: int) -> tuple[int, ...]:
 
 def states(known: Known, people_per_track: int) -> dict[int, str]:
     """Candidate -> its state."""
-    faces, refused = Faces(known), refusals(known)
+    known = _as_one(known)
+    faces, refused = Faces(known), _refusals(known)
     found = {row.id: row.state if row.state == SIGHTING else _closed(row, refused) for row in known.rows}
     live = [row for row in known.rows if found[row.id] in ("", SIGHTING)]
     found |= _superseded(live)

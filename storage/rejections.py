@@ -15,6 +15,7 @@ from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
 from storage import candidates, questions, work
 from storage.custody import Action, Entry
+from storage.questions import Known
 from storage.work import Queue
 
 SUBJECT = text("""
@@ -79,9 +80,10 @@ class Decided:
 
 
 def reject(db: Connection, candidate: int, reason: str, actor: str, people_per_track: int) -> Decided:
-    """Remember that a candidate's face is not its person, and close all that ask the same.  Raises WrongUse.
+    """Remember that a candidate's face is not its person, and close all that ask the same.
 
-    Call it before anything else in its transaction: it takes `candidates.lock`.
+    Raises WrongUse, after which nothing of the transaction may be kept.  Call it before anything else in its
+    transaction: it takes `candidates.lock`.
     """
     candidates.lock(db)
     found = db.execute(SUBJECT, {"candidate": candidate}).one_or_none()
@@ -93,6 +95,8 @@ def reject(db: Connection, candidate: int, reason: str, actor: str, people_per_t
         raise WrongUse(f"candidate {candidate} was confirmed by two people: it is not for one to reject it")
     values = {"person": found.person, "blob": found.blob, "track": found.track, "reason": reason, "actor": actor}
     made: int = db.execute(KEEP, values).scalar_one()
+    if _sighting(candidates.known(db, [found.blob]), made):
+        raise WrongUse(f"candidate {candidate} shows a face that two people confirmed: it is not for one to reject it")
     arranged = _arrange(db, found.blob, people_per_track)
     changed = tuple(id_ for id_, (_, after) in sorted(arranged.items()) if after == CandidateState.REJECTED)
     detail = {"candidate": candidate, "track": found.track, "person": found.person, "closed": list(changed)}
@@ -130,6 +134,12 @@ def of_face(db: Connection, candidate: int, blob: int) -> list[Rejection]:
 def against(db: Connection, blobs: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """Candidate of some blobs -> rejections of its face for its person, also those that were revoked."""
     return questions.refusals(candidates.known(db, blobs, revoked=True)) if blobs else {}
+
+
+def _sighting(known: Known, rejection: int) -> bool:
+    """Whether a rejection speaks against what two people confirmed of the same face and person."""
+    against = questions.refusals(known)
+    return any(row.state == questions.SIGHTING and rejection in against.get(row.id, ()) for row in known.rows)
 
 
 def _arrange(db: Connection, blob: int, people_per_track: int) -> Mapping[int, tuple[str, str]]:

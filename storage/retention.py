@@ -117,7 +117,10 @@ def drop(db: Connection, tracks: Sequence[int]) -> int:
     """Delete the rows of those crops, which are gone, and say when on their tracks; returns how many.
 
     Candidates stay, without their moments; of one whose rejection was revoked meanwhile it is cut once more.
+    Call it before anything else in its transaction: it takes `candidates.lock`, so that a revocation is either seen
+    here, or sees that no moment is left.
     """
+    candidates.lock(db)
     rows = db.execute(NO_MOMENT, {"tracks": list(tracks)}).all()
     reopened = tuple(row.id for row in rows if row.state == CandidateState.OPEN)
     work.again(db, Queue("illustrate", "", reopened))

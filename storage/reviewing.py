@@ -52,8 +52,12 @@ CANDIDATE = text("""
            persons.register_number, persons.names,
            tracks.id AS track, tracks.start_ms, tracks.end_ms, analyses.kind, analyses.duration_ms,
            analyses.blob_id AS blob, blobs.sha256, blobs.size, blobs.media_type, blobs.stored_at, blobs.locked_until,
-           (SELECT count(*) FROM candidates AS other
-             WHERE other.track_id = candidates.track_id AND other.id <> :id AND other.state = 'open') AS others,
+           (WITH RECURSIVE member (track) AS (
+               SELECT candidates.track_id
+                UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+                 FROM member JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
+            SELECT count(*) FROM candidates AS other JOIN member ON track = other.track_id
+             WHERE other.id <> :id AND other.state = 'open') AS others,
            ARRAY(SELECT other.id
                    FROM candidates AS other
                    JOIN tracks AS its ON its.id = other.track_id
@@ -260,7 +264,7 @@ class CandidateShown:
     stored_at: datetime
     locked_until: datetime
     others: int
-    """other open candidates of the same track"""
+    """other open candidates of the same face, at whatever track of its cast member"""
     asked: tuple[int, ...]
     """open candidates of the same entry, in the same footage"""
     newer: int | None

@@ -1,6 +1,7 @@
 """When posts are looked for again, and when one that is not there is gone: the same on every platform.
 
-Posts of a day are due hourly, of a week daily, of a month weekly, those with a candidate daily for ever.  What is
+Posts of a day are due hourly, of a week daily, of a month weekly, those with a candidate that waits or was confirmed
+daily for as long as that is so: what people have rejected, and who is found, gives no reason to look again.  What is
 missing is looked for again as soon as a second look may say that it is gone, and what was never looked for as soon as
 may be.  These are pieces of SQL; `which` chooses the posts of one channel or page.
 """
@@ -31,7 +32,8 @@ def due(which: str, moment: str) -> str:
         SELECT posts.id FROM candidates
           JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
           JOIN media_items ON media_items.blob_id = analyses.blob_id JOIN posts ON posts.id = media_items.post_id
-         WHERE {which} AND checked_at <= now() - interval '21 hours'"""  # noqa: S608  our own words
+         WHERE candidates.state IN ('open', 'joined', 'displaced', 'sighting')
+           AND {which} AND checked_at <= now() - interval '21 hours'"""  # noqa: S608  our own words
 
 
 def miss(which: str) -> str:

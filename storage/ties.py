@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import TieKind
+from storage import candidates
 from storage.custody import Action, Entry
 
 PERSON = text("SELECT id FROM persons WHERE register_number = :number")
@@ -46,16 +47,24 @@ def person(db: Connection, number: str) -> int:
     return found
 
 
-def declare(db: Connection, numbers: tuple[str, str], kind: TieKind, actor: str, reason: str = "") -> list[Entry]:
+def declare(
+    db: Connection, numbers: tuple[str, str], kind: TieKind, actor: str, people_per_track: int, reason: str = ""
+) -> list[Entry]:
     """Tie two entries (register numbers); the same tie again changes nothing.
 
-    Returns what the custody log must say.  Raises NotTied, and WrongUse if there is no such entry.
+    Of two entries that are one person, what asks the same becomes one question.  Returns what the custody log must say.
+    Call it before anything else in its transaction: it may take `candidates.lock`.  Raises NotTied, and WrongUse if
+    there is no such entry.
     """
+    if kind is TieKind.SAME:
+        candidates.lock(db)
     one, other = sorted(person(db, number) for number in numbers)
     if one == other:
         raise NotTied("an entry has no tie with itself")
     pair = {"one": one, "other": other}
     if db.execute(DECLARE, {**pair, "kind": kind, "actor": actor}).rowcount:
+        if kind is TieKind.SAME:
+            candidates.rearrange(db, (one, other), people_per_track)
         return [Entry(Action.TIED, f"person:{one}", {"other": other, "kind": kind}, reason)]
     held = db.execute(HELD, pair).scalar()
     if held != kind:
@@ -63,14 +72,19 @@ def declare(db: Connection, numbers: tuple[str, str], kind: TieKind, actor: str,
     return []
 
 
-def untie(db: Connection, numbers: tuple[str, str], reason: str) -> list[Entry]:
-    """Take the tie of two entries back.  Returns what the custody log must say.  Raises WrongUse if there is none."""
+def untie(db: Connection, numbers: tuple[str, str], reason: str, people_per_track: int) -> list[Entry]:
+    """Take the tie of two entries back: each of them asks for itself again.  Returns what the custody log must say.
+
+    Call it before anything else in its transaction: it takes `candidates.lock`.  Raises WrongUse if there is none.
+    """
+    candidates.lock(db)
     one, other = sorted(person(db, number) for number in numbers)
     pair = {"one": one, "other": other}
     held = db.execute(HELD, pair).scalar()
     if held is None:
         raise WrongUse(f"{numbers[0]} and {numbers[1]} have no tie: `lastseen register show` lists those of an entry")
     db.execute(UNTIE, pair)
+    candidates.rearrange(db, (one, other), people_per_track)
     return [Entry(Action.UNTIED, f"person:{one}", {"other": other, "kind": held}, reason)]
 
 

@@ -9,7 +9,8 @@ from lastseen.chance import UNKNOWN, said, short
     ("expected", "sentence", "column"),
     [
         (1 / 4180, "one in 4,200 strangers' faces comes this near", "1 in 4,200"),
-        (0.4, "one in 2.5 strangers' faces comes this near", "1 in 2.5"),
+        (0.075, "one in 13 strangers' faces comes this near", "1 in 13"),
+        (0.4, "about 0.4 people of this register come this near", "0.4 a face"),
         (3.04, "about 3 people of this register come this near", "3 a face"),
         (0.0, "one in 1,000,000,000,000 strangers' faces", "1 in 1,000,000,000,000"),
     ],

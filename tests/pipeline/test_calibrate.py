@@ -132,7 +132,7 @@ def test_the_commands(stores: Stores, settings: Settings, tmp_path: Path) -> Non
     assert not (tmp_path / "p.svg").exists(), "nothing was measured"
     assert "no plot: nothing was measured" in office.run("calibrate", "--dry-run", "--plot", str(tmp_path)).stdout
     adopted = office.ask("calibrations", "adopt", str(told["id"]), "--reason", "nothing else is known")
-    assert adopted == {"holds": told["id"]}
+    assert adopted == {"holds": told["id"], "judged_again": 0, "came_up": 0}
     (listed,) = cast("list[dict[str, object]]", office.ask("calibrations", "list")["calibrations"])
     assert (listed["id"], listed["holds"], listed["reason"]) == (told["id"], True, "nothing else is known")
     office.run("calibrations", "adopt", "7", "--reason", "r", status=2)

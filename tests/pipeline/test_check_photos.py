@@ -54,7 +54,7 @@ class Keeper:
 
     def tie(self, one: str, other: str, kind: TieKind) -> None:
         with self.db.begin() as db:
-            ties.declare(db, (one, other), kind, "tester")
+            ties.declare(db, (one, other), kind, "tester", 5)
 
     def explain(self, finding: int) -> None:
         with self.db.begin() as db:
@@ -137,7 +137,7 @@ def test_ties_explain_and_untying_asks_again(keeper: Keeper) -> None:
     keeper.tie("B", "A", TieKind.KIN)
     assert keeper.said() == {"twice warning: A 0.0, B 0.1"}
     with keeper.db.begin() as db:
-        ties.untie(db, ("A", "B"), "a mistake")
+        ties.untie(db, ("A", "B"), "a mistake", 5)
     assert keeper.said() == {"twice open: A 0.0, B 0.1"}
     keeper.tie("A", "B", TieKind.SAME)
     assert keeper.said() == {"twice explained: A 0.0, B 0.1"}

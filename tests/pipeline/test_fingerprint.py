@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +22,13 @@ from pipeline.app import App, open_app
 from pipeline.fingerprint import UNLIKE, Shared, covers, is_copy
 from pipeline.jobs import Scope
 from pipeline.reposts_commands import withdraw
-from storage import keys, reposts, reviewing, work
+from storage import candidates, keys, reposts, reviewing, work
 from storage.objects import EVIDENCE
 from storage.reposts import Kept
 from storage.work import Queue
 from tests.matchers import footage
 from tests.review.seeding import Seeded, seed
+from tests.storage.test_register import until_somebody_waits
 
 LENGTH_MS = 10_000
 MOMENTS = np.arange(0, LENGTH_MS, 250).astype("<u4").tobytes()
@@ -153,6 +155,25 @@ def test_a_copy_is_not_analysed_again_until_somebody_parts_them(
     with office.stores.db.begin() as db:
         said = db.execute(text("SELECT action, reason FROM custody_events ORDER BY seq DESC LIMIT 1")).one()
     assert tuple(said) == ("parted", "another speaker")
+
+
+def test_no_row_is_held_while_the_candidates_are_waited_for(
+    office: App, stored: Callable[[Path | bytes], int], tmp_path: Path
+) -> None:
+    """Whoever erases takes that lock first and the rows after it: the other order would be a deadlock."""
+    film = footage.scenes(3, 7.0)
+    stored(footage.written(tmp_path / "a.mp4", film, crf=20))
+    take_all(office)
+    stored(footage.written(tmp_path / "b.mp4", film, crf=30))
+    with ThreadPoolExecutor(1) as another:
+        with office.stores.db.begin() as db:
+            candidates.lock(db)
+            taken = another.submit(take_all, office)
+            until_somebody_waits(db)
+            db.execute(text("SELECT 1 FROM blobs FOR UPDATE NOWAIT"))
+        taken.result()
+    with office.stores.db.begin() as db:
+        assert len(reposts.links(db)) == 1
 
 
 @pytest.mark.parametrize("end", ["failed", "gone"])

@@ -69,7 +69,7 @@ def test_the_older_a_post_the_rarer_it_is_looked_for(office: Watching) -> None:
     assert looked_for(office) == {*YOUNG, *WEEKLY}, "not those of a year"
 
 
-def test_a_post_with_a_candidate_is_always_looked_for(office: Watching) -> None:
+def test_a_post_with_a_candidate_is_looked_for_until_people_say_no(office: Watching) -> None:
     office.change("""
         WITH blob AS (INSERT INTO blobs (sha256, size, media_type, object_key, version_id, locked_until)
                       VALUES (repeat('a', 64), 1, '', 'k', '', now()) RETURNING id),
@@ -87,6 +87,9 @@ def test_a_post_with_a_candidate_is_always_looked_for(office: Watching) -> None:
         SELECT track.id, person.id, photo.id, 'e', 0.4, 'open' FROM track, person, photo""")
     office.age("number = 35", minutes=24 * 60)
     assert looked_for(office) == {35}
+    office.change("UPDATE candidates SET state = 'rejected'")
+    office.age("number = 35", minutes=24 * 60)
+    assert looked_for(office) == set()
 
 
 def test_an_edit_is_a_new_observation(office: Watching) -> None:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import event, insert, select, text
 
 from lastseen.errors import WrongUse
-from lastseen.records import Found, Judged, Match
-from storage import candidates, faces, rejections, retention, reviewing
+from lastseen.records import Found, Judged, Match, TieKind
+from storage import candidates, faces, rejections, retention, reviewing, ties
 from storage.candidates import Kin
 from storage.database import Connection, Engine, connect
 from storage.embedded import Endpoints
@@ -82,6 +82,11 @@ class World:
     def link(self, one: int, other: int) -> int:
         return self.row("cast_links", one_track_id=one, other_track_id=other, distance=0.1)
 
+    def tie(self, one: tuple[int, int], other: tuple[int, int], kind: str) -> None:
+        table = metadata.tables["ties"]
+        values = {"one_person_id": one[0], "other_person_id": other[0], "kind": kind, "declared_by": "x"}
+        self.db.execute(insert(table).values(**values))
+
     def repost(self, one: int, other: int) -> int:
         """The second file shows the footage of the first from its third second on."""
         return self.row(
@@ -117,7 +122,14 @@ class World:
             raw_key="k", raw_sha256="s", title="t", text="x",
         )  # fmt: skip
         self.row(
-            "name_hints", post_id=post, observation_id=seen, person_id=person[0], matcher="m", score=0.9, reasons={}
+            "name_hints",
+            post_id=post,
+            observation_id=seen,
+            person_id=person[0],
+            matcher="m",
+            score=0.9,
+            namesakes=1,
+            reasons={},
         )
 
     def waiting(self, step: str = "illustrate") -> list[int]:
@@ -190,48 +202,33 @@ def test_the_watch_band_keeps_the_nearest_and_leaves_those_that_are_candidates(w
 
 def test_the_watch_band_goes_with_the_person_the_photo_and_the_templates(world: World) -> None:
     anna, bert, carl = world.person("A"), world.person("B"), world.person("C")
-    one, other = world.analysis(world.blob(), 0.2, 0.6)
-    for track, person in itertools.product((one, other), (anna, bert, carl)):
-        world.miss(track, person)
-    candidates.withdraw(world.db, anna[0], LIMIT)
-    candidates.withdraw_photo(world.db, bert[1], LIMIT)
-    assert world.near() == [(one, carl[0], 0.5), (other, carl[0], 0.5)]
-    retention.forget(world.db, 0)
-    assert world.near() == []
-
-
-def test_whom_a_post_names_is_asked_about_before_a_nearer_one(world: World) -> None:
-    blob = world.blob()
-    (track,) = world.analysis(blob, 0.2)
-    people = [world.person(str(number)) for number in range(LIMIT + 1)]
-    for place, person in enumerate(people):
-        world.find(track, person, 0.1 + place / 100)
-    assert world.states() == ["open"] * LIMIT + ["displaced"]
-    world.name(blob, people[-1])
-    arranged = candidates.arrange(world.db, [blob], LIMIT)
-    assert world.states() == ["open"] * (LIMIT - 1) + ["displaced", "open"]
-    assert arranged.changed == {world.ids()[-2]: ("open", "displaced"), world.ids()[-1]: ("displaced", "open")}
-    assert [one.person for one in candidates.listed(world.db) if one.hinted] == [str(LIMIT)]
-
-
-def test_declared_kin_are_told_and_whether_the_face_is_near_them_too(world: World) -> None:
-    anna, bert, carl = world.person("A"), world.person("B"), world.person("C")
-    for other, kind in ((bert, "kin"), (carl, "kin")):
-        values = {"one": anna[0], "other": other[0], "kind": kind}
-        world.db.execute(
-            text(
-                "INSERT INTO ties (one_person_id, other_person_id, kind, declared_by) VALUES (:one, :other, :kind, 'x')"
-            ),
-            values,
-        )
-    (track,) = world.analysis(world.blob(), 0.2)
+    for other in (bert, carl):
+        world.tie(anna, other, "kin")
+    track, later, next_to = world.analysis(world.blob(), 0.2, 0.4, 0.6)
+    world.link(track, later)
     world.find(track, anna)
-    world.find(track, bert)
+    world.find(later, bert)
+    world.find(next_to, carl)
     told = {one.person: one.kin for one in candidates.listed(world.db)}
-    assert told == {"A": Kin(("B", "C"), ("B",)), "B": Kin(("A",), ("A",))}
+    assert told == {"A": Kin(("B", "C"), ("B",)), "B": Kin(("A",), ("A",)), "C": Kin(("A",), ())}
     shown = reviewing.candidate(world.db, world.ids()[0])
     assert shown is not None
     assert shown.kin == Kin(("B", "C"), ("B",))
+    assert shown.others == 1, "of the same face at another moment, and not of the one next to it"
+
+
+def test_entries_that_are_one_person_ask_once_until_the_tie_is_taken_back(world: World) -> None:
+    (track,) = world.analysis(world.blob(), 0.2)
+    for number, distance in (("A", 0.3), ("B", 0.2)):
+        world.find(track, world.person(number), distance)
+    assert world.states() == ["open", "open"]
+    ties.declare(world.db, ("A", "B"), TieKind.SAME, "keeper", LIMIT)
+    assert world.states() == ["joined", "open"]
+    assert {one.person: one.kin.same for one in candidates.listed(world.db)} == {"A": ("B",), "B": ("A",)}
+    ties.untie(world.db, ("A", "B"), "two sisters", LIMIT)
+    assert world.states() == ["open", "open"]
+    ties.declare(world.db, ("A", "B"), TieKind.KIN, "keeper", LIMIT)
+    assert world.states() == ["open", "open"]
 
 
 # --- one question a face ------------------------------------------------------------------------------------
@@ -378,6 +375,21 @@ def test_whoever_rejects_twice_or_what_is_not_there_is_told(world: World) -> Non
         world.revoke(999)
 
 
+def test_what_two_people_confirmed_is_not_rejected_by_another_track_of_the_same_face(world: World) -> None:
+    one, later = world.analysis(world.blob(), 0.2, 0.4)
+    world.link(one, later)
+    anna = world.person("A")
+    world.find(one, anna)
+    world.find(later, anna)
+    sighting, joined = world.ids()
+    world.db.execute(text("UPDATE candidates SET state = 'sighting' WHERE id = :id"), {"id": sighting})
+    for candidate in (sighting, joined):
+        with pytest.raises(WrongUse, match="two people"), world.db.begin_nested():
+            world.reject(candidate)
+    assert world.states() == ["sighting", "joined"]
+    assert rejections.listed(world.db) == []
+
+
 def test_what_was_said_of_a_face_is_told_whomever_it_was_about(world: World) -> None:
     blob = world.blob()
     one, other = world.analysis(blob, 0.2, 0.6)
@@ -423,7 +435,7 @@ def test_thousands_of_candidates_are_kept_in_few_statements(world: World) -> Non
     found = {track: (Found(Match(*anna, 0.3), None),) for track in tracks}
     shown = candidates.keep(world.db, ENGINE, Judged(found, {}, None), LIMIT)
     assert len(shown) == len(tracks)
-    assert len(asked) < 12
+    assert len(asked) < 15
 
 
 LEARNING = re.compile(r"calibrat|gallery|shards|sweep|engines|enroll|faces|analyze|register")

@@ -169,8 +169,29 @@ def test_a_rejection_holds_in_a_repost_for_the_same_face_only(x: float, state: s
     assert settled(known) == {2: state}
 
 
-@pytest.mark.parametrize(("distance", "state"), [(0.45, "rejected"), (0.5, "rejected"), (0.3, "open")])
-def test_a_face_that_is_much_nearer_than_the_rejected_one_is_another_one_in_a_copied_notice(
+def test_entries_of_one_person_are_one_question_and_take_one_place() -> None:
+    rows = [row(id_, person=id_, distance=id_ / 10) for id_ in (1, 2, 3, 4)]
+    known = Known(rows, same=[(2, 3), (1, 3)])
+    assert settled(known, 2) == {1: "open", 2: "joined", 3: "joined", 4: "open"}
+    assert settled(replace(known, same=()), 2) == {1: "open", 2: "open", 3: "displaced", 4: "displaced"}
+    withdrawn = replace(known, rows=[replace(rows[0], withdrawn=True), *rows[1:]])
+    assert settled(withdrawn, 2) == {1: "withdrawn", 2: "open", 3: "joined", 4: "open"}
+
+
+def test_a_rejection_holds_for_all_entries_of_the_person_and_for_nobody_else() -> None:
+    rows = [row(id_, person=id_) for id_ in (1, 2, 3)]
+    assert settled(Known(rows, [NO], same=[(1, 2)])) == {1: "rejected", 2: "rejected", 3: "open"}
+
+
+def test_two_confirmed_an_entry_and_the_other_entry_of_the_person_is_not_asked() -> None:
+    rows = [replace(row(1, distance=0.4), state="sighting"), row(2, person=2, distance=0.1)]
+    assert settled(Known(rows, same=[(1, 2)])) == {1: "sighting", 2: "joined"}
+
+
+@pytest.mark.parametrize(
+    ("distance", "state"), [(0.45, "rejected"), (0.5, "rejected"), (0.3, "open"), (0.6, "rejected"), (0.7, "open")]
+)
+def test_a_face_much_nearer_or_farther_than_the_rejected_one_is_another_one_in_a_copied_notice(
     distance: float, state: str
 ) -> None:
     rows = [row(1, distance=0.5), row(2, track=11, blob=2, distance=distance)]
