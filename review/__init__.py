@@ -1,4 +1,4 @@
-"""The analysts' web application: plain pages behind a login, read-only for now.
+"""The analysts' web application: plain pages behind a login.
 
 Each route is a `review.doors.Door` that says who may pass; whoever forgets to say so has shut it.
 """

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, func, select, text, update
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Judged, Match
-from storage import questions, work
+from storage import footage, questions, work
 from storage.questions import Known, Refused, Row
-from storage.same_face import Seen, Stretch, looks
+from storage.same_face import Seen, Stretch
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
 from storage.work import Queue
 
@@ -106,12 +106,6 @@ FILES_OF_PEOPLE = text("""
 CAST_OF = text("""
     SELECT one_track_id, other_track_id FROM cast_links JOIN tracks ON tracks.id = one_track_id
      WHERE analysis_id = ANY(:analyses) AND withdrawn_at IS NULL ORDER BY cast_links.id""")
-REPOSTS = text("""
-    SELECT one_blob_id, other_blob_id, one_start_ms, one_end_ms, other_start_ms, other_end_ms, mirrored
-      FROM repost_links WHERE one_blob_id = ANY(:blobs) AND withdrawn_at IS NULL ORDER BY id""")
-SEEN = text("""
-    SELECT tracks.id, analysis_id, start_ms, end_ms, faces, width, height
-      FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE analysis_id = ANY(:analyses) ORDER BY tracks.id""")
 # As `storage.engines.use` notes it; where nothing was matched yet since that is noted, by the register, which is
 # enrolled first when an engine changes.
 IN_USE = text("""
@@ -353,9 +347,8 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
     ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
     links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
     reposts: dict[tuple[int, int], list[Stretch]] = {}
-    for one, other, *stretch in db.execute(REPOSTS, blobs_):
-        reposts.setdefault((one, other), []).append(Stretch(*stretch))
-        reposts.setdefault((other, one), []).append(Stretch(*stretch).turned())
+    for passage in footage.passages(db, blobs_["blobs"]):
+        reposts.setdefault((passage.blob, passage.other), []).append(passage.stretch)
     engine: str = db.execute(IN_USE).scalar() or ""
     same = [(row.one_person_id, row.other_person_id) for row in db.execute(SAME)]
     return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine, same)
@@ -368,10 +361,7 @@ def _seen(
     blobs_ = {no.blob for no in refused} | {one for one, _ in reposts}
     asked = [(row.analysis, row.blob) for row in rows] + [(no.analysis, no.blob) for no in refused]
     wanted = sorted({analysis for analysis, blob in asked if blob in blobs_})
-    return {
-        row.id: Seen(row.id, row.analysis_id, row.start_ms, row.end_ms, looks(row.faces, row.width, row.height))
-        for row in (db.execute(SEEN, {"analyses": wanted}) if wanted else ())
-    }
+    return {one.track: one for one in footage.seen(db, wanted)}
 
 
 def _columns(pairs: Sequence[tuple[int, Match]]) -> dict[str, list[int] | list[float]]:

@@ -9,6 +9,7 @@ from lastseen.clock import iso, mark
 from lastseen.lifecycle import CandidateState, FaceState
 from storage.faces import LinkKept
 from storage.footage import Passage
+from storage.same_face import Stretch
 
 DECIDED: Final[Mapping[str, FaceState]] = {
     CandidateState.SIGHTING: FaceState.SIGHTING,
@@ -250,7 +251,7 @@ def as_dict(call: RollCall) -> dict[str, object]:
         "note": call.look.note if call.look else "",
         "faces": [_face(face) for face in call.faces],
         "places": [_place(place) for place in call.places],
-        "same_footage": [{"blob": sha256, **_stretch(passage)} for sha256, passage in call.copies],
+        "same_footage": [{"blob": sha256, **_stretch(passage.stretch)} for sha256, passage in call.copies],
     }
 
 
@@ -322,17 +323,17 @@ def _place(place: Place) -> dict[str, object]:
         "published_at": iso(place.published_at) if place.published_at else None,
         "first_seen_at": iso(place.first_seen_at),
         "gone": place.gone,
-        **(_stretch(place.passage) if place.passage else {}),
+        **(_stretch(place.passage.stretch) if place.passage else {}),
     }
 
 
-def _stretch(passage: Passage) -> dict[str, object]:
+def _stretch(stretch: Stretch) -> dict[str, object]:
     return {
-        "start_seconds": passage.start_ms / 1000,
-        "end_seconds": passage.end_ms / 1000,
-        "there_start_seconds": passage.other_start_ms / 1000,
-        "there_end_seconds": passage.other_end_ms / 1000,
-        "mirrored": passage.mirrored,
+        "start_seconds": stretch.start_ms / 1000,
+        "end_seconds": stretch.end_ms / 1000,
+        "there_start_seconds": stretch.other_start_ms / 1000,
+        "there_end_seconds": stretch.other_end_ms / 1000,
+        "mirrored": stretch.mirrored,
     }
 
 

@@ -1,8 +1,8 @@
 """How roll calls are drawn up.
 
 The newest analysis of a file counts.  What people decided about a face of an older analysis, or of another file that
-shows the same footage, counts for the face that is at the same place at the same moment, or that the same person was
-proposed for then.
+shows the same footage, counts for the face that is the same by time and place (`storage.same_face`), or that the same
+person was proposed for then.
 """
 
 from collections import defaultdict
@@ -14,10 +14,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Row, RowMapping, text
 
 from lastseen.lifecycle import CandidateState, FaceState
-from storage import faces, footage
+from storage import faces, footage, same_face
 from storage.faces import LinkKept
-from storage.footage import Followed, Passage
+from storage.footage import Passage
 from storage.roll_call import DECIDED, Appearance, Face, Look, Place, Question, RollCall
+from storage.same_face import Seen, Stretch
 
 Item = TypeVar("Item")
 
@@ -60,10 +61,6 @@ QUESTIONS = text("""
       JOIN persons ON persons.id = candidates.person_id
      WHERE tracks.analysis_id = ANY(CAST(:analyses AS bigint[]))
      ORDER BY candidates.id""")
-
-POSITIONS = text("""
-    SELECT id, analysis_id AS analysis, faces FROM tracks
-     WHERE analysis_id = ANY(CAST(:analyses AS bigint[])) ORDER BY id""")
 
 PLACES = text("""
     SELECT DISTINCT posts.first_seen_at, posts.id AS post, media_items.blob_id AS blob, posts.platform,
@@ -184,8 +181,8 @@ class _Seen:
     """blob -> its analyses, the newest last"""
     own: Mapping[int, Sequence[Face]]
     """analysis -> faces"""
-    followed: Mapping[int, Sequence[Followed]]
-    """analysis -> its tracks, where there is another analysis to compare with"""
+    tracks: Mapping[int, Sequence[Seen]]
+    """analysis -> where its tracks were, if there is another analysis to compare with"""
     passages: Mapping[int, Sequence[Passage]]
     """blob -> what other files show of it"""
 
@@ -194,9 +191,10 @@ class _Seen:
         rows = db.execute(ANALYSES, {"blobs": blobs}).mappings().all()
         analyses = _grouped(rows, itemgetter("blob"))
         shared = {blob for one in passages for blob in (one.blob, one.other)}
-        several = [row for row in rows if row["blob"] in shared or len(analyses[row["blob"]]) > 1]
+        several = [row["id"] for row in rows if row["blob"] in shared or len(analyses[row["blob"]]) > 1]
         own = _own_faces(db, [row["id"] for row in rows])
-        return cls(analyses, own, _followed(db, several), _grouped(passages, attrgetter("blob")))
+        tracks = _grouped(footage.seen(db, several), attrgetter("analysis"))
+        return cls(analyses, own, tracks, _grouped(passages, attrgetter("blob")))
 
     def look(self, blob: int) -> Look | None:
         """What the roll call of a file rests on."""
@@ -210,31 +208,32 @@ class _Seen:
             return ()
         newest: int = rows[-1]["id"]
         more: dict[int, list[Face]] = defaultdict(list)
-        for analysis, passage in self._others(blob, rows):
-            for here, there in self._pairs(newest, analysis, passage):
+        for analysis, stretch in self._others(blob, rows):
+            for here, there in self._pairs(newest, analysis, stretch):
                 more[here.number].append(there)
         return tuple(_with(face, more[face.number]) for face in self.own.get(newest, ()))
 
-    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Passage]]:
-        """Other looks at the same footage."""
+    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Stretch | None]]:
+        """Other looks at the same footage; None: at the same file."""
         for older in rows[:-1]:
-            yield older["id"], footage.whole(blob, max(older["duration_ms"], rows[-1]["duration_ms"]))
+            yield older["id"], None
         for passage in self.passages.get(blob, ()):
             for other in self.analyses.get(passage.other, ()):
-                yield other["id"], passage
+                yield other["id"], passage.stretch
 
-    def _pairs(self, here: int, there: int, passage: Passage) -> Iterator[tuple[Face, Face]]:
+    def _pairs(self, here: int, there: int, stretch: Stretch | None) -> Iterator[tuple[Face, Face]]:
         """Faces of two analyses that are one, where the other's says something."""
         decided = [face for face in self.own.get(there, ()) if face.state is not FaceState.UNKNOWN]
         if not decided:
             return
         mine = self.own.get(here, ())
-        yield from ((one, other) for one in mine for other in decided if _same_person(one, other, passage))
+        yield from ((one, other) for one in mine for other in decided if _same_person(one, other, stretch))
         here_by_track, there_by_track = _by_track(mine), _by_track(decided)
-        ours, theirs = self.followed.get(here, ()), self.followed.get(there, ())
-        some = [one for one in theirs if one.track in there_by_track]
-        for other, one in footage.one_and_the_same(some, theirs, ours, passage.back):
-            yield here_by_track[one], there_by_track[other]
+        ours, theirs = self.tracks.get(here, ()), self.tracks.get(there, ())
+        for other in theirs:
+            if other.track in there_by_track:
+                for one in same_face.elsewhere(other, theirs, ours, stretch and stretch.turned()):
+                    yield here_by_track[one.track], there_by_track[other.track]
 
 
 def _own_faces(db: Connection, analyses: Sequence[int]) -> Mapping[int, Sequence[Face]]:
@@ -256,15 +255,6 @@ def _own_faces(db: Connection, analyses: Sequence[int]) -> Mapping[int, Sequence
 
 def _when(one: Appearance) -> tuple[int, int]:
     return one.start_ms, one.track
-
-
-def _followed(db: Connection, analyses: Iterable[RowMapping]) -> Mapping[int, Sequence[Followed]]:
-    sizes = {row["id"]: (row["width"], row["height"]) for row in analyses}
-    found = defaultdict(list)
-    if sizes:
-        for row in db.execute(POSITIONS, {"analyses": list(sizes)}):
-            found[row.analysis].append(Followed.of(row.id, row.faces, sizes[row.analysis]))
-    return found
 
 
 def _face_of(
@@ -293,12 +283,12 @@ def _nearest_to_an_answer(states: set[FaceState]) -> FaceState:
     return min(states, key=NEAREST.index, default=FaceState.UNKNOWN)
 
 
-def _same_person(one: Face, other: Face, passage: Passage) -> bool:
+def _same_person(one: Face, other: Face, stretch: Stretch | None) -> bool:
     """The same entry is proposed for both while both are to be seen, and the question is asked of the other."""
     proposed = {question.register_number for question in one.questions if question.state in CARRIED}
     if not proposed & {question.register_number for question in other.asked}:
         return False
-    shown = [there for start, end in one.spans if (there := passage.shows(start, end))]
+    shown = [there for span in one.spans if (there := stretch.shows(*span) if stretch else span)]
     return any(begin <= end and start <= until for begin, until in shown for start, end in other.spans)
 
 
@@ -335,7 +325,7 @@ def _once(calls: Sequence[RollCall]) -> Iterator[RollCall]:
 
 def _is_within(face: Face, passages: Sequence[Passage]) -> bool:
     """Another file shows it whenever this one does; that it is to be seen a moment longer here makes it nobody else."""
-    return any(all(passage.shows(start, end) for start, end in face.spans) for passage in passages)
+    return any(all(passage.stretch.shows(start, end) for start, end in face.spans) for passage in passages)
 
 
 def _grouped(rows: Iterable[Item], key: Callable[[Item], int]) -> Mapping[int, list[Item]]:

@@ -4,9 +4,10 @@ Only places are compared, never templates: what somebody said of a face holds wh
 another engine looks at the file.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from itertools import product
 from statistics import median
 
@@ -20,6 +21,13 @@ LARGEST = 1.6
 """times: how much larger or smaller, against the picture, a face may become by that"""
 CLEARLY = 2
 """times: how much farther away another face has to be where nothing else tells the two apart"""
+NEIGHBOURS = 8
+"""around a face tell how the picture moved; in a crowd, more tell no more"""
+AGREEING = 4
+"""of so many around it that stay in the picture one has to move along, or a face is not taken for one farther off than
+its own size"""
+LOOKS = 8
+"""at two tracks tell about as much as all: in a long film there are hundreds"""
 
 Look = tuple[float, float, float, float, float]
 """ms, then left, top, width and height as shares of the picture"""
@@ -58,13 +66,16 @@ class Stretch:
         pace = (self.other_end_ms - self.other_start_ms) / length if length else 1.0
         return self.other_start_ms + (at_ms - self.start_ms) * pace
 
+    def shows(self, start_ms: int, end_ms: int) -> tuple[int, int] | None:
+        """The part of this time that the other file shows, on its clock; None: nothing of it."""
+        start, end = max(start_ms, self.start_ms), min(end_ms, self.end_ms)
+        return (round(self.over(start)), round(self.over(end))) if start <= end else None
+
     def carried(self, seen: Seen) -> Seen | None:
         """A track as it would be in the other file; None: it is not in this stretch."""
-        start, end = max(seen.start_ms, self.start_ms), min(seen.end_ms, self.end_ms)
-        if start > end:
-            return None
+        shown = self.shows(seen.start_ms, seen.end_ms)
         looks = tuple(self._look(look) for look in seen.looks if self.start_ms <= look[0] <= self.end_ms)
-        return Seen(seen.track, seen.analysis, round(self.over(start)), round(self.over(end)), looks)
+        return Seen(seen.track, seen.analysis, *shown, looks) if shown else None
 
     def _look(self, look: Look) -> Look:
         at, left, top, width, height = look
@@ -94,26 +105,59 @@ def same_footage(
     """Whether `one` is the face of `other`, in a file that shows the same footage, perhaps cropped, scaled or mirrored.
 
     Being near is not enough, since cropping moves a face to where its neighbour was: of all faces there
-    (`beside_other`) it has to be the one by which most of the other faces (`beside`) move along to faces, too.  In
-    doubt it is not.
+    (`beside_other`) at its time it has to be the one by which most of the faces around it (of `beside`) move along to
+    faces, too, and the same the other way round.  In doubt it is not.
     """
+    return other.track in {seen.track for seen in elsewhere(one, beside, beside_other, stretch)}
+
+
+def elsewhere(
+    one: Seen, beside: Sequence[Seen], beside_other: Sequence[Seen], stretch: Stretch | None
+) -> tuple[Seen, ...]:
+    """The tracks of another analysis that show the face of `one`; `stretch`: None if it is of the same file."""
+    if stretch is None:
+        return tuple(seen for seen in beside_other if any_pair([one], [seen]))
+    ours = tuple({seen.track: seen for seen in (*beside, one)}.values())
+    back = stretch.turned()
+    return tuple(
+        seen
+        for seen in _moved_to(one, beside, beside_other, stretch)
+        if one.track in {again.track for again in _moved_to(seen, beside_other, ours, back)}
+    )
+
+
+def _moved_to(one: Seen, beside: Sequence[Seen], beside_other: Sequence[Seen], stretch: Stretch) -> tuple[Seen, ...]:
+    """The tracks of the other file that may be the face of `one`, seen from here; no two of them at one time."""
     carried = stretch.carried(one)
     if carried is None:
-        return False
-    found = _moved(carried, other)
-    if found is None or _far(found) > FARTHEST or not _as_large(carried, other):
-        return False
+        return ()
     others = [seen for seen in beside_other if at_once(seen, carried)]
-    neighbours = (seen for seen in beside if seen.track != one.track and at_once(seen, one))
-    along = [seen for seen in map(stretch.carried, neighbours) if seen is not None]
-    fit = _fit(along, others, found)
-    for rival in others:
-        move = None if rival.track == other.track else _moved(carried, rival)
-        if move is not None and _far(move) <= FARTHEST:
-            theirs = _fit(along, others, move)
-            if theirs > fit or (theirs == fit and _far(found) * CLEARLY > _far(move)):
-                return False
-    return True
+    near = [(seen, move) for seen in others if (move := _moved(carried, seen)) and _far(move) <= FARTHEST]
+    around = _around(carried, beside, stretch) if near else []
+    landing = [(seen, [there for there in others if _may_be(seen, there)]) for seen in around]
+    moves = [_Move(seen, move, sum(_lands(face, among, move) for face, among in landing)) for seen, move in near]
+    return tuple(
+        move.to
+        for move in moves
+        if _as_large(carried, move.to)
+        and (_within_a_face(carried, move.by) or AGREEING * move.fit >= sum(_stays(face, move.by) for face in around))
+        and all(move.beats(rival) for rival in moves if rival is not move and at_once(rival.to, move.to))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """From a face to one that it may be in another file."""
+
+    to: Seen
+    by: tuple[float, float]
+    fit: int
+    """how many faces around it would lie on a face if all moved like this"""
+
+    def beats(self, rival: "_Move") -> bool:
+        if self.fit != rival.fit:
+            return self.fit > rival.fit
+        return _far(self.by) * CLEARLY <= _far(rival.by)
 
 
 def any_pair(ones: Iterable[Seen], others: Iterable[Seen]) -> bool:
@@ -122,15 +166,21 @@ def any_pair(ones: Iterable[Seen], others: Iterable[Seen]) -> bool:
 
 
 def _met(one: Seen, other: Seen) -> Iterator[tuple[Look, Look]]:
-    """Each look of the track that has fewer, with that of the other which is nearest in time, where one is near."""
+    """Some looks of the track that has fewer, with those of the other that are nearest in time, where any is near."""
     few, many = sorted((one.looks, other.looks), key=len)
-    times = [look[0] for look in many]
-    for look in few:
-        place = bisect_left(times, look[0])
-        around = many[max(0, place - 1) : place + 1]
-        near = min(around, key=lambda there: abs(there[0] - look[0]), default=None)
-        if near is not None and abs(near[0] - look[0]) <= NEAR_MS:
+    if not few:
+        return
+    begin = bisect_left(few, many[0][0] - NEAR_MS, key=_when)
+    end = bisect_right(few, many[-1][0] + NEAR_MS, key=_when)
+    for look in few[begin : end : max(1, (end - begin) // LOOKS)]:
+        place = bisect_left(many, look[0], key=_when)
+        near = min(many[max(0, place - 1) : place + 1], key=lambda there: abs(there[0] - look[0]))
+        if abs(near[0] - look[0]) <= NEAR_MS:
             yield look, near
+
+
+def _when(look: Look) -> float:
+    return look[0]
 
 
 def _overlap(one: Look, other: Look) -> float:
@@ -157,9 +207,39 @@ def _far(move: tuple[float, float]) -> float:
     return max(abs(move[0]), abs(move[1]))
 
 
-def _fit(along: Iterable[Seen], others: Sequence[Seen], move: tuple[float, float]) -> int:
-    """How many faces would lie on a face if all moved like this."""
-    return sum(any(same_place(_by(seen, move), other) for other in others) for seen in along)
+def _around(carried: Seen, beside: Iterable[Seen], stretch: Stretch) -> list[Seen]:
+    """The faces that are nearest to it while it is to be seen, as they would be in the other file."""
+    moved = (stretch.carried(seen) for seen in beside if seen.track != carried.track)
+    away = [
+        (_far(move), seen.track, seen)
+        for seen in moved
+        if seen and at_once(seen, carried) and (move := _moved(carried, seen))
+    ]
+    return [seen for *_, seen in nsmallest(NEIGHBOURS, away)]
+
+
+def _may_be(one: Seen, other: Seen) -> bool:
+    """Whether a move that is not too far may bring it there."""
+    move = _moved(one, other)
+    return move is not None and _far(move) <= FARTHEST + max(max(look[3:]) for look in one.looks)
+
+
+def _lands(seen: Seen, among: Iterable[Seen], move: tuple[float, float]) -> bool:
+    """Whether it would lie on a face if it moved like this."""
+    moved = _by(seen, move)
+    return any(same_place(moved, other) for other in among)
+
+
+def _stays(seen: Seen, move: tuple[float, float]) -> bool:
+    """Whether its middle would still be in the picture if it moved like this."""
+    middles = ((x + width / 2, y + height / 2) for _, x, y, width, height in _by(seen, move).looks)
+    return any(0 < x < 1 and 0 < y < 1 for x, y in middles)
+
+
+def _within_a_face(one: Seen, move: tuple[float, float]) -> bool:
+    across, down = move
+    width, height = (median(look[side] for look in one.looks) for side in (3, 4))
+    return abs(across) <= width and abs(down) <= height
 
 
 def _by(seen: Seen, move: tuple[float, float]) -> Seen:

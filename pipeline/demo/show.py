@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -12,6 +12,7 @@ from time import monotonic
 
 from lastseen import chance
 from lastseen.errors import Failure
+from lastseen.lifecycle import CandidateState
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline import airflow_home, console, servers
@@ -49,7 +50,7 @@ def run(folder: Path, *, serve: bool, voice: Voice) -> None:
         seconds = round(monotonic() - began, 1)
         voice.result(
             {**shown.counts, "seconds": seconds},
-            [f"{len(shown.candidates)} candidates for people to judge, in {seconds} s; all of it lies in {folder}"],
+            [f"{to_judge(shown.candidates)}, in {seconds} s; all of it lies in {folder}"],
         )
         _check(shown, facts)
         if serve:
@@ -99,6 +100,12 @@ def _show(shown: Shown, voice: Voice) -> None:
         (c.person, chance.short(c.expected_false), f"{c.at_seconds:.1f}", c.state, c.post) for c in shown.candidates
     ]
     voice.show(console.table("candidates", ("person", "by chance", "at second", "state", "post"), rows))
+
+
+def to_judge(found: Sequence[Listed]) -> str:
+    """A face that several tracks show is asked about once."""
+    waiting = sum(one.state == CandidateState.OPEN for one in found)
+    return f"{len(found)} candidates, {waiting} of them for people to judge"
 
 
 def _check(shown: Shown, facts: ClipFacts) -> None:

@@ -226,6 +226,16 @@ def test_whoever_stands_beside_a_sighting_is_not_taken_for_it(one: Connection) -
     assert states(roll_calls.of_blob(one, second.blob)) == ["unknown"]
 
 
+def test_in_a_cropped_copy_nobody_is_taken_for_a_neighbour(one: Connection) -> None:
+    """A tenth is cut off at the left, which moves each face to nearer where its neighbour was."""
+    row = (128, 205, 282)
+    first = video(one, *(Seen(0, 4000, x=x) for x in row))
+    candidate(one, first.tracks[1], person(one, "P-1"), "sighting")
+    second = video(one, *(Seen(0, 4000, x=(x - 64) / 0.9, size=66) for x in row))
+    repost(one, first, second, (0, 9000), (0, 9000))
+    assert states(roll_calls.of_blob(one, second.blob)) == ["unknown", "sighting", "unknown"]
+
+
 def test_a_question_that_a_copy_carries_is_found_by_the_person(one: Connection) -> None:
     first = video(one, Seen(0, 4000, x=100))
     second = video(one, Seen(0, 4000, x=300))

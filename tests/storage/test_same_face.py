@@ -1,5 +1,8 @@
 """One face or two: by when and where in the picture tracks were seen."""
 
+import time
+from random import Random
+
 import pytest
 
 from storage.same_face import Seen, Stretch, any_pair, at_once, looks, same_footage, same_place
@@ -95,3 +98,31 @@ def test_where_only_one_of_two_neighbours_was_seen_nothing_is_said_unless_it_is_
     near, middle, far = seen(11, 0.31), seen(12, 0.37), seen(13, 0.42)
     assert same_footage(one, [one], near, [near, far], WHOLE)
     assert not same_footage(one, [one], middle, [middle, far], WHOLE)
+
+
+def test_whoever_stood_beside_a_face_is_not_taken_for_it_where_only_one_of_the_two_is_seen_again() -> None:
+    ours, again = [seen(1, 0.3), seen(2, 0.38)], seen(12, 0.37)
+    assert not same_footage(ours[0], ours, again, [again], WHOLE)
+    assert same_footage(ours[1], ours, again, [again], WHOLE)
+
+
+def test_a_face_that_the_other_analysis_cut_into_two_tracks_is_both_of_them() -> None:
+    one = seen(1, 0.3, end=6000)
+    halves = [seen(11, 0.31, end=2500), seen(12, 0.31, start=3000, end=6000)]
+    assert all(same_footage(one, [one], half, halves, WHOLE) for half in halves)
+
+
+def test_far_from_its_place_it_is_another_if_nobody_beside_it_moved_along() -> None:
+    ours, there = [seen(1, 0.2), seen(2, 0.7)], seen(11, 0.33)
+    assert not same_footage(ours[0], ours, there, [there], WHOLE)
+    assert same_footage(ours[0], ours[:1], there, [there], WHOLE), "alone, it may have been cropped"
+
+
+def test_a_crowd_that_is_seen_for_minutes_is_told_apart_at_once() -> None:
+    drawn = Random(1)
+    crowd = [seen(n, drawn.random(), drawn.random(), 0.05, end=60_000) for n in range(120)]
+    there = [changed(one, 1 / 0.9, -0.05 / 0.9, -0.05 / 0.9, track=one.track + 1000) for one in crowd]
+    began = time.process_time()
+    assert same_footage(crowd[100], crowd, there[100], there, Stretch(0, 200_000, 0, 200_000))
+    assert not same_footage(crowd[100], crowd, there[99], there, Stretch(0, 200_000, 0, 200_000))
+    assert time.process_time() - began < 3, "it takes a fifth of that"
