@@ -1,7 +1,7 @@
 """Runs `process_media` where the batch of one item fails, for `test_dags`."""
 
 import sys
-from typing import Any
+from collections.abc import Sequence
 
 from airflow.dag_processing.dagbag import DagBag
 
@@ -16,7 +16,7 @@ def main(bag: DagBag, failing: str) -> int:
     tasks.BATCHES["fetch"] = 1
     work = tasks.work
 
-    def fail_with_one(step: str, batch: list[int]) -> Any:
+    def fail_with_one(step: str, batch: Sequence[int]) -> dict[str, int]:
         if step == "fetch" and int(failing) in batch:
             raise RuntimeError("a batch that fails")
         return work(step, batch)
