@@ -1,6 +1,6 @@
 """`lastseen reposts`: files that show the same footage, every place where it appeared, and links that are wrong."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, say
 from storage import candidates, custody, posts, reposts
 from storage.database import Connection
-from storage.reposts import Link, Place
+from storage.reposts import Group, Link, Place
 from storage.stores import open_stores
 
 app = typer.Typer(help="Files that show the same footage, and where each appeared.")
@@ -31,19 +31,22 @@ def list_(
     blob: Annotated[str | None, typer.Argument(help="Only what is linked with this file: its sha256.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which stretch of which file shows what of another, and every post that carries them."""
+    """Show, for each footage, which stretch of which file shows what of the first one, and every post with either."""
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         _require(db, blob)
         found = reposts.links(db, blob)
         places = reposts.places(db, _files(found))
     voice = Voice(as_json)
-    columns = ("link", "file", "seconds", "shows the same as", "seconds", "", "bits")
-    voice.show(console.table(f"{len(found)} links", columns, map(_row, found)))
-    carried = [(one.blob[:16], one.permalink, _day(one)) for among in places.values() for one in among]
-    voice.show(console.table("where they appeared", ("file", "post", "published, or first seen"), carried))
-    voice.result(
-        {"links": list(map(_link, found)), "places": {file: list(map(_place, places[file])) for file in places}}
-    )
+    footage = reposts.groups(found)
+    for group in footage:
+        columns = ("file", "seconds", "of the first", "link", "post", "published, or first seen")
+        voice.show(console.table(f"the footage of {group.first}", columns, _rows(group, places)))
+    told = {
+        "groups": [_group(group, places) for group in footage],
+        "links": list(map(_link, found)),
+        "places": {file: list(map(_place, places[file])) for file in places},
+    }
+    voice.result(told, [f"{len(footage)} groups of files that show the same, {len(found)} links"])
 
 
 @app.command()
@@ -82,10 +85,19 @@ def _files(found: Iterable[Link]) -> Sequence[str]:
     return list(dict.fromkeys(file for link in found for file in (link.one, link.other)))
 
 
-def _row(link: Link) -> Sequence[object]:
-    how = "mirrored" if link.mirrored else ""
-    one, other = _seconds(link.one_start_ms, link.one_end_ms), _seconds(link.other_start_ms, link.other_end_ms)
-    return link.id, link.one[:16], one, link.other[:16], other, how, f"{link.distance:.0f} of 256"
+def _rows(group: Group, places: Mapping[str, list[Place]]) -> Iterator[Sequence[object]]:
+    """A row for each post of each file."""
+    for file in group.files:
+        parts = [link for link in group.links if link.other == file]
+        its = "; ".join(_seconds(link.other_start_ms, link.other_end_ms) for link in parts)
+        firsts = "; ".join(_seconds(link.one_start_ms, link.one_end_ms) + _turned(link) for link in parts)
+        numbers = ", ".join(str(link.id) for link in parts)
+        for place in places[file]:
+            yield file[:16], its, firsts, numbers, place.permalink, _day(place)
+
+
+def _turned(link: Link) -> str:
+    return ", mirrored" if link.mirrored else ""
 
 
 def _seconds(start_ms: int, end_ms: int) -> str:
@@ -94,6 +106,18 @@ def _seconds(start_ms: int, end_ms: int) -> str:
 
 def _day(place: Place) -> str:
     return iso(place.published_at or place.first_seen_at)
+
+
+def _group(group: Group, places: Mapping[str, list[Place]]) -> Mapping[str, object]:
+    files = [
+        {
+            "blob": file,
+            "parts": [_link(link) for link in group.links if link.other == file],
+            "posts": [_place(place) for place in places[file]],
+        }
+        for file in group.files
+    ]
+    return {"first": group.first, "files": files}
 
 
 def _link(link: Link) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -73,7 +74,7 @@ LINKS = text("""
       JOIN blobs AS one ON one.id = one_blob_id
       JOIN blobs AS other ON other.id = other_blob_id
      WHERE withdrawn_at IS NULL AND (CAST(:sha256 AS text) IS NULL OR :sha256 IN (one.sha256, other.sha256))
-     ORDER BY one_blob_id, one_start_ms, other_blob_id""")
+     ORDER BY one_blob_id, other_blob_id, one_start_ms""")
 
 PLACES = text("""
     SELECT DISTINCT blobs.sha256 AS blob, posts.permalink, posts.published_at, posts.first_seen_at
@@ -122,6 +123,25 @@ class Link:
     distance: float
     """mean, of 256 bits"""
     found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One footage: the file in which it was first kept, and those that are linked with that file itself.
+
+    Links are not chained, so that a compilation does not weld what it was made of together: it stands in the group of
+    each.
+    """
+
+    first: str
+    """sha256"""
+    links: tuple[Link, ...]
+    """in each of which `one` is the first file"""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The first file, and the others, in the order in which they were kept."""
+        return tuple(dict.fromkeys((self.first, *(link.other for link in self.links))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +232,22 @@ def link(db: Connection, recipe: str, one: End, other: End, distance: float, *, 
 def links(db: Connection, sha256: str | None = None) -> list[Link]:
     """Those that stand, all or of one blob."""
     return [Link(**row) for row in db.execute(LINKS, {"sha256": sha256}).mappings()]
+
+
+def groups(found: Sequence[Link]) -> list[Group]:
+    """Links by what footage they are about; `found` is in the order of `links`.
+
+    A link between two files that are both in the group of an earlier one says nothing new, and makes no group.
+    """
+    made: dict[str, list[Link]] = {}
+    together: set[tuple[str, str]] = set()
+    for first, of_it in groupby(found, key=lambda link: link.one):
+        new = [link for link in of_it if (first, link.other) not in together]
+        if new:
+            made[first] = new
+            others = dict.fromkeys(link.other for link in new)
+            together |= {(one, other) for one in others for other in others}
+    return [Group(first, tuple(of_it)) for first, of_it in made.items()]
 
 
 def places(db: Connection, blobs: Sequence[str]) -> Mapping[str, list[Place]]:
