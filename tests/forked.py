@@ -42,6 +42,7 @@ class Forker:
         """Have a child do it.  Returns its exit status; negative: the signal that ended it."""
         if self._process is None:
             self._process = self._start(order)
+            RUNNING.add(self._process.pid)
             atexit.register(self._end, self._process)
         process = self._process
         assert process.stdin and process.stdout
@@ -64,6 +65,8 @@ class Forker:
             )  # fmt: skip
 
 
+RUNNING: Final[set[int]] = set()
+"""process ids of the forkers of this run, which are no children of what is tested"""
 PROJECT: Final = Path(__file__).parents[1]
 
 

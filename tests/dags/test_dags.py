@@ -143,18 +143,22 @@ def test_a_batch_that_fails_stops_nothing_else_and_shows(office: Office, site: V
         office.run("source", "add", "video_site", site.url(f"/watch/{name}", host=host), "--reason", "a test")
     office.run("collect")
     said = office.under_airflow("tests.dags.failing:main", "1")
-    assert said.splitlines()[-7:] == [
+    assert said.splitlines()[-9:] == [
         "failed",
         "all_went_through -1 upstream_failed",
         "analyze 0 success",
         "fetch 0 failed",
         "fetch 1 success",
+        "fingerprint 0 success",
         "plan_analyze -1 success",
         "plan_fetch -1 success",
+        "plan_fingerprint -1 success",
     ]
     with office.stores.db.begin() as db:
         ends = db.exec_driver_sql("SELECT step, state FROM work WHERE step <> 'collect' ORDER BY id").all()
-    assert [tuple(row) for row in ends] == [("fetch", "open"), ("fetch", "done"), ("analyze", "quarantined")]
+    assert [tuple(row) for row in ends] == [
+        ("fetch", "open"), ("fetch", "done"), ("fingerprint", "done"), ("analyze", "quarantined"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from lastseen.records import Analysis, Enrolment, Moment, MomentWanted, Rejectio
 from lastseen.settings import Settings
 from tests.extractors.films import ANNA, FPS, film, ground, plain_film, png, scene
 from tests.extractors.test_media import png_bomb
+from tests.forked import RUNNING
 
 MISSING = Bubblewrap(None, "bubblewrap is not installed")
 NOBODY = MomentWanted(0, (), ())
@@ -442,9 +443,9 @@ def test_bubblewrap_is_described(opening: Settings) -> None:
 
 
 def _children(pid: int | str = "self") -> list[int]:
-    """Processes that any thread of one started."""
+    """Processes that any thread of one started, but for those that fork commands for other tests."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(one) for listed in lists for one in _read(listed).split()]
+    return [one for listed in lists for one in map(int, _read(listed).split()) if one not in RUNNING]
 
 
 def _descendants(pid: int | str = "self") -> list[int]:

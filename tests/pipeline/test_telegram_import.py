@@ -283,7 +283,7 @@ def test_pictures_beside_it_are_stored_and_analysed(watching: Watching) -> None:
     assert size == len(b"a picture")
     assert watching.app.stores.objects.read(EVIDENCE, key) == b"a picture"
     assert {row[0] for row in watching.ask("SELECT blob_id FROM media_items")} == {blob}
-    assert watching.ask("SELECT subject FROM work WHERE step = 'analyze'") == [(blob,)]
+    assert watching.ask("SELECT subject FROM work WHERE step = 'fingerprint'") == [(blob,)]
     assert watching.ask("SELECT count(*) FROM work WHERE step = 'fetch'") == [(0,)]
     assert watching.verified()
 
