@@ -79,6 +79,7 @@ def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
             "collect_video_sites": {},
             "process_media": {},
             "match_register": {},
+            "rematch_register": {},
         }
     )
     log = settings.data_dir / "logs" / "dags.log"
