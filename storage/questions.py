@@ -4,8 +4,8 @@ Plain values in, plain values out; `storage.candidates` reads and writes them.
 
 A question is put once: "is the face of this cast member this person?"  Several tracks of the member may ask it, and
 tracks of re-posts, and several entries of the register that are declared as one person, too; one of them carries it and
-the others are `joined` to it.  What another engine than the one in
-use has found asks until that one finds the same; distances of two engines are never compared.
+the others are `joined` to it.  What another engine than the one in use has found asks until that one finds the same;
+distances of two engines are never compared.  What two people confirmed is not touched.
 """
 
 from collections import defaultdict
@@ -21,8 +21,6 @@ ALIKE = 0.8
 """part of the larger of two distances: a rejection does not hold for the face of a re-post that is so much nearer to
 the person than the rejected one, or so much farther from them.  Copies of a notice with an exchanged photo are linked,
 too, whichever of the two photos was rejected.  Copies of one face differ by less"""
-SIGHTING = CandidateState.SIGHTING
-"""what two people confirmed is not touched"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,12 @@ class _Question:
 
     @property
     def rank(self) -> tuple[bool, bool, float, int]:
-        return self.front.state != SIGHTING, not self.hinted, self.front.distance, self.front.person
+        return self.front.state != CandidateState.SIGHTING, not self.hinted, self.front.distance, self.front.person
 
     def age(self, engine: str) -> tuple[bool, bool, int, float, int]:
         """The earliest file asks, so that a question stays where it is when others publish the footage again."""
         front = self.front
-        return front.state != SIGHTING, front.engine != engine, front.blob, front.distance, front.track
+        return front.state != CandidateState.SIGHTING, front.engine != engine, front.blob, front.distance, front.track
 
 
 def heads(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
@@ -224,10 +222,10 @@ def states(known: Known, people_per_track: int) -> dict[int, str]:
     """Candidate -> its state."""
     known = _as_one(known)
     faces, refused = Faces(known), _refusals(known)
-    found = {row.id: row.state if row.state == SIGHTING else _closed(row, refused) for row in known.rows}
-    live = [row for row in known.rows if found[row.id] in ("", SIGHTING)]
+    found = {row.id: row.state if row.state == CandidateState.SIGHTING else _closed(row, refused) for row in known.rows}
+    live = [row for row in known.rows if found[row.id] in ("", CandidateState.SIGHTING)]
     found |= _superseded(live)
-    live = [row for row in live if found[row.id] in ("", SIGHTING)]
+    live = [row for row in live if found[row.id] in ("", CandidateState.SIGHTING)]
     asked: dict[tuple[int, str], list[_Question]] = defaultdict(list)
     for question in _questions(live, faces.member):
         asked[faces.member(question.front.track), question.front.engine].append(question)
@@ -240,7 +238,7 @@ def states(known: Known, people_per_track: int) -> dict[int, str]:
     for question, state in _asking(queued, faces, known.engine):
         joined = CandidateState.JOINED if state == CandidateState.OPEN else state
         found |= dict.fromkeys(_ids(question.rows), joined) | {question.front.id: state}
-    return found | {row.id: row.state for row in known.rows if row.state == SIGHTING}
+    return found | {row.id: row.state for row in known.rows if row.state == CandidateState.SIGHTING}
 
 
 def _closed(row: Row, refused: Mapping[int, object]) -> str:
@@ -260,7 +258,7 @@ def _superseded(live: Iterable[Row]) -> dict[int, str]:
         for rows in groups.values()
         for older in rows
         for newer in rows
-        if older.analysis < newer.analysis and older.state != SIGHTING and _at_once(older, newer)
+        if older.analysis < newer.analysis and older.state != CandidateState.SIGHTING and _at_once(older, newer)
     }
 
 
@@ -272,7 +270,7 @@ def _questions(live: Sequence[Row], member: Callable[[int], int]) -> list[_Quest
 
     made = []
     for _, group in groupby(sorted(live, key=key), key):
-        rows = tuple(sorted(group, key=lambda row: (row.state != SIGHTING, row.distance, row.track)))
+        rows = tuple(sorted(group, key=lambda row: (row.state != CandidateState.SIGHTING, row.distance, row.track)))
         made.append(_Question(rows[0], rows, any(row.hinted for row in rows)))
     return made
 

@@ -91,7 +91,7 @@ def reject(db: Connection, candidate: int, reason: str, actor: str, people_per_t
         raise WrongUse(f"there is no candidate {candidate}: `lastseen candidates` lists them")
     if found.state == CandidateState.REJECTED:
         raise WrongUse(f"candidate {candidate} is rejected already: `lastseen rejections` says by whom and why")
-    if found.state == questions.SIGHTING:
+    if found.state == CandidateState.SIGHTING:
         raise WrongUse(f"candidate {candidate} was confirmed by two people: it is not for one to reject it")
     values = {"person": found.person, "blob": found.blob, "track": found.track, "reason": reason, "actor": actor}
     made: int = db.execute(KEEP, values).scalar_one()
@@ -139,7 +139,7 @@ def against(db: Connection, blobs: Sequence[int]) -> dict[int, tuple[int, ...]]:
 def _sighting(known: Known, rejection: int) -> bool:
     """Whether a rejection speaks against what two people confirmed of the same face and person."""
     against = questions.refusals(known)
-    return any(row.state == questions.SIGHTING and rejection in against.get(row.id, ()) for row in known.rows)
+    return any(row.state == CandidateState.SIGHTING and rejection in against.get(row.id, ()) for row in known.rows)
 
 
 def _arrange(db: Connection, blob: int, people_per_track: int) -> Mapping[int, tuple[str, str]]:
