@@ -73,7 +73,9 @@ class Desk:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
+        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # by the extension
         for name in ("plain", "when", "clock", "size", "host", "short_source", "version", "people"):
             self._templates.filters[name] = getattr(wording, name)
         self._templates.globals.update(static=self._static_address, TOKEN_FIELD=TOKEN_FIELD)

@@ -113,6 +113,14 @@ RECORDS = text("""
      ORDER BY key""")
 
 TAKE = (
+    "DELETE FROM hand_overs WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM verdicts WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM judgement_undos WHERE judgement_id IN ({judgements})",
+    "DELETE FROM judgements WHERE id IN ({judgements})",
+    "DELETE FROM known_answers WHERE known_pair_id IN ({known_pairs})",
+    "DELETE FROM reviews WHERE candidate_id = ANY(:candidates) OR known_pair_id IN ({known_pairs})",
+    "DELETE FROM known_pairs WHERE id IN ({known_pairs})",
+    "DELETE FROM content_warnings WHERE blob_id = ANY(:blobs)",
     "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
     "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM near_misses WHERE track_id = ANY(:tracks) OR person_id = ANY(:people)",
@@ -150,10 +158,20 @@ TAKE = (
     "DELETE FROM reference_photos WHERE id = ANY(:photos)",
     "DELETE FROM persons WHERE id = ANY(:people)",
 )
+_JUDGEMENTS = "SELECT id FROM judgements WHERE candidate_id = ANY(:candidates)"
+_KNOWN_PAIRS = """
+    SELECT id FROM known_pairs
+     WHERE person_id = ANY(:people) OR photo_id = ANY(:photos) OR probe_photo_id = ANY(:photos)"""
 _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
 _REJECTIONS = """
     SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)
         OR (track_id, person_id) IN (SELECT track_id, person_id FROM candidates WHERE id = ANY(:candidates))"""
+_AMONG = {
+    "analyses": _ANALYSES,
+    "judgements": _JUDGEMENTS,
+    "known_pairs": _KNOWN_PAIRS,
+    "rejections": _REJECTIONS,
+}
 # What stays, and may have other states by that: candidates of re-posts, and others of the same face.
 _LEFT = text("""
     SELECT DISTINCT blob_id
@@ -411,7 +429,7 @@ def take(
     values = {**done.values(), "records": [record.key for record in done.records]}
     left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
     for statement in TAKE:
-        db.execute(text(statement.format(analyses=_ANALYSES, rejections=_REJECTIONS)), values)
+        db.execute(text(statement.format(**_AMONG)), values)
     candidates.arrange(db, sorted(left), people_per_track)
     db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
     return list(_entries(db, erasure, done, anew))

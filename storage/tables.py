@@ -900,6 +900,130 @@ sessions = Table(
     comment="signed-in browsers, by the sha256 of their cookie",
 )
 
+# --- people who judge --------------------------------------------------------------------------------------
+
+known_pairs = Table(
+    "known_pairs",
+    metadata,
+    _id(),
+    Column("genuine", Boolean, nullable=False),
+    _ref("probe_photo_id", "reference_photos"),
+    _ref("person_id", "persons"),
+    _ref("photo_id", "reference_photos"),
+    _text("engine"),
+    Column("distance", Double, nullable=False),
+    _moment("made_at", now=True),
+    _moment("retired_at", nullable=True),
+    UniqueConstraint("probe_photo_id", "person_id", "photo_id"),
+    comment="two photos of the register of which is known whether they show one person: they measure reviewers",
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    _id(),
+    Column("token", UUID(as_uuid=True), nullable=False, unique=True),
+    _ref("reviewer_id", "users"),
+    _ref("candidate_id", "candidates", nullable=True),
+    _ref("known_pair_id", "known_pairs", nullable=True),
+    _moment("begun_at", now=True),
+    _moment("ends_at"),
+    _moment("described_at", nullable=True),
+    Column("described", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("draft", JSONB, nullable=False, server_default=text("'{}'")),
+    _moment("ended_at", nullable=True),
+    _text("ending", ""),
+    CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
+    CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
+    Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),
+    comment="one person takes up one candidate, or a known pair: the token is the address of the page and all on it;"
+    " described: what was seen of the probe before the reference was shown",
+)
+
+judgements = Table(
+    "judgements",
+    metadata,
+    _id(),
+    _ref("candidate_id", "candidates"),
+    _ref("review_id", "reviews"),
+    _ref("reviewer_id", "users"),
+    _text("reviewer"),
+    _text("stage"),
+    Column("answer", SmallInteger),
+    _text("reason", ""),
+    Column("features", JSONB, nullable=False),
+    Column("shown", JSONB, nullable=False),
+    Column("supersedes", BigInteger, ForeignKey("judgements.id"), unique=True),
+    _moment("judged_at", now=True),
+    CheckConstraint("answer BETWEEN -3 AND 3", name="scale"),
+    CheckConstraint("answer IS NOT NULL OR reason <> ''", name="not_comparable_why"),
+    CheckConstraint("stage IN ('triage', 'second', 'senior')", name="stage"),
+    CheckConstraint("NOT excludes(features) OR coalesce(answer, 0) <= -2", name="difference_excludes"),
+    comment="one reviewer's answer on one candidate; features: of the list, what was compared and how; shown: the"
+    " pictures and photos that the answer rests on",
+)
+
+judgement_undos = Table(
+    "judgement_undos",
+    metadata,
+    Column("judgement_id", BigInteger, ForeignKey("judgements.id"), primary_key=True),
+    _moment("undone_at", now=True),
+    comment="taken back by its reviewer within a minute: as if it had never been said",
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _id(),
+    _ref("candidate_id", "candidates"),
+    _text("verdict"),
+    Column("judgements", ARRAY(BigInteger), nullable=False),
+    _moment("made_at", now=True),
+    CheckConstraint("verdict IN ('open', 'rejected', 'undecided', 'sighting')", name="verdict"),
+    Index("ix_verdicts_newest", "candidate_id", "id"),
+    comment="what the judgements on a candidate that stood at that moment came to; the newest counts",
+)
+
+hand_overs = Table(
+    "hand_overs",
+    metadata,
+    _id(),
+    _ref("candidate_id", "candidates"),
+    _text("receiver"),
+    _text("note", ""),
+    _text("handed_by"),
+    _moment("handed_at", now=True),
+    comment="a possible sighting was given to a case officer",
+)
+
+content_warnings = Table(
+    "content_warnings",
+    metadata,
+    _id(),
+    _ref("blob_id", "blobs"),
+    _text("said_by"),
+    _moment("said_at", now=True),
+    _moment("withdrawn_at", nullable=True),
+    Column("withdrawn_by", Text),
+    CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn_by_somebody"),
+    comment="a file shows what not everybody should meet unprepared: its pictures stay covered until asked for",
+)
+
+known_answers = Table(
+    "known_answers",
+    metadata,
+    _id(),
+    _ref("known_pair_id", "known_pairs"),
+    _ref("review_id", "reviews"),
+    _ref("reviewer_id", "users"),
+    Column("answer", SmallInteger),
+    _text("reason", ""),
+    Column("features", JSONB, nullable=False),
+    _moment("answered_at", now=True),
+    CheckConstraint("answer BETWEEN -3 AND 3", name="scale"),
+    comment="what a reviewer said of a known pair, without knowing that it was one; never a judgement",
+)
+
 # --- what is owed to evidence and people: checks, holds, erasure -------------------------------------------
 
 fixity_checks = Table(

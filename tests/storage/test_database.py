@@ -69,6 +69,15 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_templates_one_origin",
         "ck_ties_in_order",
         "ck_ties_kind",
+        "ck_content_warnings_withdrawn_by_somebody",
+        "ck_judgements_difference_excludes",
+        "ck_judgements_not_comparable_why",
+        "ck_judgements_scale",
+        "ck_judgements_stage",
+        "ck_known_answers_scale",
+        "ck_reviews_ended_somehow",
+        "ck_reviews_of_one",
+        "ck_verdicts_verdict",
     }
 
 
@@ -255,6 +264,11 @@ DECIDED = (
     "finding_explanations",
     "rejections",
     "rejection_revocations",
+    "judgements",
+    "judgement_undos",
+    "verdicts",
+    "hand_overs",
+    "known_answers",
 )
 
 

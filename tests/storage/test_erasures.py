@@ -17,6 +17,10 @@ OUT_OF_A_CASE = frozenset(
         "ties",  # of the register
         "photo_findings",
         "finding_explanations",
+        "reviews",  # who looked when stands in the custody log
+        "known_pairs",  # of the register; they measure reviewers and are no evidence of anybody
+        "known_answers",
+        "content_warnings",  # how our own people look
         "fingerprints",  # can be made again from the bytes
     }
 )
