@@ -22,34 +22,31 @@ from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import Settings, settings
-from pipeline import (
-    calibrate_commands,
-    candidate_commands,
-    console,
-    custody_commands,
-    doctor,
-    duty_commands,
-    jobs,
-    models,
-    name_commands,
-    register_commands,
-    register_import,
-    rematch_commands,
-    reposts_commands,
-    roll_call_commands,
-    servers,
-    site_commands,
-    source_commands,
-    stamp_commands,
-    telegram_commands,
-    witness_commands,
-)
+from pipeline import console, doctor, jobs, servers
 from pipeline.app import App, open_app
-from pipeline.bench.commands import app as bench_app
+from pipeline.commands import (
+    bench,
+    calibrate,
+    candidates,
+    custody,
+    duties,
+    export,
+    hints,
+    models,
+    register,
+    rematch,
+    reposts,
+    roll_call,
+    site,
+    source,
+    stamps,
+    telegram,
+    witness,
+)
 from pipeline.console import AsJson, Voice, plain, say
-from pipeline.evidence import commands as evidence_commands
 from pipeline.help_panels import ByPurpose
 from pipeline.jobs import Scope
+from pipeline.register import importing
 from pipeline.runner import by_step
 from pipeline.steps import COMMANDS
 from storage import accounts, alerts, retention, sites, status
@@ -66,25 +63,25 @@ app = typer.Typer(
 )
 register_app = typer.Typer(help="The register of missing persons.", no_args_is_help=True)
 user_app = typer.Typer(help="Accounts of the review pages.", no_args_is_help=True)
-app.add_typer(source_commands.app, name="source")
+app.add_typer(source.app, name="source")
 app.add_typer(register_app, name="register")
 app.add_typer(user_app, name="user")
-app.add_typer(telegram_commands.app, name="telegram")
-app.add_typer(custody_commands.app, name="custody")
-app.add_typer(witness_commands.app, name="witness")
-app.command("stamps")(stamp_commands.stamps_)
-app.add_typer(site_commands.app, name="site")
-app.add_typer(reposts_commands.app, name="reposts")
+app.add_typer(telegram.app, name="telegram")
+app.add_typer(custody.app, name="custody")
+app.add_typer(witness.app, name="witness")
+app.command("stamps")(stamps.stamps_)
+app.add_typer(site.app, name="site")
+app.add_typer(reposts.app, name="reposts")
 app.add_typer(models.app, name="models")
-app.add_typer(bench_app, name="bench")
-candidate_commands.add_to(app)
-duty_commands.add_to(app)
-rematch_commands.add_to(app)
-calibrate_commands.add_to(app)
-register_commands.add_to(register_app)
-name_commands.add_to(app)
-roll_call_commands.add_to(app)
-app.add_typer(evidence_commands.app, name="export")
+app.add_typer(bench.app, name="bench")
+candidates.add_to(app)
+duties.add_to(app)
+rematch.add_to(app)
+calibrate.add_to(app)
+register.add_to(register_app)
+hints.add_to(app)
+roll_call.add_to(app)
+app.add_typer(export.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[
@@ -108,10 +105,10 @@ def register_import_(
 ) -> None:
     """Import the register: new and changed entries go in, each photo is checked; the same again changes nothing."""
     with open_app(settings()) as opened:
-        done = register_import.import_register(opened, path, again=again)
+        done = importing.import_register(opened, path, again=again)
         with opened.stores.db.connect() as db:
             expired = retention.expired(db) if done.new_photos else 0
-            of_photos, lines = register_commands.summary(db)
+            of_photos, lines = register.summary(db)
     voice = Voice(as_json)
     if done.refused:
         rows = [(refusal.where, refusal.why) for refusal in done.refused]
@@ -138,7 +135,7 @@ def not_compared(expired: int) -> Iterator[str]:
         )
 
 
-def left_as_they_are(done: register_import.Imported) -> Iterator[str]:
+def left_as_they_are(done: importing.Imported) -> Iterator[str]:
     """What is said of photos that the import did not touch, if there are any."""
     if done.fewer:
         yield (
@@ -257,7 +254,7 @@ def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_j
                     console.show_tally(tally)
                     tallies.append(tally)
         if command == "run":
-            custody_commands.sign_after(opened.settings, opened.stores)
+            custody.sign_after(opened.settings, opened.stores)
         said, lines = _of_photos(opened, parts)
     Voice(as_json).result({**by_step(tallies), **said}, lines)
     bugs = sum(tally.bugs for tally in tallies)
@@ -270,7 +267,7 @@ def _of_photos(opened: App, parts: Sequence[str]) -> tuple[dict[str, Mapping[str
     if "enroll" not in parts:
         return {}, iter(())
     with opened.stores.db.begin() as db:
-        return register_commands.summary(db)
+        return register.summary(db)
 
 
 def _say_what_is_due(opened: App, parts: Sequence[str], scope: Scope, as_json: bool) -> None:
@@ -287,7 +284,7 @@ def status_(as_json: AsJson = False) -> None:
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         counts, troubles, standing = status.counts(db), status.troubles(db), alerts.standing(db)
-        closed = [site_commands.as_dict(site) for site in sites.every(db) if site.closed_until]
+        closed = [site.as_dict(each) for each in sites.every(db) if each.closed_until]
     contained = _contained(current)
     voice = Voice(as_json)
     told = [(name, _states(value)) for name, value in counts.items()]

@@ -10,7 +10,7 @@ from lastseen.clock import iso
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
-from pipeline import observing
+from pipeline.sources import observing
 from storage import roles, sources, stamps, telegram_accounts
 from storage.sealing import sealer, secrets
 from storage.stores import open_stores

@@ -10,21 +10,14 @@ from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
-from pipeline import (
-    anchor,
-    check_photos,
-    fingerprint,
-    manifest,
-    match,
-    names,
-    observing,
-    reembed,
-    signing,
-    sweep,
-    template_files,
-)
 from pipeline.app import App
+from pipeline.custody import anchor, manifest, signing
+from pipeline.duties import template_files
+from pipeline.matching import match, names, sweep
+from pipeline.media import fingerprint, reembed
+from pipeline.register import check_photos
 from pipeline.runner import Tally, by_step
+from pipeline.sources import observing
 from pipeline.steps import AnyStep
 from storage import (
     engines,

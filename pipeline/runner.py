@@ -27,7 +27,7 @@ from lastseen.lifecycle import RULES
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome, Scope
 from lastseen.settings import Settings
 from pipeline import scratch
-from pipeline.lines import Lines
+from pipeline.telegram.lines import Lines
 from storage import custody, erasures, sites, work
 from storage.custody import Action, Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict

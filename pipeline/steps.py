@@ -6,25 +6,13 @@ from typing import Any
 from extractors import faces
 from extractors.recipe import FINGERPRINT, recipe
 from lastseen.settings import Settings
-from pipeline import (
-    analyze,
-    anchor,
-    check_photos,
-    collect,
-    enroll,
-    fetch,
-    fingerprint,
-    illustrate,
-    manifest,
-    match,
-    names,
-    recheck,
-    reembed,
-    stamp,
-    sweep,
-)
-from pipeline.held_register import HeldRegister
+from pipeline.custody import anchor, manifest, stamp
+from pipeline.matching import match, names, sweep
+from pipeline.matching.held_register import HeldRegister
+from pipeline.media import analyze, fingerprint, illustrate, reembed
+from pipeline.register import check_photos, enroll
 from pipeline.runner import Step
+from pipeline.sources import collect, fetch, recheck
 from storage.sealing import Sealer
 
 AnyStep = Step[Any, Any]

@@ -10,15 +10,19 @@ from pathlib import Path
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
-from pipeline import calibrate as calibrating
-from pipeline import custody_commands, jobs, register_import, rematch, signing
-from pipeline import fixity as reading
-from pipeline import retention as expiring
+from pipeline import jobs
 from pipeline.app import App, open_app
+from pipeline.commands import custody
+from pipeline.custody import signing
+from pipeline.custody.witnessing import Answer
+from pipeline.duties import fixity as reading
+from pipeline.duties import retention as expiring
 from pipeline.jobs import Scope
-from pipeline.rematch import Wanted
+from pipeline.matching import calibrate as calibrating
+from pipeline.matching import rematch
+from pipeline.matching.rematch import Wanted
+from pipeline.register import importing
 from pipeline.runner import VISITING
-from pipeline.witnessing import Answer
 from storage.stores import open_stores
 
 ACTOR = "airflow"
@@ -110,11 +114,11 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
     """Import the register at the path that the parameters name.  Returns counts."""
     path = Path(str(params["path"]))
     if params.get("dry_run"):
-        found = register_import.preview(path)
+        found = importing.preview(path)
         log.info("register: dry run, nothing is done; there are %s", found)
         return found
     with open_app(settings(), ACTOR) as app:
-        done = register_import.import_register(app, path)
+        done = importing.import_register(app, path)
     return done.counts()
 
 
@@ -142,9 +146,9 @@ def sign_custody(params: Mapping[str, object]) -> dict[str, int]:
             unsigned = signing.unsigned(stores)
             log.info("custody: dry run, nothing is done; %d events came since the last head", unsigned)
             return {"unsigned": unsigned}
-        signed, asked = custody_commands.sign_and_ask(settings(), stores)
+        signed, asked = custody.sign_and_ask(settings(), stores)
     answers = Counter(str(one.answer) for one in asked)
-    log.info("custody: %s", custody_commands.as_result(signed, asked))
+    log.info("custody: %s", custody.as_result(signed, asked))
     if answers[Answer.REFUSED]:
         raise Failure("a witness says that the custody log does not extend what it saw: see `lastseen status`")
     return {"events": signed.head.size if signed.head else 0, "signed": int(signed.fresh), **answers}

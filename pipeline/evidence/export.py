@@ -14,8 +14,8 @@ from ulid import ULID
 from lastseen.clock import utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import ObjectToStore
-from pipeline import signing
 from pipeline.app import App
+from pipeline.custody import signing
 from pipeline.evidence import contents, extract, folders, report, targets, verify
 from pipeline.evidence.contents import Writer
 from pipeline.evidence.extract import Extract

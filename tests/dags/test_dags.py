@@ -16,7 +16,7 @@ from storage import sources, telegram_accounts
 from storage.sealing import secrets
 from storage.stores import Stores
 from tests.office import PROJECT, Office
-from tests.pipeline.watching import TELEGRAM
+from tests.pipeline.telegram.watching import TELEGRAM
 from tests.servers.telegram import Attachment, Channel, Post, TelegramServer, World, numbered
 from tests.servers.video_site import Answer, Page, VideoSite
 

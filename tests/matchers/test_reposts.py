@@ -10,7 +10,7 @@ import pytest
 from lastseen.records import Fingerprint, Pixels
 from matchers import reposts
 from matchers.reposts import Shelf, Stretch
-from pipeline.fingerprint import UNLIKE, Seen, seen_in
+from pipeline.media.fingerprint import UNLIKE, Seen, seen_in
 from tests.extractors import films
 from tests.extractors.test_fingerprints import taken
 from tests.matchers import footage

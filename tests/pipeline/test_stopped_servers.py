@@ -14,7 +14,7 @@ from storage.database import DatabaseError, is_away
 from storage.embedded import Part, running, status, stop
 from storage.objects import EVIDENCE, ObjectStore
 from storage.verification import verify
-from tests.pipeline.watching import Watching, watching
+from tests.pipeline.telegram.watching import Watching, watching
 from tests.servers.telegram import Attachment, Channel, Post, World
 
 FILES = 6

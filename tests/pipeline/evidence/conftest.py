@@ -15,8 +15,8 @@ import pytest
 
 from lastseen.clock import iso, utcnow
 from lastseen.outcomes import ObjectToStore
-from pipeline import signing
 from pipeline.app import open_app
+from pipeline.custody import signing
 from pipeline.evidence.export import export
 from pipeline.evidence.folders import UNFINISHED
 from storage import custody, heads, rejections

@@ -13,9 +13,9 @@ from pipeline.evidence.export import export
 from pipeline.evidence.verify import Doubt
 from storage.objects import ObjectStore, StoreUnavailable
 from storage.stores import Stores
-from tests.pipeline.erasing import erase
+from tests.pipeline.duties.erasing import erase
 from tests.pipeline.evidence import attacker
-from tests.pipeline.watching import Watching, watching
+from tests.pipeline.telegram.watching import Watching, watching
 from tests.servers.telegram import Attachment, Channel, Post, World
 
 VIDEO = b"no video at all, and an original all the same"

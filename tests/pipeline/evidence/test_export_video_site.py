@@ -7,9 +7,9 @@ from pathlib import Path
 from lastseen.settings import Settings
 from pipeline.evidence import verify
 from pipeline.evidence.export import export
-from tests.pipeline.erasing import erase
+from tests.pipeline.duties.erasing import erase
 from tests.pipeline.evidence import attacker
-from tests.pipeline.visiting import visiting
+from tests.pipeline.video_sites.visiting import visiting
 from tests.servers.video_site import Page, VideoSite, films
 
 VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\nBy the river\n"

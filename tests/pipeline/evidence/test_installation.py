@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from lastseen.clock import utcnow
 from lastseen.settings import Authority, Settings
-from pipeline import jobs, signing, stamp_checks, witness, witnessing
+from pipeline import jobs
 from pipeline.app import open_app
+from pipeline.custody import signing, stamp_checks, witness, witnessing
 from pipeline.evidence import verify as offline
 from pipeline.evidence.export import export
 from pipeline.evidence.verify import Asked
@@ -31,9 +32,9 @@ from storage.verification import verify
 from tests.conftest import as_owner
 from tests.office import Office
 from tests.pipeline.conftest import PUBLISHED
-from tests.pipeline.days import moved
+from tests.pipeline.custody.days import moved
+from tests.pipeline.custody.test_witness import served
 from tests.pipeline.evidence.conftest import make_office, put
-from tests.pipeline.test_witness import served
 from tests.servers.time_stamp_authority import TimeStampAuthority
 from tests.servers.video_site import Page, VideoSite
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.settings import Settings
-from pipeline import signing, witness
-from pipeline.witness import State
+from pipeline.custody import signing, witness
+from pipeline.custody.witness import State
 from storage import chain_checks, custody, custody_keys, heads
 from storage.chain_checks import StoredHeads
 from storage.custody import Action, Entry, Event, Incident

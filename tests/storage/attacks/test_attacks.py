@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pipeline import signing, witness
-from pipeline.signing import CannotSign
+from pipeline.custody import signing, witness
+from pipeline.custody.signing import CannotSign
 from storage import alerts, custody_keys, heads, notes
 from storage.custody import Action
 from storage.merkle import Frontier

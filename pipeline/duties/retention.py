@@ -1,0 +1,71 @@
+"""What may not be kept goes: `lastseen retention`, and the DAG of that name."""
+
+from collections import Counter
+
+from pipeline.app import App
+from pipeline.duties import template_files
+from storage import custody, retention
+from storage.custody import Action, Entry
+from storage.database import Connection
+from storage.objects import DERIVED, REGISTER
+from storage.retention import Due, Photos
+
+
+def due(app: App) -> Due:
+    """How much would go now."""
+    with app.stores.db.connect() as db:
+        return retention.due(db, app.settings.retention_days, app.settings.photo_retention_days)
+
+
+def run(app: App) -> dict[str, int]:
+    """Take everything that is due.  Returns counts.  Raises storage.objects.StoreUnavailable; run it again then."""
+    counts: Counter[str] = Counter({"tracks": 0, "photos": 0})
+    try:
+        while gone := _tracks(app):
+            counts.update(gone)
+        while gone := _photos(app):
+            counts.update(gone)
+    finally:
+        template_files.sweep(app)  # also when nothing was due here: another machine may have taken it
+    return dict(counts)
+
+
+def _tracks(app: App) -> dict[str, int]:
+    """One batch of tracks; empty when nothing is left."""
+    with app.stores.db.begin() as db:
+        tracks, templates = retention.forget(db, app.settings.retention_days)
+    if not tracks:
+        return {}
+    with app.stores.db.begin() as db:
+        crops = retention.crops(db, tracks)
+    for key in crops:
+        app.stores.objects.erase(DERIVED, key)
+    gone = {"tracks": len(tracks), "templates": templates, "crops": len(crops)}
+    with app.stores.db.begin() as db:
+        retention.drop(db, tracks)
+        custody.append_all(db, app.actor, [_expired("tracks", gone, app.settings.retention_days)])
+    return gone
+
+
+def _photos(app: App) -> dict[str, int]:
+    """One batch of photos.  Objects go while their people's rows are held: nobody makes one missing again meanwhile."""
+    with app.stores.db.begin() as db:
+        photos = retention.photos(db, app.settings.photo_retention_days)
+        if not photos.ids:
+            return {}
+        take(app, db, photos)
+        gone = {"photos": len(photos.ids)}
+        custody.append_all(db, app.actor, [_expired("photos", gone, app.settings.photo_retention_days)])
+    return gone
+
+
+def take(app: App, db: Connection, photos: Photos) -> None:
+    """Erase the objects of some photos, then say so in their rows.  Raises storage.objects.StoreUnavailable."""
+    for bucket, keys in ((REGISTER, photos.objects), (DERIVED, photos.crops)):
+        for key in keys:
+            app.stores.objects.erase(bucket, key)
+    retention.empty(db, photos.ids)
+
+
+def _expired(what: str, gone: dict[str, int], days: int) -> Entry:
+    return Entry(Action.EXPIRED, what, gone, f"retention of {days} days")

@@ -1,0 +1,1 @@
+"""Faces and words against the register: candidates, hints, and what a distance is worth here."""

@@ -1,0 +1,43 @@
+"""What the register keeper does to an entry, with everything that follows from it."""
+
+from lastseen.records import PersonStatus
+from pipeline.app import App
+from pipeline.duties import retention, template_files
+from pipeline.register import check_photos
+from storage import custody, findings, register, sweeps
+from storage import retention as going
+from storage.register import Removed
+from storage.sealed_blocks import Origin
+
+
+def remove_photo(app: App, number: str, written: str, reason: str, actor: str) -> Removed:
+    """Take a photo (row id or file name) away from an entry: template, object and crop go, and it stays removed.
+
+    Candidates that it had found are withdrawn; the person's other photos are compared anew at the next match, and
+    what they find comes back.  Raises WrongUse; storage.objects.StoreUnavailable when the template is gone and the
+    object is left for `lastseen retention`.
+    """
+    engine = app.steps.engine
+    with app.stores.db.begin() as db:
+        photo, done, entries = register.remove_photo(db, number, written, reason, actor, app.settings.people_per_track)
+        people = sorted({done.person, *findings.beside(db, [photo])})
+        findings.look_again(db, engine, people)
+        sweeps.ask(db, engine, done.others)
+        custody.append_all(db, actor, entries)
+    with app.stores.db.begin() as db:
+        retention.take(app, db, going.removed(db, photo))
+    template_files.sweep(app, Origin.PHOTO)
+    app.runner.drain(app.steps.by_name[check_photos.NAME], people)
+    return done
+
+
+def close(app: App, number: str, status: PersonStatus, reason: str, actor: str) -> int:
+    """Somebody was found, or the entry is withdrawn: templates go, open candidates close.
+
+    Returns how many candidates of other people are queued by that.  Raises WrongUse.
+    """
+    with app.stores.db.begin() as db:
+        kept, entries = register.close(db, number, status, reason, app.settings.people_per_track)
+        custody.append_all(db, actor, entries)
+    template_files.sweep(app, Origin.PHOTO)
+    return len(kept.came_up)

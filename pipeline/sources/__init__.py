@@ -1,0 +1,1 @@
+"""What a source published comes in, whatever its platform: `telegram` and `video_sites`, beside this, know how."""

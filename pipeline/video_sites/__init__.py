@@ -1,0 +1,1 @@
+"""How video sites are read: their lists collected, pages looked for again, films fetched."""

@@ -1,0 +1,93 @@
+"""`lastseen register` as the register keeper types it."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from lastseen.settings import Settings
+from storage import custody
+from storage.stores import Stores
+from tests.office import Office
+from tests.pipeline.commands.test_site import Desk
+from tests.review.test_register_page import two_entries
+
+ONE, TWO = "26-001", "26-002"
+
+
+@pytest.fixture
+def desk(settings: Settings, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Of an office with two entries that are odd beside each other."""
+    two_entries(stores)
+    return Desk(Office(settings, stores), monkeypatch)
+
+
+def test_a_finding_is_read_and_explained(desk: Desk) -> None:
+    (only,) = desk.ask("register", "findings")["findings"]
+    told = {
+        name: only[name] for name in ("kind", "state", "person", "other_person", "distance", "bound", "tie", "reason")
+    }
+    assert told == {
+        "kind": "twice", "state": "open", "person": ONE, "other_person": TWO, "distance": 0.25, "bound": 0.4,
+        "tie": None, "reason": None,
+    }  # fmt: skip
+    assert not any("crop" in name for name in only)
+    assert desk.run("register", "findings").startswith("1 findings")
+    assert desk.ask("register", "explain", str(only["id"]), "--reason", "cousins") == {"explained": only["id"]}
+    assert desk.ask("register", "findings")["findings"] == []
+    (only,) = desk.ask("register", "findings", "--all", "--person", TWO)["findings"]
+    assert (only["state"], only["reason"]) == ("explained", "cousins")
+    assert "explained before" in desk.run("register", "explain", str(only["id"]), "--reason", "again", status=2)
+
+
+def test_entries_are_tied_shown_and_untied(desk: Desk) -> None:
+    assert desk.ask("register", "tie", TWO, ONE, "--kin", "--reason", "sisters") == {"tied": 1, "kind": "kin"}
+    assert "already" in desk.run("register", "tie", ONE, TWO, "--kin", "--reason", "sisters")
+    shown = desk.ask("register", "show", ONE)
+    assert shown["ties"] == [{"one": ONE, "other": TWO, "kind": "kin"}]
+    assert [(one["badge"], one["state"]) for one in shown["photos"]] == [("poor", "searched")]
+    assert [one["state"] for one in shown["findings"]] == ["warning"]
+    assert "sisters" not in desk.run("register", "show", ONE)
+    desk.run("register", "untie", ONE, TWO, "--reason", "a mistake")
+    assert [one["state"] for one in desk.ask("register", "findings")["findings"]] == ["open"]
+    with desk.office.stores.db.begin() as db:
+        told = [(event.action, event.reason) for event in custody.events(db)]
+    assert told == [("tied", "sisters"), ("untied", "a mistake")]
+
+
+def test_a_photo_goes_and_a_person_is_found(desk: Desk) -> None:
+    assert desk.ask("register", "remove-photo", ONE, "1.jpg", "--reason", "not her") == {"removed": 1, "left": 0}
+    assert desk.ask("register", "findings", "--all")["findings"] == []
+    assert desk.ask("register", "close", TWO, "--found", "--reason", "at home") == {"status": "found", "came_up": 0}
+    assert [one["state"] for one in desk.ask("register", "show", TWO)["photos"]] == ["not searched"]
+    assert desk.ask("candidates")["candidates"][0]["state"] == "withdrawn"
+
+
+WRONG = (
+    (("show", "26-009"), "no entry 26-009"),
+    (("findings", "--person", "26-009"), "no entry 26-009"),
+    (("explain", "99", "--reason", "x"), "no finding 99"),
+    (("explain", "1", "--reason", " "), "--reason is empty"),
+    (("tie", ONE, TWO, "--reason", "x"), "say one of --kin, --same"),
+    (("tie", ONE, TWO, "--kin", "--same", "--reason", "x"), "say one of --kin, --same"),
+    (("tie", ONE, ONE, "--kin", "--reason", "x"), "no tie with itself"),
+    (("untie", ONE, TWO, "--reason", "x"), "have no tie"),
+    (("remove-photo", ONE, "9.jpg", "--reason", "x"), "no such photo"),
+    (("close", ONE, "--reason", "x"), "say one of --found, --withdrawn"),
+)
+
+
+def test_what_cannot_be_meant_is_said(desk: Desk) -> None:
+    for arguments, why in WRONG:
+        assert why in desk.run("register", *arguments, status=2)
+
+
+def test_what_a_check_of_photos_says_at_its_end(desk: Desk, tmp_path: Path) -> None:
+    assert desk.ask("register", "refused") == {"refused": []}
+    with desk.office.stores.db.begin() as db:
+        db.execute(text("UPDATE reference_photos SET object_key = ''"))  # seeded without bytes: nothing to check again
+    table = tmp_path / "register.csv"
+    table.write_text("register_number,names,birth_year,status,photos\n26-003,Third,,found,\n", encoding="utf-8")
+    told = desk.ask("register", "import", str(table))
+    assert told["badges"] == {"good": 0, "usable": 0, "poor": 1}
+    assert told["findings"] == {"open": 1, "warning": 0, "explained": 0}
