@@ -137,6 +137,7 @@ class Faces:
         return one.analysis != other.analysis and same_face.any_pair(self._seen(one), self._seen(other))
 
     def around(self, blob: int) -> list[int]:
+        """The file itself, and those that show footage of it."""
         return [blob, *self._around[blob]]
 
     def ask_the_same(self, one: Row, other: Row) -> bool:
