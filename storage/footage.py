@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from storage.same_face import Seen, Stretch, looks
+from storage.same_face import Overlap, Seen, looks
 
 PASSAGES = text("""
     SELECT one_blob_id AS blob, other_blob_id AS other, one_start_ms AS start_ms, one_end_ms AS end_ms,
@@ -33,13 +33,13 @@ class Passage:
     """row id"""
     other: int
     """row id"""
-    stretch: Stretch
+    stretch: Overlap
 
 
 def passages(db: Connection, blobs: Sequence[int]) -> list[Passage]:
     """Where other files show the footage of these; of two of these, both ways."""
     found = db.execute(PASSAGES, {"blobs": list(blobs)})
-    return [Passage(blob, other, Stretch(*stretch)) for blob, other, *stretch in found]
+    return [Passage(blob, other, Overlap(*stretch)) for blob, other, *stretch in found]
 
 
 def seen(db: Connection, analyses: Sequence[int]) -> list[Seen]:

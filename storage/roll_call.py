@@ -9,7 +9,7 @@ from lastseen.clock import iso, mark
 from lastseen.lifecycle import CandidateState, FaceState
 from storage.faces import LinkKept
 from storage.footage import Passage
-from storage.same_face import Stretch
+from storage.same_face import Overlap
 
 DECIDED: Final[Mapping[str, FaceState]] = {
     CandidateState.SIGHTING: FaceState.SIGHTING,
@@ -327,7 +327,7 @@ def _place(place: Place) -> dict[str, object]:
     }
 
 
-def _stretch(stretch: Stretch) -> dict[str, object]:
+def _stretch(stretch: Overlap) -> dict[str, object]:
     return {
         "start_seconds": stretch.start_ms / 1000,
         "end_seconds": stretch.end_ms / 1000,

@@ -18,7 +18,7 @@ from storage import faces, footage, same_face
 from storage.faces import LinkKept
 from storage.footage import Passage
 from storage.roll_call import DECIDED, Appearance, Face, Look, Place, Question, RollCall
-from storage.same_face import Seen, Stretch
+from storage.same_face import Overlap, Seen
 
 Item = TypeVar("Item")
 
@@ -213,7 +213,7 @@ class _Seen:
                 more[here.number].append(there)
         return tuple(_with(face, more[face.number]) for face in self.own.get(newest, ()))
 
-    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Stretch | None]]:
+    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Overlap | None]]:
         """Other looks at the same footage; None: at the same file."""
         for older in rows[:-1]:
             yield older["id"], None
@@ -221,7 +221,7 @@ class _Seen:
             for other in self.analyses.get(passage.other, ()):
                 yield other["id"], passage.stretch
 
-    def _pairs(self, here: int, there: int, stretch: Stretch | None) -> Iterator[tuple[Face, Face]]:
+    def _pairs(self, here: int, there: int, stretch: Overlap | None) -> Iterator[tuple[Face, Face]]:
         """Faces of two analyses that are one, where the other's says something."""
         decided = [face for face in self.own.get(there, ()) if face.state is not FaceState.UNKNOWN]
         if not decided:
@@ -283,7 +283,7 @@ def _nearest_to_an_answer(states: set[FaceState]) -> FaceState:
     return min(states, key=NEAREST.index, default=FaceState.UNKNOWN)
 
 
-def _same_person(one: Face, other: Face, stretch: Stretch | None) -> bool:
+def _same_person(one: Face, other: Face, stretch: Overlap | None) -> bool:
     """The same entry is proposed for both while both are to be seen, and the question is asked of the other."""
     proposed = {question.register_number for question in one.questions if question.state in CARRIED}
     if not proposed & {question.register_number for question in other.asked}:
