@@ -11,9 +11,10 @@ from lastseen.settings import settings
 from pipeline import console
 from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, say
-from storage import candidates, custody, posts, reposts
+from storage import candidates, custody, footage, posts, reposts
 from storage.database import Connection
-from storage.reposts import Group, Link, Place
+from storage.footage import Place
+from storage.reposts import Group, Link
 from storage.stores import open_stores
 
 app = typer.Typer(help="Files that show the same footage, and where each appeared.")
@@ -35,18 +36,18 @@ def list_(
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         _require(db, blob)
         found = reposts.links(db, blob)
-        places = reposts.places(db, _files(found))
+        places = footage.places(db, _files(found))
     voice = Voice(as_json)
-    footage = reposts.groups(found)
-    for group in footage:
+    groups = reposts.groups(found)
+    for group in groups:
         columns = ("file", "seconds", "of the first", "link", "post", "published, or first seen")
         voice.show(console.table(f"the footage of {group.first}", columns, _rows(group, places)))
     told = {
-        "groups": [_group(group, places) for group in footage],
+        "groups": [_group(group, places) for group in groups],
         "links": list(map(_link, found)),
         "places": {file: list(map(_place, places[file])) for file in places},
     }
-    voice.result(told, [f"{len(footage)} groups of files that show the same, {len(found)} links"])
+    voice.result(told, [f"{len(groups)} groups of files that show the same, {len(found)} links"])
 
 
 @app.command()
