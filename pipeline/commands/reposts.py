@@ -9,9 +9,10 @@ from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.settings import settings
 from pipeline import console
+from pipeline.acting import As, Reason, deciding, said
 from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, say
-from storage import candidates, custody, footage, posts, reposts
+from storage import candidates, footage, posts, reposts
 from storage.database import Connection
 from storage.footage import Place
 from storage.reposts import Group, Link
@@ -53,27 +54,28 @@ def list_(
 @app.command()
 def part(
     link: Annotated[int, typer.Argument(help="Its number in `reposts list`.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it is wrong; kept in the custody log.")],
+    reason: Reason,
+    account: As = "",
 ) -> None:
     """Withdraw a link that is wrong: what was not analysed because of it is analysed with the next `analyze`."""
-    if not reason.strip():
-        raise WrongUse("--reason is empty: say what shows that it is not the same footage")
+    why = said(reason)
     with open_app(settings()) as opened:
-        revived = withdraw(opened, link, reason.strip())
+        revived = withdraw(opened, link, why, account)
     say(f"link {link} is withdrawn; {revived} files are to be analysed after all")
 
 
-def withdraw(opened: App, link: int, reason: str) -> int:
+def withdraw(opened: App, link: int, reason: str, account: str = "") -> int:
     """Returns how many files are to be analysed after all.  Raises WrongUse."""
-    with opened.stores.db.begin() as db:
+    with deciding(account, opened.stores) as decision:
+        db = decision.db
         candidates.lock(db)
-        parted = reposts.part(db, link, opened.actor, reason)
+        parted = reposts.part(db, link, decision.actor, reason)
         if parted is None:
             raise WrongUse(f"no link {link} stands: `lastseen reposts list` shows them")
         blobs, entry = parted
         candidates.arrange(db, blobs, opened.settings.people_per_track)
         revived = reposts.revive(db, opened.steps.recipe)
-        custody.append_all(db, opened.actor, [entry])
+        decision.log([entry])
     return revived
 
 
