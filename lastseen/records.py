@@ -240,7 +240,7 @@ class ChatRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class MessageRange:
     """A closed range of message numbers, at least one long."""
 
     first: int
@@ -272,9 +272,9 @@ class Chat:
     seen: ChatSeen
     first: int | None
     """number of the first message that is to be read; None: not known yet"""
-    held: tuple[Stretch, ...]
+    held: tuple[MessageRange, ...]
     """what is proven to have been read, in order, no two of them adjacent"""
-    again: tuple[Stretch, ...] = ()
+    again: tuple[MessageRange, ...] = ()
     """what somebody has asked to read anew, all the same"""
 
 
@@ -326,7 +326,7 @@ class Reading:
     observed_at: datetime
     messages: tuple[MessageSeen, ...]
     """in the order of their numbers, each once"""
-    covered: tuple[Stretch, ...] = ()
+    covered: tuple[MessageRange, ...] = ()
     """what this reading proves to have been read"""
     first: int | None = None
     """number of the first message that is to be read, where that was found out"""

@@ -10,7 +10,7 @@ from lastseen.lifecycle import CandidateState
 from lastseen.records import Judged, Match
 from storage import footage, questions, work
 from storage.questions import Known, Refused, Row
-from storage.same_face import Seen, Stretch
+from storage.same_face import Overlap, Seen
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
 from storage.work import Queue
 
@@ -201,7 +201,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BestMoment:
     """Where a candidate's best shot lies: what is needed to cut the moment around it."""
 
     candidate: int
@@ -239,10 +239,10 @@ def lock(db: Connection) -> None:
     db.execute(LOCK)
 
 
-def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> Sequence[int]:
+def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> None:
     """Keep whom a search has found near tracks, and the watch band; queue at most so many people of a cast member.
 
-    Returns the candidates that are queued by that and have no moment yet.  Call `lock` before.
+    Call `lock` before.
     """
     found = [(track, one) for track, found in judged.found.items() for one in found]
     near = [(track, match) for track, matches in judged.near.items() for match in matches]
@@ -252,7 +252,7 @@ def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> 
     db.execute(NEAR, {**values, **_columns(near)})
     tracks = [track for track, _ in found]
     db.execute(NEAR_NO_MORE, {"tracks": tracks})
-    return arrange(db, of_tracks(db, tracks), people_per_track).shown
+    arrange(db, of_tracks(db, tracks), people_per_track)
 
 
 def undecided(db: Connection, engine: str) -> list[Undecided]:
@@ -346,7 +346,7 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
     refused = [Refused(**row) for row in db.execute(REFUSED, {**blobs_, "revoked": revoked}).mappings()]
     ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
     links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
-    reposts: dict[tuple[int, int], list[Stretch]] = {}
+    reposts: dict[tuple[int, int], list[Overlap]] = {}
     for passage in footage.passages(db, blobs_["blobs"]):
         reposts.setdefault((passage.blob, passage.other), []).append(passage.stretch)
     engine: str = db.execute(IN_USE).scalar() or ""
@@ -390,7 +390,7 @@ def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
     }
 
 
-def place(db: Connection, candidate: int) -> Place:
+def best_moment(db: Connection, candidate: int) -> BestMoment:
     """Where the candidate's best shot lies."""
     statement = (
         select(
@@ -409,7 +409,7 @@ def place(db: Connection, candidate: int) -> Place:
         .order_by(best_shots.c.weight.desc(), best_shots.c.ordinal)
         .limit(1)
     )
-    return Place(**db.execute(statement).mappings().one())
+    return BestMoment(**db.execute(statement).mappings().one())
 
 
 def keep_moment(

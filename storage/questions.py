@@ -15,7 +15,7 @@ from itertools import groupby
 
 from lastseen.lifecycle import CandidateState
 from storage import same_face
-from storage.same_face import Seen, Stretch
+from storage.same_face import Overlap, Seen
 
 ALIKE = 0.8
 """part of the larger of two distances: a rejection does not hold for the face of a re-post that is so much nearer to
@@ -63,7 +63,7 @@ class Known:
     refused: Sequence[Refused] = ()
     links: Sequence[tuple[int, int]] = ()
     """tracks that the cast joins"""
-    reposts: Mapping[tuple[int, int], Sequence[Stretch]] = field(default_factory=dict)
+    reposts: Mapping[tuple[int, int], Sequence[Overlap]] = field(default_factory=dict)
     """(blob, other blob) -> stretches, in both directions"""
     seen: Mapping[int, Seen] = field(default_factory=dict)
     """track -> where it was, of all tracks of the analyses where that matters"""

@@ -198,7 +198,7 @@ class ShotShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PostShown:
     """One post that carries the candidate's bytes."""
 
     platform: str
@@ -272,7 +272,7 @@ class CandidateShown:
     older: int | None
     """the open candidate after it"""
     shots: tuple[ShotShown, ...]
-    places: tuple[Place, ...]
+    places: tuple[PostShown, ...]
     """earliest seen first"""
     copies: tuple[Copy, ...]
     """of the same footage, earliest seen first"""
@@ -310,7 +310,7 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         "asked": tuple(row["asked"]),
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
-        "places": tuple(Place(**place) for place in places),
+        "places": tuple(PostShown(**place) for place in places),
         "copies": tuple(Copy(**copy) for copy in db.execute(COPIES, {"track": row["track"]}).mappings()),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields

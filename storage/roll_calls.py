@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, RowMapping, text
 from lastseen.lifecycle import CandidateState, FaceState
 from storage import faces, footage, same_face
 from storage.faces import LinkKept
-from storage.footage import Passage
-from storage.roll_call import DECIDED, Appearance, Face, Look, Place, Question, RollCall
-from storage.same_face import Seen, Stretch
+from storage.footage import Passage, Place
+from storage.roll_call import DECIDED, Appearance, Face, Look, Question, RollCall
+from storage.same_face import Overlap, Seen
 
 Item = TypeVar("Item")
 
@@ -61,15 +61,6 @@ QUESTIONS = text("""
       JOIN persons ON persons.id = candidates.person_id
      WHERE tracks.analysis_id = ANY(CAST(:analyses AS bigint[]))
      ORDER BY candidates.id""")
-
-PLACES = text("""
-    SELECT DISTINCT posts.first_seen_at, posts.id AS post, media_items.blob_id AS blob, posts.platform,
-           posts.permalink, posts.published_at, posts.seen = 'gone' AS gone, sources.address AS source
-      FROM media_items
-      JOIN posts ON posts.id = media_items.post_id
-      JOIN sources ON sources.id = posts.source_id
-     WHERE media_items.blob_id = ANY(CAST(:blobs AS bigint[]))
-     ORDER BY posts.first_seen_at, posts.id""")
 
 WITH_FACES = text("SELECT DISTINCT blob_id FROM analyses JOIN tracks ON analysis_id = analyses.id ORDER BY blob_id")
 
@@ -114,7 +105,8 @@ def of_blobs(db: Connection, blobs: Sequence[int]) -> list[RollCall]:
     concerned = sorted({*blobs, *(one.other for one in found)})
     seen = _Seen.read(db, concerned, found)
     files = {row.id: row for row in db.execute(FILES, {"blobs": concerned})}
-    places = _places(db, {blob: row.sha256 for blob, row in files.items()})
+    carried = footage.places(db, [row.sha256 for row in files.values()])
+    places = {blob: carried[row.sha256] for blob, row in files.items()}
     return [_call(files, places, seen, blob) for blob in sorted(set(blobs) & set(files))]
 
 
@@ -213,7 +205,7 @@ class _Seen:
                 more[here.number].append(there)
         return tuple(_with(face, more[face.number]) for face in self.own.get(newest, ()))
 
-    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Stretch | None]]:
+    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Overlap | None]]:
         """Other looks at the same footage; None: at the same file."""
         for older in rows[:-1]:
             yield older["id"], None
@@ -221,7 +213,7 @@ class _Seen:
             for other in self.analyses.get(passage.other, ()):
                 yield other["id"], passage.stretch
 
-    def _pairs(self, here: int, there: int, stretch: Stretch | None) -> Iterator[tuple[Face, Face]]:
+    def _pairs(self, here: int, there: int, stretch: Overlap | None) -> Iterator[tuple[Face, Face]]:
         """Faces of two analyses that are one, where the other's says something."""
         decided = [face for face in self.own.get(there, ()) if face.state is not FaceState.UNKNOWN]
         if not decided:
@@ -283,7 +275,7 @@ def _nearest_to_an_answer(states: set[FaceState]) -> FaceState:
     return min(states, key=NEAREST.index, default=FaceState.UNKNOWN)
 
 
-def _same_person(one: Face, other: Face, stretch: Stretch | None) -> bool:
+def _same_person(one: Face, other: Face, stretch: Overlap | None) -> bool:
     """The same entry is proposed for both while both are to be seen, and the question is asked of the other."""
     proposed = {question.register_number for question in one.questions if question.state in CARRIED}
     if not proposed & {question.register_number for question in other.asked}:
@@ -294,15 +286,6 @@ def _same_person(one: Face, other: Face, stretch: Stretch | None) -> bool:
 
 def _by_track(found: Iterable[Face]) -> dict[int, Face]:
     return {one.track: face for face in found for one in face.appearances}
-
-
-def _places(db: Connection, hashes: Mapping[int, str]) -> Mapping[int, Sequence[Place]]:
-    """Blob -> the posts that carry it, earliest seen first."""
-    found = defaultdict(list)
-    for row in db.execute(PLACES, {"blobs": list(hashes)}).mappings():
-        said = {name: value for name, value in row.items() if name != "blob"}
-        found[row["blob"]].append(Place(sha256=hashes[row["blob"]], passage=None, **said))
-    return found
 
 
 def _everywhere(places: Mapping[int, Sequence[Place]], blob: int, passages: Sequence[Passage]) -> list[Place]:

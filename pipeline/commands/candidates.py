@@ -9,9 +9,9 @@ from lastseen import chance
 from lastseen.clock import iso
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.acting import As, Reason, actor, said
+from pipeline.acting import As, Reason, deciding, said
 from pipeline.console import AsJson, Voice
-from storage import candidates, custody, rejections
+from storage import candidates, rejections
 from storage.candidates import Listed
 from storage.rejections import Rejection
 from storage.stores import open_stores
@@ -72,11 +72,10 @@ def reject_(
     as_json: AsJson = False,
 ) -> None:
     """Not this person: close a candidate, and remember it for this face and this person until it is revoked."""
-    current = settings()
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        who = actor(db, account)
-        done = rejections.reject(db, candidate, said(reason), who, current.people_per_track)
-        custody.append_all(db, who, done.entries)
+    why, most = said(reason), settings().people_per_track
+    with deciding(account) as decision:
+        done = rejections.reject(decision.db, candidate, why, decision.actor, most)
+        decision.log(done.entries)
     told = {"rejection": done.id, "closed": list(done.changed)}
     line = f"rejection {done.id} stands: {_many(done.changed)} closed; `lastseen rejections revoke {done.id}` undoes it"
     Voice(as_json).result(told, [line])
@@ -112,11 +111,10 @@ def rejections_revoke(
     as_json: AsJson = False,
 ) -> None:
     """Take a rejection back: its candidates come up again as if it had never been made."""
-    current = settings()
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        who = actor(db, account)
-        done = rejections.revoke(db, rejection, said(reason), who, current.people_per_track)
-        custody.append_all(db, who, done.entries)
+    why, most = said(reason), settings().people_per_track
+    with deciding(account) as decision:
+        done = rejections.revoke(decision.db, rejection, why, decision.actor, most)
+        decision.log(done.entries)
     line = f"rejection {rejection} is revoked: {_many(done.changed)} not rejected any more"
     Voice(as_json).result({"rejection": rejection, "reopened": list(done.changed)}, [line])
 

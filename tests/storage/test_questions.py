@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 
 from storage.questions import Known, Refused, Row, refusals, states
-from storage.same_face import Seen, Stretch
+from storage.same_face import Overlap, Seen
 
-WHOLE = Stretch(0, 9000, 0, 9000)
+WHOLE = Overlap(0, 9000, 0, 9000)
 BOTH_WAYS = {(1, 2): (WHOLE,), (2, 1): (WHOLE,)}
 
 
