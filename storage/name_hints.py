@@ -15,14 +15,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from lastseen.records import NamedPerson, NameHint, NameReason, Verdict
+from storage.versions import What, version
 
 BLOCK: Final = 256
 """observations whose words are compared together: their ids, divided by this, are the same"""
-
-# Changes with every entry that comes, changes, is found or goes, in whatever order transactions end.
-REGISTER = text("""
-    SELECT count(*) || ':' || coalesce(sum(hashtextextended(id || ' ' || extract(epoch FROM changed_at), 0)), 0)
-      FROM persons""")
 
 PEOPLE = text("SELECT id, names, birth_year FROM persons WHERE status = 'missing' ORDER BY id")
 
@@ -183,12 +179,6 @@ class Listed:
 # --- comparing ---------------------------------------------------------------------------------------------
 
 
-def register_state(db: Connection) -> str:
-    """Changes whenever anything of the register does."""
-    state: str = db.execute(REGISTER).scalar_one()
-    return state
-
-
 def people(db: Connection) -> list[NamedPerson]:
     """Everybody who is missing."""
     return [NamedPerson(row.id, tuple(row.names), row.birth_year) for row in db.execute(PEOPLE)]
@@ -196,13 +186,13 @@ def people(db: Connection) -> list[NamedPerson]:
 
 def due(db: Connection, matcher: str) -> Sequence[int]:
     """Blocks whose observations were not all compared with the register as it is, the newest first."""
-    return db.execute(DUE, {"matcher": matcher, "register": register_state(db), "size": BLOCK}).scalars().all()
+    return db.execute(DUE, {"matcher": matcher, "register": version(db, What.REGISTER), "size": BLOCK}).scalars().all()
 
 
 def look(db: Connection, block: int) -> Look:
     """The block and the register as they stand.  Ask before reading them: what comes in between is compared again."""
     row = db.execute(STATE, _range(block)).one()
-    return Look(block, row.observations, row.ids, register_state(db))
+    return Look(block, row.observations, row.ids, version(db, What.REGISTER))
 
 
 def words(db: Connection, block: int) -> list[Words]:

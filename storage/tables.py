@@ -705,6 +705,17 @@ name_looks = Table(
     comment="which observations (256 a block) were compared by their words with which state of the register",
 )
 
+versions = Table(
+    "versions",
+    metadata,
+    _id(),
+    _text("what"),
+    Column("changed_by", BigInteger, nullable=False),
+    Column("token", UUID(as_uuid=True), nullable=False, server_default=func.gen_random_uuid()),
+    Index("ix_versions_what", "what"),
+    comment="kept by triggers: a change of what is named gives one of its rows a new token; changed_by: a transaction",
+)
+
 # --- work and custody --------------------------------------------------------------------------------------
 
 work = Table(

@@ -24,7 +24,6 @@ from sqlalchemy import event, text
 from storage import (
     candidates,
     engines,
-    faces,
     findings,
     name_hints,
     register,
@@ -38,6 +37,7 @@ from storage import (
 )
 from storage.database import Connection, Engine, connect, migrate
 from storage.embedded import Part, running
+from storage.versions import What, version
 from storage.work import Queue
 
 ENGINE: Final = "dlib"
@@ -197,12 +197,12 @@ def _first_open(db: Connection) -> int:
 
 
 ASKED: Final[dict[str, Asked]] = {
-    "item: the gallery's version": lambda db, _: faces.gallery_version(db, ENGINE),
+    "item: the gallery's version": lambda db, _: version(db, What.GALLERY),
     "item: claim": lambda db, _: work.ready(db, Queue("match_tracks", ENGINE)),
     "item: candidates of one file": lambda db, size: candidates.known(db, [size.asked]).rows,
     "item: candidates of a compilation": lambda db, size: candidates.known(db, [size.videos]).rows,
     "item: arrange a compilation": lambda db, size: candidates.arrange(db, [size.videos], 5).changed,
-    "item: state of the register": lambda db, _: name_hints.register_state(db),
+    "item: state of the register": lambda db, _: version(db, What.REGISTER),
     "run: cut the shards": lambda db, _: shards.plan(db, ENGINE),
     "run: photos to enroll": lambda db, _: register.photos_to_enroll(db, ENGINE),
     "run: due for the engine in use": lambda db, _: engines.due(db, ENGINE),
