@@ -331,6 +331,7 @@ analyses = Table(
     _text("note", ""),
     Column("unfollowed", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("blob_id", "recipe"),
+    Index("ix_analyses_engine", "engine"),
     comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs",
 )
 
@@ -347,6 +348,13 @@ tracks = Table(
     _text("gate", ""),
     _moment("expired_at", nullable=True),
     UniqueConstraint("analysis_id", "ordinal"),
+    Index(
+        "ix_tracks_with_faces",
+        "id",
+        postgresql_include=["analysis_id", "gate"],
+        postgresql_where=text("expired_at IS NULL"),
+    ),
+    Index("ix_tracks_expired", "gate", postgresql_where=text("expired_at IS NOT NULL")),
     comment="one face through one shot; faces are [at_ms, x, y, width, height, score]; gate: why it is not searched",
 )
 

@@ -405,6 +405,18 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("photo_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_tracks_with_faces",
+        "tracks",
+        ["id"],
+        unique=False,
+        postgresql_include=["analysis_id", "gate"],
+        postgresql_where=sa.text("expired_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tracks_expired", "tracks", ["gate"], unique=False, postgresql_where=sa.text("expired_at IS NOT NULL")
+    )
+    op.create_index("ix_analyses_engine", "analyses", ["engine"], unique=False)
     op.create_table(
         "versions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -428,6 +440,9 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION note_change()")
     op.drop_index("ix_versions_what", table_name="versions")
     op.drop_table("versions")
+    op.drop_index("ix_analyses_engine", table_name="analyses")
+    op.drop_index("ix_tracks_expired", table_name="tracks")
+    op.drop_index("ix_tracks_with_faces", table_name="tracks")
     op.drop_index("ix_templates_photos", table_name="templates")
     op.drop_constraint(op.f("fk_candidates_calibration_id"), "candidates", type_="foreignkey")
     op.drop_index(op.f("ix_candidates_calibration_id"), table_name="candidates")
