@@ -446,7 +446,6 @@ def test_a_moment_that_was_cut_once_more_expires_once_more(world: World) -> None
     assert retention.expired(world.db) == 1
 
 
-
 def test_thousands_of_candidates_are_kept_in_few_statements(world: World) -> None:
     tracks = [world.analysis(world.blob(), 0.2)[0] for _ in range(50)]
     anna = world.person("A")
