@@ -93,6 +93,7 @@ def keep_analysis(
         "shots": [[shot.start_ms, shot.end_ms] for shot in found.shots],
         "note": found.note,
         "unfollowed": found.unfollowed,
+        "searched": sum(not track.gate for track in found.tracks),
     }
     analysis: int = db.execute(insert(analyses).values(**row).returning(analyses.c.id)).scalar_one()
     made = {

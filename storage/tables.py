@@ -330,9 +330,12 @@ analyses = Table(
     Column("shots", JSONB, nullable=False),
     _text("note", ""),
     Column("unfollowed", Integer, nullable=False, server_default=text("0")),
+    Column("searched", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("blob_id", "recipe"),
     Index("ix_analyses_engine", "engine"),
-    comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs",
+    Index("ix_analyses_searched", "analyzed_at", postgresql_include=["searched"]),
+    comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs;"
+    " searched: tracks that passed the gates",
 )
 
 tracks = Table(

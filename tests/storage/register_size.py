@@ -99,9 +99,9 @@ FILL: Final = (
     SELECT n, 0, 'video', 'https://t.me/c/' || n || '/0', n FROM generate_series(1, {videos}) AS n""",
     """
     INSERT INTO analyses (blob_id, recipe, engine, analyzed_at, kind, width, height, duration_ms, pictures_decoded,
-                          pictures_sampled, gaps, complete, shots)
+                          pictures_sampled, gaps, complete, shots, searched)
     SELECT n, 'recipe', '{engine}', {epoch}, 'video', 1280, 720, 60000, 1500, 120, 0, true,
-           '[[0, 30000], [30000, 60000]]'
+           '[[0, 30000], [30000, 60000]]', {tracks}
       FROM generate_series(1, {videos}) AS n""",
     """
     INSERT INTO tracks (analysis_id, ordinal, shot, start_ms, end_ms, faces, expired_at)

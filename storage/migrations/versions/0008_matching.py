@@ -23,6 +23,12 @@ HAND_BACK = """
      WHERE sweep_id IS NULL
         OR EXISTS (SELECT FROM sweep_shards WHERE sweep_shards.sweep_id = sweep_photos.sweep_id AND swept_at IS NULL)"""
 
+ANALYSES = "what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs"
+COUNT_SEARCHED = """
+    UPDATE analyses SET searched = counted.tracks
+      FROM (SELECT analysis_id, count(*) AS tracks FROM tracks WHERE gate = '' GROUP BY 1) AS counted
+     WHERE analyses.id = counted.analysis_id"""
+
 # A transaction notes each thing once.  Which row it writes is told by its locks alone, so none waits for another.
 NOTE_CHANGE = """
     CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -416,6 +422,12 @@ def upgrade() -> None:
     op.create_index(
         "ix_tracks_expired", "tracks", ["gate"], unique=False, postgresql_where=sa.text("expired_at IS NOT NULL")
     )
+    op.add_column("analyses", sa.Column("searched", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.execute(COUNT_SEARCHED)
+    op.create_table_comment(
+        "analyses", f"{ANALYSES}; searched: tracks that passed the gates", existing_comment=ANALYSES
+    )
+    op.create_index("ix_analyses_searched", "analyses", ["analyzed_at"], unique=False, postgresql_include=["searched"])
     op.create_index("ix_analyses_engine", "analyses", ["engine"], unique=False)
     op.create_table(
         "versions",
@@ -441,6 +453,11 @@ def downgrade() -> None:
     op.drop_index("ix_versions_what", table_name="versions")
     op.drop_table("versions")
     op.drop_index("ix_analyses_engine", table_name="analyses")
+    op.drop_index("ix_analyses_searched", table_name="analyses")
+    op.create_table_comment(
+        "analyses", ANALYSES, existing_comment=f"{ANALYSES}; searched: tracks that passed the gates"
+    )
+    op.drop_column("analyses", "searched")
     op.drop_index("ix_tracks_expired", table_name="tracks")
     op.drop_index("ix_tracks_with_faces", table_name="tracks")
     op.drop_index("ix_templates_photos", table_name="templates")
