@@ -761,6 +761,8 @@ work = Table(
         postgresql_where=text("state = 'open'"),
     ),
     Index("ix_work_visits", "visits", postgresql_where=text("visits IS NOT NULL")),
+    Index("ix_work_ended", "step", "state", postgresql_where=text("state NOT IN ('open', 'done')")),
+    Index("ix_work_outcome", "outcome", postgresql_where=text("outcome IS NOT NULL")),
     Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
     comment="one row for each item of each step; outcome: class of the last fault; site: where it goes; visits: is now",
 )

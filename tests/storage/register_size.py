@@ -167,6 +167,10 @@ FILL: Final = (
            CASE WHEN n % 100 = 1 THEN 'SKIPPED' END, '', {epoch}
       FROM generate_series(1, {people}) AS n""",
     "INSERT INTO engine_uses (engine) VALUES ('{engine}')",
+    # As many as have ever changed either at once: no trigger has fired.
+    """
+    INSERT INTO versions (what, changed_by)
+    SELECT what, n FROM (VALUES ('gallery'), ('register')) AS each (what), generate_series(1, 8) AS n""",
 )
 
 
@@ -210,7 +214,9 @@ ASKED: Final[dict[str, Asked]] = {
     "run: not compared by the engine in use": lambda db, _: engines.unmatched(db, ENGINE),
     "run: words that are due": lambda db, _: name_hints.due(db, "names"),
     "run: faces that expire": lambda db, _: retention.due(db, 30, 30),
-    "run: findings that are due": lambda db, _: findings.listed(db, limit=50),
+    "run: a batch of faces that expire": lambda db, _: retention.forget(db, 30)[0],
+    "run: no faces that expire": lambda db, _: retention.forget(db, 300)[0],
+    "page: register, list": lambda db, _: findings.listed(db, limit=50),
     "import: expired tracks": lambda db, _: retention.expired(db),
     "rematch: photos": lambda db, _: sweeps.searchable(db, ENGINE),
     "page: queue": lambda db, _: reviewing.queue(db, 25).rows,

@@ -428,6 +428,16 @@ def upgrade() -> None:
         "analyses", f"{ANALYSES}; searched: tracks that passed the gates", existing_comment=ANALYSES
     )
     op.create_index("ix_analyses_searched", "analyses", ["analyzed_at"], unique=False, postgresql_include=["searched"])
+    op.create_index(
+        "ix_work_ended",
+        "work",
+        ["step", "state"],
+        unique=False,
+        postgresql_where=sa.text("state NOT IN ('open', 'done')"),
+    )
+    op.create_index(
+        "ix_work_outcome", "work", ["outcome"], unique=False, postgresql_where=sa.text("outcome IS NOT NULL")
+    )
     op.create_index("ix_analyses_engine", "analyses", ["engine"], unique=False)
     op.create_table(
         "versions",
@@ -453,6 +463,8 @@ def downgrade() -> None:
     op.drop_index("ix_versions_what", table_name="versions")
     op.drop_table("versions")
     op.drop_index("ix_analyses_engine", table_name="analyses")
+    op.drop_index("ix_work_outcome", table_name="work")
+    op.drop_index("ix_work_ended", table_name="work")
     op.drop_index("ix_analyses_searched", table_name="analyses")
     op.create_table_comment(
         "analyses", ANALYSES, existing_comment=f"{ANALYSES}; searched: tracks that passed the gates"
