@@ -73,15 +73,20 @@ PLACES = text("""
 
 WITH_FACES = text("SELECT DISTINCT blob_id FROM analyses JOIN tracks ON analysis_id = analyses.id ORDER BY blob_id")
 
-# A copy of a video in which somebody waits or was sighted has people to account for as well.
+# A copy of a video in which somebody waits or was sighted has people to account for as well, if it shows them: a clip
+# of a compilation need not.  A face of several tracks may be shown at any time.
 ASKED_ABOUT = text("""
     WITH asked AS (
-        SELECT DISTINCT blob_id FROM candidates
-          JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+        SELECT DISTINCT blob_id, start_ms, end_ms,
+               EXISTS (SELECT FROM cast_links
+                        WHERE tracks.id IN (one_track_id, other_track_id) AND withdrawn_at IS NULL) AS cast_
+          FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
          WHERE candidates.state IN ('open', 'sighting'))
     SELECT blob_id FROM asked
-     UNION SELECT other_blob_id FROM repost_links JOIN asked ON blob_id = one_blob_id WHERE withdrawn_at IS NULL
-     UNION SELECT one_blob_id FROM repost_links JOIN asked ON blob_id = other_blob_id WHERE withdrawn_at IS NULL
+     UNION SELECT other_blob_id FROM repost_links JOIN asked ON blob_id = one_blob_id
+            WHERE withdrawn_at IS NULL AND (cast_ OR (start_ms <= one_end_ms + 1 AND end_ms >= one_start_ms - 1))
+     UNION SELECT one_blob_id FROM repost_links JOIN asked ON blob_id = other_blob_id
+            WHERE withdrawn_at IS NULL AND (cast_ OR (start_ms <= other_end_ms + 1 AND end_ms >= other_start_ms - 1))
      ORDER BY 1""")
 
 # No digit of a hash comes after f.
