@@ -81,10 +81,9 @@ CANDIDATE = text("""
 
 # Faces that were searched: over the last week, or since the first one where that is less.
 A_DAY = text("""
-    SELECT count(*) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
+    SELECT sum(searched) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
                                / 86400, 1)
-      FROM tracks JOIN analyses ON analyses.id = analysis_id
-     WHERE gate = '' AND analyzed_at > now() - interval '7 days'""")
+      FROM analyses WHERE searched > 0 AND analyzed_at > now() - interval '7 days'""")
 
 SHOTS = text("""
     SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width

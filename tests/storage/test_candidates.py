@@ -433,6 +433,25 @@ def test_a_face_that_was_rejected_for_everybody_expires_and_the_rejection_holds(
     assert candidates.best_moment(world.db, world.ids()[0]).at_ms == 0
 
 
+def test_a_moment_that_was_cut_once_more_expires_once_more(world: World) -> None:
+    (one,) = world.analysis(world.blob(), 0.2)
+    world.find(one, world.person("A"))
+    (only,) = world.ids()
+    done = world.reject(only)
+    retention.forget(world.db, 0)
+    retention.drop(world.db, [one])
+    assert (retention.forget(world.db, 0), retention.due(world.db, 0, 0).tracks) == (([], 0), 0)
+    world.revoke(done.id)
+    candidates.keep_moment(world.db, only, "still", None, 0, 1)
+    assert retention.due(world.db, 0, 0).tracks == 0, "somebody is to look at it"
+    world.reject(only)
+    assert retention.due(world.db, 0, 0).tracks == 1
+    assert retention.forget(world.db, 0) == ([one], 0)
+    retention.drop(world.db, [one])
+    assert retention.due(world.db, 0, 0).tracks == 0
+    assert retention.expired(world.db) == 1
+
+
 def test_thousands_of_candidates_are_kept_in_few_statements(world: World) -> None:
     tracks = [world.analysis(world.blob(), 0.2)[0] for _ in range(50)]
     anna = world.person("A")

@@ -104,6 +104,23 @@ def test_what_an_older_version_kept_stays(empty: Engine) -> None:
     assert counts == [1, 1, *(0 for _ in counts[2:])]
 
 
+def test_tracks_that_an_older_version_searched_are_counted(empty: Engine) -> None:
+    kept = """
+        WITH blob AS (INSERT INTO blobs (sha256, size, media_type, object_key, version_id, locked_until)
+                      VALUES (repeat('0', 64), 1, 't', 'k', 'v', now()) RETURNING id),
+             analysis AS (INSERT INTO analyses (blob_id, recipe, engine, kind, width, height, duration_ms, gaps,
+                                                complete, pictures_decoded, pictures_sampled, shots)
+                          SELECT id, 'r', 'a', 'image', 1, 1, 0, 0, true, 1, 1, '[]' FROM blob RETURNING id)
+        INSERT INTO tracks (analysis_id, ordinal, shot, start_ms, end_ms, faces, gate)
+        SELECT id, n, 0, 0, 0, '[]', gate FROM analysis, (VALUES (0, ''), (1, 'small'), (2, '')) AS track (n, gate)"""
+    with empty.begin() as db:
+        command.upgrade(migrations(db), "0007")
+        db.execute(text(kept))
+    assert migrate(empty)
+    with empty.connect() as db:
+        assert db.execute(text("SELECT searched FROM analyses")).scalar_one() == 2
+
+
 def test_photos_that_an_older_version_was_to_match_wait_for_the_first_sweep_and_back(empty: Engine) -> None:
     photo = """
         WITH person AS (INSERT INTO persons (register_number, names, status) VALUES (:name, '{}', 'missing')
