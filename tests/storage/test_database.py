@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -247,25 +248,27 @@ COLUMNS = {
 }
 
 
-@pytest.mark.parametrize("table", FACTS)
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE {table} SET {column} = {column}",
-        "DELETE FROM {table}",
-        "TRUNCATE {table} CASCADE",
-        "DELETE FROM {table} WHERE false",
-    ],
+CHANGES = (
+    "UPDATE {table} SET {column} = {column}",
+    "DELETE FROM {table}",
+    "TRUNCATE {table} CASCADE",
+    "DELETE FROM {table} WHERE false",
 )
-@pytest.mark.parametrize("role", ["origin", "replica"])
-def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: str, change: str, role: str) -> None:
+
+
+@pytest.mark.parametrize("table", FACTS)
+def test_facts_cannot_be_changed_by_a_slip_of_their_owner(owner: Engine, table: str) -> None:
+    """One database for all changes of a table: each is refused, and leaves it as it was."""
     with owner.begin() as connection:
         connection.execute(text(FACTS[table]))
-    with pytest.raises(IntegrityError, match="append-only"), owner.begin() as connection:
-        connection.execute(text(f"SET session_replication_role = {role}"))
-        connection.execute(text(change.format(table=table, column=COLUMNS[table])))
-    with owner.connect() as connection:
-        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
+    for role, change in product(("origin", "replica"), CHANGES):
+        statement = change.format(table=table, column=COLUMNS[table])
+        with pytest.raises(IntegrityError, match="append-only"), owner.begin() as connection:
+            connection.execute(text(f"SET session_replication_role = {role}"))
+            connection.execute(text(statement))
+            pytest.fail(f"as {role} it went through: {statement}")
+        with owner.connect() as connection:
+            assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 1  # noqa: S608  our own names
 
 
 DECIDED = (
@@ -289,10 +292,11 @@ DECIDED = (
 )
 
 
-@pytest.mark.parametrize("table", DECIDED)
-def test_what_people_decided_cannot_be_changed(owner: Engine, table: str) -> None:
-    with pytest.raises(IntegrityError, match="append-only"), owner.begin() as db:
-        db.execute(text(f"DELETE FROM {table} WHERE false"))  # noqa: S608  our own names
+def test_what_people_decided_cannot_be_changed(owner: Engine) -> None:
+    for table in DECIDED:
+        with pytest.raises(IntegrityError, match="append-only"), owner.begin() as db:
+            db.execute(text(f"DELETE FROM {table} WHERE false"))  # noqa: S608  our own names
+            pytest.fail(f"it went through: {table}")
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"])
