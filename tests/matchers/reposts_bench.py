@@ -24,7 +24,7 @@ from extractors.limits import Limits
 from lastseen.records import Rejection
 from matchers import reposts
 from matchers.reposts import Stretch
-from pipeline.fingerprint import Seen, Shared, is_copy, seen_in
+from pipeline.fingerprint import Seen, Shared, seen_in
 from storage.reposts import Kept
 from tests.conftest import SHARED_MEDIA
 from tests.matchers import footage
