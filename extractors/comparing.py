@@ -68,8 +68,8 @@ MORE_DETAIL: Final = 1.25
 CRF 18 has 1.04 times that of CRF 23, and 1.1 to 1.5 times that of CRF 34"""
 SAME_FACE: Final = 0.97
 """how alike a face is to the same place of the other file, or it is another face"""
-MOST_SEARCHED: Final = 0.5
-"""of the pixels that a quick look at each picture costs; who needs more is analysed for little more"""
+MOST_SEARCHED: Final = 1.0
+"""of the pixels that an analysis' quick look at each picture costs; what needs more is analysed for little more"""
 FREE_LOOKS: Final = 20
 """pictures, ten seconds of film, that may be searched before that is held against it"""
 ELSEWHERE: Final[Map] = np.array([[1.0, 0.0, 1e9], [0.0, 1.0, 1e9]])

@@ -130,7 +130,8 @@ def _proven(bench: Bench, path: Path, originals: Sequence[Shared]) -> tuple[Proo
     return None, why
 
 
-def _linked(stretch: Stretch) -> LinkedStretch:
+def linked(stretch: Stretch) -> LinkedStretch:
+    """What is told to the child process of a stretch."""
     ours = stretch.one_start_ms, stretch.one_end_ms
     return LinkedStretch(*ours, stretch.other_start_ms, stretch.other_end_ms, stretch.mirrored)
 
