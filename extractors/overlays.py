@@ -42,8 +42,8 @@ FACE_CELLS_ACROSS: Final = 4
 """cells of a face of the least width"""
 LEAST_CELLS: Final = 3
 """that differ within a face, each half over the next.  Of portraits 32 to 48 px wide, faded into a plain ground until
-nothing differed by more than 8 levels, dlib's detector still finds one in forty; 2 to 12 cells differ then, and where it
-finds one in two, 20 to 90"""
+nothing differs by more than 8 levels, dlib's detector still finds one in forty: 7 to 12 cells differ then, as a rule;
+where it finds every second one, 18 at least"""
 MOST_CONTRAST: Final = 2.0
 """times that a copy may have of the other's, or the other of its"""
 EDGE: Final = 0.6
