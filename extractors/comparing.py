@@ -67,7 +67,8 @@ MORE_DETAIL: Final = 1.25
 """times as much as the other has, in most pictures: encoded less hard, the copy may show a face that the other blurs.
 CRF 18 has 1.0 to 1.3 times that of CRF 23, 1.1 to 1.5 times that of CRF 28 and 1.2 to 2.0 times that of CRF 36"""
 SAME_FACE: Final = 0.97
-"""how alike a face is to the same place of the other file, or it is another face"""
+"""how alike a face is to the same place of the other file, or it is another face: of 4,950 pairs of people who are
+photographed alike (Labeled Faces in the Wild, by way of scikit-image) one in a thousand reaches 0.87, the most 0.92"""
 MOST_SEARCHED: Final = 1.0
 """of the pixels that an analysis' quick look at each picture costs; what needs more is analysed for little more"""
 FREE_LOOKS: Final = 20
@@ -339,7 +340,7 @@ class _Searcher:
     spent: float = 0.0
     """pixels"""
     known: Light | None = None
-    """cells of the copy as they were when they were last searched; NaN: never"""
+    """cells of the copy as they were when they were last searched, in vain; NaN: never"""
 
     def search(self, picture: Picture, found: Overlay, pictures: int) -> None:
         """Raises Differs if this picture, the so-many-th, shows another face where it differs, or too much differs."""
@@ -349,10 +350,12 @@ class _Searcher:
         least = self.choices.gates.min_width
         for box in regions(new, found.cell, least, found.copy.shape):
             self._pay(picture.pixels, box, pictures)
-            for face in self._faces(picture.pixels, box):
+            faces = self._faces(picture.pixels, box)
+            for face in faces:
                 if marked(found.differs, face, found.cell).any() and alike(found, face) < SAME_FACE:
                     raise Differs(f"at {float(picture.at):.1f} s it shows a face that the other file does not")
-            self._remember(found, box)
+            if not faces:  # of a face that both show, the next picture may show that the other has lost it
+                self._remember(found, box)
 
     def _faces(self, pixels: Pixels, box: Box) -> list[Box]:
         left, top, right, bottom = corners(box, pixels)
@@ -375,8 +378,5 @@ class _Searcher:
 
     def _remember(self, found: Overlay, box: Box) -> None:
         if self.known is not None:
-            part = marked(np.ones_like(found.differs), box, found.cell).shape
-            half = found.cell // 2
-            top, left = max(0, int(box.y / half) - 1), max(0, int(box.x / half) - 1)
-            where = np.s_[top : top + part[0], left : left + part[1]]
-            self.known[where] = found.cells[where]
+            differs = marked(found.differs, box, found.cell)
+            marked(self.known, box, found.cell)[differs] = marked(found.cells, box, found.cell)[differs]

@@ -6,7 +6,7 @@ brightness of a whole picture are made up for; other colours are none of a face.
 """
 
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ Grey = NDArray[np.uint8]
 Light = NDArray[np.float32]
 """rows x columns of cells, or of points"""
 Where = NDArray[np.bool_]
+Some = TypeVar("Some", Light, Where)
 Map = NDArray[np.float64]
 """2 x 3, from pixels of a copy to those of the other; columns stay columns and rows rows"""
 
@@ -282,11 +283,11 @@ def _around(box: Box, least: float, shape: tuple[int, ...]) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def marked(where: Where, box: Box, cell: int) -> Where:
-    """A view of the cells that have something in common with a rectangle."""
+def marked(cells: Some, box: Box, cell: int) -> Some:
+    """A view of those that have something in common with a rectangle."""
     half = cell // 2
     left, top = max(0, int(box.x / half) - 1), max(0, int(box.y / half) - 1)
-    return where[top : max(0, int((box.y + box.height) / half) + 1), left : max(0, int((box.x + box.width) / half) + 1)]
+    return cells[top : max(0, int((box.y + box.height) / half) + 1), left : max(0, int((box.x + box.width) / half) + 1)]
 
 
 def alike(laid_over: Overlay, box: Box) -> float:

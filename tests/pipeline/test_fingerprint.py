@@ -145,6 +145,27 @@ def test_a_copy_is_not_analysed_again_until_somebody_parts_them(
     assert tuple(said) == ("parted", "another speaker")
 
 
+def test_with_a_logo_it_is_spared_and_with_somebody_else_in_it_not(
+    office: App, stored: Callable[[Path | bytes], int], tmp_path: Path
+) -> None:
+    film, (face, *_) = footage.scenes(3, 6.0), footage.other_faces(Path("nowhere"))
+    one = stored(footage.written(tmp_path / "a.mp4", film, crf=20))
+    signed = stored(footage.written(tmp_path / "b.mp4", film, change=footage.with_logo))
+    changed = footage.with_face(film, face, 40, 1.0, 0.5, np.random.default_rng(1))
+    other = stored(footage.written(tmp_path / "c.mp4", changed.film))
+    take_all(office)
+    found = analyses(office)
+    assert (found[one][0], found[signed][0], found[other][0]) == (WorkState.OPEN, WorkState.SKIPPED, WorkState.OPEN)
+    with office.stores.db.begin() as db:
+        details = db.execute(text("SELECT detail FROM custody_events WHERE action = 'derived' ORDER BY seq")).scalars()
+        told = {key: value for detail in details for key, value in dict(detail).items() if key != "recipe"}
+        sha256 = db.execute(text("SELECT sha256 FROM blobs WHERE id = :one"), {"one": one}).scalar_one()
+        why = db.execute(text("SELECT why FROM work WHERE step = 'fingerprint' AND subject = :id"), {"id": other})
+        assert "shows a face" in why.scalar_one()
+    assert told["shows_no_more_than"] == sha256
+    assert told["pictures_compared"] >= 12
+
+
 def test_no_row_is_held_while_the_candidates_are_waited_for(
     office: App, stored: Callable[[Path | bytes], int], tmp_path: Path
 ) -> None:
