@@ -178,7 +178,7 @@ def test_no_row_is_held_while_the_candidates_are_waited_for(
         with office.stores.db.begin() as db:
             candidates.lock(db)
             taken = another.submit(take_all, office)
-            until_somebody_waits(db)
+            until_somebody_waits(db, seconds=60)  # both files are laid over each other before
             db.execute(text("SELECT 1 FROM blobs FOR UPDATE NOWAIT"))
         taken.result()
     with office.stores.db.begin() as db:
