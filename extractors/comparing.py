@@ -63,6 +63,10 @@ LIES_BADLY: Final = 0.08
 NO_FEWER: Final = 0.97
 """pixels of the other for one of the copy, each way: with fewer, faces are larger in the copy; 0.03 is more than what
 maps are off by"""
+MOST_PLAIN: Final = 0.5
+"""of a picture, or it does not tell how the two lie"""
+ENOUGH_TOLD: Final = 5
+"""pictures that tell, and the others are not waited for"""
 MORE_DETAIL: Final = 1.25
 """times as much as the other has, in most pictures: encoded less hard, the copy may show a face that the other blurs.
 CRF 18 has 1.0 to 1.3 times that of CRF 23, 1.1 to 1.5 times that of CRF 28 and 1.2 to 2.0 times that of CRF 36"""
@@ -216,6 +220,8 @@ class _Comparer:
     """how the pictures of each link lie"""
     compared: int = 0
     details: list[float] = field(default_factory=list)
+    scales: list[float] = field(default_factory=list)
+    """pixels of the other for one of the copy, in pictures that tell"""
 
     def __post_init__(self) -> None:
         self.searcher = _Searcher(self.engine, self.choices)
@@ -228,13 +234,21 @@ class _Comparer:
                     self._see(event)
                 elif isinstance(event, Lost) or (isinstance(event, End) and event.broke_off):
                     raise Differs("not all of it can be seen")
-        if not self.compared:
-            raise Differs("it shows no picture")
+        if not self.scales:
+            raise Differs("it shows nothing that tells how it lies")
+        self._check_scale()
         if median(self.details) > MORE_DETAIL:
             raise Differs(f"it has {median(self.details):.2f} times the detail")
 
+    def _check_scale(self) -> None:
+        scale = median(self.scales)
+        if scale < NO_FEWER:
+            raise Differs(f"its pictures are larger, {1 / scale:.2f} times")
+
     def _see(self, picture: Picture) -> None:
         found = self._laid(picture)
+        if len(self.scales) >= ENOUGH_TOLD:
+            self._check_scale()
         self.compared += 1
         self.details.append(detail(found))
         self.searcher.search(picture, found, self.compared)
@@ -248,10 +262,10 @@ class _Comparer:
             return overlay(copy, np.zeros_like(copy), ELSEWHERE, self.choices)
         if best.part > LIES_WELL:  # how they lie is known from a picture of about the time: now which of them it is
             best = self._nearest(copy, frames, link, best, best.lay) or best
-        if best.part <= LIES_BADLY:
-            self.lays[number] = best.lay
-            if enlarged(best.lay) < NO_FEWER:
-                raise Differs(f"its pictures are larger, {1 / enlarged(best.lay):.2f} times")
+        if best.found.plain <= MOST_PLAIN:
+            self.scales.append(enlarged(best.lay))
+            if best.part <= LIES_BADLY:
+                self.lays[number] = best.lay
         return best.found
 
     def _nearest(

@@ -191,6 +191,8 @@ class Overlay:
     """of the copy; a cell begins each half"""
     differs: Where
     """of the shape of `cells`"""
+    plain: float
+    """part of the picture in which light is the same all around: it lies on anything"""
 
     @property
     def part(self) -> float:
@@ -213,8 +215,9 @@ def overlay(copy: Grey, other: Grey, lay: Map, choices: Choices) -> Overlay:
     if outside.any():
         over[outside > 0] = np.median(copy[outside > 0])
     apart = np.abs(ones - _cells(over, cell))
-    differs = (apart > choices.same_levels) & ~_plain(ones, choices.same_levels)
-    return Overlay(copy, over, cell, ones, _not_alone(differs))
+    plain = _plain(ones, choices.same_levels)
+    differs = _not_alone((apart > choices.same_levels) & ~plain)
+    return Overlay(copy, over, cell, ones, differs, float(plain.mean()))
 
 
 def _not_alone(differs: Where) -> Where:
