@@ -90,7 +90,7 @@ class Kept:
     complete: bool
     moments: bytes
     hashes: bytes
-    cells: bytes
+    light: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def keep(db: Connection, blob: int, recipe: str, found: Fingerprint, anchors: by
         "complete": found.complete,
         "moments": found.moments,
         "hashes": found.hashes,
-        "cells": found.cells,
+        "light": found.light,
         "anchors": anchors,
     }
     db.execute(insert(fingerprints).values(**row))
@@ -183,7 +183,7 @@ def anchors(db: Connection, recipe: str, but: int, after: int = 0) -> Iterator[l
 
 def of_blobs(db: Connection, recipe: str, blobs: Sequence[int]) -> list[Kept]:
     """The fingerprints of some blobs, in their order."""
-    names = ("id", "kind", "width", "height", "complete", "moments", "hashes", "cells")
+    names = ("id", "kind", "width", "height", "complete", "moments", "hashes", "light")
     columns = [fingerprints.c[name] for name in names]
     sha256 = text("(SELECT sha256 FROM blobs WHERE blobs.id = fingerprints.blob_id) AS sha256")
     statement = select(*columns, fingerprints.c.blob_id.label("blob"), sha256).where(

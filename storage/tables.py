@@ -657,7 +657,7 @@ fingerprints = Table(
     Column("complete", Boolean, nullable=False),
     Column("moments", LargeBinary, nullable=False),
     Column("hashes", LargeBinary, nullable=False),
-    Column("cells", LargeBinary, nullable=False),
+    Column("light", LargeBinary, nullable=False),
     Column("anchors", LargeBinary, nullable=False),
     _moment("made_at", now=True),
     UniqueConstraint("blob_id", "recipe"),

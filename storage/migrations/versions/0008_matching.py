@@ -109,7 +109,7 @@ def upgrade() -> None:
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("moments", sa.LargeBinary(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
-        sa.Column("cells", sa.LargeBinary(), nullable=False),
+        sa.Column("light", sa.LargeBinary(), nullable=False),
         sa.Column("anchors", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_fingerprints_blob_id")),
