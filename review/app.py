@@ -8,10 +8,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, hints, house, media, register, videos
+from review import (
+    account,
+    calibration,
+    candidates,
+    entrance,
+    hints,
+    house,
+    media,
+    register,
+    second_factor,
+    users,
+    videos,
+)
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
+from review.limits import RequestLimit
+from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -38,11 +51,36 @@ def doors() -> list[BaseRoute]:
         Door("/status", house.status, roles=STAFF),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True, names="calibration"),
-        Door("/account", entrance.account, roles=ANY_ROLE),
-        Door("/account/password", entrance.set_password, method="POST", roles=ANY_ROLE),
+        Door("/users", users.users, roles=ADMINISTRATORS),
+        Door("/users", users.add, method="POST", roles=ADMINISTRATORS),
+        Door("/users/{id:int}/roles", users.roles, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/disable", users.disable, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/enable", users.enable, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/unlock", users.unlock, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/link", users.link, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door(
+            "/users/{id:int}/reset-second-factor",
+            users.reset_second_factor,
+            method="POST",
+            roles=ADMINISTRATORS,
+            names="user",
+        ),
+        Door("/account", account.account, roles=ANY_ROLE),
+        Door("/account/password", account.set_password, method="POST", roles=ANY_ROLE),
+        Door("/account/preferences", account.set_preferences, method="POST", roles=ANY_ROLE),
+        Door("/account/browsers/end", account.end_browsers, method="POST", roles=ANY_ROLE),
+        Door("/account/browsers/{id:int}/end", account.end_browser, method="POST", roles=ANY_ROLE, names="session"),
+        Door("/account/second-factor", second_factor.page, roles=ANY_ROLE, halfway=True),
+        Door("/account/second-factor", second_factor.confirm, method="POST", roles=ANY_ROLE, halfway=True),
+        Door("/account/second-factor.svg", second_factor.picture, roles=ANY_ROLE, halfway=True, picture=True),
+        Door("/account/second-factor/remove", second_factor.remove, method="POST", roles=ANY_ROLE),
+        Door("/account/recovery-codes", second_factor.renew_codes, method="POST", roles=ANY_ROLE),
         Door("/sign-out", entrance.sign_out, method="POST", roles=ANY_ROLE),
         Door("/sign-in", entrance.sign_in_page, anyone=True),
         Door("/sign-in", entrance.sign_in, method="POST", anyone=True),
+        Door("/sign-in/second-factor", second_factor.code_page, anyone=True),
+        Door("/sign-in/second-factor", second_factor.give_code, method="POST", anyone=True),
+        Door("/session", entrance.session_state, anyone=True),
         Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
         Door("/static/{name}", house.static, anyone=True, names="static"),
     ]
@@ -54,11 +92,19 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
 
     def find_session(token: str) -> accounts.Session | None:
         with stores.db.begin() as db:
-            return accounts.find_session(db, token)
+            return accounts.find_session(db, token, desk.idle)
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, routes=routes, find_session=find_session, refuse=desk.problem)],
+        middleware=[
+            Middleware(
+                Guard,
+                routes=routes,
+                find_session=find_session,
+                refuse=desk.problem,
+                limit=RequestLimit(settings.requests_a_minute),
+            )
+        ],
         exception_handlers={
             HTTPException: _http_problem,
             ObjectMissing: _missing,

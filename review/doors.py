@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from review.limits import RequestLimit
 from review.roles import NOBODY, Role
 from storage.accounts import Session
 
@@ -132,11 +133,13 @@ class Guard:
         routes: Sequence[BaseRoute],
         find_session: Callable[[str], Session | None],
         refuse: Refusal,
+        limit: RequestLimit,
     ) -> None:
         self.app = app
         self.routes = routes
         self.find_session = find_session
         self.refuse = refuse
+        self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -148,6 +151,10 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         route = self._route(request.scope)
+        request.state.visit = Visit(None, "", {})
+        wait = self.limit.take(self._who(request))
+        if wait:
+            return self._later(request, wait)
         request.state.visit = visit = await run_in_threadpool(self._visit, request)
         if route is None:
             return None  # no such page: the router says so
@@ -158,6 +165,16 @@ class Guard:
 
     def _route(self, scope: Scope) -> BaseRoute | None:
         return next((route for route in self.routes if route.matches(scope)[0] is Match.FULL), None)
+
+    def _who(self, request: Request) -> str:
+        """Whose requests are counted together: a browser's that has a cookie, or else an address's."""
+        cookie = request.cookies.get(cookie_name(request, SESSION_COOKIE))
+        return cookie or request.headers.get("authorization") or (request.client.host if request.client else "")
+
+    def _later(self, request: Request, wait: int) -> Response:
+        answer = self.refuse(request, 429, "Too fast", "This browser asks for more than people can look at.")
+        answer.headers["Retry-After"] = str(wait)
+        return answer
 
     def _visit(self, request: Request) -> Visit:
         token = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")

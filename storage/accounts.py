@@ -119,6 +119,8 @@ class Session:
     """row id of a program's token; None: a browser"""
     expires_at: datetime | None = None
     """at the latest"""
+    proved: str = ""
+    """by what it was begun: password, link, provider"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +298,7 @@ def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE) -> 
         return None
     if row.unseen:
         db.execute(update(sessions).where(sessions.c.id == row.session).values(seen_at=func.now()))
-    return Session(_user(row), row.fresh, Awaits(row.awaits), row.session, expires_at=row.expires_at)
+    return Session(_user(row), row.fresh, Awaits(row.awaits), row.session, None, row.expires_at, row.proved)
 
 
 def browsers(db: Connection, user: User, idle: timedelta = SESSION_IDLE) -> list[Browser]:

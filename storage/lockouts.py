@@ -103,7 +103,7 @@ def is_locked(db: Connection, key: Key) -> bool:
 
 def locked_for(failures: float, limit: int) -> timedelta | None:
     """For how long a key is locked after so many failures; None: not at all."""
-    beyond = int(failures) - limit
+    beyond = round(failures) - limit
     if beyond < 0:
         return None
     return min(LONGEST, SHORTEST * (1 << min(beyond, 20)))

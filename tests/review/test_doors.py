@@ -49,6 +49,8 @@ def expected(door: Door, who: str, relation: Relation | None) -> set[str]:
     if not lets_in(door, who):
         signed_out = who in {STREET, HALFWAY} and not door.picture and door.method == "GET"
         return {SIGN_IN if signed_out else TURNED_AWAY}
+    if who == HALFWAY and door.halfway:
+        return {PASSED, SIGN_IN, HIDDEN}
     acts = {TOLD} if door.method == "POST" or door.anyone else set()
     match relation:
         case Relation.SEALED if door.path in SHOWN_ALTHOUGH_SEALED:

@@ -19,8 +19,8 @@ from storage import accounts, findings, reviews
 from storage.accounts import User
 from storage.reviews import Ending, Review
 from storage.stores import Stores
-from storage.tables import blobs, calibrations, templates
-from tests.review.seeding import FIRST_SEEN, Seeded, Story, put, seed
+from storage.tables import calibrations, templates
+from tests.review.seeding import Seeded, Story, put, seed
 from tests.review.seeding import jpeg as picture
 from tests.storage.casting import Seen, candidate, person, post, video
 
@@ -139,14 +139,6 @@ def _blob(stores: Stores, _: User) -> Values:
     return {"blob": made.blob, "ending": "csv", "id": link}
 
 
-def _blob_not_analysed(stores: Stores, _: User) -> Values:
-    sha256 = secrets.token_hex(32)
-    row = {"sha256": sha256, "size": 1, "media_type": "video/mp4", "object_key": sha256, "version_id": "1"}
-    with stores.db.begin() as db:
-        made = insert(blobs).values(**row, stored_at=FIRST_SEEN, locked_until=FIRST_SEEN).returning(blobs.c.id)
-        return {"blob": db.execute(made).scalar_one(), "ending": "csv"}
-
-
 def _calibration(stores: Stores, _: User, plot: str = "<svg xmlns='http://www.w3.org/2000/svg'/>") -> Values:
     with stores.db.begin() as db:
         row = {"engine": "dlib", "people": 1, "photos": 1, "pairs": 1, "bands": [], "plot": plot, "made_by": "test"}
@@ -209,7 +201,7 @@ KINDS: Mapping[str, Kind] = {
     "photo": Kind(_photo, _closed_photo),
     "finding": Kind(_finding, _explained),
     "finding_photo": Kind(_odd_photo, _photo),
-    "blob": Kind(_blob, _blob_not_analysed, none={"blob": NEVER, "ending": "csv"}),
+    "blob": Kind(_blob, none={"blob": NEVER, "ending": "csv"}),
     "cast_link": Kind(_blob),
     "calibration": Kind(_calibration, lambda stores, mine: _calibration(stores, mine, "")),
     "link": Kind(_link, _used_link, none={"token": "guess"}),

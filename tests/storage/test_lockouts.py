@@ -20,7 +20,7 @@ def pass_time(db: Connection, by: timedelta) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "minutes"), [(7.9, None), (8, 1), (9, 2), (11.5, 8), (14, 64), (15, 120), (5000, 120)]
+    ("failures", "minutes"), [(7.4, None), (8, 1), (9, 2), (11.4, 8), (14, 64), (15, 120), (5000, 120)]
 )
 def test_locks_last_twice_as_long_with_each_failure_up_to_two_hours(failures: float, minutes: int | None) -> None:
     assert lockouts.locked_for(failures, 8) == (None if minutes is None else timedelta(minutes=minutes))
