@@ -458,6 +458,11 @@ class Settings(BaseSettings):
         "Links to sign in begin with it, and an OpenID provider leads back to it.",
         pattern=r"^(https?://[^\s/?#@]+)?$",
     )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        title="Proxies before the review pages",
+        description="Comma-separated addresses or networks whose word is believed about a browser's address and TLS.",
+    )
     session_hours: float = Field(
         12, gt=0, le=168, title="Longest session", description="Hours after which one signs in again in any case."
     )
