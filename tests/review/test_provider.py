@@ -23,24 +23,6 @@ from tests.servers.oidc import CLIENT, SECRET, Fault, OpenIdProvider, Person
 
 
 @pytest.fixture
-def provider() -> Iterator[OpenIdProvider]:
-    with OpenIdProvider() as served:
-        yield served
-
-
-@pytest.fixture
-def ours(settings: Settings, provider: OpenIdProvider) -> Settings:
-    """Settings with that provider."""
-    given = {
-        "oidc_issuer": provider.url,
-        "oidc_client_id": CLIENT,
-        "oidc_client_secret": SecretStr(SECRET),
-        "oidc_roles": (("analysts", Role.ANALYST), ("chiefs", Role.ADMINISTRATOR)),
-    }
-    return settings.model_copy(update=given)
-
-
-@pytest.fixture
 def house(stores: Stores, ours: Settings) -> Iterator[Site]:
     with serving(stores, ours) as served:
         yield served

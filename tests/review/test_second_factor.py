@@ -82,7 +82,7 @@ def test_whoever_needs_a_factor_sets_it_up_before_anything_else(strict: Site, ol
     before = browser.cookies[SESSION_COOKIE]
     answer = browser.submit("/account/second-factor", code=code(secret_of(page)), next="/hints")
     assert len(re.findall(r"<code>[a-z2-7-]{19}</code>", answer.text)) == 10
-    assert 'href="/hints"' in answer.text
+    assert 'class="button" href="/hints"' in answer.text
     assert faults(answer.text) == []
     assert browser.cookies[SESSION_COOKIE] != before, "a token that was halfway is worth nothing later"
     assert browser.get("/hints").status_code == 200

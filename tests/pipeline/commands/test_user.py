@@ -71,7 +71,7 @@ WRONG = (
     ("link nobody", "no account"),
     ("add chief --role senior --by-link", "already"),
     ("add 'a b' --role senior --by-link", "letters, digits"),
-    ("token add chief --for x --role senior", "has: not senior"),
+    ("token add chief --for x --role senior", "not senior"),
     ("token add chief --for '' --role administrator", "what the token is for"),
     ("token add chief --for x --role administrator --days 900", "days"),
     ("token revoke 9", "no token"),
