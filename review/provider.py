@@ -131,7 +131,8 @@ def _made(db: Connection, identity: Identity, vouched: Vouched, roles: tuple[str
         user = keeping_accounts.add(db, _ACTOR, name, None, roles)
     except accounts.NotAcceptable as why:
         raise NotLetIn(f"The provider's name for you cannot be one here: {why}") from why
-    identities.link(db, identity, user, follows=True)
+    if not identities.link(db, identity, user, follows=True):  # made a moment ago, by another of their browsers
+        raise NotLetIn("Your account was made a moment ago in another browser. Begin again.")
     return user
 
 
