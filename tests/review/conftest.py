@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
@@ -16,9 +17,10 @@ from review.app import create_app
 from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
 from review.roles import Role
 from storage import accounts, custody
-from storage.accounts import User
+from storage.accounts import Awaits, User
 from storage.custody import Event
 from storage.stores import Stores
+from tests.servers.oidc import CLIENT, SECRET, OpenIdProvider
 
 DEADLINE = 10
 
@@ -47,10 +49,10 @@ class Site:
             Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE)
         )
 
-    def as_user(self, user: User) -> Browser:
-        """A browser that this user is signed in with."""
+    def as_user(self, user: User, awaits: Awaits = Awaits.NOTHING) -> Browser:
+        """A browser that this user is signed in with, or halfway in."""
         with self.stores.db.begin() as db:
-            token = accounts.start_session(db, user)
+            token = accounts.start_session(db, user, awaits=awaits)
         browser = self.browser()
         browser.cookies.set(SESSION_COOKIE, token, domain="127.0.0.1")
         return browser
@@ -94,6 +96,24 @@ def site(stores: Stores, settings: Settings) -> Iterator[Site]:
 def analyst(site: Site) -> Browser:
     """A browser of an analyst."""
     return site.signed_in(Role.ANALYST)
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenIdProvider]:
+    with OpenIdProvider() as served:
+        yield served
+
+
+@pytest.fixture
+def ours(settings: Settings, provider: OpenIdProvider) -> Settings:
+    """Settings with that provider."""
+    given = {
+        "oidc_issuer": provider.url,
+        "oidc_client_id": CLIENT,
+        "oidc_client_secret": SecretStr(SECRET),
+        "oidc_roles": (("analysts", Role.ANALYST), ("chiefs", Role.ADMINISTRATOR)),
+    }
+    return settings.model_copy(update=given)
 
 
 def picture_addresses(page: str) -> list[str]:
