@@ -15,8 +15,8 @@ from storage.rejections import Rejection
 from storage.roll_call import RollCall
 
 SIGHTED = text("""
-    SELECT candidates.id, candidates.state, candidates.due, candidates.engine, candidates.distance, candidates.created_at,
-           candidates.expected_false, candidates.calibration_id AS calibration,
+    SELECT candidates.id, candidates.state, candidates.due, candidates.engine, candidates.distance,
+           candidates.created_at, candidates.expected_false, candidates.calibration_id AS calibration,
            candidates.track_id AS track, candidates.still_key, candidates.clip_key, candidates.clip_start_ms,
            candidates.clip_end_ms, persons.id AS person, persons.register_number, persons.names, persons.birth_year,
            persons.status, candidates.photo_id AS photo, blobs.id AS blob_id, blobs.sha256 AS blob,
@@ -284,7 +284,7 @@ class Case:
     roll_calls: tuple[RollCall, ...] = ()
     """of the recordings in which the case's candidates were found"""
     judged: tuple[Judged, ...] = ()
-    """of candidates that wait for nobody: who judges next must not know what was said before"""
+    """of candidates of which people have said what there is to say: who judges next must not know what was said before"""
     handed_over: tuple[HandedOver, ...] = ()
 
     @property
@@ -356,6 +356,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
     ids = {"posts": [post.id for post in posts]}
     sources = {"sources": sorted({post.source for post in posts})}
     people = {"people": sorted({one.person for one in sighted})}
+    about = {"candidates": [one.id for one in sighted]}
     shots = db.execute(SHOTS, {"tracks": [one.track for one in sighted]}).mappings()
     return Case(
         sighted,
@@ -370,10 +371,8 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(REPOSTS, {"blobs": list(blobs)}).mappings()),
         tuple(Named(**row) for row in db.execute(NAMED, {**ids, **people}).mappings()),
         tuple(roll_calls.of_blobs(db, sorted({one.blob_id for one in sighted}))),
-        tuple(_judged(db, one.id) for one in sighted if one.due is None),
-        tuple(
-            HandedOver(**row) for row in db.execute(HAND_OVERS, {"candidates": [one.id for one in sighted]}).mappings()
-        ),
+        tuple(_judged(db, one.id) for one in sighted if judgements.due(db, one.id)[1] is None),
+        tuple(HandedOver(**row) for row in db.execute(HAND_OVERS, about).mappings()),
     )
 
 
