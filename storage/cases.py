@@ -284,7 +284,7 @@ class Case:
     roll_calls: tuple[RollCall, ...] = ()
     """of the recordings in which the case's candidates were found"""
     judged: tuple[Judged, ...] = ()
-    """of candidates of which people have said what there is to say: who judges next must not know what was said before"""
+    """of candidates whom nobody has yet to judge: who judges next must not know what was said before"""
     handed_over: tuple[HandedOver, ...] = ()
 
     @property

@@ -126,8 +126,8 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     with office.stores.db.begin() as db:
         refused = rejections.reject(db, best["id"], "another nose", "analyst", 5)
         taken_back = rejections.revoke(db, refused.id, "it was the light", "senior", 5)
-        said = [give(db, account(db, name), best["id"], answer) for name, answer in (("ada", 3), ("ben", 2))]
-        told_of = [entry for one in said for entry in one.entries]
+        judged = [give(db, account(db, name), best["id"], answer) for name, answer in (("ada", 3), ("ben", 2))]
+        told_of = [entry for one in judged for entry in one.entries]
         custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries, *told_of])
         custody.append(db, "analyst", Action.VIEWED, f"candidate:{best['id']}")
     target = folder / "package"
