@@ -214,8 +214,6 @@ class Listed:
     at_seconds: float
     """moment of the best shot, on the video's own clock; where the face begins, if its pictures have expired"""
     state: str
-    due: str | None
-    """whose turn it is to judge it (`lastseen.judging.Stage`); None: nobody's"""
     published: datetime | None
     expected_false: float | None
     """people of the register expected this near to a stranger's track by chance; None: not known"""
@@ -223,6 +221,8 @@ class Listed:
     hinted: bool
     """words of a post with this file name somebody who may be this person"""
     kin: Kin
+    due: str | None = None
+    """whose turn it is to judge it (`lastseen.judging.Stage`); None: nobody's"""
 
 
 @dataclass(frozen=True, slots=True)
