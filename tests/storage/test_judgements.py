@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lastseen.judging import Compared, Comparison, Feature, Said, Stage, Verdict, weigh
 from lastseen.roles import Role
-from storage import candidates, judgements, rejections
+from storage import candidates, erasures, judgements, rejections, retention, subjects
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection, Engine
@@ -261,6 +261,17 @@ def test_judgements_count_for_the_question_in_whichever_file_it_is_asked(one: Co
     assert not judgements.has_judged(one, ada, second)
 
 
+def test_who_took_it_up_finishes_although_another_copy_has_come_to_ask(one: Connection) -> None:
+    first, second, videos = copied(one)
+    ada, ben, _ = people(one)
+    taken = review(one, ada, second)
+    join(one, videos)
+    assert state(one, second) == ("joined", None)
+    judgements.judge(one, taken, 3, [], "", LIMIT)
+    assert (state(one, first), state(one, second)) == (("joined", None), ("open", "second"))
+    assert give(one, ben, second, 2).verdict is Verdict.SIGHTING
+
+
 def test_two_that_were_judged_apart_are_weighed_together_when_they_turn_out_to_be_one(one: Connection) -> None:
     first, second, videos = copied(one)
     ada, ben, _ = people(one)
@@ -314,6 +325,40 @@ def test_a_possible_sighting_stays_when_its_person_is_found_and_what_is_undecide
     conclude(one, undecided, 0, 0)
     candidates.withdraw(one, who[0], LIMIT)
     assert (state(one, sighting)[0], state(one, undecided)[0]) == ("sighting", "withdrawn")
+
+
+def test_what_was_said_goes_with_an_erased_candidate_and_counts_nowhere_any_more(owner: Engine) -> None:
+    with owner.begin() as db:
+        first, second, videos = copied(db)
+        join(db, videos)
+        ada, ben, _ = people(db)
+        give(db, ada, first, 3)
+        give(db, ben, first, 3)
+        rejected, elsewhere = (candidate(db, videos[n].tracks[0], person(db, f"R-{n}")) for n in (0, 1))
+        for each in (rejected, elsewhere):
+            give(db, ada, each, -3)
+        number, _ = erasures.ask(db, subjects.parse(f"blob:{videos[0].sha256}"), "r", "o", "anna")
+        erasures.confirm(db, number, "bert")
+        erasure = erasures.get(db, number)
+        assert erasures.take(db, erasure, erasures.plan(db, subjects.parse(erasure.subject)), [], "x", LIMIT)
+        assert state(db, second) == ("open", "triage")
+        assert judgements.of_candidate(db, second) == []
+        assert [said.candidate for said in rejections.listed(db)] == [elsewhere]
+        assert state(db, elsewhere) == ("rejected", None)
+
+
+@pytest.mark.parametrize(
+    ("ends", "goes"),
+    [
+        *[(ends, False) for ends in ("open", "joined", "undecided", "sighting")],
+        *[(ends, True) for ends in ("rejected", "withdrawn", "superseded", "displaced")],
+    ],
+)
+def test_a_face_goes_when_all_its_candidates_are_closed(one: Connection, ends: str, goes: bool) -> None:
+    (track,) = video(one, FACE).tracks
+    candidate(one, track, person(one, "P-1"), ends)
+    candidate(one, track, person(one, "P-2"), "rejected")
+    assert retention.forget(one, 0)[0] == ([track] if goes else [])
 
 
 def test_of_two_second_reviewers_who_answer_at_once_one_is_told(db: Engine) -> None:
