@@ -38,7 +38,7 @@ ANALYSES = text("""
      WHERE (newest AND blob = ANY(CAST(:drawn AS bigint[]))) OR EXISTS (
         SELECT FROM tracks WHERE analysis_id = found.id
            AND (EXISTS (SELECT FROM candidates
-                         WHERE track_id = tracks.id AND state IN ('open', 'sighting', 'rejected'))
+                         WHERE track_id = tracks.id AND state IN ('open', 'undecided', 'sighting', 'rejected'))
                 OR EXISTS (SELECT FROM rejections WHERE track_id = tracks.id)))
      ORDER BY id""")
 
@@ -72,7 +72,7 @@ ASKED_ABOUT = text("""
                EXISTS (SELECT FROM cast_links
                         WHERE tracks.id IN (one_track_id, other_track_id) AND withdrawn_at IS NULL) AS cast_
           FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-         WHERE candidates.state IN ('open', 'sighting'))
+         WHERE candidates.state IN ('open', 'undecided', 'sighting'))
     SELECT blob_id FROM asked
      UNION SELECT other_blob_id FROM repost_links JOIN asked ON blob_id = one_blob_id
             WHERE withdrawn_at IS NULL AND (cast_ OR (start_ms <= one_end_ms + 1 AND end_ms >= one_start_ms - 1))
