@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, hints, house, media, register, videos
+from review import calibration, candidates, entrance, hints, house, media, pictures, register, reviews, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
@@ -22,6 +22,20 @@ def doors() -> list[BaseRoute]:
     return [
         Door("/", candidates.queue, roles=REVIEWERS),
         Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS),
+        Door("/reviews/{token:uuid}", reviews.page, roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/description", reviews.describe, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/answer", reviews.answer, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/draft", reviews.draft, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/return", reviews.give_back, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/warn", reviews.warn, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/undo", reviews.undo, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/again", reviews.again, method="POST", roles=REVIEWERS),
+        Door("/reviews/{token:uuid}/ahead", reviews.ahead, roles=REVIEWERS, picture=True),
+        Door("/reviews/{token:uuid}/shot/{n:int}.jpg", pictures.shot, roles=REVIEWERS, picture=True),
+        Door("/reviews/{token:uuid}/photo/{n:int}.jpg", pictures.photo, roles=REVIEWERS, picture=True),
+        Door("/reviews/{token:uuid}/still.jpg", pictures.still, roles=REVIEWERS, picture=True),
+        Door("/reviews/{token:uuid}/clip.mp4", pictures.clip, roles=REVIEWERS, picture=True),
+        Door("/judgements", reviews.lately, roles=REVIEWERS),
         Door("/hints", hints.hints, roles=REVIEWERS),
         Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True),
         Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True),

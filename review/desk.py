@@ -21,12 +21,14 @@ _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/sv
 
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
     400: ("That cannot be read", "The browser sent something that this page does not understand."),
+    401: ("You are signed out", "Sign in again; what you noted stays on the page where it is."),
     403: (
         "Not for this account",
         "Your account has no role that may open this page. An administrator can change that.",
     ),
     404: ("Nothing here", "There is no such page, or what it showed is not open for review any more."),
     405: ("Not like this", "This address cannot be used in this way."),
+    409: ("Not any more", "Meanwhile something changed, and this cannot be done as it stands."),
     413: ("Too long", "The form holds more than it should."),
     415: ("Not a form", "This address takes forms only."),
     429: ("Too many tries", "Please wait before you try to sign in again."),

@@ -24,8 +24,8 @@ from storage.accounts import Session
 SESSION_COOKIE = "lastseen_session"
 FORM_COOKIE = "lastseen_form"
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
-LONGEST_FORM = 16 * 1024
-"""bytes; the longest password and name fit in, percent-encoded"""
+LONGEST_FORM = 64 * 1024
+"""bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -145,6 +145,8 @@ class Guard:
             return self.refuse(request, 403)
         if route.anyone or visit.roles & route.roles:
             return None
+        if visit.session is None and "application/json" in request.headers.get("accept", ""):
+            return self.refuse(request, 401)
         if visit.session is None and request.method in _READING and not route.picture:
             return RedirectResponse(_sign_in_and_back(request), 303)
         return self.refuse(request, 403)

@@ -96,6 +96,12 @@ class Action(StrEnum):
     TIED = "tied"
     """two entries of the register are declared to be relatives, or one person"""
     UNTIED = "untied"
+    DESCRIBED = "described"
+    """a reviewer noted what can be seen of a face, before any reference was shown"""
+    RETURNED = "returned"
+    """a reviewer gave back what they had taken up"""
+    WARNED = "warned"
+    """somebody warned others of what a file shows"""
     SIGNED_IN = "signed_in"
     PASSWORD_SET = "password_set"  # noqa: S105  no password
 

@@ -49,6 +49,8 @@ class Ending(StrEnum):
     """How a review ended."""
 
     JUDGED = "judged"
+    UNDONE = "undone"
+    """of a known pair: its reviewer took the answer back, and it counts for nothing"""
     RETURNED = "returned"
     """its reviewer gave it back"""
     RAN_OUT = "ran out"
