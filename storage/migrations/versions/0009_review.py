@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from storage.migrations import judging
 from storage.migrations.facts import defend_but_erasure
 
 revision = "0009"
@@ -150,13 +151,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reviewer_id"], ["users.id"], name=op.f("fk_judgements_reviewer_id")),
         sa.ForeignKeyConstraint(["supersedes"], ["judgements.id"], name=op.f("fk_judgements_supersedes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_judgements")),
-        sa.UniqueConstraint("supersedes", name=op.f("uq_judgements_supersedes")),
         comment="one reviewer's answer on one candidate; features: of the list, what was compared and how; shown: the"
         " pictures and photos that the answer rests on",
     )
     op.create_index(op.f("ix_judgements_candidate_id"), "judgements", ["candidate_id"], unique=False)
     op.create_index(op.f("ix_judgements_review_id"), "judgements", ["review_id"], unique=False)
     op.create_index(op.f("ix_judgements_reviewer_id"), "judgements", ["reviewer_id"], unique=False)
+    op.create_index(op.f("ix_judgements_supersedes"), "judgements", ["supersedes"], unique=False)
     op.create_table(
         "known_answers",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -180,22 +181,56 @@ def upgrade() -> None:
     op.create_table(
         "judgement_undos",
         sa.Column("judgement_id", sa.BigInteger(), nullable=False),
+        sa.Column("reviewer_id", sa.BigInteger(), nullable=False),
         sa.Column("undone_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["judgement_id"], ["judgements.id"], name=op.f("fk_judgement_undos_judgement_id")),
+        sa.ForeignKeyConstraint(["reviewer_id"], ["users.id"], name=op.f("fk_judgement_undos_reviewer_id")),
         sa.PrimaryKeyConstraint("judgement_id", name=op.f("pk_judgement_undos")),
         comment="taken back by its reviewer within a minute: as if it had never been said",
     )
+    op.create_index(op.f("ix_judgement_undos_reviewer_id"), "judgement_undos", ["reviewer_id"], unique=False)
+    op.create_table(
+        "also_judged",
+        sa.Column("judgement_id", sa.BigInteger(), nullable=False),
+        sa.Column("candidate_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_also_judged_candidate_id")),
+        sa.ForeignKeyConstraint(["judgement_id"], ["judgements.id"], name=op.f("fk_also_judged_judgement_id")),
+        sa.PrimaryKeyConstraint("judgement_id", "candidate_id", name=op.f("pk_also_judged")),
+        comment="candidates that ask the same of the same face as the one that was judged: the judgement counts for"
+        " them, too",
+    )
+    op.create_index(op.f("ix_also_judged_candidate_id"), "also_judged", ["candidate_id"], unique=False)
+    op.add_column("candidates", sa.Column("due", sa.Text(), server_default="triage", nullable=True))
+    op.add_column("rejections", sa.Column("verdict_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("fk_rejections_verdict_id"), "rejections", "verdicts", ["verdict_id"], ["id"])
+    op.create_index(op.f("ix_rejections_verdict_id"), "rejections", ["verdict_id"], unique=False)
+    op.add_column(
+        "rejection_revocations", sa.Column("sets_aside", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
     for table in FACTS:
         defend_but_erasure(table)
+    for statement in judging.MAKE:
+        op.execute(statement)
 
 
 def downgrade() -> None:
     """Remove them, and what they held."""
+    for statement in judging.REMOVE:
+        op.execute(statement)
+    op.drop_column("rejection_revocations", "sets_aside")
+    op.drop_index(op.f("ix_rejections_verdict_id"), table_name="rejections")
+    op.drop_constraint(op.f("fk_rejections_verdict_id"), "rejections", type_="foreignkey")
+    op.drop_column("rejections", "verdict_id")
+    op.drop_column("candidates", "due")
+    op.drop_index(op.f("ix_also_judged_candidate_id"), table_name="also_judged")
+    op.drop_table("also_judged")
+    op.drop_index(op.f("ix_judgement_undos_reviewer_id"), table_name="judgement_undos")
     op.drop_table("judgement_undos")
     op.drop_index(op.f("ix_known_answers_reviewer_id"), table_name="known_answers")
     op.drop_index(op.f("ix_known_answers_review_id"), table_name="known_answers")
     op.drop_index(op.f("ix_known_answers_known_pair_id"), table_name="known_answers")
     op.drop_table("known_answers")
+    op.drop_index(op.f("ix_judgements_supersedes"), table_name="judgements")
     op.drop_index(op.f("ix_judgements_reviewer_id"), table_name="judgements")
     op.drop_index(op.f("ix_judgements_review_id"), table_name="judgements")
     op.drop_index(op.f("ix_judgements_candidate_id"), table_name="judgements")
