@@ -96,6 +96,10 @@ class Action(StrEnum):
     TIED = "tied"
     """two entries of the register are declared to be relatives, or one person"""
     UNTIED = "untied"
+    TOOK_UP = "took up"
+    """a candidate or a known pair is somebody's to judge"""
+    LIMIT_LIFTED = "limit lifted"
+    """a senior had somebody look at more than a day's"""
     SIGNED_IN = "signed_in"
     PASSWORD_SET = "password_set"  # noqa: S105  no password
 
