@@ -106,6 +106,10 @@ class Action(StrEnum):
     """a reviewer gave back what they had taken up"""
     WARNED = "warned"
     """somebody warned others of what a file shows"""
+    TOOK_UP = "took up"
+    """a candidate or a known pair is somebody's to judge"""
+    LIMIT_LIFTED = "limit lifted"
+    """a senior had somebody look at more than a day's"""
     SIGNED_IN = "signed_in"
     PASSWORD_SET = "password_set"  # noqa: S105  no password
 

@@ -55,6 +55,8 @@ class Ending(StrEnum):
     """its reviewer gave it back"""
     RAN_OUT = "ran out"
     """nobody answered in time"""
+    SET_ASIDE = "set aside"
+    """it was reserved and not looked at, or its reviewer takes a break: they may get it again"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,6 +269,7 @@ DECIDED = (
     "verdicts",
     "hand_overs",
     "known_answers",
+    "limit_lifts",
 )
 
 

@@ -17,6 +17,7 @@ OUT_OF_A_CASE = frozenset(
         "ties",  # of the register
         "photo_findings",
         "finding_explanations",
+        "review_queue",  # what is still to be done, which follows from the rest
         "reviews",  # who looked when stands in the custody log
         "known_pairs",  # of the register; they measure reviewers and are no evidence of anybody
         "known_answers",
