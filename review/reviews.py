@@ -6,6 +6,7 @@ other's answer, and nothing of the post, whose text may name somebody.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from urllib.parse import urlencode
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -17,17 +18,18 @@ from lastseen.errors import WrongUse
 from lastseen.judging import EXCLUDING, Comparison, Feature
 from review import answers, turns
 from review.answers import Lack
-from review.desk import desk_of
+from review.desk import Desk, desk_of
 from review.doors import visit_of
 from review.pictures import review_of
-from storage import custody, review_pictures, review_screen, reviews
+from storage import custody, review_pictures, review_queue, review_screen, reviews
 from storage.accounts import User
 from storage.custody import Action
+from storage.review_queue import Taken, Terms
 from storage.review_screen import Answered
-from storage.reviews import Ending, Review
+from storage.reviews import Review
 
 LATELY = timedelta(hours=24)
-_QUEUE = "/"
+_QUEUE, _LATELY = "/", "/judgements"
 
 
 def page(request: Request) -> Response:
@@ -48,7 +50,7 @@ def describe(request: Request) -> Response:
             return _drawn(db, request, review, lacks=lacks, draft=answers.fields(form))
         if reviews.describe(db, review, description):
             reviews.keep_draft(db, review, {})
-            custody.append(db, review.reviewer.name, Action.DESCRIBED, subject(review))
+            custody.append(db, review.reviewer.name, Action.DESCRIBED, reviews.subject(review))
     return RedirectResponse(_address(review.token), 303)
 
 
@@ -64,14 +66,11 @@ def answer(request: Request) -> Response:
             return _drawn(db, request, review, lacks=lacks, draft=answers.fields(form))
     try:
         with desk.stores.db.begin() as db:
-            turns.keep(db, desk, review, given)
+            custody.append_all(db, review.reviewer.name, turns.keep(db, desk.settings, review, given))
     except WrongUse as why:
         with desk.stores.db.begin() as db:
             return _drawn(db, request, review, draft=answers.fields(form), wrong=str(why))
-    with desk.stores.db.begin() as db:
-        following = turns.following(db, desk, review.reviewer)
-    place = _address(following.token) if following else _QUEUE
-    return RedirectResponse(f"{place}?after={review.token}", 303)
+    return _next(desk, review)
 
 
 def give_back(request: Request) -> Response:
@@ -79,8 +78,8 @@ def give_back(request: Request) -> Response:
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
         review = review_of(db, request)
-        reviews.end(db, review, Ending.RETURNED)
-        custody.append(db, review.reviewer.name, Action.RETURNED, subject(review))
+        review_queue.give_back(db, review)
+        custody.append(db, review.reviewer.name, Action.RETURNED, reviews.subject(review))
     return RedirectResponse(_QUEUE, 303)
 
 
@@ -89,8 +88,9 @@ def draft(request: Request) -> Response:
     with desk_of(request).stores.db.begin() as db:
         review = review_of(db, request)
         reviews.keep_draft(db, review, answers.fields(visit_of(request).form))
+        until = review_queue.extend(db, review, Terms.of(desk_of(request).settings))
     if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"kept": True})
+        return JSONResponse({"until": until.isoformat()})
     return RedirectResponse(_address(review.token), 303)
 
 
@@ -99,7 +99,7 @@ def warn(request: Request) -> Response:
     with desk_of(request).stores.db.begin() as db:
         review = review_of(db, request)
         review_screen.warn(db, review)
-        custody.append(db, review.reviewer.name, Action.WARNED, subject(review))
+        custody.append(db, review.reviewer.name, Action.WARNED, reviews.subject(review))
     return RedirectResponse(_address(review.token), 303)
 
 
@@ -107,15 +107,15 @@ def ahead(request: Request) -> Response:
     """Addresses of the pictures of what this person has in hand after this one, for the browser to fetch early."""
     with desk_of(request).stores.db.begin() as db:
         review = review_of(db, request)
-        following = _neighbours(db, review)[1]
-        if following is None:
-            more = turns.ahead(db, desk_of(request), review.reviewer)
-            following = more.token if more else None
-        found = reviews.find(db, following, review.reviewer) if following else None
+        taken = turns.ahead(db, desk_of(request).settings, review)
+        if taken is None:
+            return JSONResponse({"page": "", "pictures": []})
         # What is covered is not fetched before it is asked for.
-        shots = review_pictures.of_review(db, found).shots if found and not review_screen.warned(db, found) else ()
-    numbers = range(1, len(shots) + 1)
-    return JSONResponse({"pictures": [f"{_address(following)}/shot/{n}.jpg" for n in numbers if following]})
+        covered = review_screen.warned(db, taken.review)
+        shots = () if covered else review_pictures.of_review(db, taken.review).shots
+        custody.append_all(db, review.reviewer.name, taken.entries)
+    place = _address(taken.review.token)
+    return JSONResponse({"page": place, "pictures": [f"{place}/shot/{n}.jpg" for n in range(1, len(shots) + 1)]})
 
 
 def undo(request: Request) -> Response:
@@ -124,7 +124,7 @@ def undo(request: Request) -> Response:
     try:
         with desk.stores.db.begin() as db:
             before = _answered(db, request)
-            turns.take_back(db, desk, user, before)
+            custody.append_all(db, user.name, turns.take_back(db, desk.settings, user, before))
     except WrongUse as why:
         return desk.problem(request, 409, why=str(why))
     return _up_again(request, before)
@@ -143,11 +143,6 @@ def lately(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         rows = review_screen.lately(db, user_of(request), LATELY)
     return desk.draw(request, "judgements.html", rows=rows)
-
-
-def subject(review: Review) -> str:
-    """How the custody log calls what is reviewed."""
-    return f"candidate:{review.candidate}" if review.candidate else f"known_pair:{review.known_pair}"
 
 
 def _drawn(
@@ -176,7 +171,7 @@ def _drawn(
         covered=warned,
         greyscale=False,
         small=False,
-        earlier=_address(earlier) if earlier else "/judgements",
+        earlier=_address(earlier) if earlier else _LATELY,
         later=_address(later) if later else "",
         after=_after(db, request, review.reviewer),
         lacks=lacks or [],
@@ -207,11 +202,22 @@ def _after(db: Connection, request: Request, reviewer: User) -> Answered | None:
     return found if found and found.undo_seconds and not found.instead else None
 
 
-def _up_again(request: Request, before: Answered) -> Response:
-    desk = desk_of(request)
+def _next(desk: Desk, done: Review) -> Response:
     with desk.stores.db.begin() as db:
-        review = turns.up_again(db, desk, user_of(request), before)
-    return RedirectResponse(_address(review.token) if review else "/judgements", 303)
+        found = turns.following(db, desk.settings, done)
+        if isinstance(found, Taken):
+            custody.append_all(db, done.reviewer.name, found.entries)
+    place, why = (_address(found.review.token), {}) if isinstance(found, Taken) else (_QUEUE, {"why": found})
+    return RedirectResponse(f"{place}?{urlencode({**why, 'after': done.token})}", 303)
+
+
+def _up_again(request: Request, before: Answered) -> Response:
+    desk, user = desk_of(request), user_of(request)
+    with desk.stores.db.begin() as db:
+        taken = turns.up_again(db, desk.settings, user, before)
+        if taken:
+            custody.append_all(db, user.name, taken.entries)
+    return RedirectResponse(_address(taken.review.token) if taken else _LATELY, 303)
 
 
 def _answered(db: Connection, request: Request) -> Answered:

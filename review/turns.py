@@ -1,52 +1,57 @@
 """What a reviewer's turn comes to: an answer is kept or taken back, and the next review is taken up."""
 
-from datetime import timedelta
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from lastseen.settings import Settings
 from review.answers import Answer, form_of
-from review.desk import Desk
-from storage import review_screen, reviews
+from storage import judgements, review_queue, review_screen, reviews
 from storage.accounts import User
+from storage.custody import Action, Entry
+from storage.review_queue import Taken, Terms, Why
 from storage.review_screen import Answered
-from storage.reviews import Ending, Review
-
-LASTS = timedelta(minutes=15)
+from storage.reviews import Review
 
 
-def keep(db: Connection, desk: Desk, review: Review, given: Answer) -> None:
-    """Keep an answer, and end the review."""
-    reviews.end(db, review, Ending.JUDGED)
+def keep(db: Connection, settings: Settings, review: Review, given: Answer) -> Sequence[Entry]:
+    """Keep an answer, and end the review.  Returns what the log must say.  Raises WrongUse.
+
+    Whoever has judged the same before, and their judgement stands, replaces it by this one.
+    """
+    if review.candidate is None:
+        return review_screen.answer_known(db, review, given.value, judgements.listed(given.features), given.reason)
+    own = review_screen.own_judgement(db, review)
+    per_track = settings.people_per_track
+    return judgements.judge(db, review, given.value, given.features, given.reason, per_track, supersedes=own).entries
 
 
-def take_back(db: Connection, desk: Desk, reviewer: User, before: Answered) -> None:
-    """Take an answer back."""
-    if before.known_pair is not None:
-        review_screen.undo_known(db, before.token, reviewer)
+def take_back(db: Connection, settings: Settings, reviewer: User, before: Answered) -> Sequence[Entry]:
+    """Take an answer back.  Returns what the log must say.  Raises WrongUse: the minute is over."""
+    if before.judgement is None:
+        return review_screen.undo_known(db, before, reviewer)
+    return judgements.undo(db, before.judgement, reviewer, settings.people_per_track).entries
 
 
-def following(db: Connection, desk: Desk, reviewer: User) -> Review | None:
-    """What this person has in hand, or else the next of the queue; None: nothing waits for them."""
-    mine = review_screen.mine(db, reviewer)
-    if mine:
-        return reviews.find(db, mine[0], reviewer)
-    return ahead(db, desk, reviewer)
+def following(db: Connection, settings: Settings, done: Review) -> Taken | Why:
+    """What comes after a review: what this person has in hand, or the next of the queue."""
+    return review_queue.take_after(db, done, Terms.of(settings))
 
 
-def ahead(db: Connection, desk: Desk, reviewer: User) -> Review | None:
-    """Take up one more than this person looks at."""
-    candidate = review_screen.next_open(db, reviewer)
-    return reviews.begin(db, reviewer, candidate, LASTS) if candidate else None
+def ahead(db: Connection, settings: Settings, now: Review) -> Taken | None:
+    """Reserve what comes after the review that is on the screen."""
+    return review_queue.ahead(db, now, Terms.of(settings))
 
 
-def up_again(db: Connection, desk: Desk, reviewer: User, before: Answered) -> Review | None:
+def up_again(db: Connection, settings: Settings, reviewer: User, before: Answered) -> Taken | None:
     """Take up again what was answered, with everything as it was; None: somebody else has it."""
+    lasts = Terms.of(settings).lasts
     if before.candidate is not None:
-        review = reviews.begin(db, reviewer, before.candidate, LASTS)
+        review = reviews.begin(db, reviewer, before.candidate, lasts)
     else:
-        review = reviews.begin_known(db, reviewer, before.known_pair or 0, LASTS)
+        review = reviews.begin_known(db, reviewer, before.known_pair or 0, lasts)
     if review is None:
         return None
     reviews.describe(db, review, before.described)
     reviews.keep_draft(db, review, form_of(before.answer, before.reason, before.features))
-    return review
+    return Taken(review, (Entry(Action.TOOK_UP, reviews.subject(review)),))

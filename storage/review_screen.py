@@ -4,17 +4,20 @@ Everything hangs on the review: a known pair gives the same shape as a candidate
 ids nor keys are told to the page.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
 
+from lastseen.errors import WrongUse
+from storage import reviews
 from storage.accounts import User
+from storage.custody import Action, Entry
+from storage.judgements import UNDO, WORDS
 from storage.reviews import Ending, Review
-
-UNDO = timedelta(minutes=1)
-"""for so long an answer may be taken back as if it had never been given"""
 
 WARNED = text("""
     SELECT EXISTS (SELECT FROM content_warnings
@@ -50,6 +53,8 @@ _ANSWERED = """
            SELECT others.id FROM reviews AS others
             WHERE others.id > reviews.id AND others.reviewer_id = reviews.reviewer_id AND others.ending = 'judged'
               AND (others.candidate_id = reviews.candidate_id OR others.known_pair_id = reviews.known_pair_id)
+              AND NOT EXISTS (SELECT FROM judgement_undos JOIN judgements ON judgements.id = judgement_id
+                               WHERE judgements.review_id = others.id)
             LIMIT 1) AS later ON true
      WHERE reviews.reviewer_id = :reviewer AND reviews.ending IN ('judged', 'undone')"""
 ANSWERED = text(_ANSWERED + " AND reviews.token = :token")
@@ -59,14 +64,18 @@ UNDONE = text("""
      WHERE token = :token AND reviewer_id = :reviewer AND known_pair_id IS NOT NULL AND ending = :judged
        AND ended_at + :undo > now()""")
 
-NEXT_OPEN = text("""
-    SELECT id FROM candidates
-     WHERE state = 'open'
-       AND NOT EXISTS (SELECT FROM work WHERE step = 'review' AND subject = candidates.id AND lease IS NOT NULL
-                          AND ready_at > now())
-       AND NOT EXISTS (SELECT FROM reviews
-                        WHERE candidate_id = candidates.id AND reviewer_id = :reviewer AND ending = 'judged')
-     ORDER BY id LIMIT 1""")
+OWN = text("""
+    SELECT id FROM judgements
+     WHERE candidate_id = :candidate AND reviewer_id = :reviewer AND judgement_stands(id) ORDER BY id DESC LIMIT 1""")
+ANSWER_KNOWN = text("""
+    INSERT INTO known_answers (known_pair_id, review_id, reviewer_id, answer, reason, features)
+    VALUES (:known_pair, :review, :reviewer, :answer, :reason, :features)""").bindparams(
+    bindparam("features", type_=JSONB)
+)
+
+
+class TooLate(WrongUse):
+    """An answer that cannot be taken back any more; the message is for the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +125,33 @@ def lately(db: Connection, reviewer: User, back: timedelta) -> tuple[Answered, .
     return tuple(Answered(**row) for row in rows)
 
 
-def undo_known(db: Connection, token: UUID, reviewer: User) -> bool:
-    """Take back an answer on a known pair; it then counts for nothing.  False: the minute is over."""
-    values = {"token": token, "reviewer": reviewer.id, "undo": UNDO}
-    return db.execute(UNDONE, {**values, "undone": Ending.UNDONE, "judged": Ending.JUDGED}).rowcount == 1
-
-
-def next_open(db: Connection, reviewer: User) -> int | None:
-    """The oldest open candidate that nobody holds and this person has not answered."""
-    found: int | None = db.execute(NEXT_OPEN, {"reviewer": reviewer.id}).scalar()
+def own_judgement(db: Connection, review: Review) -> int | None:
+    """The judgement that this review's person gave on its candidate before, if it stands."""
+    values = {"candidate": review.candidate, "reviewer": review.reviewer.id}
+    found: int | None = db.execute(OWN, values).scalar()
     return found
+
+
+def answer_known(
+    db: Connection, review: Review, answer: int | None, features: Mapping[str, Mapping[str, str]], reason: str
+) -> Sequence[Entry]:
+    """Keep an answer on a known pair, and end its review.  Returns what the custody log must say."""
+    said = {"answer": answer, "reason": reason, "features": features}
+    db.execute(
+        ANSWER_KNOWN,
+        {**said, "known_pair": review.known_pair, "review": review.id, "reviewer": review.reviewer.id},
+    )
+    reviews.end(db, review, Ending.JUDGED)
+    return (Entry(Action.JUDGED, reviews.subject(review)),)
+
+
+def undo_known(db: Connection, before: Answered, reviewer: User) -> Sequence[Entry]:
+    """Take back an answer on a known pair; it then counts for nothing.  Raises TooLate.
+
+    Returns what the custody log must say.
+    """
+    values = {"token": before.token, "reviewer": reviewer.id, "undo": UNDO}
+    undone = db.execute(UNDONE, {**values, "undone": Ending.UNDONE, "judged": Ending.JUDGED})
+    if undone.rowcount != 1:
+        raise TooLate(WORDS["undone_within_a_minute"])
+    return (Entry(Action.JUDGEMENT_UNDONE, f"known_pair:{before.known_pair}"),)

@@ -116,6 +116,11 @@ def end(db: Connection, review: Review, ending: Ending) -> bool:
     return db.execute(END, {"id": review.id, "ending": ending}).rowcount == 1
 
 
+def subject(review: Review) -> str:
+    """How the custody log calls what is reviewed."""
+    return f"candidate:{review.candidate}" if review.candidate else f"known_pair:{review.known_pair}"
+
+
 def _begun(db: Connection, reviewer: User, values: Mapping[str, object]) -> Review:
     row = db.execute(BEGIN, {**values, "reviewer": reviewer.id}).mappings().one()
     return Review(reviewer=reviewer, **row)

@@ -8,6 +8,15 @@
   const kept = document.getElementById("kept");
   const say = (text) => { if (kept.textContent !== text) kept.textContent = text; };
 
+  // Until when it is held, on this machine's clock; keeping a draft makes it longer.
+  const held = (until) => {
+    const time = document.querySelector("time[data-local]");
+    time.dateTime = until;
+    const of = { hour: "2-digit", minute: "2-digit", hour12: false };
+    time.textContent = new Date(until).toLocaleTimeString(document.documentElement.lang, of);
+  };
+  held(document.querySelector("time[data-local]").dateTime);
+
   // --- the draft ------------------------------------------------------------------------------------------
   const signedOut = document.getElementById("signed-out");
   const ranOut = document.getElementById("ran-out");
@@ -23,7 +32,10 @@
       const answer = await fetch(`${here}/draft`, {
         method: "POST", body: fields(), headers: { Accept: "application/json" }, redirect: "manual", ...options,
       });
-      if (answer.ok) saved = sent;
+      if (answer.ok) {
+        saved = sent;
+        held((await answer.json()).until);
+      }
       say(answer.ok ? words.kept : "");
       if (answer.status === 401 || answer.status === 403) { if (!signedOut.open) signedOut.showModal(); }
       if (answer.status === 404 && !ranOut.open) ranOut.showModal();
@@ -111,16 +123,15 @@
     };
     count();
   }
-  for (const time of document.querySelectorAll("time[data-local]")) {
-    time.title = time.textContent;
-    time.textContent = new Date(time.dateTime).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
-  }
 
   // --- what comes next is fetched while this is looked at ----------------------------------------------------------
   const fetchAhead = async () => {
     const answer = await fetch(`${here}/ahead`, { headers: { Accept: "application/json" } });
     if (!answer.ok) return;
-    for (const address of (await answer.json()).pictures) new Image().src = address;
+    const { page, pictures } = await answer.json();
+    for (const address of pictures) new Image().src = address;
+    const next = document.querySelector("a[rel=next]");
+    if (page && next.hidden) Object.assign(next, { href: page, hidden: false });
   };
   addEventListener("load", () => setTimeout(() => fetchAhead().catch(() => {}), 300));
 
@@ -148,7 +159,7 @@
   const help = document.getElementById("help");
   const keys = {
     n: () => { answer(8); if (answers[7]?.checked) form.querySelector("[name=reason]").focus(); },
-    j: () => click("a[rel=next]"),
+    j: () => click("a[rel=next]:not([hidden])"),
     k: () => click("a[rel=prev]"),
     f: () => globalThis.looking?.flip(),
     b: () => globalThis.looking?.blink(),

@@ -1,6 +1,7 @@
 """Candidates with pictures worth looking at, and ways through their review that several tests go."""
 
 import io
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +11,12 @@ from PIL import Image, ImageFilter
 from playwright.sync_api import Page
 
 from pipeline.demo.pictures import Sitter, portrait
+from storage import review_queue
+from storage.accounts import User
+from storage.review_queue import Taken, Terms
 from storage.stores import Stores
 from tests.extractors.films import film
+from tests.review.conftest import Site
 from tests.review.seeding import Seeded, Story, seed
 
 MOMENTS = tuple(range(4200, 4200 + 8 * 640, 640))
@@ -53,6 +58,14 @@ def clip() -> bytes:
         pictures.append(picture)
     with TemporaryDirectory() as folder:
         return film(Path(folder) / "clip.mp4", pictures, 25).read_bytes()
+
+
+def take_up(site: Site, user: User) -> str:
+    """Have somebody take up the next of the queue.  Returns the address of its page."""
+    with site.stores.db.begin() as db:
+        taken = review_queue.take(db, user, Terms(timedelta(minutes=15)))
+    assert isinstance(taken, Taken), taken
+    return f"/reviews/{taken.review.token}"
 
 
 def describe(page: Page, *features: str) -> None:
