@@ -31,7 +31,7 @@ def crops(sitter: Sitter = Sitter.EILEEN_COLLINS, count: int = len(MOMENTS)) -> 
 
 def candidate(stores: Stores, number: str = "HC-0001", sitter: Sitter = Sitter.EILEEN_COLLINS) -> Seeded:
     """A video's face, a photo of the same person, a still, and a clip that plays."""
-    still = portrait(sitter).resize((640, 360))
+    still = portrait(sitter).crop((0, 0, 512, 288)).resize((640, 360))
     return seed(
         stores,
         Story(
