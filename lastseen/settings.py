@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lastseen.choices import Choices
+from lastseen.roles import Role
 
 AUTHORITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 SERVICE = re.compile(r"https?://[^\s@/?#]+[^\s@?#]*")
@@ -475,6 +476,59 @@ class Settings(BaseSettings):
         title="Minutes until a break",
         description="After so long without ten minutes of rest a reviewer is asked to take some. 0: never.",
     )
+    review_url: str = Field(
+        "",
+        title="Address of the review pages",
+        description="As browsers reach them, e.g. https://review.example.org; unset: the review address and port. "
+        "Links to sign in begin with it, and an OpenID provider leads back to it.",
+        pattern=r"^(https?://[^\s/?#@]+)?$",
+    )
+    session_hours: float = Field(
+        12, gt=0, le=168, title="Longest session", description="Hours after which one signs in again in any case."
+    )
+    session_idle_minutes: float = Field(
+        60, ge=2, title="Idle sessions", description="Minutes without a request after which one signs in again."
+    )
+    requests_a_minute: int = Field(
+        1200,
+        ge=0,
+        title="Requests a minute",
+        description="Of one browser or program; beyond them it is told to wait. 0: as many as it likes.",
+    )
+    require_second_factor: Literal["auto", "always", "never"] = Field(
+        "auto",
+        title="Second factor",
+        description="Whether accounts whose roles see faces, or keep accounts, need one. `auto`: where the pages "
+        "listen on other addresses than loopback. Whoever has one is asked for it in any case.",
+    )
+    oidc_issuer: str = Field(
+        "",
+        title="OpenID provider",
+        description="Its issuer, as its discovery document says; unset: accounts of this office only.",
+        pattern=r"^(https?://[^\s?#@]+)?$",
+    )
+    oidc_client_id: str = Field("", title="Id at the OpenID provider", description="Needed with oidc_issuer.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, title="Secret at the OpenID provider", description="Unset: that of the file, or a client without one."
+    )
+    oidc_client_secret_file: Path | None = Field(
+        None, title="File with that secret", description="Instead of oidc_client_secret."
+    )
+    oidc_name: str = Field(
+        "your office's account", title="What the provider is called", description="On the button that leads there."
+    )
+    oidc_scopes: str = Field(
+        "openid profile groups", title="Scopes", description="What the provider is asked for; `openid` is needed."
+    )
+    oidc_groups_claim: str = Field(
+        "groups", title="Groups of the provider", description="The claim of its tokens that lists somebody's groups."
+    )
+    oidc_roles: Annotated[tuple[tuple[str, Role], ...], NoDecode] = Field(
+        (),
+        title="Roles by group",
+        description="Comma-separated GROUP=ROLE: accounts are made at the first sign-in for whoever has a role by "
+        "this, and have the roles that it gives at each. Unset: accounts are linked by hand only.",
+    )
 
     # --- Airflow on one machine -----------------------------------------------------------------------------
     airflow_port: int = Field(
@@ -489,6 +543,16 @@ class Settings(BaseSettings):
         found = tuple(Authority.parse(part) for part in value.split(",") if part.strip())
         _require_one_each([one.name for one in found])
         return found
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _roles_by_group(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = [part.rpartition("=") for part in value.split(",") if part.strip()]
+        if not all(group.strip() for group, _, _ in found):
+            raise ValueError("each is written GROUP=ROLE")
+        return tuple((group.strip(), role.strip()) for group, _, role in found)
 
     @field_validator("opentimestamps_calendars")
     @classmethod

@@ -8,10 +8,25 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, hints, house, media, pictures, register, reviews, videos
+from review import (
+    account,
+    calibration,
+    candidates,
+    entrance,
+    hints,
+    house,
+    media,
+    pictures,
+    register,
+    reviews,
+    second_factor,
+    users,
+    videos,
+)
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
+from review.limits import RequestLimit
+from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -21,44 +36,69 @@ def doors() -> list[BaseRoute]:
     """Every page and who may open it."""
     return [
         Door("/", candidates.queue, roles=REVIEWERS),
-        Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS),
-        Door("/reviews/{token:uuid}", reviews.page, roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/description", reviews.describe, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/answer", reviews.answer, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/draft", reviews.draft, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/return", reviews.give_back, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/warn", reviews.warn, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/undo", reviews.undo, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/again", reviews.again, method="POST", roles=REVIEWERS),
-        Door("/reviews/{token:uuid}/ahead", reviews.ahead, roles=REVIEWERS, picture=True),
-        Door("/reviews/{token:uuid}/shot/{n:int}.jpg", pictures.shot, roles=REVIEWERS, picture=True),
-        Door("/reviews/{token:uuid}/photo/{n:int}.jpg", pictures.photo, roles=REVIEWERS, picture=True),
-        Door("/reviews/{token:uuid}/still.jpg", pictures.still, roles=REVIEWERS, picture=True),
-        Door("/reviews/{token:uuid}/clip.mp4", pictures.clip, roles=REVIEWERS, picture=True),
+        Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS, names="candidate"),
+        Door("/reviews/{token:uuid}", reviews.page, roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/description", reviews.describe, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/answer", reviews.answer, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/draft", reviews.draft, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/return", reviews.give_back, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/warn", reviews.warn, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/undo", reviews.undo, method="POST", roles=REVIEWERS, names="answered"),
+        Door("/reviews/{token:uuid}/again", reviews.again, method="POST", roles=REVIEWERS, names="answered"),
+        Door("/reviews/{token:uuid}/ahead", reviews.ahead, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/shot/{n:int}.jpg", pictures.shot, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/photo/{n:int}.jpg", pictures.photo, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/still.jpg", pictures.still, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/clip.mp4", pictures.clip, roles=REVIEWERS, picture=True, names="review"),
         Door("/judgements", reviews.lately, roles=REVIEWERS),
         Door("/hints", hints.hints, roles=REVIEWERS),
-        Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True),
-        Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True),
-        Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True),
-        Door("/media/clip/{id:int}", media.clip, roles=REVIEWERS, picture=True),
+        Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True, names="shot"),
+        Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True, names="photo"),
+        Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True, names="candidate"),
+        Door("/media/clip/{id:int}", media.clip, roles=REVIEWERS, picture=True, names="candidate"),
         Door("/register", register.keeping, roles=KEEPERS),
-        Door("/register/findings/{id:int}/explain", register.explain, method="POST", roles=KEEPERS),
-        Door("/media/photo/{id:int}", media.photo, roles=KEEPERS, picture=True),
-        Door("/media/face/{id:int}", media.face, roles=REVIEWERS, picture=True),
+        Door("/register/findings/{id:int}/explain", register.explain, method="POST", roles=KEEPERS, names="finding"),
+        Door("/media/photo/{id:int}", media.photo, roles=KEEPERS, picture=True, names="finding_photo"),
+        Door("/media/face/{id:int}", media.face, roles=REVIEWERS, picture=True, names="shot"),
         Door("/unaccounted", videos.unaccounted, roles=REVIEWERS),
-        Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS),
-        Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS),
-        Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS),
+        Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS, names="blob"),
+        Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS, names="blob"),
+        Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS, names="cast_link"),
         Door("/status", house.status, roles=STAFF),
         Door("/calibration", calibration.page, roles=STAFF),
-        Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True),
-        Door("/account", entrance.account, roles=ANY_ROLE),
-        Door("/account/password", entrance.set_password, method="POST", roles=ANY_ROLE),
+        Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True, names="calibration"),
+        Door("/users", users.users, roles=ADMINISTRATORS),
+        Door("/users", users.add, method="POST", roles=ADMINISTRATORS),
+        Door("/users/{id:int}/roles", users.roles, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/disable", users.disable, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/enable", users.enable, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/unlock", users.unlock, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door("/users/{id:int}/link", users.link, method="POST", roles=ADMINISTRATORS, names="user"),
+        Door(
+            "/users/{id:int}/reset-second-factor",
+            users.reset_second_factor,
+            method="POST",
+            roles=ADMINISTRATORS,
+            names="user",
+        ),
+        Door("/account", account.account, roles=ANY_ROLE),
+        Door("/account/password", account.set_password, method="POST", roles=ANY_ROLE),
+        Door("/account/preferences", account.set_preferences, method="POST", roles=ANY_ROLE),
+        Door("/account/browsers/end", account.end_browsers, method="POST", roles=ANY_ROLE),
+        Door("/account/browsers/{id:int}/end", account.end_browser, method="POST", roles=ANY_ROLE, names="session"),
+        Door("/account/second-factor", second_factor.page, roles=ANY_ROLE, halfway=True),
+        Door("/account/second-factor", second_factor.confirm, method="POST", roles=ANY_ROLE, halfway=True),
+        Door("/account/second-factor.svg", second_factor.picture, roles=ANY_ROLE, halfway=True, picture=True),
+        Door("/account/second-factor/remove", second_factor.remove, method="POST", roles=ANY_ROLE),
+        Door("/account/recovery-codes", second_factor.renew_codes, method="POST", roles=ANY_ROLE),
         Door("/sign-out", entrance.sign_out, method="POST", roles=ANY_ROLE),
         Door("/sign-in", entrance.sign_in_page, anyone=True),
         Door("/sign-in", entrance.sign_in, method="POST", anyone=True),
-        Door("/enter/{token}", entrance.enter, anyone=True),
-        Door("/static/{name}", house.static, anyone=True),
+        Door("/sign-in/second-factor", second_factor.code_page, anyone=True),
+        Door("/sign-in/second-factor", second_factor.give_code, method="POST", anyone=True),
+        Door("/session", entrance.session_state, anyone=True),
+        Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
+        Door("/static/{name}", house.static, anyone=True, names="static"),
     ]
 
 
@@ -68,11 +108,19 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
 
     def find_session(token: str) -> accounts.Session | None:
         with stores.db.begin() as db:
-            return accounts.find_session(db, token)
+            return accounts.find_session(db, token, desk.idle)
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard, routes=routes, find_session=find_session, refuse=desk.problem)],
+        middleware=[
+            Middleware(
+                Guard,
+                routes=routes,
+                find_session=find_session,
+                refuse=desk.problem,
+                limit=RequestLimit(settings.requests_a_minute),
+            )
+        ],
         exception_handlers={
             HTTPException: _http_problem,
             ObjectMissing: _missing,

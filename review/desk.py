@@ -3,18 +3,21 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
 from review import wording
-from review.doors import TOKEN_FIELD, form_token, visit_of
-from review.limits import SignInLimit
+from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
 from review.plays import Plays
-from review.roles import KEEPERS, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, STAFF
+from storage import sealing
+from storage.sealing import Secrets
 from storage.stores import Stores
 
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -31,7 +34,7 @@ _PROBLEMS: Mapping[int, tuple[str, str]] = {
     409: ("Not any more", "Meanwhile something changed, and this cannot be done as it stands."),
     413: ("Too long", "The form holds more than it should."),
     415: ("Not a form", "This address takes forms only."),
-    429: ("Too many tries", "Please wait before you try to sign in again."),
+    429: ("Too many tries", "Please wait a little, then try again."),
     500: (
         "Something broke",
         "It is our mistake, not yours. Nothing was lost; please tell the administrator when it was.",
@@ -66,7 +69,6 @@ class Desk:
     def __init__(self, stores: Stores, settings: Settings) -> None:
         self.stores = stores
         self.settings = settings
-        self.sign_ins = SignInLimit()
         self.plays = Plays()
         self.static = static_files()
         self._templates = Environment(
@@ -82,6 +84,30 @@ class Desk:
             self._templates.filters[name] = getattr(wording, name)
         self._templates.globals.update(static=self._static_address, TOKEN_FIELD=TOKEN_FIELD)
 
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Opens second factors.  Raises storage.sealing.NoKey."""
+        return sealing.secrets(self.settings)
+
+    @property
+    def lifetime(self) -> timedelta:
+        """Of a session, at most."""
+        return timedelta(hours=self.settings.session_hours)
+
+    @property
+    def idle(self) -> timedelta:
+        """Of a session without a request, at most."""
+        return timedelta(minutes=self.settings.session_idle_minutes)
+
+    @property
+    def provider_name(self) -> str:
+        """What the OpenID provider is called; empty: there is none."""
+        return self.settings.oidc_name if self.settings.oidc_issuer else ""
+
+    def address(self, request: Request) -> str:
+        """How browsers reach the pages, without a slash at its end."""
+        return self.settings.review_url or str(request.base_url).rstrip("/")
+
     def draw(self, request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """A page as HTML, with what the frame around every page needs."""
         visit = visit_of(request)
@@ -90,14 +116,17 @@ class Desk:
             "may_review": bool(visit.roles & REVIEWERS),
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
+            "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(visit.cookie),
             "path": request.url.path,
         }
         return HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
 
-    def problem(self, request: Request, status: int, title: str = "", why: str = "") -> HTMLResponse:
+    def problem(self, request: Request, status: int, title: str = "", why: str = "") -> Response:
         """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
         usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[500])
+        if wants_json(request):
+            return JSONResponse({"error": title or usual_title, "why": why or usual_why}, status)
         return self.draw(request, "problem.html", status, title=title or usual_title, why=why or usual_why)
 
     def _static_address(self, name: str) -> str:

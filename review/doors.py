@@ -6,7 +6,7 @@ roles, lets nobody in.  A form is read here, once and within bounds, so that no 
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,15 +14,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from review.limits import RequestLimit
 from review.roles import NOBODY, Role
 from storage.accounts import Session
 
 SESSION_COOKIE = "lastseen_session"
 FORM_COOKIE = "lastseen_form"
+SECURE_PREFIX = "__Host-"
+"""before a cookie's name over HTTPS: browsers then take it from this host alone, and send it there only"""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
 LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
@@ -47,14 +50,23 @@ class Door(Route):
         roles: frozenset[Role] = NOBODY,
         anyone: bool = False,
         picture: bool = False,
+        names: str = "",
+        halfway: bool = False,
     ) -> None:
-        """`anyone`: also without signing in.  `picture`: a signed-out browser gets 403 here, not the sign-in page."""
+        """`anyone`: also without signing in.  `picture`: a signed-out browser gets 403 here, not the sign-in page.
+
+        `names`: what kind of thing the address names, such as `candidate`; the test of all doors asks for one's own,
+        another person's, a sealed one and one that is not there (tests/review/things.py).  `halfway`: also for those
+        who have still to give, or to set up, their second factor.
+        """
         super().__init__(path, endpoint, methods=[method])
         self.methods = {method}
         self.method = method
         self.roles = roles
         self.anyone = anyone
         self.picture = picture
+        self.names = names
+        self.halfway = halfway
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,8 @@ class Visit:
     """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet"""
     form: dict[str, str]
     """the fields that were posted; their token has been checked"""
+    half: Session | None = None
+    """who has still to give or to set up a second factor: signed in nowhere but at the doors for that"""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -94,6 +108,17 @@ def number_in(request: Request, name: str) -> int | None:
     return int(given)
 
 
+def wants_json(request: Request) -> bool:
+    """Whether a script asks, and not somebody who looks at a page."""
+    accepted = request.headers.get("accept", "")
+    return "application/json" in accepted and "text/html" not in accepted
+
+
+def cookie_name(request: Request, name: str) -> str:
+    """What a cookie of ours is called at this address."""
+    return (SECURE_PREFIX if request.url.scheme == "https" else "") + name
+
+
 def form_token(cookie: str) -> str:
     """What a form must carry to be accepted with this cookie.  Nobody without the cookie can work it out."""
     return hmac.digest(cookie.encode(), b"lastseen form", "sha256").hex()
@@ -108,11 +133,13 @@ class Guard:
         routes: Sequence[BaseRoute],
         find_session: Callable[[str], Session | None],
         refuse: Refusal,
+        limit: RequestLimit,
     ) -> None:
         self.app = app
         self.routes = routes
         self.find_session = find_session
         self.refuse = refuse
+        self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -124,6 +151,10 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         route = self._route(request.scope)
+        request.state.visit = Visit(None, "", {})
+        wait = self.limit.take(self._who(request))
+        if wait:
+            return self._later(request, wait)
         request.state.visit = visit = await run_in_threadpool(self._visit, request)
         if route is None:
             return None  # no such page: the router says so
@@ -135,18 +166,29 @@ class Guard:
     def _route(self, scope: Scope) -> BaseRoute | None:
         return next((route for route in self.routes if route.matches(scope)[0] is Match.FULL), None)
 
+    def _who(self, request: Request) -> str:
+        """Whose requests are counted together: a browser's that has a cookie, or else an address's."""
+        cookie = request.cookies.get(cookie_name(request, SESSION_COOKIE))
+        return cookie or request.headers.get("authorization") or (request.client.host if request.client else "")
+
+    def _later(self, request: Request, wait: int) -> Response:
+        answer = self.refuse(request, 429, "Too fast", "This browser asks for more than people can look at.")
+        answer.headers["Retry-After"] = str(wait)
+        return answer
+
     def _visit(self, request: Request) -> Visit:
-        token = request.cookies.get(SESSION_COOKIE, "")
+        token = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
         session = self.find_session(token) if token else None
-        return Visit(session, token if session else request.cookies.get(FORM_COOKIE, ""), {})
+        cookie = token if session else request.cookies.get(cookie_name(request, FORM_COOKIE), "")
+        return Visit(None, cookie, {}, session) if session and session.awaits else Visit(session, cookie, {})
 
     def _refusal(self, request: Request, route: BaseRoute, visit: Visit) -> Response | None:
         if not isinstance(route, Door) or not (route.anyone or route.roles):
             return self.refuse(request, 403)
-        if route.anyone or visit.roles & route.roles:
+        if route.anyone or visit.roles & route.roles or (route.halfway and visit.half):
             return None
-        if visit.session is None and "application/json" in request.headers.get("accept", ""):
-            return self.refuse(request, 401)
+        if visit.session is None and wants_json(request):
+            return JSONResponse({"error": "signed_out", "sign_in": "/sign-in"}, 401)
         if visit.session is None and request.method in _READING and not route.picture:
             return RedirectResponse(_sign_in_and_back(request), 303)
         return self.refuse(request, 403)
@@ -164,7 +206,7 @@ class Guard:
         if not visit.cookie or not hmac.compare_digest(form.pop(TOKEN_FIELD, "").encode(), expected.encode()):
             why = "This form has expired. Load its page again, then repeat what you did."
             return self.refuse(request, 403, "Please try again", why)
-        request.state.visit = Visit(visit.session, visit.cookie, form)
+        request.state.visit = replace(visit, form=form)
         return None
 
 

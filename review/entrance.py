@@ -1,46 +1,55 @@
-"""Signing in and out, one-time links, and the small account page."""
+"""Signing in and out: names and passwords, one-time links, and what a page asks when its session has ended.
+
+Where one wanted to go is kept all the way (`next`), so that a session which ends in the middle costs one form.  Scripts
+that ask with `Accept: application/json` get JSON here: 401 tells a page to ask for the password in place.
+"""
 
 import re
 import secrets
 import threading
+from datetime import timedelta
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from lastseen.clock import utcnow
+from review import required
 from review.desk import desk_of
-from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, visit_of
-from storage import accounts, custody
-from storage.accounts import NotAcceptable, User
+from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name, form_token, visit_of, wants_json
+from storage import accounts, custody, lockouts, second_factors
+from storage.accounts import Awaits, User
 from storage.custody import Action
 
 _OUR_PATH = re.compile(r"/(?![/\\])[\w\-./?=&%]*", re.ASCII)
 # Each argon2 check takes 64 MiB on purpose; a crowd at the door must not take the machine's memory.
-_HASHING = threading.BoundedSemaphore(2)
+HASHING = threading.BoundedSemaphore(2)
+CODE_PAGE, ENROLMENT_PAGE = "/sign-in/second-factor", "/account/second-factor"
 
 
 def sign_in_page(request: Request) -> Response:
     """The form; whoever is signed in already goes on."""
     if visit_of(request).session:
-        return RedirectResponse(_next(request.query_params.get("next")), 303)
-    return _form(request, next_=_next(request.query_params.get("next")))
+        return RedirectResponse(wanted(request), 303)
+    return _form(request, next_=wanted(request))
 
 
 def sign_in(request: Request) -> Response:
     """Check a name and password.  What was wrong is not said."""
     desk, form = desk_of(request), visit_of(request).form
-    name, next_ = form.get("name", ""), _next(form.get("next"))
-    tried = name.strip().casefold()[: accounts.LONGEST_NAME]
-    wait = desk.sign_ins.take(tried, request.client.host if request.client else "")
+    name, next_ = form.get("name", ""), wanted(request)
+    by_name, by_address = lockouts.of_name(_one_spelling(name)), lockouts.of_address(address_of(request))
+    with desk.stores.db.begin() as db:
+        wait = lockouts.take(db, [by_name, by_address])
     if wait:
-        answer: Response = desk.problem(request, 429, why=f"Please wait {-(-wait // 60)} minutes, then sign in again.")
-        answer.headers["Retry-After"] = str(wait)
-        return answer
-    with _HASHING, desk.stores.db.begin() as db:
+        return wait_first(request, wait)
+    with HASHING, desk.stores.db.begin() as db:
         user = accounts.verify_password(db, name, form.get("password", ""))
     if user is None:
         return _form(request, next_=next_, name=name, wrong=True)
-    desk.sign_ins.forget(tried)
-    return _begin(request, user, "password", next_)
+    with desk.stores.db.begin() as db:
+        lockouts.was_right(db, by_name, by_address)
+    return begin(request, user, "password", next_)
 
 
 def enter(request: Request) -> Response:
@@ -50,7 +59,7 @@ def enter(request: Request) -> Response:
     if user is None:
         why = "This link was used already or is older than 15 minutes. An administrator can make a new one."
         return desk_of(request).problem(request, 403, "This link does not work any more", why)
-    return _begin(request, user, "link", _next(request.query_params.get("next")))
+    return begin(request, user, "link", wanted(request))
 
 
 def sign_out(request: Request) -> Response:
@@ -58,75 +67,144 @@ def sign_out(request: Request) -> Response:
     visit = visit_of(request)
     with desk_of(request).stores.db.begin() as db:
         accounts.end_session(db, visit.cookie)
-    answer = RedirectResponse("/sign-in", 303, {"Clear-Site-Data": '"cache"'})
-    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict", secure=_secure(request))
+    provider = visit.session is not None and visit.session.proved.startswith("provider")
+    return signed_out(request, "/sign-in?provider=1" if provider else "/sign-in")
+
+
+def session_state(request: Request) -> Response:
+    """For scripts: whether somebody is signed in, how long yet, and the token that forms must carry now."""
+    visit, desk = visit_of(request), desk_of(request)
+    state: dict[str, object] = {"signed_in": visit.session is not None, "form_token": form_token(visit.cookie)}
+    if visit.session and visit.session.expires_at:
+        left = visit.session.expires_at - utcnow()
+        state["ends_in_seconds"] = max(0, int(left.total_seconds()))
+        state["idle_ends_in_seconds"] = int(min(left, desk.idle).total_seconds())
+    return JSONResponse(state)
+
+
+# --- what other ways in need, too --------------------------------------------------------------------------
+
+
+def begin(request: Request, user: User, by: str, next_: str, *, proved_twice: bool = False) -> Response:
+    """Sign a browser in, or halfway where a second factor is still to come; `proved_twice`: it was given elsewhere."""
+    desk = desk_of(request)
+    with desk.stores.db.begin() as db:
+        has = second_factors.is_set(db, user)
+        awaits = required.awaits(desk.settings, user, has_factor=has, proved_twice=proved_twice)
+        accounts.end_session(db, request.cookies.get(cookie_name(request, SESSION_COOKIE), ""))
+        token = accounts.start_session(
+            db,
+            user,
+            desk.lifetime,
+            awaits=awaits,
+            proved=by,
+            browser=request.headers.get("user-agent", ""),
+            address=address_of(request),
+        )
+        if not awaits:
+            custody.append(db, user.name, Action.SIGNED_IN, f"user:{user.id}", {"by": by})
+    if not awaits:
+        return let_in(request, token, next_)
+    page = CODE_PAGE if awaits is Awaits.CODE else ENROLMENT_PAGE
+    return _keeping(request, token, accounts.HALF_WAY, _answer(request, token, with_next(page, next_), awaits))
+
+
+def let_in(request: Request, token: str, next_: str) -> Response:
+    """Where somebody goes who is signed in from here on."""
+    return _keeping(request, token, desk_of(request).lifetime, _answer(request, token, next_))
+
+
+def _answer(request: Request, token: str, to: str, awaits: Awaits = Awaits.NOTHING) -> Response:
+    if not wants_json(request):
+        return RedirectResponse(to, 303)
+    state: dict[str, object] = {"signed_in": not awaits, "form_token": form_token(token)}
+    return JSONResponse({**state, "second_factor": awaits.value, "next": to} if awaits else state)
+
+
+def _keeping(request: Request, token: str, lifetime: timedelta, answer: Response) -> Response:
+    """The same answer, with the session's cookie."""
+    keep_session(request, answer, token, lifetime)
     return answer
 
 
-def account(request: Request) -> Response:
-    """Who one is here, and a form to set the password."""
-    return _account(request, visit_of(request))
+def keep_session(request: Request, answer: Response, token: str, lifetime: timedelta) -> None:
+    """Give the browser its session's token."""
+    set_cookie(request, answer, SESSION_COOKIE, token, int(lifetime.total_seconds()))
+    forget_cookie(request, answer, FORM_COOKIE)
 
 
-def set_password(request: Request) -> Response:
-    """Set the password; a session that is not fresh has to sign in again first."""
-    desk, visit = desk_of(request), visit_of(request)
-    if visit.session is None or not visit.session.fresh:
-        return _account(request, visit, "Sign out and in again first.", 403)
-    password = visit.form.get("password", "")
-    if password != visit.form.get("again", ""):
-        return _account(request, visit, "The two passwords are not the same.", 422)
-    try:
-        with _HASHING, desk.stores.db.begin() as db:
-            accounts.set_password(db, visit.session.user, password)
-            accounts.end_other_ways_in(db, visit.session.user, visit.cookie)
-            custody.append(db, visit.session.user.name, Action.PASSWORD_SET, f"user:{visit.session.user.id}")
-    except NotAcceptable as why:
-        return _account(request, visit, str(why), 422)
-    return RedirectResponse("/account?saved=1", 303)
+def signed_out(request: Request, to: str) -> Response:
+    """After the session has ended."""
+    answer = RedirectResponse(to, 303, {"Clear-Site-Data": '"cache"'})
+    forget_cookie(request, answer, SESSION_COOKIE)
+    return answer
 
 
-def _account(request: Request, visit: Visit, wrong: str = "", status: int = 200) -> Response:
-    return desk_of(request).draw(
-        request,
-        "account.html",
-        status,
-        session=visit.session,
-        wrong=wrong,
-        saved="saved" in request.query_params,
-        shortest=accounts.SHORTEST_PASSWORD,
-        longest=accounts.LONGEST_PASSWORD,
-    )
-
-
-def _begin(request: Request, user: User, by: str, next_: str) -> Response:
-    with desk_of(request).stores.db.begin() as db:
-        token = accounts.start_session(db, user)
-        custody.append(db, user.name, Action.SIGNED_IN, f"user:{user.id}", {"by": by})
-    answer = RedirectResponse(next_, 303)
-    lifetime = int(accounts.SESSION_LIFETIME.total_seconds())
+def set_cookie(
+    request: Request, answer: Response, name: str, value: str, seconds: int | None = None, *, lax: bool = False
+) -> None:
+    """A cookie of ours: out of reach of scripts and, unless `lax`, of links from other sites."""
+    https = request.url.scheme == "https"
+    same_site = "lax" if lax else "strict"
     answer.set_cookie(
-        SESSION_COOKIE, token, max_age=lifetime, httponly=True, samesite="strict", secure=_secure(request)
+        cookie_name(request, name),
+        value,
+        max_age=seconds,
+        httponly=True,
+        samesite=same_site,  # type: ignore[arg-type]  # mypy sees a str
+        secure=https,
     )
-    answer.delete_cookie(FORM_COOKIE, httponly=True, samesite="strict", secure=_secure(request))
+
+
+def forget_cookie(request: Request, answer: Response, name: str) -> None:
+    """Take a cookie of ours away."""
+    https = request.url.scheme == "https"
+    answer.delete_cookie(cookie_name(request, name), httponly=True, samesite="strict", secure=https)
+
+
+def wait_first(request: Request, seconds: int) -> Response:
+    """Too many tries; the same for a name that exists and for one that does not."""
+    minutes = -(-seconds // 60)
+    why = f"Please wait {minutes} {'minute' if minutes == 1 else 'minutes'}, then try again."
+    answer = desk_of(request).problem(request, 429, why=why)
+    answer.headers["Retry-After"] = str(seconds)
     return answer
+
+
+def wanted(request: Request) -> str:
+    """Where to go after signing in: a path of ours, whatever the address bar or the form said."""
+    said = visit_of(request).form.get("next") or request.query_params.get("next")
+    return said if said and _OUR_PATH.fullmatch(said) else "/"
+
+
+def with_next(page: str, next_: str) -> str:
+    """The address of a page that keeps in mind where one wanted to go."""
+    return page if next_ == "/" else f"{page}?{urlencode({'next': next_})}"
+
+
+def address_of(request: Request) -> str:
+    """Of the browser, as far as the server knows."""
+    return request.client.host if request.client else ""
 
 
 def _form(request: Request, *, next_: str, name: str = "", wrong: bool = False) -> Response:
-    visit = visit_of(request)
+    visit, desk = visit_of(request), desk_of(request)
     cookie = visit.cookie or secrets.token_urlsafe(32)
     request.state.visit = Visit(None, cookie, {})
     status = 403 if wrong else 200
-    answer = desk_of(request).draw(request, "sign_in.html", status, next=next_, name=name, wrong=wrong)
+    if wants_json(request):
+        answer: Response = JSONResponse({"signed_in": False, "wrong": wrong, "form_token": form_token(cookie)}, status)
+    else:
+        values = {"name": name, "provider": desk.provider_name, "at_provider": "provider" in request.query_params}
+        answer = desk.draw(request, "sign_in.html", status, next=next_, wrong=wrong, **values)
     if not visit.cookie:
-        answer.set_cookie(FORM_COOKIE, cookie, httponly=True, samesite="strict", secure=_secure(request))
+        set_cookie(request, answer, FORM_COOKIE, cookie)
     return answer
 
 
-def _next(wanted: str | None) -> str:
-    """Where to go after signing in: a path of ours, whatever the address bar said."""
-    return wanted if wanted and _OUR_PATH.fullmatch(wanted) else "/"
-
-
-def _secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+def _one_spelling(name: str) -> str:
+    """What an account of this name is counted by; whatever cannot be a name, by how it was typed."""
+    try:
+        return accounts.tidy_name(name)
+    except accounts.NotAcceptable:
+        return name[: accounts.LONGEST_NAME]

@@ -1,57 +1,52 @@
-"""How often one may try to sign in.
+"""How fast one browser or program may ask: against scripts that run away, not against those who guess.
 
-Kept in the memory of this process: a restart forgets it, and two processes would each count for themselves.  That is
-enough while one process serves the pages; with more, it belongs in the database.
+Kept in the memory of this process on purpose: what it protects is this process's threads and its connections to the
+database, so it must not cost either of them, and two processes that each count for themselves protect each their own.
+Tries to sign in are counted in the database (`storage.lockouts`), for all processes together.
 """
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
-PER_NAME = 8
-PER_ADDRESS = 24
-"""an office sits behind one address"""
-WINDOW_SECONDS = 15 * 60
+BURST_SECONDS = 20
+"""so many seconds' worth of requests may come at once: a page brings pictures with it"""
 MOST_KEYS = 10_000
-"""names and addresses remembered; beyond that the ones tried longest ago are forgotten"""
+"""remembered; beyond that the one that asked longest ago is forgotten, and starts afresh"""
 
 
-class SignInLimit:
-    """Counts the tries of the last quarter of an hour, by name and by address."""
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    """requests"""
+    at: float
+    """seconds"""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+
+class RequestLimit:
+    """A bucket of requests for each key, which fills again with time."""
+
+    def __init__(self, a_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """`a_minute`: requests; 0: as many as one likes."""
+        self._rate, self._clock = a_minute / 60, clock
         self._lock = threading.Lock()
-        self._tries: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def take(self, name: str, address: str) -> int:
-        """Count one try.  Returns 0, or for how many seconds to wait; a try that must wait is not counted.
-
-        It is counted before the password is looked at, so that tries side by side do not slip through.
-        """
+    def take(self, key: str) -> int:
+        """Count one request.  Returns 0, or after how many seconds the next one is answered."""
+        if not self._rate:
+            return 0
+        most = self._rate * BURST_SECONDS
         with self._lock:
             now = self._clock()
-            keys = ((("name", name), PER_NAME), (("address", address), PER_ADDRESS))
-            wait = max(self._wait(key, limit, now) for key, limit in keys)
-            if wait <= 0:
-                for key, _ in keys:
-                    self._count(key, now)
-            return max(0, int(wait + 1)) if wait > 0 else 0
-
-    def forget(self, name: str) -> None:
-        """The password was right: its owner starts afresh.  The address does not."""
-        with self._lock:
-            self._tries.pop(("name", name), None)
-
-    def _wait(self, key: tuple[str, str], limit: int, now: float) -> float:
-        tries = self._tries.get(key, deque())
-        while tries and tries[0] <= now - WINDOW_SECONDS:
-            tries.popleft()
-        return tries[0] + WINDOW_SECONDS - now if len(tries) >= limit else 0.0
-
-    def _count(self, key: tuple[str, str], now: float) -> None:
-        self._tries.setdefault(key, deque()).append(now)
-        self._tries.move_to_end(key)
-        while len(self._tries) > MOST_KEYS:
-            self._tries.popitem(last=False)
+            bucket = self._buckets.setdefault(key, _Bucket(most, now))
+            bucket.left, bucket.at = min(most, bucket.left + (now - bucket.at) * self._rate), now
+            self._buckets.move_to_end(key)
+            while len(self._buckets) > MOST_KEYS:
+                self._buckets.popitem(last=False)
+            if bucket.left < 1:
+                return int((1 - bucket.left) / self._rate) + 1
+            bucket.left -= 1
+            return 0

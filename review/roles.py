@@ -2,12 +2,13 @@
 
 from lastseen.roles import Role
 
-__all__ = ["ANY_ROLE", "FIRST_ACCOUNT", "KEEPERS", "NOBODY", "REVIEWERS", "STAFF", "Role"]
+__all__ = ["ADMINISTRATORS", "ANY_ROLE", "FIRST_ACCOUNT", "KEEPERS", "NOBODY", "REVIEWERS", "STAFF", "Role"]
 
 NOBODY: frozenset[Role] = frozenset()
 REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})
 KEEPERS = frozenset({Role.REGISTER_KEEPER, Role.SENIOR})
 """of the register; in a new office the first account is a senior"""
+ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 STAFF = frozenset(Role) - {Role.AUDITOR}
 ANY_ROLE = frozenset(Role)
 

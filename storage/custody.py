@@ -112,6 +112,24 @@ class Action(StrEnum):
     """a senior had somebody look at more than a day's"""
     SIGNED_IN = "signed_in"
     PASSWORD_SET = "password_set"  # noqa: S105  no password
+    SIGNED_OUT = "signed out"
+    """out of one browser, or of all"""
+    ACCOUNT_ADDED = "account added"
+    ROLES_CHANGED = "roles changed"
+    DISABLED = "account disabled"
+    ENABLED = "account enabled"
+    UNLOCKED = "account unlocked"
+    """after too many wrong passwords or codes"""
+    LINK_MADE = "sign-in link made"
+    """whoever has it comes in as this account, once"""
+    SECOND_FACTOR_SET = "second factor set"
+    SECOND_FACTOR_RESET = "second factor reset"
+    RECOVERY_CODES_MADE = "recovery codes made"
+    PROVIDER_LINKED = "provider linked"
+    """an account at an OpenID provider"""
+    TOKEN_MADE = "token made"  # noqa: S105  no token
+    """for a program that acts as this account"""
+    TOKEN_REVOKED = "token revoked"  # noqa: S105  no token
 
 
 @dataclass(frozen=True, slots=True)

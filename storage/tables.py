@@ -884,7 +884,9 @@ users = Table(
     _text("password_hash"),
     Column("roles", ARRAY(Text), nullable=False),
     _moment("added_at", now=True),
-    comment="accounts of the review pages; argon2id hashes",
+    _moment("disabled_at", nullable=True),
+    Column("preferences", JSONB, nullable=False, server_default=text("'{}'")),
+    comment="accounts of the review pages, which nobody deletes: what was judged names them; argon2id hashes",
 )
 
 sign_in_links = Table(
@@ -899,10 +901,75 @@ sign_in_links = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("token_hash", LargeBinary, primary_key=True),
+    _id(),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
     _ref("user_id", "users"),
+    _moment("begun_at", now=True),
+    _moment("seen_at", now=True),
     _moment("expires_at"),
-    comment="signed-in browsers, by the sha256 of their cookie",
+    _text("awaits", ""),
+    _text("proved", ""),
+    _text("browser", ""),
+    _text("address", ""),
+    CheckConstraint("awaits IN ('', 'code', 'enrolment')", name="awaits"),
+    comment="signed-in browsers, by the sha256 of their cookie; awaits: a second factor that is still to come; proved:"
+    " by what it was begun",
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    _moment("made_at", now=True),
+    _moment("confirmed_at", nullable=True),
+    Column("last_step", BigInteger, nullable=False, server_default=text("0")),
+    comment="TOTP secrets, AES-GCM encrypted; last_step: no code of it or of an earlier one is taken again",
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
+    comment="instead of a code of the second factor, once each; a row goes when it is used",
+)
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("failures", Double, nullable=False),
+    _moment("counted_at", now=True),
+    _moment("locked_until", nullable=True),
+    Index("ix_sign_in_failures_counted_at", "counted_at"),
+    comment="tries to sign in that failed, by the sha256 of the name or address; they fade with time",
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    _ref("user_id", "users"),
+    Column("follows", Boolean, nullable=False),
+    _moment("linked_at", now=True),
+    comment="accounts at an OpenID provider; follows: the account was made for it, and has the roles that it says",
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    _id(),
+    _ref("user_id", "users"),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    _text("name"),
+    Column("roles", ARRAY(Text), nullable=False),
+    _moment("made_at", now=True),
+    _moment("expires_at"),
+    _moment("used_at", nullable=True),
+    _moment("revoked_at", nullable=True),
+    comment="programs that use the JSON interface as an account, with some of its roles; by the sha256 of their token",
 )
 
 # --- people who judge --------------------------------------------------------------------------------------

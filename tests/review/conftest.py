@@ -16,7 +16,7 @@ from review.app import create_app
 from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
 from review.roles import Role
 from storage import accounts, custody
-from storage.accounts import User
+from storage.accounts import Awaits, User
 from storage.custody import Event
 from storage.stores import Stores
 
@@ -47,10 +47,10 @@ class Site:
             Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE)
         )
 
-    def as_user(self, user: User) -> Browser:
-        """A browser that this user is signed in with."""
+    def as_user(self, user: User, awaits: Awaits = Awaits.NOTHING) -> Browser:
+        """A browser that this user is signed in with, or halfway in."""
         with self.stores.db.begin() as db:
-            token = accounts.start_session(db, user)
+            token = accounts.start_session(db, user, awaits=awaits)
         browser = self.browser()
         browser.cookies.set(SESSION_COOKIE, token, domain="127.0.0.1")
         return browser

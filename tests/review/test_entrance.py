@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from lastseen.settings import Settings
 from review.app import doors
-from review.doors import FORM_COOKIE, SESSION_COOKIE, Door, form_token
-from review.limits import MOST_KEYS, PER_ADDRESS, PER_NAME, WINDOW_SECONDS, SignInLimit
+from review.doors import FORM_COOKIE, SECURE_PREFIX, SESSION_COOKIE, Door, form_token
+from review.limits import BURST_SECONDS, MOST_KEYS, RequestLimit
 from review.roles import Role
-from storage import accounts
+from storage import accounts, lockouts
 from storage.accounts import User
 from storage.stores import Stores
-from tests.review.conftest import Browser, Site, texts
+from tests.review.conftest import Browser, Site, serving, texts
 
 PASSWORD = "river lantern otter stone"
 
@@ -51,39 +52,88 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(site: Site, olena: 
     for cookie in (form, session):
         assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
         assert "Secure" not in cookie
-    behind_tls = site.browser(**{"X-Forwarded-Proto": "https"}).get("/sign-in")
-    assert "; Secure" in behind_tls.headers["set-cookie"]
-    assert "strict-transport-security" in behind_tls.headers
+    behind_tls = site.browser(**{"X-Forwarded-Proto": "https"})
+    page = behind_tls.get("/sign-in")
+    assert "; Secure" in page.headers["set-cookie"]
+    assert "domain=" not in page.headers["set-cookie"].lower(), "__Host- forbids it"
+    assert "strict-transport-security" in page.headers
+    name, _, value = page.headers["set-cookie"].partition(";")[0].partition("=")
+    assert name == SECURE_PREFIX + FORM_COOKIE
+    sent = {"token": form_token(value), "name": "olena", "password": PASSWORD}
+    answer = behind_tls.post("/sign-in", data=sent, headers={"Cookie": f"{name}={value}"})
+    token = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
+    assert answer.headers["set-cookie"].startswith(SECURE_PREFIX + SESSION_COOKIE)
+    for cookie, status in ((SECURE_PREFIX + SESSION_COOKIE, 200), (SESSION_COOKIE, 303)):
+        again = site.browser(**{"X-Forwarded-Proto": "https", "Cookie": f"{cookie}={token}"})
+        assert again.get("/").status_code == status, "over TLS a cookie counts under its guarded name only"
 
 
 def test_after_too_many_tries_even_the_right_password_waits(site: Site, olena: User) -> None:
     browser = site.browser()
-    tries = [submit_sign_in(browser, "olena", "wrong password here") for _ in range(PER_NAME)]
-    assert tries == [403] * PER_NAME
+    tries = [submit_sign_in(browser, "olena", "wrong password here") for _ in range(lockouts.PER_NAME)]
+    assert tries == [403] * lockouts.PER_NAME
     late = browser.submit("/sign-in", name=" OLENA", password=PASSWORD)
     assert late.status_code == 429
-    assert 0 < int(late.headers["retry-after"]) <= WINDOW_SECONDS + 1
+    assert 0 < int(late.headers["retry-after"]) <= lockouts.SHORTEST.total_seconds()
+    for _ in range(lockouts.PER_NAME):
+        submit_sign_in(browser, "nobody", "wrong password here")
+    unknown = browser.submit("/sign-in", name="nobody", password="wrong password here")
+    assert (unknown.status_code, unknown.text) == (429, late.text), "nothing tells which names exist"
+    with site.stores.db.begin() as db:
+        lockouts.unlock(db, "olena", olena.id)
+    assert submit_sign_in(browser, "olena", PASSWORD) == 303
 
 
-def test_the_limit_counts_names_and_addresses_for_a_quarter_of_an_hour() -> None:
+def test_a_browser_that_runs_away_is_told_to_wait() -> None:
     now = [0.0]
-    limit = SignInLimit(lambda: now[0])
-    assert [limit.take("a", "1") for _ in range(PER_NAME)] == [0] * PER_NAME
-    assert limit.take("a", "2") > 0
-    assert [limit.take(f"n{n}", "1") for n in range(PER_ADDRESS - PER_NAME)] == [0] * (PER_ADDRESS - PER_NAME)
-    assert limit.take("new", "1") > 0
-    assert limit.take("new", "2") == 0
-    limit.forget("a")
-    assert limit.take("a", "2") == 0
-    now[0] = WINDOW_SECONDS
-    assert limit.take("new", "1") == 0
+    limit = RequestLimit(60, lambda: now[0])
+    assert [limit.take("a") for _ in range(BURST_SECONDS)] == [0] * BURST_SECONDS
+    assert limit.take("a") == 2
+    assert limit.take("b") == 0
+    now[0] = 1.5
+    assert (limit.take("a"), limit.take("a")) == (0, 1)
+    assert {RequestLimit(0).take("a") for _ in range(1000)} == {0}
 
 
-def test_the_limit_forgets_before_it_fills_the_memory() -> None:
-    limit = SignInLimit(lambda: 0.0)
-    for n in range(MOST_KEYS):
-        limit.take(f"name {n}", f"address {n}")
-    assert len(limit._tries) == MOST_KEYS
+def test_what_counts_requests_forgets_before_it_fills_the_memory() -> None:
+    limit = RequestLimit(60, lambda: 0.0)
+    for n in range(MOST_KEYS + 5):
+        limit.take(f"browser {n}")
+    assert len(limit._buckets) == MOST_KEYS
+
+
+def test_too_many_requests_are_refused_before_the_database_is_asked(stores: Stores, settings: Settings) -> None:
+    with serving(stores, settings.model_copy(update={"requests_a_minute": 9})) as site:
+        browser = site.browser()
+        assert [browser.get("/sign-in").status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert int(browser.get("/sign-in").headers["retry-after"]) > 0
+
+
+def test_a_disabled_account_is_out_at_once(site: Site, olena: User) -> None:
+    browser = site.as_user(olena)
+    assert browser.get("/").status_code == 200
+    with site.stores.db.begin() as db:
+        accounts.disable(db, olena)
+    assert browser.get("/").status_code == 303
+    assert submit_sign_in(site.browser(), "olena", PASSWORD) == 403
+
+
+def test_a_script_asks_for_the_password_in_place_and_nothing_is_lost(site: Site, olena: User) -> None:
+    browser = site.as_user(olena)
+    asks = {"Accept": "application/json"}
+    state = browser.get("/session").json()
+    assert state["signed_in"]
+    assert 0 < state["idle_ends_in_seconds"] <= state["ends_in_seconds"] <= 12 * 3600
+    with site.stores.db.begin() as db:
+        db.execute(text("UPDATE sessions SET seen_at = now() - interval '61 minutes'"))
+    assert browser.get("/", headers=asks).status_code == 401
+    form = browser.get("/sign-in", headers=asks).json()
+    sent = {"token": form["form_token"], "name": "olena"}
+    wrong = browser.post("/sign-in", data={**sent, "password": "wrong password"}, headers=asks)
+    assert (wrong.status_code, wrong.json()["wrong"]) == (403, True)
+    right = browser.post("/sign-in", data={**sent, "password": PASSWORD}, headers=asks)
+    assert right.json() == {"signed_in": True, "form_token": browser.get("/session").json()["form_token"]}
+    assert browser.post("/sign-out", data={"token": right.json()["form_token"]}).status_code == 303
 
 
 def test_a_link_signs_in_once(site: Site, olena: User) -> None:
@@ -151,7 +201,7 @@ def test_the_password_can_be_set_after_a_link_and_ends_other_sessions(site: Site
 def test_a_browser_left_open_cannot_change_the_password(site: Site, olena: User) -> None:
     browser = site.as_user(olena)
     with site.stores.db.begin() as db:
-        db.execute(text("UPDATE sessions SET expires_at = expires_at - interval '16 minutes'"))
+        db.execute(text("UPDATE sessions SET begun_at = begun_at - interval '16 minutes'"))
     assert "minlength" not in browser.get("/account").text
     assert browser.submit("/account/password", password="x" * 20, again="x" * 20).status_code == 403
     assert submit_sign_in(site.browser(), "olena", PASSWORD) == 303

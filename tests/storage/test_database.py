@@ -77,6 +77,7 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_known_answers_scale",
         "ck_reviews_ended_somehow",
         "ck_reviews_of_one",
+        "ck_sessions_awaits",
         "ck_verdicts_verdict",
     }
 

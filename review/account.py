@@ -1,0 +1,99 @@
+"""One's own account: password, browsers, preferences, and whether it is linked with a provider."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lastseen.preferences import LANGUAGES, NotAPreference, Preferences
+from review import entrance, required
+from review.desk import desk_of
+from review.doors import visit_of
+from storage import accounts, custody, identities, second_factors
+from storage.accounts import NotAcceptable, Session
+from storage.custody import Action
+
+
+def account(request: Request) -> Response:
+    """Who one is here, and forms for what one may change about it."""
+    return _page(request)
+
+
+def set_password(request: Request) -> Response:
+    """Set the password; a session that is not fresh has to sign in again first."""
+    desk, visit, session = desk_of(request), visit_of(request), _session(request)
+    if not session.fresh:
+        return _page(request, "Sign out and in again first.", 403)
+    password = visit.form.get("password", "")
+    if password != visit.form.get("again", ""):
+        return _page(request, "The two passwords are not the same.", 422)
+    try:
+        with entrance.HASHING, desk.stores.db.begin() as db:
+            accounts.set_password(db, session.user, password)
+            accounts.end_other_ways_in(db, session.user, visit.cookie)
+            custody.append(db, session.user.name, Action.PASSWORD_SET, f"user:{session.user.id}")
+    except NotAcceptable as why:
+        return _page(request, str(why), 422)
+    return RedirectResponse("/account?saved=password", 303)
+
+
+def set_preferences(request: Request) -> Response:
+    """Keep how one wants to work."""
+    session, desk = _session(request), desk_of(request)
+    try:
+        wanted = Preferences.of_form(visit_of(request).form)
+    except NotAPreference as why:
+        return desk.problem(request, 422, "That cannot be kept", str(why))
+    with desk.stores.db.begin() as db:
+        accounts.set_preferences(db, session.user, wanted)
+    return RedirectResponse("/account?saved=preferences", 303)
+
+
+def end_browser(request: Request) -> Response:
+    """Sign out one of one's own browsers."""
+    session, id_ = _session(request), request.path_params["id"]
+    with desk_of(request).stores.db.begin() as db:
+        if not accounts.end_browser(db, session.user, id_):
+            raise HTTPException(404)
+        custody.append(db, session.user.name, Action.SIGNED_OUT, f"user:{session.user.id}", {"browsers": 1})
+    return entrance.signed_out(request, "/sign-in") if id_ == session.id else RedirectResponse("/account", 303)
+
+
+def end_browsers(request: Request) -> Response:
+    """Sign out everywhere, here too."""
+    session = _session(request)
+    with desk_of(request).stores.db.begin() as db:
+        ended = accounts.end_everywhere(db, session.user)
+        custody.append(db, session.user.name, Action.SIGNED_OUT, f"user:{session.user.id}", {"browsers": ended})
+    return entrance.signed_out(request, "/sign-in")
+
+
+def _page(request: Request, wrong: str = "", status: int = 200) -> Response:
+    desk, session = desk_of(request), _session(request)
+    with desk.stores.db.begin() as db:
+        told = {
+            "browsers": accounts.browsers(db, session.user, desk.idle),
+            "second_factor": second_factors.is_set(db, session.user),
+            "linked": identities.count(db, session.user),
+        }
+    return desk.draw(
+        request,
+        "account.html",
+        status,
+        session=session,
+        wrong=wrong,
+        saved=request.query_params.get("saved", ""),
+        shortest=accounts.SHORTEST_PASSWORD,
+        longest=accounts.LONGEST_PASSWORD,
+        languages=LANGUAGES,
+        preferences=session.user.preferences,
+        needed=required.needs(desk.settings, session.user),
+        provider=desk.provider_name,
+        **told,
+    )
+
+
+def _session(request: Request) -> Session:
+    session = visit_of(request).session
+    if session is None:
+        raise HTTPException(404)
+    return session

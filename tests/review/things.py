@@ -1,0 +1,213 @@
+"""What addresses name, for the test of all doors: one's own thing, another person's, a sealed one, none.
+
+A door with something to fill in says what that is (`names`); whoever opens a door to a new kind of thing adds how one
+is made here.  Sealed: it is there, and must not show (any more): withdrawn, closed, used up, without a cause.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from uuid import uuid4
+
+from sqlalchemy import insert, text
+
+from lastseen.records import Finding, FindingKind
+from review.roles import Role
+from storage import accounts, findings, reviews
+from storage.accounts import User
+from storage.reviews import Ending, Review
+from storage.stores import Stores
+from storage.tables import calibrations, templates
+from tests.review.seeding import Seeded, Story, put, seed
+from tests.review.seeding import jpeg as picture
+from tests.storage.casting import Seen, candidate, person, post, video
+
+NEVER = "999999999"
+"""no row has this id"""
+
+Values = Mapping[str, object]
+"""what to fill into an address"""
+Maker = Callable[[Stores, User], Values]
+"""`User`: whose it is to be"""
+
+
+class Relation(StrEnum):
+    """What somebody has to do with the thing that an address names."""
+
+    OWN = "own"
+    OTHER = "another person's"
+    SEALED = "sealed"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How things of one kind are made."""
+
+    made: Maker
+    sealed: Maker | None = None
+    """None: nothing of this kind can be sealed"""
+    personal: bool = False
+    """whether it belongs to somebody, and nobody else may so much as learn that it is there"""
+    none: Values | None = None
+    """None: the number NEVER as `id`"""
+
+    def values(self, stores: Stores, relation: Relation, mine: User, other: User) -> Values | None:
+        """What to fill into the address; None: there is no such relation."""
+        match relation:
+            case Relation.OWN:
+                return self.made(stores, mine)
+            case Relation.OTHER:
+                return self.made(stores, other)
+            case Relation.SEALED:
+                return self.sealed(stores, mine) if self.sealed else None
+            case Relation.NONE:
+                return self.none or {"id": NEVER}
+
+
+def _number() -> str:
+    return f"26-{secrets.token_hex(4)}"
+
+
+def _seeded(stores: Stores, state: str = "open") -> Seeded:
+    return seed(stores, Story(number=_number(), state=state))
+
+
+def _candidate(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores).candidate}
+
+
+def _closed_candidate(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores, "withdrawn").candidate}
+
+
+def _shot(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores).shots[0]}
+
+
+def _closed_shot(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores, "rejected").shots[0]}
+
+
+def _photo(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores).photo}
+
+
+def _closed_photo(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores, "withdrawn").photo}
+
+
+def _odd(stores: Stores) -> tuple[int, int]:
+    """A finding and one of its photos."""
+    one, other = _seeded(stores), _seeded(stores)
+    with stores.db.begin() as db:
+        for entry in (one, other):
+            row = {"photo_id": entry.photo, "kind": "photo", "engine": "dlib", "quality": 1.0, "sealed": b"sealed"}
+            db.execute(insert(templates).values(row))
+        found = Finding(FindingKind.TWICE, one.person, one.photo, other.person, other.photo, 0.25, 0.4)
+        findings.keep(db, "dlib", one.person, [found], 0.5)
+        id_: int = db.execute(text("SELECT max(id) FROM photo_findings")).scalar_one()
+    return id_, one.photo
+
+
+def _finding(stores: Stores, _: User) -> Values:
+    return {"id": _odd(stores)[0]}
+
+
+def _explained(stores: Stores, _: User) -> Values:
+    id_, _photo = _odd(stores)
+    with stores.db.begin() as db:
+        findings.explain(db, id_, "twins", "test")
+    return {"id": id_}
+
+
+def _odd_photo(stores: Stores, _: User) -> Values:
+    return {"id": _odd(stores)[1]}
+
+
+def _blob(stores: Stores, _: User) -> Values:
+    with stores.db.begin() as db:
+        made = video(db, Seen(0, 2000), Seen(9000, 9900), links=[(0, 1)])
+        post(db, made.blob, f"{secrets.token_hex(4)}.example")
+        candidate(db, made.tracks[0], person(db, _number(), "Ada"))
+        link = db.execute(text("SELECT max(id) FROM cast_links")).scalar_one()
+        crops = db.execute(text("SELECT crop_key FROM best_shots")).scalars().all()
+    for key in crops:
+        put(stores, key, picture())
+    return {"blob": made.blob, "ending": "csv", "id": link}
+
+
+def _calibration(stores: Stores, _: User, plot: str = "<svg xmlns='http://www.w3.org/2000/svg'/>") -> Values:
+    with stores.db.begin() as db:
+        row = {"engine": "dlib", "people": 1, "photos": 1, "pairs": 1, "bands": [], "plot": plot, "made_by": "test"}
+        return {"id": db.execute(insert(calibrations).values(row).returning(calibrations.c.id)).scalar_one()}
+
+
+def _link(stores: Stores, mine: User) -> Values:
+    with stores.db.begin() as db:
+        return {"token": accounts.make_link(db, mine.name)}
+
+
+def _used_link(stores: Stores, mine: User) -> Values:
+    values = _link(stores, mine)
+    with stores.db.begin() as db:
+        accounts.use_link(db, str(values["token"]))
+    return values
+
+
+def _session(stores: Stores, mine: User) -> Values:
+    with stores.db.begin() as db:
+        accounts.start_session(db, mine)
+        return {"id": accounts.browsers(db, mine)[0].id}
+
+
+def _ended_session(stores: Stores, mine: User) -> Values:
+    values = _session(stores, mine)
+    with stores.db.begin() as db:
+        db.execute(text("DELETE FROM sessions WHERE id = :id"), values)
+    return values
+
+
+def _user(stores: Stores, _: User) -> Values:
+    with stores.db.begin() as db:
+        return {"id": accounts.add_user(db, secrets.token_hex(8), None, [Role.ANALYST]).id}
+
+
+def _begun(stores: Stores, mine: User) -> Review:
+    found = _seeded(stores)
+    with stores.db.begin() as db:
+        begun = reviews.begin(db, mine, found.candidate, timedelta(minutes=5))
+    if begun is None:
+        raise LookupError("a new candidate is nobody's")
+    return begun
+
+
+def _review(stores: Stores, mine: User) -> Values:
+    return {"token": _begun(stores, mine).token, "n": 0}
+
+
+def _ended_review(stores: Stores, mine: User) -> Values:
+    begun = _begun(stores, mine)
+    with stores.db.begin() as db:
+        reviews.end(db, begun, Ending.RETURNED)
+    return {"token": begun.token, "n": 0}
+
+
+KINDS: Mapping[str, Kind] = {
+    "candidate": Kind(_candidate, _closed_candidate),
+    "shot": Kind(_shot, _closed_shot),
+    "photo": Kind(_photo, _closed_photo),
+    "finding": Kind(_finding, _explained),
+    "finding_photo": Kind(_odd_photo, _photo),
+    "blob": Kind(_blob, none={"blob": NEVER, "ending": "csv"}),
+    "cast_link": Kind(_blob),
+    "calibration": Kind(_calibration, lambda stores, mine: _calibration(stores, mine, "")),
+    "link": Kind(_link, _used_link, none={"token": "guess"}),
+    "static": Kind(lambda *_: {"name": "review.css"}, lambda *_: {"name": "app.py"}, none={"name": "nothing.css"}),
+    "session": Kind(_session, _ended_session, personal=True),
+    "user": Kind(_user),
+    "review": Kind(_review, _ended_review, personal=True, none={"token": uuid4(), "n": 0}),
+}
+"""what a door says that its address names -> how one is made"""
