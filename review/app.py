@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
-from review import calibration, candidates, entrance, hints, house, media, register, videos
+from review import calibration, candidates, entrance, hints, house, media, queue, register, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, STAFF
+from review.roles import ANY_ROLE, KEEPERS, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -20,7 +20,12 @@ from storage.stores import Stores
 def doors() -> list[BaseRoute]:
     """Every page and who may open it."""
     return [
-        Door("/", candidates.queue, roles=REVIEWERS),
+        Door("/", queue.page, roles=REVIEWERS),
+        Door("/reviews", queue.take, method="POST", roles=REVIEWERS),
+        Door("/pause", queue.paused, roles=REVIEWERS),
+        Door("/pause", queue.pause, method="POST", roles=REVIEWERS),
+        Door("/pause/end", queue.go_on, method="POST", roles=REVIEWERS),
+        Door("/limits/lift", queue.lift, method="POST", roles=SENIORS),
         Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS),
         Door("/hints", hints.hints, roles=REVIEWERS),
         Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True),

@@ -12,10 +12,17 @@ from starlette.responses import HTMLResponse
 from lastseen.settings import Settings
 from review import wording
 from review.doors import TOKEN_FIELD, form_token, visit_of
+from review.lately import Lately
 from review.limits import SignInLimit
 from review.plays import Plays
 from review.roles import KEEPERS, REVIEWERS, STAFF
+from storage.review_queue import Choices, Forecast
 from storage.stores import Stores
+
+FIGURES_SECONDS = 30
+"""for so long the figures of the whole queue may be old"""
+DANGERS_SECONDS = 600
+"""so often it is looked again what may soon be gone from its source"""
 
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -66,6 +73,9 @@ class Desk:
         self.settings = settings
         self.sign_ins = SignInLimit()
         self.plays = Plays()
+        self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
+        self.choices: Lately[Choices] = Lately(FIGURES_SECONDS)
+        self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()
         self._templates = Environment(
             loader=PackageLoader("review"),
