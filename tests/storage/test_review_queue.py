@@ -352,9 +352,7 @@ def test_the_forecast_is_honest(stores: Stores, people: tuple[User, ...]) -> Non
             said = say(db, review, Stage.TRIAGE, -3)
             values = {"candidate": review.candidate, "said": [said]}
             db.execute(
-                text(
-                    "INSERT INTO verdicts (candidate_id, verdict, judgements) VALUES (:candidate, 'rejected', :judgements)"
-                ),
+                text("INSERT INTO verdicts (candidate_id, verdict, judgements) VALUES (:candidate, 'rejected', :said)"),
                 values,
             )
         for table, moment in (("candidates", "created_at"), ("judgements", "judged_at")):
