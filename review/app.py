@@ -17,6 +17,7 @@ from review import (
     house,
     media,
     pictures,
+    queue,
     register,
     reviews,
     second_factor,
@@ -26,7 +27,7 @@ from review import (
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.limits import RequestLimit
-from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -35,7 +36,12 @@ from storage.stores import Stores
 def doors() -> list[BaseRoute]:
     """Every page and who may open it."""
     return [
-        Door("/", candidates.queue, roles=REVIEWERS),
+        Door("/", queue.page, roles=REVIEWERS),
+        Door("/reviews", queue.take, method="POST", roles=REVIEWERS),
+        Door("/pause", queue.paused, roles=REVIEWERS),
+        Door("/pause", queue.pause, method="POST", roles=REVIEWERS),
+        Door("/pause/end", queue.go_on, method="POST", roles=REVIEWERS),
+        Door("/limits/lift", queue.lift, method="POST", roles=SENIORS),
         Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS, names="candidate"),
         Door("/reviews/{token:uuid}", reviews.page, roles=REVIEWERS, names="review"),
         Door("/reviews/{token:uuid}/description", reviews.describe, method="POST", roles=REVIEWERS, names="review"),

@@ -14,11 +14,18 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from lastseen.settings import Settings
 from review import wording
 from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
+from review.lately import Lately
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, STAFF
 from storage import sealing
+from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
 from storage.stores import Stores
+
+FIGURES_SECONDS = 30
+"""for so long the figures of the whole queue may be old"""
+DANGERS_SECONDS = 600
+"""so often it is looked again what may soon be gone from its source"""
 
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -70,6 +77,9 @@ class Desk:
         self.stores = stores
         self.settings = settings
         self.plays = Plays()
+        self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
+        self.choices: Lately[Choices] = Lately(FIGURES_SECONDS)
+        self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()
         self._templates = Environment(
             loader=PackageLoader("review"),

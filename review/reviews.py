@@ -24,7 +24,7 @@ from review.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
 from storage.accounts import User
 from storage.custody import Action
-from storage.review_queue import Taken, Terms
+from storage.review_queue import Taken
 from storage.review_screen import Answered
 from storage.reviews import Review
 
@@ -66,7 +66,7 @@ def answer(request: Request) -> Response:
             return _drawn(db, request, review, lacks=lacks, draft=answers.fields(form))
     try:
         with desk.stores.db.begin() as db:
-            custody.append_all(db, review.reviewer.name, turns.keep(db, desk.settings, review, given))
+            custody.append_all(db, review.reviewer.name, turns.keep(db, desk, review, given))
     except WrongUse as why:
         with desk.stores.db.begin() as db:
             return _drawn(db, request, review, draft=answers.fields(form), wrong=str(why))
@@ -88,7 +88,7 @@ def draft(request: Request) -> Response:
     with desk_of(request).stores.db.begin() as db:
         review = review_of(db, request)
         reviews.keep_draft(db, review, answers.fields(visit_of(request).form))
-        until = review_queue.extend(db, review, Terms.of(desk_of(request).settings))
+        until = turns.stay(db, desk_of(request), review)
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"until": until.isoformat()})
     return RedirectResponse(_address(review.token), 303)
@@ -107,7 +107,7 @@ def ahead(request: Request) -> Response:
     """Addresses of the pictures of what this person has in hand after this one, for the browser to fetch early."""
     with desk_of(request).stores.db.begin() as db:
         review = review_of(db, request)
-        taken = turns.ahead(db, desk_of(request).settings, review)
+        taken = turns.ahead(db, desk_of(request), review)
         if taken is None:
             return JSONResponse({"page": "", "pictures": []})
         # What is covered is not fetched before it is asked for.
@@ -124,7 +124,7 @@ def undo(request: Request) -> Response:
     try:
         with desk.stores.db.begin() as db:
             before = _answered(db, request)
-            custody.append_all(db, user.name, turns.take_back(db, desk.settings, user, before))
+            custody.append_all(db, user.name, turns.take_back(db, desk, user, before))
     except WrongUse as why:
         return desk.problem(request, 409, why=str(why))
     return _up_again(request, before)
@@ -157,6 +157,7 @@ def _drawn(
     """The page of a review.  With something wrong it is answered 422, and shows what was sent."""
     warned = review_screen.warned(db, review)
     earlier, later = _neighbours(db, review)
+    prefers = review.reviewer.preferences
     return desk_of(request).draw(
         request,
         "review.html",
@@ -168,9 +169,9 @@ def _drawn(
         draft=review.draft if draft is None else draft,
         pictures_=review_pictures.of_review(db, review),
         warned=warned,
-        covered=warned,
-        greyscale=False,
-        small=False,
+        covered=warned and prefers.cover,
+        greyscale=prefers.greyscale,
+        small=prefers.small,
         earlier=_address(earlier) if earlier else _LATELY,
         later=_address(later) if later else "",
         after=_after(db, request, review.reviewer),
@@ -204,7 +205,7 @@ def _after(db: Connection, request: Request, reviewer: User) -> Answered | None:
 
 def _next(desk: Desk, done: Review) -> Response:
     with desk.stores.db.begin() as db:
-        found = turns.following(db, desk.settings, done)
+        found = turns.following(db, desk, done)
         if isinstance(found, Taken):
             custody.append_all(db, done.reviewer.name, found.entries)
     place, why = (_address(found.review.token), {}) if isinstance(found, Taken) else (_QUEUE, {"why": found})
@@ -214,7 +215,7 @@ def _next(desk: Desk, done: Review) -> Response:
 def _up_again(request: Request, before: Answered) -> Response:
     desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
-        taken = turns.up_again(db, desk.settings, user, before)
+        taken = turns.up_again(db, desk, user, before)
         if taken:
             custody.append_all(db, user.name, taken.entries)
     return RedirectResponse(_address(taken.review.token) if taken else _LATELY, 303)
