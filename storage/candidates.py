@@ -327,7 +327,8 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     _settle(db, {row.id: settled[row.id] for row in found.rows if settled[row.id] != (row.state, row.due)})
     shown = tuple(row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
     work.offer(db, Queue("illustrate"), shown)
-    work.again(db, Queue("illustrate", "", tuple(set(shown) & set(changed))))  # whose moments have expired meanwhile
+    if back := tuple(id_ for id_ in shown if id_ in changed):
+        work.again(db, Queue("illustrate", "", back))  # their moments may have expired meanwhile
     return Arranged(shown, changed, followed)
 
 
@@ -371,7 +372,7 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
         reposts.setdefault((passage.blob, passage.other), []).append(passage.stretch)
     engine: str = db.execute(IN_USE).scalar() or ""
     same = [(row.one_person_id, row.other_person_id) for row in db.execute(SAME)]
-    told = [*refused, *given]
+    told: list[Refused | Given] = [*refused, *given]
     return Known(rows, refused, links, reposts, _seen(db, rows, told, reposts), engine, same, given)
 
 

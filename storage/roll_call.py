@@ -356,8 +356,4 @@ def _picture(face: Face) -> str:
 
 def _is_shown(question: Question) -> bool:
     """Its page shows the face."""
-    return not question.elsewhere and question.state in (
-        CandidateState.OPEN,
-        CandidateState.UNDECIDED,
-        CandidateState.SIGHTING,
-    )
+    return not question.elsewhere and DECIDED.get(question.state) in (FaceState.CANDIDATE, FaceState.SIGHTING)

@@ -80,7 +80,9 @@ def follow(db: Connection, known: Known) -> Followed:
     _keep_also(db, ids, reached)
     before = {row.candidate: (row.verdict, row.judgements) for row in db.execute(NEWEST, {"candidates": ids})}
     verdicts = questions.weighed(known)
-    made, rejections, revoked = {}, [], []
+    made: dict[int, Verdict] = {}
+    rejections: list[int] = []
+    revoked: list[int] = []
     for candidate in sorted(before.keys() | reached):
         stand = [one for one in reached.get(candidate, ()) if one.stands]
         verdict = verdicts[candidate][0] if candidate in verdicts else Verdict.OPEN
