@@ -112,9 +112,9 @@ def weigh(judgements: Iterable[Said]) -> tuple[Verdict, Stage | None]:
 
     A clear no by the first, or by one of two of whom none says yes, rejects.  A sighting takes a clear yes by two
     different people.  Where one says yes and another does not, a senior settles it; a senior's yes counts as the
-    second one, never alone.
+    second one, never alone.  Each person counts once, by what they said last.
     """
-    said = list({one.reviewer: one for one in judgements}.values())
+    said = _last_of_each(judgements)
     seniors = [one for one in said if one.stage is Stage.SENIOR]
     yes, no = sum(one.yes for one in said), sum(one.no for one in said)
     if not said:
@@ -132,3 +132,11 @@ def _settled(senior: Said, yes: int) -> Verdict:
     if senior.no:
         return Verdict.REJECTED
     return Verdict.SIGHTING if senior.yes and yes > 1 else Verdict.UNDECIDED
+
+
+def _last_of_each(judgements: Iterable[Said]) -> list[Said]:
+    last: dict[int, Said] = {}
+    for one in judgements:
+        last.pop(one.reviewer, None)  # so that the order is that of the last ones, too
+        last[one.reviewer] = one
+    return list(last.values())

@@ -25,7 +25,7 @@ class WorkState(StrEnum):
 
 
 class CandidateState(StrEnum):
-    """Where a candidate stands.  Judgements will add the states that people give it."""
+    """Where a candidate stands."""
 
     OPEN = "open"
     DISPLACED = "displaced"
@@ -38,8 +38,10 @@ class CandidateState(StrEnum):
     """a newer analysis of the same file, or another engine, found the same person at the same time"""
     REJECTED = "rejected"
     """somebody said of this face that it is not this person"""
+    UNDECIDED = "undecided"
+    """people have looked, and it cannot be said"""
     SIGHTING = "sighting"
-    """two reviewers confirmed it"""
+    """two reviewers said that it is this person: a possible sighting"""
 
 
 class FaceState(StrEnum):
@@ -48,7 +50,7 @@ class FaceState(StrEnum):
     SIGHTING = "sighting"
     """one of its candidates was confirmed"""
     CANDIDATE = "candidate"
-    """one waits for reviewers"""
+    """one waits for reviewers, or they could not say"""
     REJECTED = "rejected"
     """somebody said "not this person", and nobody is left"""
     UNKNOWN = "unknown"
@@ -103,11 +105,13 @@ def work_changes() -> tuple[Change, ...]:
 
 
 CANDIDATE_ORDER = (
+    CandidateState.SIGHTING,
     CandidateState.REJECTED,
     CandidateState.WITHDRAWN,
     CandidateState.SUPERSEDED,
     CandidateState.DISPLACED,
     CandidateState.JOINED,
+    CandidateState.UNDECIDED,
     CandidateState.OPEN,
 )
 """a candidate's state is the first of these whose reason holds, whatever happened first"""
@@ -121,6 +125,8 @@ REASONS: Mapping[CandidateState, tuple[str, str]] = {
     ),
     CandidateState.DISPLACED: ("five nearer people", "a nearer one is closed"),
     CandidateState.JOINED: ("the same face is asked about already", "the other is closed, or the link withdrawn"),
+    CandidateState.UNDECIDED: ("people looked, and it cannot be said", "a judgement was undone or superseded"),
+    CandidateState.SIGHTING: ("two people said yes", "a judgement was undone or superseded"),
 }
 """state -> why an open candidate takes it, and why it is open again"""
 
@@ -132,7 +138,7 @@ def candidate_changes() -> tuple[Change, ...]:
         for state, (because, ended) in REASONS.items()
         for change in (Change(CandidateState.OPEN, state, because), Change(state, CandidateState.OPEN, ended))
     )
-    return *through, Change(CandidateState.OPEN, CandidateState.SIGHTING, "two reviewers confirmed it")
+    return tuple(through)
 
 
 def mermaid(changes: Iterable[Change]) -> str:

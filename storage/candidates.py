@@ -6,12 +6,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, text, update
 
+from lastseen.judging import Stage, Verdict
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Judged, Match
-from storage import footage, questions, work
-from storage.questions import Known, Refused, Row
+from storage import footage, questions, verdicts, work
+from storage.questions import Given, Known, Refused, Row
 from storage.same_face import Seen, Stretch
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
+from storage.verdicts import Followed
 from storage.work import Queue
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
@@ -85,7 +87,7 @@ OF_TRACKS = text("""
     SELECT DISTINCT blob_id FROM tracks JOIN analyses ON analyses.id = analysis_id WHERE tracks.id = ANY(:tracks)""")
 ROWS = text("""
     SELECT candidates.id, track_id AS track, analyses.id AS analysis, blob_id AS blob, start_ms, end_ms,
-           person_id AS person, candidates.engine, distance, state, withdrawn, still_key IS NOT NULL AS shown,
+           person_id AS person, candidates.engine, distance, state, due, withdrawn, still_key IS NOT NULL AS shown,
            EXISTS (SELECT FROM name_hints JOIN media_items ON media_items.post_id = name_hints.post_id
                     WHERE name_hints.person_id = candidates.person_id
                       AND media_items.blob_id = analyses.blob_id) AS hinted
@@ -113,8 +115,8 @@ IN_USE = text("""
                     (SELECT engine FROM templates WHERE photo_id = (SELECT max(photo_id) FROM templates)
                       ORDER BY id DESC LIMIT 1))""")
 SETTLE = text("""
-    UPDATE candidates SET state = settled.state
-      FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[])) AS settled (id, state)
+    UPDATE candidates SET state = settled.state, due = settled.due
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:states AS text[]), CAST(:due AS text[])) AS settled (id, state, due)
      WHERE candidates.id = settled.id""")
 
 # --- looking -----------------------------------------------------------------------------------------------
@@ -229,6 +231,8 @@ class Arranged:
     """candidates that are open and have no moment yet: they were offered to `illustrate`"""
     changed: Mapping[int, tuple[str, str]]
     """candidate -> its state before, and now"""
+    followed: Followed
+    """what the judgements come to now"""
 
 
 def lock(db: Connection) -> None:
@@ -309,18 +313,34 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     """Give the candidates of some blobs, and of re-posts of their footage, the states that follow from all known.
 
     To be called when something changed on which these depend: candidates, rejections, links of casts and of re-posts,
-    hints by names, entries that are one person.  Call `lock` before.
+    hints by names, entries that are one person, judgements.  Call `lock` before.
     """
     if not blob_ids:
-        return Arranged((), {})
+        return Arranged((), {}, Followed({}))
     found = known(db, blob_ids)
-    states = questions.states(found, people_per_track)
+    followed = verdicts.follow(db, found)
+    if followed.rejections or followed.revoked:
+        found = known(db, blob_ids)
+    states, due = questions.states(found, people_per_track), questions.weighed(found)
+    settled = {row.id: (states[row.id], _due(states[row.id], due.get(row.id))) for row in found.rows}
     changed = {row.id: (row.state, states[row.id]) for row in found.rows if states[row.id] != row.state}
-    if changed:
-        db.execute(SETTLE, {"ids": list(changed), "states": [states[id_] for id_ in changed]})
+    _settle(db, {row.id: settled[row.id] for row in found.rows if settled[row.id] != (row.state, row.due)})
     shown = tuple(row.id for row in found.rows if states[row.id] == CandidateState.OPEN and not row.shown)
     work.offer(db, Queue("illustrate"), shown)
-    return Arranged(shown, changed)
+    if back := tuple(id_ for id_ in shown if id_ in changed):
+        work.again(db, Queue("illustrate", "", back))  # their moments may have expired meanwhile
+    return Arranged(shown, changed, followed)
+
+
+def _due(state: str, weighed: tuple[Verdict, Stage | None] | None) -> str | None:
+    """Whose turn it is."""
+    return (weighed[1] if weighed else Stage.TRIAGE) if state == CandidateState.OPEN else None
+
+
+def _settle(db: Connection, settled: Mapping[int, tuple[str, str | None]]) -> None:
+    if settled:
+        states, due = zip(*settled.values(), strict=True)
+        db.execute(SETTLE, {"ids": list(settled), "states": list(states), "due": list(due)})
 
 
 def rearrange(db: Connection, people: Sequence[int], people_per_track: int) -> None:
@@ -344,6 +364,7 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
     blobs_ = {"blobs": around(db, blob_ids)}
     rows = [Row(**row) for row in db.execute(ROWS, blobs_).mappings()]
     refused = [Refused(**row) for row in db.execute(REFUSED, {**blobs_, "revoked": revoked}).mappings()]
+    given = verdicts.given(db, blobs_["blobs"])
     ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
     links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
     reposts: dict[tuple[int, int], list[Stretch]] = {}
@@ -351,13 +372,16 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
         reposts.setdefault((passage.blob, passage.other), []).append(passage.stretch)
     engine: str = db.execute(IN_USE).scalar() or ""
     same = [(row.one_person_id, row.other_person_id) for row in db.execute(SAME)]
-    return Known(rows, refused, links, reposts, _seen(db, rows, refused, reposts), engine, same)
+    told: list[Refused | Given] = [*refused, *given]
+    return Known(rows, refused, links, reposts, _seen(db, rows, told, reposts), engine, same, given)
 
 
 def _seen(
-    db: Connection, rows: Sequence[Row], refused: Sequence[Refused], reposts: Mapping[tuple[int, int], object]
+    db: Connection, rows: Sequence[Row], refused: Sequence[Refused | Given], reposts: Mapping[tuple[int, int], object]
 ) -> dict[int, Seen]:
-    """Where the tracks were, in files where that matters: those with a rejection, and those with footage of others."""
+    """Where the tracks were, in files where that matters: those of which something was said, or that show others'
+    footage.
+    """
     blobs_ = {no.blob for no in refused} | {one for one, _ in reposts}
     asked = [(row.analysis, row.blob) for row in rows] + [(no.analysis, no.blob) for no in refused]
     wanted = sorted({analysis for analysis, blob in asked if blob in blobs_})

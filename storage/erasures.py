@@ -114,15 +114,16 @@ RECORDS = text("""
 
 TAKE = (
     "DELETE FROM hand_overs WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
+    "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM verdicts WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM also_judged WHERE candidate_id = ANY(:candidates) OR judgement_id IN ({judgements})",
     "DELETE FROM judgement_undos WHERE judgement_id IN ({judgements})",
     "DELETE FROM judgements WHERE id IN ({judgements})",
     "DELETE FROM known_answers WHERE known_pair_id IN ({known_pairs})",
     "DELETE FROM reviews WHERE candidate_id = ANY(:candidates) OR known_pair_id IN ({known_pairs})",
     "DELETE FROM known_pairs WHERE id IN ({known_pairs})",
     "DELETE FROM content_warnings WHERE blob_id = ANY(:blobs)",
-    "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
-    "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM near_misses WHERE track_id = ANY(:tracks) OR person_id = ANY(:people)",
     """DELETE FROM finding_explanations WHERE finding_id IN (
         SELECT id FROM photo_findings WHERE person_id = ANY(:people) OR other_person_id = ANY(:people))""",
@@ -140,7 +141,7 @@ TAKE = (
     "DELETE FROM templates WHERE track_id = ANY(:tracks) OR photo_id = ANY(:photos)",
     "DELETE FROM best_shots WHERE track_id = ANY(:tracks)",
     "DELETE FROM cast_links WHERE one_track_id IN (SELECT id FROM tracks WHERE analysis_id IN ({analyses}))",
-    "DELETE FROM work WHERE step = 'illustrate' AND subject = ANY(:candidates)",
+    "DELETE FROM work WHERE step IN ('illustrate', 'review') AND subject = ANY(:candidates)",
     "DELETE FROM work WHERE step = 'enroll' AND subject = ANY(:photos)",
     "DELETE FROM work WHERE step IN ('match_tracks', 'reembed') AND subject IN ({analyses})",
     "DELETE FROM work WHERE step IN ('fingerprint', 'analyze') AND subject = ANY(:blobs)",

@@ -5,22 +5,31 @@ Plain values in, plain values out; `storage.candidates` reads and writes them.
 A question is put once: "is the face of this cast member this person?"  Several tracks of the member may ask it, and
 tracks of re-posts, and several entries of the register that are declared as one person, too; one of them carries it and
 the others are `joined` to it.  What another engine than the one in use has found asks until that one finds the same;
-distances of two engines are never compared.  What two people confirmed is not touched.
+distances of two engines are never compared.
+
+Judgements are of the question, on whichever of its candidates they were given: they count wherever a rejection would
+hold, for whatever shows the same face and asks about the same person.  What was judged stays in front: it is neither
+displaced nor superseded, so that the second reviewer sees what the first saw.  Of two that were judged and turn out to
+be one question, the one that was judged first asks, and what a person said of both counts once, by what they said last.
+A possible sighting stays one when its person is found or its entry withdrawn: that two people saw somebody is a fact.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from math import inf
+from typing import TypeVar
 
+from lastseen.judging import Said, Stage, Verdict, weigh
 from lastseen.lifecycle import CandidateState
 from storage import same_face
 from storage.same_face import Seen, Stretch
 
 ALIKE = 0.8
-"""part of the larger of two distances: a rejection does not hold for the face of a re-post that is so much nearer to
-the person than the rejected one, or so much farther from them.  Copies of a notice with an exchanged photo are linked,
-too, whichever of the two photos was rejected.  Copies of one face differ by less"""
+"""part of the larger of two distances: a rejection or a judgement does not hold for the face of a re-post that is so
+much nearer to the person than the one it was said of, or so much farther from them.  Copies of a notice with an
+exchanged photo are linked, too, whichever of the two photos was looked at.  Copies of one face differ by less"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,8 @@ class Row:
     """words of a post with this file name somebody who may be this person"""
     shown: bool
     """its moment was cut"""
+    due: str | None = Stage.TRIAGE
+    """whose turn it was when it was last arranged; None: nobody's"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,22 @@ class Refused:
     track: int
     analysis: int
     blob: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A judgement that was not undone."""
+
+    id: int
+    candidate: int
+    """the one on which it was given"""
+    person: int
+    track: int
+    analysis: int
+    blob: int
+    said: Said
+    stands: bool
+    """False: superseded, or set aside"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +98,7 @@ class Known:
     """the one in use"""
     same: Sequence[tuple[int, int]] = ()
     """people (row ids) whom the register declares to be one person, entered twice"""
+    given: Sequence[Given] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +108,17 @@ class _Question:
     front: Row
     rows: tuple[Row, ...]
     hinted: bool
+    judged: float
+    """row id of the first judgement on the front that stands; infinite: there is none"""
 
     @property
-    def rank(self) -> tuple[bool, bool, float, int]:
-        return self.front.state != CandidateState.SIGHTING, not self.hinted, self.front.distance, self.front.person
+    def rank(self) -> tuple[float, bool, float, int]:
+        return self.judged, not self.hinted, self.front.distance, self.front.person
 
-    def age(self, engine: str) -> tuple[bool, bool, int, float, int]:
+    def age(self, engine: str) -> tuple[float, bool, int, float, int]:
         """The earliest file asks, so that a question stays where it is when others publish the footage again."""
         front = self.front
-        return front.state != CandidateState.SIGHTING, front.engine != engine, front.blob, front.distance, front.track
+        return self.judged, front.engine != engine, front.blob, front.distance, front.track
 
 
 def heads(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
@@ -104,6 +134,11 @@ def heads(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
         least, most = sorted((of(one), of(other)))
         head[most] = least
     return {one: of(one) for one in head}
+
+
+DECIDED = {Verdict.SIGHTING: CandidateState.SIGHTING, Verdict.UNDECIDED: CandidateState.UNDECIDED}
+"""verdict -> state of the candidate that asks; a rejection has a row of its own, since it holds elsewhere, too"""
+_Told = TypeVar("_Told", Refused, Given)
 
 
 class Faces:
@@ -128,7 +163,7 @@ class Faces:
         """One of the tracks that its cast joins it to, the same for all of them."""
         return self._head.get(track, track)
 
-    def are_one(self, one: Row | Refused, other: Row | Refused) -> bool:
+    def are_one(self, one: Row | Refused | Given, other: Row | Refused) -> bool:
         """Whether two tracks show one face: by the cast, by their place in the file, or through a re-post."""
         if self.member(one.track) == self.member(other.track):
             return True
@@ -159,7 +194,7 @@ class Faces:
             for theirs in self._seen(other)
         )
 
-    def _are_one_elsewhere(self, one: Row | Refused, other: Row | Refused) -> bool:
+    def _are_one_elsewhere(self, one: Row | Refused | Given, other: Row | Refused) -> bool:
         beside, beside_other = self._beside[one.analysis], self._beside[other.analysis]
         return any(
             same_face.same_footage(mine, beside, theirs, beside_other, stretch)
@@ -168,14 +203,30 @@ class Faces:
             for theirs in self._seen(other)
         )
 
-    def _seen(self, row: Row | Refused) -> list[Seen]:
+    def _seen(self, row: Row | Refused | Given) -> list[Seen]:
         tracks = self._tracks[self.member(row.track)]
         return [self._known.seen[track] for track in tracks if track in self._known.seen]
 
 
 def refusals(known: Known) -> dict[int, tuple[int, ...]]:
     """Candidate -> the rejections that stand against it; only those that have any."""
-    return _refusals(_as_one(known))
+    known = _as_one(known)
+    return _ids_of(_reaching(known, known.refused))
+
+
+def reached(known: Known) -> dict[int, tuple[Given, ...]]:
+    """Candidate -> the judgements that count for it, in their order; only those that have any."""
+    known = _as_one(known)
+    return _reaching(known, known.given)
+
+
+def weighed(known: Known) -> dict[int, tuple[Verdict, Stage | None]]:
+    """Candidate -> what the judgements that stand and count for it come to, and what is due; only those with any."""
+    return {row: _weighed(given) for row, given in reached(known).items()}
+
+
+def _weighed(given: Iterable[Given]) -> tuple[Verdict, Stage | None]:
+    return weigh(one.said for one in given if one.stands)
 
 
 def _as_one(known: Known) -> Known:
@@ -185,30 +236,38 @@ def _as_one(known: Known) -> Known:
     head = heads(known.same)
     rows = [replace(row, person=head.get(row.person, row.person)) for row in known.rows]
     refused = [replace(no, person=head.get(no.person, no.person)) for no in known.refused]
-    return replace(known, rows=rows, refused=refused, same=())
+    given = [replace(one, person=head.get(one.person, one.person)) for one in known.given]
+    return replace(known, rows=rows, refused=refused, same=(), given=given)
 
 
-def _refusals(known: Known) -> dict[int, tuple[int, ...]]:
-    """Where each person is one row id."""
+def _ids_of(reaching: Mapping[int, Sequence[Refused]]) -> dict[int, tuple[int, ...]]:
+    return {row: tuple(no.id for no in found) for row, found in reaching.items()}
+
+
+def _reaching(known: Known, said: Sequence[_Told]) -> dict[int, tuple[_Told, ...]]:
+    """Candidate -> what was said of its face and its person; where each person is one row id."""
+    if not said:
+        return {}
     faces = Faces(known)
-    of_file: dict[tuple[int, int], list[Refused]] = defaultdict(list)
-    for no in known.refused:
-        of_file[no.person, no.blob].append(no)
+    of_file: dict[tuple[int, int], list[_Told]] = defaultdict(list)
+    for one in said:
+        of_file[one.person, one.blob].append(one)
     distances: dict[tuple[int, int, str], float] = {}
     for row in known.rows:
         key = row.track, row.person, row.engine
         distances[key] = min(row.distance, distances.get(key, row.distance))
 
-    def differ(row: Row, no: Refused) -> bool:
-        rejected = distances.get((no.track, no.person, row.engine), row.distance)
-        near, far = sorted((row.distance, rejected))
-        return row.blob != no.blob and near < ALIKE * far
+    def differ(row: Row, one: _Told) -> bool:
+        looked_at = distances.get((one.track, one.person, row.engine), row.distance)
+        near, far = sorted((row.distance, looked_at))
+        return row.blob != one.blob and near < ALIKE * far
 
-    def against(row: Row) -> tuple[int, ...]:
-        near = (no for blob in faces.around(row.blob) for no in of_file.get((row.person, blob), ()))
-        return tuple(sorted(no.id for no in near if not differ(row, no) and faces.are_one(no, row)))
+    def of(row: Row) -> tuple[_Told, ...]:
+        near = (one for blob in faces.around(row.blob) for one in of_file.get((row.person, blob), ()))
+        found = (one for one in near if not differ(row, one) and faces.are_one(one, row))
+        return tuple(sorted(found, key=lambda one: one.id))
 
-    return {row.id: ids for row in known.rows if (ids := against(row))}
+    return {row.id: found for row in known.rows if (found := of(row))}
 
 
 def of_face(known: Known, candidate: int) -> tuple[int, ...]:
@@ -221,24 +280,41 @@ def of_face(known: Known, candidate: int) -> tuple[int, ...]:
 def states(known: Known, people_per_track: int) -> dict[int, str]:
     """Candidate -> its state."""
     known = _as_one(known)
-    faces, refused = Faces(known), _refusals(known)
-    found = {row.id: row.state if row.state == CandidateState.SIGHTING else _closed(row, refused) for row in known.rows}
-    live = [row for row in known.rows if found[row.id] in ("", CandidateState.SIGHTING)]
-    found |= _superseded(live)
-    live = [row for row in live if found[row.id] in ("", CandidateState.SIGHTING)]
+    faces, refused = Faces(known), _ids_of(_reaching(known, known.refused))
+    verdicts, judged = weighed(known), _judged(known.given)
+    sighted = {row.id for row in known.rows if row.id in judged and _verdict(verdicts, row.id) is Verdict.SIGHTING}
+    found = {row.id: "" if row.id in sighted else _closed(row, refused) for row in known.rows}
+    live = [row for row in known.rows if not found[row.id]]
+    found |= _superseded(live, judged)
+    live = [row for row in live if not found[row.id]]
     asked: dict[tuple[int, str], list[_Question]] = defaultdict(list)
-    for question in _questions(live, faces.member):
+    for question in _questions(live, faces.member, judged):
         asked[faces.member(question.front.track), question.front.engine].append(question)
     queued: list[_Question] = []
     for questions in asked.values():
-        ranked = sorted(questions, key=lambda one: one.rank)
-        queued += ranked[:people_per_track]
+        over = [one for one in questions if _verdict(verdicts, one.front.id) is Verdict.UNDECIDED]
+        ranked = sorted((one for one in questions if one not in over), key=lambda one: one.rank)
+        queued += over + ranked[:people_per_track]
         for question in ranked[people_per_track:]:
             found |= dict.fromkeys(_ids(question.rows), CandidateState.DISPLACED)
     for question, state in _asking(queued, faces, known.engine):
         joined = CandidateState.JOINED if state == CandidateState.OPEN else state
-        found |= dict.fromkeys(_ids(question.rows), joined) | {question.front.id: state}
-    return found | {row.id: row.state for row in known.rows if row.state == CandidateState.SIGHTING}
+        asks = DECIDED.get(_verdict(verdicts, question.front.id), state) if state == CandidateState.OPEN else state
+        found |= dict.fromkeys(_ids(question.rows), joined) | {question.front.id: asks}
+    return found
+
+
+def _judged(given: Iterable[Given]) -> dict[int, int]:
+    """Candidate -> the first judgement on it that stands."""
+    found: dict[int, int] = {}
+    for one in given:
+        if one.stands:
+            found[one.candidate] = min(one.id, found.get(one.candidate, one.id))
+    return found
+
+
+def _verdict(weighed: Mapping[int, tuple[Verdict, Stage | None]], candidate: int) -> Verdict:
+    return weighed[candidate][0] if candidate in weighed else Verdict.OPEN
 
 
 def _closed(row: Row, refused: Mapping[int, object]) -> str:
@@ -248,7 +324,7 @@ def _closed(row: Row, refused: Mapping[int, object]) -> str:
     return CandidateState.WITHDRAWN if row.withdrawn else ""
 
 
-def _superseded(live: Iterable[Row]) -> dict[int, str]:
+def _superseded(live: Iterable[Row], judged: Container[int]) -> dict[int, str]:
     """Those that a newer analysis of the same file shows, too: the same person by the same engine at the same time."""
     groups: dict[tuple[int, int, str], list[Row]] = defaultdict(list)
     for row in live:
@@ -258,20 +334,22 @@ def _superseded(live: Iterable[Row]) -> dict[int, str]:
         for rows in groups.values()
         for older in rows
         for newer in rows
-        if older.analysis < newer.analysis and older.state != CandidateState.SIGHTING and _at_once(older, newer)
+        if older.analysis < newer.analysis and older.id not in judged and _at_once(older, newer)
     }
 
 
-def _questions(live: Sequence[Row], member: Callable[[int], int]) -> list[_Question]:
-    """Candidates of one cast member for one person by one engine are one question; the nearest asks it."""
+def _questions(live: Sequence[Row], member: Callable[[int], int], judged: Mapping[int, int]) -> list[_Question]:
+    """Candidates of one cast member for one person by one engine are one question; what was judged, or is nearest, asks
+    it."""
 
     def key(row: Row) -> tuple[int, int, str]:
         return member(row.track), row.person, row.engine
 
     made = []
     for _, group in groupby(sorted(live, key=key), key):
-        rows = tuple(sorted(group, key=lambda row: (row.state != CandidateState.SIGHTING, row.distance, row.track)))
-        made.append(_Question(rows[0], rows, any(row.hinted for row in rows)))
+        rows = tuple(sorted(group, key=lambda row: (judged.get(row.id, inf), row.distance, row.track)))
+        hinted = any(row.hinted for row in rows)
+        made.append(_Question(rows[0], rows, hinted, judged.get(rows[0].id, inf)))
     return made
 
 

@@ -3,9 +3,14 @@
 A rejection is of a face, by where it was seen (`storage.same_face`), and of a person, whatever photo: it holds for
 newer analyses, other engines, the tracks of the same cast member, and re-posts.  It says that two are not one person
 and nothing else; nothing is learnt or measured by it.
+
+Most follow from judgements (`storage.verdicts`); one may also be made by an order (`lastseen reject`), which closes a
+candidate whatever is due there, but never against two who said yes.  An order may take back either.  Of one that
+followed from judgements these are set aside by that: they stay as they were given, count no more, and those who gave
+them are not asked again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +18,9 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
-from storage import candidates, questions, work
+from storage import candidates, questions
 from storage.custody import Action, Entry
 from storage.questions import Known
-from storage.work import Queue
 
 SUBJECT = text("""
     SELECT candidates.state, track_id AS track, person_id AS person, blob_id AS blob
@@ -26,12 +30,17 @@ KEEP = text("""
     INSERT INTO rejections (person_id, blob_id, track_id, reason, rejected_by)
     VALUES (:person, :blob, :track, :reason, :actor) RETURNING id""")
 REVOKE = text("""
-    INSERT INTO rejection_revocations (rejection_id, reason, revoked_by) VALUES (:id, :reason, :actor)
+    INSERT INTO rejection_revocations (rejection_id, reason, revoked_by, sets_aside)
+    SELECT id, :reason, :actor, verdict_id IS NOT NULL FROM rejections WHERE id = :id
     ON CONFLICT (rejection_id) DO NOTHING""")
+SET_ASIDE = text("""
+    SELECT coalesce((SELECT judgements FROM verdicts WHERE verdicts.id = verdict_id), '{}') FROM rejections
+     WHERE id = :id""")
 BLOB_OF = text("SELECT blob_id FROM rejections WHERE id = :id")
 LISTED = text("""
     SELECT rejections.id, register_number AS person, blobs.sha256 AS blob, tracks.start_ms, tracks.end_ms,
            rejections.reason, rejected_by, rejected_at, revoked.reason AS why, revoked_by, revoked_at,
+           coalesce((SELECT judgements FROM verdicts WHERE verdicts.id = verdict_id), '{}') AS judgements,
            (SELECT min(candidates.id) FROM candidates
              WHERE candidates.track_id = rejections.track_id AND candidates.person_id = rejections.person_id)
              AS candidate
@@ -65,6 +74,8 @@ class Rejection:
     """why it was revoked; None: it stands"""
     revoked_by: str | None
     revoked_at: datetime | None
+    judgements: Sequence[int] = ()
+    """row ids of those that it followed from; empty: it was an order"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,8 @@ def reject(db: Connection, candidate: int, reason: str, actor: str, people_per_t
     made: int = db.execute(KEEP, values).scalar_one()
     if _sighting(candidates.known(db, [found.blob]), made):
         raise WrongUse(f"candidate {candidate} shows a face that two people confirmed: it is not for one to reject it")
-    arranged = _arrange(db, found.blob, people_per_track)
-    changed = tuple(id_ for id_, (_, after) in sorted(arranged.items()) if after == CandidateState.REJECTED)
+    arranged = candidates.arrange(db, [found.blob], people_per_track)
+    changed = tuple(id_ for id_, (_, after) in sorted(arranged.changed.items()) if after == CandidateState.REJECTED)
     detail = {"candidate": candidate, "track": found.track, "person": found.person, "closed": list(changed)}
     return Decided(made, changed, (Entry(Action.REJECTED, f"rejection:{made}", detail, reason),))
 
@@ -114,10 +125,11 @@ def revoke(db: Connection, rejection: int, reason: str, actor: str, people_per_t
         raise WrongUse(f"there is no rejection {rejection}: `lastseen rejections` lists them")
     if not db.execute(REVOKE, {"id": rejection, "reason": reason, "actor": actor}).rowcount:
         raise WrongUse(f"rejection {rejection} was revoked before: why stays as it was written")
-    arranged = _arrange(db, blob, people_per_track)
-    changed = tuple(id_ for id_, (before, _) in sorted(arranged.items()) if before == CandidateState.REJECTED)
-    entry = Entry(Action.REJECTION_REVOKED, f"rejection:{rejection}", {"reopened": list(changed)}, reason)
-    return Decided(rejection, changed, (entry,))
+    arranged = candidates.arrange(db, [blob], people_per_track)
+    changed = tuple(id_ for id_, (before, _) in sorted(arranged.changed.items()) if before == CandidateState.REJECTED)
+    aside = list(db.execute(SET_ASIDE, {"id": rejection}).scalar_one())
+    detail = {"reopened": list(changed)} | ({"set_aside": aside} if aside else {})
+    return Decided(rejection, changed, (Entry(Action.REJECTION_REVOKED, f"rejection:{rejection}", detail, reason),))
 
 
 def listed(db: Connection, ids: Sequence[int] | None = None) -> list[Rejection]:
@@ -140,9 +152,3 @@ def _sighting(known: Known, rejection: int) -> bool:
     """Whether a rejection speaks against what two people confirmed of the same face and person."""
     against = questions.refusals(known)
     return any(row.state == CandidateState.SIGHTING and rejection in against.get(row.id, ()) for row in known.rows)
-
-
-def _arrange(db: Connection, blob: int, people_per_track: int) -> Mapping[int, tuple[str, str]]:
-    arranged = candidates.arrange(db, [blob], people_per_track)
-    work.again(db, Queue("illustrate", "", tuple(arranged.shown)))  # of what was rejected the moments may have expired
-    return arranged.changed

@@ -34,7 +34,6 @@ from storage import candidates, care, reviews
 from storage.accounts import User
 from storage.care import Limits
 from storage.custody import Action, Entry
-from storage.questions import Faces
 from storage.reviews import Ending, Review
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -92,20 +91,6 @@ BARRED = text("""
     SELECT candidate_id FROM reviews
      WHERE reviewer_id = :user AND candidate_id IS NOT NULL
        AND (ended_at IS NULL OR (ending = 'returned' AND ended_at > now() - interval '12 hours'))""")
-# Other candidates of the same person, or of entries that are declared the same, that this reviewer judged.
-JUDGED_ELSEWHERE = text("""
-    WITH RECURSIVE entry (person) AS (
-        SELECT person_id FROM candidates WHERE id = :candidate
-         UNION SELECT CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
-          FROM entry JOIN ties ON person IN (one_person_id, other_person_id) AND kind = 'same')
-    SELECT DISTINCT other.id FROM entry JOIN candidates AS other ON other.person_id = person
-      JOIN judgements ON judgements.candidate_id = other.id AND reviewer_id = :user
-     WHERE other.id <> :candidate
-       AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgements.id)""")
-BLOB_OF = text("""
-    SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-     WHERE candidates.id = :candidate""")
-
 # --- what is in hand ----------------------------------------------------------------------------------------
 
 RUN_OUT = text("""
@@ -565,13 +550,9 @@ def _begin(
     db: Connection, user: User, terms: Terms, candidate: int, member: int, barred: Sequence[int]
 ) -> Review | int:
     """Take up one of what is asked about a face, by lot; or the candidate that cannot be had."""
-    if _judged_elsewhere(db, user, candidate):
-        return candidate
     reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
     free = [one for one in reserved if one not in barred] or [candidate]
     lot: int = db.execute(BY_LOT, {"ids": free, "user": str(user.id)}).scalar_one()
-    if lot != candidate and _judged_elsewhere(db, user, lot):
-        lot = candidate
     begun = reviews.begin(db, user, lot, terms.lasts)
     if begun is None:
         return lot
@@ -582,7 +563,7 @@ def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review |
     row = db.execute(ASKED, {**_who(user), "candidate": candidate}).first()
     if row is None:
         return Why.CLOSED
-    if row.judged or _judged_elsewhere(db, user, candidate):
+    if row.judged:
         return Why.JUDGED
     if not row.mine:
         return Why.SENIOR
@@ -600,20 +581,6 @@ def _carried(db: Connection, begun: Review) -> Review:
     values = {"user": begun.reviewer.id, "candidate": begun.candidate, "review": begun.id}
     carried = db.execute(CARRY, values).rowcount
     return (reviews.find(db, begun.token, begun.reviewer) or begun) if carried else begun
-
-
-def _judged_elsewhere(db: Connection, user: User, candidate: int) -> bool:
-    """Whether this reviewer answered the same question at another track of the face, or where it was posted again."""
-    others = set(db.execute(JUDGED_ELSEWHERE, {"candidate": candidate, "user": user.id}).scalars())
-    if not others:
-        return False
-    blob: int = db.execute(BLOB_OF, {"candidate": candidate}).scalar_one()
-    known = candidates.known(db, [blob])
-    faces, rows = Faces(known), {row.id: row for row in known.rows}
-    mine = rows[candidate]
-    return any(
-        faces.ask_the_same(mine, rows[other]) or faces.are_one(mine, rows[other]) for other in others if other in rows
-    )
 
 
 def _took_up(review: Review) -> Entry:

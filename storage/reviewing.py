@@ -111,7 +111,8 @@ SHOT_KEY = text("""
     SELECT crop_key FROM best_shots
      WHERE id = :id
        AND EXISTS (SELECT FROM candidates
-                    WHERE candidates.track_id = best_shots.track_id AND candidates.state IN ('open', 'sighting'))""")
+                    WHERE candidates.track_id = best_shots.track_id
+                      AND candidates.state IN ('open', 'undecided', 'sighting'))""")
 
 PHOTO_KEY = text("""
     SELECT crop_key FROM reference_photos

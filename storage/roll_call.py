@@ -14,6 +14,7 @@ from storage.same_face import Stretch
 DECIDED: Final[Mapping[str, FaceState]] = {
     CandidateState.SIGHTING: FaceState.SIGHTING,
     CandidateState.OPEN: FaceState.CANDIDATE,
+    CandidateState.UNDECIDED: FaceState.CANDIDATE,
     CandidateState.REJECTED: FaceState.REJECTED,
 }
 """what the state of a candidate says of the face; others say nothing, and somebody else carries the question"""
@@ -355,4 +356,4 @@ def _picture(face: Face) -> str:
 
 def _is_shown(question: Question) -> bool:
     """Its page shows the face."""
-    return not question.elsewhere and question.state in (CandidateState.OPEN, CandidateState.SIGHTING)
+    return not question.elsewhere and DECIDED.get(question.state) in (FaceState.CANDIDATE, FaceState.SIGHTING)

@@ -38,7 +38,7 @@ ANALYSES = text("""
      WHERE newest OR EXISTS (
         SELECT FROM tracks WHERE analysis_id = found.id
            AND (EXISTS (SELECT FROM candidates
-                         WHERE track_id = tracks.id AND state IN ('open', 'sighting', 'rejected'))
+                         WHERE track_id = tracks.id AND state IN ('open', 'undecided', 'sighting', 'rejected'))
                 OR EXISTS (SELECT FROM rejections WHERE track_id = tracks.id)))
      ORDER BY id""")
 
@@ -78,7 +78,7 @@ ASKED_ABOUT = text("""
     WITH asked AS (
         SELECT DISTINCT blob_id FROM candidates
           JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-         WHERE candidates.state IN ('open', 'sighting'))
+         WHERE candidates.state IN ('open', 'undecided', 'sighting'))
     SELECT blob_id FROM asked
      UNION SELECT other_blob_id FROM repost_links JOIN asked ON blob_id = one_blob_id WHERE withdrawn_at IS NULL
      UNION SELECT one_blob_id FROM repost_links JOIN asked ON blob_id = other_blob_id WHERE withdrawn_at IS NULL

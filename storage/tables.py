@@ -507,6 +507,7 @@ candidates = Table(
     Column("expected_false", Double),
     Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
     _ref("calibration_id", "calibrations", nullable=True),
+    Column("due", Text, server_default="triage"),
     UniqueConstraint("track_id", "person_id", "engine"),
     Index("ix_candidates_open", "id", postgresql_where=text("state = 'open'")),
     comment="a (track, person) pair within the review threshold, waiting for people",
@@ -534,6 +535,7 @@ rejections = Table(
     _text("reason"),
     _text("rejected_by"),
     _moment("rejected_at", now=True),
+    _ref("verdict_id", "verdicts", nullable=True),
     comment="not this person: the face of a track in a file, and whoever shows the same face there later",
 )
 
@@ -544,6 +546,7 @@ rejection_revocations = Table(
     _text("reason"),
     _text("revoked_by"),
     _moment("revoked_at", now=True),
+    Column("sets_aside", Boolean, nullable=False, server_default=text("false")),
     comment="a rejection with a row here stands no more",
 )
 
@@ -1000,7 +1003,7 @@ judgements = Table(
     _text("reason", ""),
     Column("features", JSONB, nullable=False),
     Column("shown", JSONB, nullable=False),
-    Column("supersedes", BigInteger, ForeignKey("judgements.id"), unique=True),
+    _ref("supersedes", "judgements", nullable=True),
     _moment("judged_at", now=True),
     CheckConstraint("answer BETWEEN -3 AND 3", name="scale"),
     CheckConstraint("answer IS NOT NULL OR reason <> ''", name="not_comparable_why"),
@@ -1014,8 +1017,18 @@ judgement_undos = Table(
     "judgement_undos",
     metadata,
     Column("judgement_id", BigInteger, ForeignKey("judgements.id"), primary_key=True),
+    _ref("reviewer_id", "users"),
     _moment("undone_at", now=True),
     comment="taken back by its reviewer within a minute: as if it had never been said",
+)
+
+also_judged = Table(
+    "also_judged",
+    metadata,
+    Column("judgement_id", BigInteger, ForeignKey("judgements.id"), primary_key=True),
+    Column("candidate_id", BigInteger, ForeignKey("candidates.id"), primary_key=True, index=True),
+    comment="candidates that ask the same of the same face as the one that was judged: the judgement counts for"
+    " them, too",
 )
 
 verdicts = Table(

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from storage.migrations import judging
 from storage.migrations.facts import defend_but_erasure
 
 revision = "0009"
@@ -18,23 +19,6 @@ EXCLUDES = """
                         false)
           FROM jsonb_each(features) AS listed (feature, line)
          WHERE feature IN ('ears', 'scars', 'marks')
-    $$"""
-# What a candidate still needs, as `lastseen.judging.weigh` says it of the judgements that stand; NULL: nothing.
-REVIEW_DUE = """
-    CREATE FUNCTION review_due(candidate bigint) RETURNS text LANGUAGE sql STABLE AS $$
-        SELECT CASE WHEN count(*) = 0 THEN 'triage'
-                    WHEN bool_or(stage = 'senior') THEN NULL
-                    WHEN count(*) FILTER (WHERE answer >= 2) = 0
-                         AND (count(*) > 1 OR bool_or(answer <= -2)) THEN NULL
-                    WHEN count(*) = 1 THEN 'second'
-                    WHEN count(*) FILTER (WHERE answer >= 2) < count(*) THEN 'senior' END
-          FROM (SELECT DISTINCT ON (reviewer_id) stage, answer FROM judgements AS said
-                 WHERE candidate_id = candidate
-                   AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
-                   AND NOT EXISTS (SELECT FROM judgements AS later
-                                    WHERE later.supersedes = said.id
-                                      AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = later.id))
-                 ORDER BY reviewer_id, id DESC) AS standing
     $$"""
 # Whether what a file shows may soon be all that is left: a post with it has disappeared, its channel has closed, or
 # three other posts of its source have disappeared within thirty days.
@@ -62,16 +46,15 @@ QUEUE_UP = """
               FROM reached JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL),
              faces AS (SELECT DISTINCT track, min(track) OVER (PARTITION BY start) AS member FROM reached),
              asked AS (
-            SELECT candidates.id AS candidate, member, blob_id AS blob, person_id AS person, created_at, stage,
+            SELECT candidates.id AS candidate, member, blob_id AS blob, person_id AS person, created_at, due AS stage,
                    expected_false <= 0.001 AS rare, review_threatened(blob_id) AS threatened,
-                   ARRAY(SELECT DISTINCT reviewer_id FROM judgements
-                          WHERE candidate_id = candidates.id
-                            AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgements.id)) AS judges
+                   ARRAY(SELECT DISTINCT reviewer_id FROM judgements_of(candidates.id) AS said
+                          WHERE NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
+                          ORDER BY reviewer_id) AS judges
               FROM faces
-              JOIN candidates ON track_id = faces.track AND state = 'open'
+              JOIN candidates ON track_id = faces.track AND state = 'open' AND due IS NOT NULL
               JOIN tracks ON tracks.id = faces.track
-              JOIN analyses ON analyses.id = analysis_id
-              JOIN LATERAL review_due(candidates.id) AS stage ON stage IS NOT NULL),
+              JOIN analyses ON analyses.id = analysis_id),
              gone AS (
             DELETE FROM review_queue USING candidates, faces
              WHERE candidates.id = candidate_id AND candidates.track_id = faces.track
@@ -95,16 +78,15 @@ QUEUE_UP = """
                IS DISTINCT FROM
                (excluded.member, excluded.stage, excluded.judges, excluded.threatened, excluded.since, excluded.turn)
     $$"""
-# What the queue follows, whoever writes it: candidates and their states, judgements, casts, and posts that disappear.
+# What the queue follows, whoever writes it: candidates, their states and what is due, which judgements follow into
+# (`candidates.arrange`), casts, and posts that disappear.
 TRACKS_TOUCHED = {
     "candidates_made": "SELECT track_id FROM made",
     "candidates_changed": """
         SELECT made.track_id FROM made JOIN gone USING (id)
-         WHERE made.state <> gone.state OR made.expected_false IS DISTINCT FROM gone.expected_false""",
-    "judgements_made": "SELECT track_id FROM made JOIN candidates ON candidates.id = candidate_id",
-    "undos_made": """
-        SELECT track_id FROM made JOIN judgements ON judgements.id = judgement_id
-          JOIN candidates ON candidates.id = candidate_id""",
+         WHERE (made.state, made.due, made.expected_false)
+               IS DISTINCT FROM (gone.state, gone.due, gone.expected_false)""",
+    "judgements_told": "SELECT track_id FROM made JOIN candidates ON candidates.id = candidate_id",
     "links_changed": """
         SELECT unnest(ARRAY[made.one_track_id, made.other_track_id]) FROM made JOIN gone USING (id)
          WHERE made.withdrawn_at IS DISTINCT FROM gone.withdrawn_at""",
@@ -118,12 +100,11 @@ TRACKS_TOUCHED = {
 FOLLOWED = {
     "candidates_made": ("candidates", "INSERT"),
     "candidates_changed": ("candidates", "UPDATE"),
-    "judgements_made": ("judgements", "INSERT"),
-    "undos_made": ("judgement_undos", "INSERT"),
+    "judgements_told": ("also_judged", "INSERT"),
     "links_changed": ("cast_links", "UPDATE"),
     "posts_changed": ("posts", "UPDATE"),
 }
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers", "limit_lifts")
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers")
 
 
 def upgrade() -> None:
@@ -255,13 +236,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reviewer_id"], ["users.id"], name=op.f("fk_judgements_reviewer_id")),
         sa.ForeignKeyConstraint(["supersedes"], ["judgements.id"], name=op.f("fk_judgements_supersedes")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_judgements")),
-        sa.UniqueConstraint("supersedes", name=op.f("uq_judgements_supersedes")),
         comment="one reviewer's answer on one candidate; features: of the list, what was compared and how; shown: the"
         " pictures and photos that the answer rests on",
     )
     op.create_index(op.f("ix_judgements_candidate_id"), "judgements", ["candidate_id"], unique=False)
     op.create_index(op.f("ix_judgements_review_id"), "judgements", ["review_id"], unique=False)
     op.create_index(op.f("ix_judgements_reviewer_id"), "judgements", ["reviewer_id"], unique=False)
+    op.create_index(op.f("ix_judgements_supersedes"), "judgements", ["supersedes"], unique=False)
     op.create_table(
         "known_answers",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -285,14 +266,37 @@ def upgrade() -> None:
     op.create_table(
         "judgement_undos",
         sa.Column("judgement_id", sa.BigInteger(), nullable=False),
+        sa.Column("reviewer_id", sa.BigInteger(), nullable=False),
         sa.Column("undone_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["judgement_id"], ["judgements.id"], name=op.f("fk_judgement_undos_judgement_id")),
+        sa.ForeignKeyConstraint(["reviewer_id"], ["users.id"], name=op.f("fk_judgement_undos_reviewer_id")),
         sa.PrimaryKeyConstraint("judgement_id", name=op.f("pk_judgement_undos")),
         comment="taken back by its reviewer within a minute: as if it had never been said",
     )
-    _make_queue()
+    op.create_index(op.f("ix_judgement_undos_reviewer_id"), "judgement_undos", ["reviewer_id"], unique=False)
+    op.create_table(
+        "also_judged",
+        sa.Column("judgement_id", sa.BigInteger(), nullable=False),
+        sa.Column("candidate_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_also_judged_candidate_id")),
+        sa.ForeignKeyConstraint(["judgement_id"], ["judgements.id"], name=op.f("fk_also_judged_judgement_id")),
+        sa.PrimaryKeyConstraint("judgement_id", "candidate_id", name=op.f("pk_also_judged")),
+        comment="candidates that ask the same of the same face as the one that was judged: the judgement counts for"
+        " them, too",
+    )
+    op.create_index(op.f("ix_also_judged_candidate_id"), "also_judged", ["candidate_id"], unique=False)
+    op.add_column("candidates", sa.Column("due", sa.Text(), server_default="triage", nullable=True))
+    op.add_column("rejections", sa.Column("verdict_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(op.f("fk_rejections_verdict_id"), "rejections", "verdicts", ["verdict_id"], ["id"])
+    op.create_index(op.f("ix_rejections_verdict_id"), "rejections", ["verdict_id"], unique=False)
+    op.add_column(
+        "rejection_revocations", sa.Column("sets_aside", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+    )
     for table in FACTS:
         defend_but_erasure(table)
+    for statement in judging.MAKE:
+        op.execute(statement)
+    _make_queue()
 
 
 def _make_queue() -> None:
@@ -363,7 +367,8 @@ def _make_queue() -> None:
         comment="a senior had somebody go on beyond the day's limit, for the rest of that day (UTC)",
     )
     op.create_index(op.f("ix_limit_lifts_user_id"), "limit_lifts", ["user_id"], unique=False)
-    for function in (REVIEW_DUE, REVIEW_THREATENED, QUEUE_UP):
+    defend_but_erasure("limit_lifts")
+    for function in (REVIEW_THREATENED, QUEUE_UP):
         op.execute(function)
     for name, (table, when) in FOLLOWED.items():
         op.execute(f"""
@@ -389,7 +394,7 @@ def _drop_queue() -> None:
     for name, (table, _) in FOLLOWED.items():
         op.execute(f"DROP TRIGGER queue_up_{name} ON {table}")
         op.execute(f"DROP FUNCTION queue_up_{name}()")
-    for function in ("queue_up(bigint[])", "review_threatened(bigint)", "review_due(bigint)"):
+    for function in ("queue_up(bigint[])", "review_threatened(bigint)"):
         op.execute(f"DROP FUNCTION {function}")
     op.drop_table("limit_lifts")
     op.drop_table("review_pauses")
@@ -402,11 +407,22 @@ def _drop_queue() -> None:
 def downgrade() -> None:
     """Remove them, and what they held."""
     _drop_queue()
+    for statement in judging.REMOVE:
+        op.execute(statement)
+    op.drop_column("rejection_revocations", "sets_aside")
+    op.drop_index(op.f("ix_rejections_verdict_id"), table_name="rejections")
+    op.drop_constraint(op.f("fk_rejections_verdict_id"), "rejections", type_="foreignkey")
+    op.drop_column("rejections", "verdict_id")
+    op.drop_column("candidates", "due")
+    op.drop_index(op.f("ix_also_judged_candidate_id"), table_name="also_judged")
+    op.drop_table("also_judged")
+    op.drop_index(op.f("ix_judgement_undos_reviewer_id"), table_name="judgement_undos")
     op.drop_table("judgement_undos")
     op.drop_index(op.f("ix_known_answers_reviewer_id"), table_name="known_answers")
     op.drop_index(op.f("ix_known_answers_review_id"), table_name="known_answers")
     op.drop_index(op.f("ix_known_answers_known_pair_id"), table_name="known_answers")
     op.drop_table("known_answers")
+    op.drop_index(op.f("ix_judgements_supersedes"), table_name="judgements")
     op.drop_index(op.f("ix_judgements_reviewer_id"), table_name="judgements")
     op.drop_index(op.f("ix_judgements_review_id"), table_name="judgements")
     op.drop_index(op.f("ix_judgements_candidate_id"), table_name="judgements")

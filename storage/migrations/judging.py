@@ -1,0 +1,196 @@
+"""The rules of judging, as the database holds them, whoever speaks SQL to it.
+
+Each is named as the constraint that it breaks: `storage.judgements.WORDS` has the words for people.  Whoever judges,
+undoes or concludes takes the lock of `storage.candidates.lock` here at the latest, so that two who come at once follow
+each other, and the second sees what the first said.  Judgements of a question are those on the candidate, and those on
+others that ask the same of the same face, which `also_judged` lists: which those are cannot be told by SQL.
+"""
+
+# `lastseen.judging.weigh`: of judgements in the order in which they were given.  A reviewer counts once, by the last.
+WEIGHED = """
+    CREATE FUNCTION weighed(reviewers bigint[], stages text[], answers smallint[], OUT verdict text, OUT due text)
+    LANGUAGE plpgsql IMMUTABLE AS $$
+    DECLARE
+        people integer; yes integer; no integer; seniors integer; settled smallint;
+    BEGIN
+        SELECT count(*), count(*) FILTER (WHERE answer >= 2), count(*) FILTER (WHERE answer <= -2),
+               count(*) FILTER (WHERE stage = 'senior'),
+               (array_agg(answer ORDER BY place DESC) FILTER (WHERE stage = 'senior'))[1]
+          INTO people, yes, no, seniors, settled
+          FROM (SELECT DISTINCT ON (reviewer) * FROM unnest(reviewers, stages, answers)
+                       WITH ORDINALITY AS given (reviewer, stage, answer, place)
+                 ORDER BY reviewer, place DESC) AS said;
+        verdict := 'open';
+        IF people = 0 THEN
+            due := 'triage';
+        ELSIF seniors > 0 THEN
+            verdict := CASE WHEN settled <= -2 THEN 'rejected' WHEN settled >= 2 AND yes > 1 THEN 'sighting'
+                            ELSE 'undecided' END;
+        ELSIF yes = 0 AND (no > 0 OR people > 1) THEN
+            verdict := CASE WHEN no > 0 THEN 'rejected' ELSE 'undecided' END;
+        ELSIF people = 1 THEN
+            due := 'second';
+        ELSIF yes = people THEN
+            verdict := 'sighting';
+        ELSE
+            due := 'senior';
+        END IF;
+    END $$"""
+
+# Neither undone, nor superseded by one that was not undone, nor set aside with a rejection by an order.
+STANDS = """
+    CREATE FUNCTION judgement_stands(judgement bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgement)
+           AND NOT EXISTS (SELECT FROM judgements AS later WHERE later.supersedes = judgement
+                              AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = later.id))
+           AND NOT EXISTS (SELECT FROM rejection_revocations
+                             JOIN rejections ON rejections.id = rejection_id
+                             JOIN verdicts ON verdicts.id = rejections.verdict_id
+                            WHERE sets_aside AND judgement = ANY(verdicts.judgements))
+    $$"""
+OF_QUESTION = """
+    CREATE FUNCTION judgements_of(asked bigint) RETURNS SETOF judgements LANGUAGE sql STABLE AS $$
+        SELECT * FROM judgements WHERE candidate_id = asked
+         UNION
+        SELECT * FROM judgements
+         WHERE id IN (SELECT judgement_id FROM also_judged WHERE also_judged.candidate_id = asked)
+    $$"""
+WEIGHED_OF = """
+    CREATE FUNCTION weighed_of(asked bigint, OUT verdict text, OUT due text, OUT judged bigint[])
+    LANGUAGE sql STABLE AS $$
+        SELECT (weighed(reviewers, stages, answers)).*, coalesce(ids, '{}')
+          FROM (SELECT array_agg(reviewer_id ORDER BY id), array_agg(stage ORDER BY id), array_agg(answer ORDER BY id),
+                       array_agg(id ORDER BY id)
+                  FROM judgements_of(asked) WHERE judgement_stands(id)) AS said (reviewers, stages, answers, ids)
+    $$"""
+# What was undone was never said; what was superseded or set aside was.
+HAS_JUDGED = """
+    CREATE FUNCTION has_judged(who bigint, asked bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT EXISTS (SELECT FROM judgements_of(asked) AS said WHERE said.reviewer_id = who
+                          AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id))
+    $$"""
+BREAK = """
+    CREATE FUNCTION break_rule(rule text) RETURNS void LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = rule,
+                              MESSAGE = 'this breaks a rule of judging: ' || replace(rule, '_', ' ');
+    END $$"""
+LOCK = """
+    CREATE FUNCTION lock_judging() RETURNS void LANGUAGE sql AS $$
+        SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))
+    $$"""
+
+CHECK_JUDGEMENT = """
+    CREATE FUNCTION check_judgement() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        may text[] := CASE WHEN NEW.stage = 'senior' THEN '{senior}' ELSE '{analyst,senior}' END;
+    BEGIN
+        PERFORM lock_judging();
+        NEW.judged_at := clock_timestamp();
+        IF NOT EXISTS (SELECT FROM users WHERE id = NEW.reviewer_id AND name = NEW.reviewer AND roles && may) THEN
+            PERFORM break_rule('judged_by_whom_it_takes');
+        ELSIF NOT EXISTS (SELECT FROM reviews
+                           WHERE id = NEW.review_id AND reviewer_id = NEW.reviewer_id
+                             AND candidate_id = NEW.candidate_id AND described_at IS NOT NULL AND ended_at IS NULL
+                             AND ends_at > clock_timestamp()) THEN
+            PERFORM break_rule('judged_in_a_review');
+        ELSIF NEW.supersedes IS NOT NULL THEN
+            IF NOT EXISTS (SELECT FROM judgements
+                            WHERE id = NEW.supersedes AND reviewer_id = NEW.reviewer_id
+                              AND candidate_id = NEW.candidate_id AND stage = NEW.stage AND judgement_stands(id)) THEN
+                PERFORM break_rule('supersedes_their_own');
+            END IF;
+        ELSIF has_judged(NEW.reviewer_id, NEW.candidate_id) THEN
+            PERFORM break_rule('nobody_judges_twice');
+        ELSIF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id AND state = 'open') THEN
+            PERFORM break_rule('judged_while_it_is_open');
+        ELSIF (SELECT due FROM weighed_of(NEW.candidate_id)) IS DISTINCT FROM NEW.stage THEN
+            PERFORM break_rule('judged_when_it_is_due');
+        END IF;
+        RETURN NEW;
+    END $$"""
+CHECK_UNDO = """
+    CREATE FUNCTION check_undo() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        said judgements;
+    BEGIN
+        PERFORM lock_judging();
+        NEW.undone_at := clock_timestamp();
+        SELECT * INTO said FROM judgements WHERE id = NEW.judgement_id;
+        IF said.reviewer_id IS DISTINCT FROM NEW.reviewer_id THEN
+            PERFORM break_rule('undone_by_who_judged');
+        ELSIF NOT judgement_stands(said.id) THEN
+            PERFORM break_rule('undone_while_it_stands');
+        ELSIF said.judged_at + interval '1 minute' < NEW.undone_at THEN
+            PERFORM break_rule('undone_within_a_minute');
+        END IF;
+        RETURN NEW;
+    END $$"""
+CHECK_VERDICT = """
+    CREATE FUNCTION check_verdict() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM lock_judging();
+        IF (NEW.verdict, NEW.judgements) IS DISTINCT FROM
+           (SELECT ROW (verdict, judged) FROM weighed_of(NEW.candidate_id)) THEN
+            PERFORM break_rule('verdict_of_what_stands');
+        END IF;
+        RETURN NEW;
+    END $$"""
+# The verdict was kept, and is still what the judgements come to.
+CHECK_STATE = """
+    CREATE FUNCTION check_state() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.state IS DISTINCT FROM (SELECT verdict FROM weighed_of(NEW.id))
+           OR NEW.state IS DISTINCT FROM (SELECT verdict FROM verdicts WHERE candidate_id = NEW.id
+                                           ORDER BY id DESC LIMIT 1) THEN
+            PERFORM break_rule('state_of_a_verdict');
+        END IF;
+        RETURN NEW;
+    END $$"""
+# A judgement counts elsewhere for the same person only, or for one whom the register declares to be the same.
+CHECK_ALSO = """
+    CREATE FUNCTION check_also_judged() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NOT EXISTS (
+            WITH RECURSIVE entry (person) AS (
+                SELECT person_id FROM candidates WHERE id = NEW.candidate_id
+                 UNION SELECT CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
+                  FROM entry JOIN ties ON kind = 'same' AND person IN (one_person_id, other_person_id))
+            SELECT FROM entry JOIN candidates ON person_id = person JOIN judgements ON candidate_id = candidates.id
+             WHERE judgements.id = NEW.judgement_id) THEN
+            PERFORM break_rule('also_judged_of_one_person');
+        END IF;
+        RETURN NEW;
+    END $$"""
+
+RULES = (
+    ("judgements", "INSERT", "", "check_judgement"),
+    ("judgement_undos", "INSERT", "", "check_undo"),
+    ("verdicts", "INSERT", "", "check_verdict"),
+    ("candidates", "INSERT OR UPDATE OF state", "WHEN (NEW.state IN ('sighting', 'undecided'))", "check_state"),
+    ("also_judged", "INSERT OR UPDATE", "", "check_also_judged"),
+)
+"""table, what is checked, when, by which function"""
+
+MAKE = (
+    *(WEIGHED, STANDS, OF_QUESTION, WEIGHED_OF, HAS_JUDGED, BREAK, LOCK),
+    *(CHECK_JUDGEMENT, CHECK_UNDO, CHECK_VERDICT, CHECK_STATE, CHECK_ALSO),
+    *(
+        f"CREATE TRIGGER judging BEFORE {what} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {check}()"
+        for table, what, when, check in RULES
+    ),
+    *(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER judging" for table, *_ in RULES),  # also in a session that replays
+)
+"""to be executed when all tables are there"""
+
+REMOVE = (
+    "DROP TRIGGER judging ON candidates",
+    *(f"DROP FUNCTION {check}() CASCADE" for *_, check in RULES),
+    "DROP FUNCTION lock_judging()",
+    "DROP FUNCTION break_rule(text)",
+    "DROP FUNCTION has_judged(bigint, bigint)",
+    "DROP FUNCTION weighed_of(bigint)",
+    "DROP FUNCTION judgements_of(bigint)",
+    "DROP FUNCTION judgement_stands(bigint)",
+    "DROP FUNCTION weighed(bigint[], text[], smallint[])",
+)
