@@ -18,8 +18,9 @@ by lot; and the page (`page`) lists rows by what may be told, the danger and the
 Whoever takes a candidate gets all that is asked about the face, one after the other: the rest is reserved for as long.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
@@ -83,7 +84,6 @@ RESERVE = text(f"""
                              WHERE member = :member AND {_FREE} AND {_MINE}
                              ORDER BY candidate_id FOR UPDATE SKIP LOCKED)
     RETURNING candidate_id""")  # noqa: S608  our own words
-BY_LOT = text("SELECT id FROM unnest(CAST(:ids AS bigint[])) AS id ORDER BY md5(id || ' ' || :user) LIMIT 1")
 LET_GO = text("UPDATE review_queue SET taken_by = NULL, taken_until = NULL WHERE taken_by = :user")
 
 # Not offered again so soon: what its reviewer has in hand, or gave back half a day ago or less.
@@ -123,7 +123,8 @@ CARRY = text("""
                       FROM face JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
                 SELECT track FROM face))
              ORDER BY candidate_id = :candidate DESC, described_at DESC LIMIT 1) AS before
-     WHERE reviews.id = :review AND reviews.described_at IS NULL""")
+     WHERE reviews.id = :review AND reviews.described_at IS NULL
+    RETURNING reviews.described, reviews.described_at, reviews.draft""")
 KEEP_FILTERS = text("UPDATE reviews SET filters = :filters WHERE id = :review").bindparams(
     bindparam("filters", type_=JSONB)
 )
@@ -371,8 +372,7 @@ def take(
     found = _next(db, user, terms, filters) if candidate is None else _named(db, user, terms, candidate)
     if isinstance(found, Why):
         return found
-    db.execute(KEEP_FILTERS, {"review": found.id, "filters": filters.said()})
-    return Taken(found, (_took_up(found),))
+    return _taken(db, found, filters)
 
 
 def take_after(db: Connection, done: Review, terms: Terms) -> Taken | Why:
@@ -394,8 +394,7 @@ def ahead(db: Connection, now: Review, terms: Terms) -> Taken | None:
     found = _next(db, now.reviewer, terms, filters)
     if isinstance(found, Why):
         return None
-    db.execute(KEEP_FILTERS, {"review": found.id, "filters": filters.said()})
-    return Taken(found, (_took_up(found),))
+    return _taken(db, found, filters)
 
 
 def in_hand(db: Connection, user: User, candidate: int | None = None) -> list[Review]:
@@ -551,12 +550,17 @@ def _begin(
 ) -> Review | int:
     """Take up one of what is asked about a face, by lot; or the candidate that cannot be had."""
     reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
-    free = [one for one in reserved if one not in barred] or [candidate]
-    lot: int = db.execute(BY_LOT, {"ids": free, "user": str(user.id)}).scalar_one()
+    free: list[int] = [one for one in reserved if one not in barred] or [candidate]
+    lot = min(free, key=lambda one: _lot(one, user))
     begun = reviews.begin(db, user, lot, terms.lasts)
     if begun is None:
         return lot
     return _carried(db, begun)
+
+
+def _lot(candidate: int, user: User) -> str:
+    """As the statement for what is reserved has it."""
+    return hashlib.md5(f"{candidate} {user.id}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review | Why:
@@ -579,10 +583,12 @@ def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review |
 def _carried(db: Connection, begun: Review) -> Review:
     """With what was noted of the face before."""
     values = {"user": begun.reviewer.id, "candidate": begun.candidate, "review": begun.id}
-    carried = db.execute(CARRY, values).rowcount
-    return (reviews.find(db, begun.token, begun.reviewer) or begun) if carried else begun
+    carried = db.execute(CARRY, values).mappings().first()
+    return replace(begun, **carried) if carried else begun
 
 
-def _took_up(review: Review) -> Entry:
+def _taken(db: Connection, review: Review, filters: Filters) -> Taken:
+    if filters:
+        db.execute(KEEP_FILTERS, {"review": review.id, "filters": filters.said()})
     subject = f"known_pair:{review.known_pair}" if review.candidate is None else f"candidate:{review.candidate}"
-    return Entry(Action.TOOK_UP, subject, {"review": review.id})
+    return Taken(review, (Entry(Action.TOOK_UP, subject, {"review": review.id}),))
