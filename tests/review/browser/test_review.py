@@ -310,7 +310,7 @@ def test_the_next_is_there_within_the_blink_of_an_eye(chromium: Chromium, site: 
     page.locator("[data-feature=nose] .different").click()
     page.keyboard.press("1")
     page.keyboard.press("Control+Enter")
-    page.wait_for_url(f"**{ahead}?after=*")
+    page.wait_for_url(f"**{ahead}?answered=*")
     served = page.evaluate(
         "performance.getEntriesByType('resource').filter(e => e.name.includes('/shot/1.jpg')).map(e => e.transferSize)"
     )
