@@ -152,7 +152,6 @@
     "{": () => globalThis.looking?.pick("photo", -1),
     "}": () => globalThis.looking?.pick("photo", 1),
     v: () => moment.toggle(),
-    u: () => globalThis.undo?.(),
     s: () => compare("similar"),
     d: () => compare("different"),
     x: () => compare("not_visible"),

@@ -16,8 +16,13 @@
     if (after.contains(document.activeElement)) title?.focus();
     title?.removeAttribute("aria-describedby");
     after.remove();
-    globalThis.undo = undefined;
   };
   count();
-  globalThis.undo = () => button.click();
+  document.addEventListener("keydown", (event) => {
+    const its = event.key.toLowerCase() === "u" || (event.key > "~" && event.code === "KeyU");
+    const typing = event.target.matches("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
+    const off = localStorage.getItem("single keys") === "off" || document.querySelector("dialog:modal");
+    if (!its || typing || off || event.ctrlKey || event.metaKey || event.altKey || !after.isConnected) return;
+    button.click();
+  });
 })();
