@@ -189,7 +189,9 @@ def _drawn(
 
 def _neighbours(db: Connection, review: Review) -> tuple[UUID | None, UUID | None]:
     """What this person has in hand before and after this one."""
-    mine = review_screen.mine(db, review.reviewer)
+    mine = [held.token for held in review_queue.in_hand(db, review.reviewer)]
+    if review.token not in mine:
+        return None, None  # its time has run out since it was found
     here = mine.index(review.token)
     return (mine[here - 1] if here else None), (mine[here + 1] if here + 1 < len(mine) else None)
 
