@@ -451,6 +451,31 @@ class Settings(BaseSettings):
     # --- review -------------------------------------------------------------------------------------------
     review_host: str = Field("127.0.0.1", title="Review address", description="Where the review pages listen.")
     review_port: int = Field(8470, ge=0, le=65535, title="Review port", description="0: any free port.")
+    review_minutes: float = Field(
+        15,
+        gt=0,
+        le=24 * 60,
+        title="Time for one review",
+        description="Minutes for which a candidate is one reviewer's; while the page is open up to four times as long.",
+    )
+    review_items_a_day: int = Field(
+        250,
+        ge=0,
+        title="Reviews a day",
+        description="How many answers of one reviewer a day (UTC) are enough; a senior can lift it. 0: no limit.",
+    )
+    review_minutes_a_day: int = Field(
+        300,
+        ge=0,
+        title="Minutes of review a day",
+        description="How long one reviewer looks at faces in a day (UTC); a senior can lift it. 0: no limit.",
+    )
+    review_break_minutes: int = Field(
+        50,
+        ge=0,
+        title="Minutes until a break",
+        description="After so long without ten minutes of rest a reviewer is asked to take some. 0: never.",
+    )
     review_url: str = Field(
         "",
         title="Address of the review pages",

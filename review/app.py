@@ -16,8 +16,11 @@ from review import (
     hints,
     house,
     media,
+    pictures,
     provider,
+    queue,
     register,
+    reviews,
     second_factor,
     users,
     videos,
@@ -25,7 +28,7 @@ from review import (
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.limits import RequestLimit
-from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -34,8 +37,27 @@ from storage.stores import Stores
 def doors() -> list[BaseRoute]:
     """Every page and who may open it."""
     return [
-        Door("/", candidates.queue, roles=REVIEWERS),
+        Door("/", queue.page, roles=REVIEWERS),
+        Door("/reviews", queue.take, method="POST", roles=REVIEWERS),
+        Door("/pause", queue.paused, roles=REVIEWERS),
+        Door("/pause", queue.pause, method="POST", roles=REVIEWERS),
+        Door("/pause/end", queue.go_on, method="POST", roles=REVIEWERS),
+        Door("/limits/lift", queue.lift, method="POST", roles=SENIORS),
         Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS, names="candidate"),
+        Door("/reviews/{token:uuid}", reviews.page, roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/description", reviews.describe, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/answer", reviews.answer, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/draft", reviews.draft, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/return", reviews.give_back, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/warn", reviews.warn, method="POST", roles=REVIEWERS, names="review"),
+        Door("/reviews/{token:uuid}/undo", reviews.undo, method="POST", roles=REVIEWERS, names="answered"),
+        Door("/reviews/{token:uuid}/again", reviews.again, method="POST", roles=REVIEWERS, names="answered"),
+        Door("/reviews/{token:uuid}/ahead", reviews.ahead, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/shot/{n:int}.jpg", pictures.shot, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/photo/{n:int}.jpg", pictures.photo, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/still.jpg", pictures.still, roles=REVIEWERS, picture=True, names="review"),
+        Door("/reviews/{token:uuid}/clip.mp4", pictures.clip, roles=REVIEWERS, picture=True, names="review"),
+        Door("/judgements", reviews.lately, roles=REVIEWERS),
         Door("/hints", hints.hints, roles=REVIEWERS),
         Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True, names="shot"),
         Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True, names="photo"),

@@ -1,4 +1,4 @@
-"""The queue of open candidates, and one candidate with everything known about where it comes from."""
+"""One candidate with everything known about where it comes from."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -7,20 +7,9 @@ from starlette.responses import Response
 from lastseen import chance
 from lastseen.lifecycle import CandidateState
 from review.desk import desk_of
-from review.doors import number_in, visit_of
+from review.doors import visit_of
 from storage import custody, name_hints, rejections, reviewing
 from storage.custody import Action
-
-ROWS_A_PAGE = 25
-
-
-def queue(request: Request) -> Response:
-    """The open candidates, newest first."""
-    desk = desk_of(request)
-    older, newer = number_in(request, "older_than"), number_in(request, "newer_than")
-    with desk.stores.db.begin() as db:
-        page = reviewing.queue(db, ROWS_A_PAGE, older_than=older, newer_than=newer)
-    return desk.draw(request, "queue.html", page=page)
 
 
 def candidate(request: Request) -> Response:

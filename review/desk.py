@@ -14,23 +14,32 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from lastseen.settings import Settings
 from review import wording
 from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
+from review.lately import Lately
 from review.oidc import Provider
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, STAFF
 from storage import sealing
+from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
 from storage.stores import Stores
+
+FIGURES_SECONDS = 30
+"""for so long the figures of the whole queue may be old"""
+DANGERS_SECONDS = 600
+"""so often it is looked again what may soon be gone from its source"""
 
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
     400: ("That cannot be read", "The browser sent something that this page does not understand."),
+    401: ("You are signed out", "Sign in again; what you noted stays on the page where it is."),
     403: (
         "Not for this account",
         "Your account has no role that may open this page. An administrator can change that.",
     ),
     404: ("Nothing here", "There is no such page, or what it showed is not open for review any more."),
     405: ("Not like this", "This address cannot be used in this way."),
+    409: ("Not any more", "Meanwhile something changed, and this cannot be done as it stands."),
     413: ("Too long", "The form holds more than it should."),
     415: ("Not a form", "This address takes forms only."),
     429: ("Too many tries", "Please wait a little, then try again."),
@@ -69,6 +78,9 @@ class Desk:
         self.stores = stores
         self.settings = settings
         self.plays = Plays()
+        self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
+        self.choices: Lately[Choices] = Lately(FIGURES_SECONDS)
+        self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()
         self._templates = Environment(
             loader=PackageLoader("review"),

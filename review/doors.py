@@ -27,8 +27,8 @@ FORM_COOKIE = "lastseen_form"
 SECURE_PREFIX = "__Host-"
 """before a cookie's name over HTTPS: browsers then take it from this host alone, and send it there only"""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
-LONGEST_FORM = 16 * 1024
-"""bytes; the longest password and name fit in, percent-encoded"""
+LONGEST_FORM = 64 * 1024
+"""bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
 _LONGEST_KEY = 64
 """characters of a cookie by which requests are counted"""
 _FORM_TYPE = "application/x-www-form-urlencoded"

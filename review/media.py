@@ -13,14 +13,14 @@ from review.doors import visit_of
 from storage import custody, findings, reviewing, roll_calls
 from storage.accounts import SESSION_LIFETIME
 from storage.custody import Action
-from storage.objects import DERIVED
+from storage.objects import DERIVED, ObjectStore
 
 Finder = Callable[..., str | None]
 """(connection, row id) -> the object's key"""
 
 # Addresses carry a mark of the object's key, so what they show never changes; a browser keeps them as long as a
 # session lasts at most, and for one session only.
-_KEEP = {"Cache-Control": f"private, max-age={int(SESSION_LIFETIME.total_seconds())}, immutable", "Vary": "Cookie"}
+KEEP = {"Cache-Control": f"private, max-age={int(SESSION_LIFETIME.total_seconds())}, immutable", "Vary": "Cookie"}
 
 
 class RangeNotSatisfiable(Exception):
@@ -66,21 +66,29 @@ def clip(request: Request) -> Response:
     desk, visit, id_ = desk_of(request), visit_of(request), _id(request)
     with desk.stores.db.begin() as db:
         key = _found(reviewing.clip_key(db, id_))
-    length = desk.stores.objects.size(DERIVED, key)
-    try:
-        span = byte_range(request.headers.get("range", ""), length)
-    except RangeNotSatisfiable:
-        return Response(status_code=416, headers={"Content-Range": f"bytes */{length}"})
-    first, last = span or (0, length - 1)
-    content = desk.stores.objects.read_range(DERIVED, key, first, last + 1 - first)
-    if visit.session and desk.plays.begins(visit.cookie, id_, first):
+    answer, first = stretch(desk.stores.objects, key, request.headers.get("range", ""))
+    if visit.session and first is not None and desk.plays.begins(visit.cookie, id_, first):
         with desk.stores.db.begin() as db:
             custody.append(db, visit.session.user.name, Action.PLAYED, f"candidate:{id_}")
-    # Not cached: a play that never reached us could not be recorded.
+    return answer
+
+
+def stretch(objects: ObjectStore, key: str, wanted: str) -> tuple[Response, int | None]:
+    """Of a clip what a Range header asks for, and the first byte of it; None: nothing of it goes out.
+
+    Not to be cached: a play that never reached us could not be recorded.
+    """
+    length = objects.size(DERIVED, key)
+    try:
+        span = byte_range(wanted, length)
+    except RangeNotSatisfiable:
+        return Response(status_code=416, headers={"Content-Range": f"bytes */{length}"}), None
+    first, last = span or (0, length - 1)
+    content = objects.read_range(DERIVED, key, first, last + 1 - first)
     headers = {"Accept-Ranges": "bytes", "Cache-Control": "private, no-store"}
     if span is None:
-        return Response(content, 200, headers, "video/mp4")
-    return Response(content, 206, {**headers, "Content-Range": f"bytes {first}-{last}/{length}"}, "video/mp4")
+        return Response(content, 200, headers, "video/mp4"), first
+    return Response(content, 206, {**headers, "Content-Range": f"bytes {first}-{last}/{length}"}, "video/mp4"), first
 
 
 def byte_range(header: str, length: int) -> tuple[int, int] | None:
@@ -109,7 +117,7 @@ def _picture(request: Request, find: Finder) -> Response:
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
         key = _found(find(db, _id(request)))
-    return Response(desk.stores.objects.read(DERIVED, key), media_type="image/jpeg", headers=_KEEP)
+    return Response(desk.stores.objects.read(DERIVED, key), media_type="image/jpeg", headers=KEEP)
 
 
 def _found(key: str | None) -> str:

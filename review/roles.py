@@ -2,10 +2,11 @@
 
 from lastseen.roles import Role
 
-__all__ = ["ADMINISTRATORS", "ANY_ROLE", "FIRST_ACCOUNT", "KEEPERS", "NOBODY", "REVIEWERS", "STAFF", "Role"]
+__all__ = ["ADMINISTRATORS", "ANY_ROLE", "FIRST_ACCOUNT", "KEEPERS", "NOBODY", "REVIEWERS", "SENIORS", "STAFF", "Role"]
 
 NOBODY: frozenset[Role] = frozenset()
 REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})
+SENIORS = frozenset({Role.SENIOR})
 KEEPERS = frozenset({Role.REGISTER_KEEPER, Role.SENIOR})
 """of the register; in a new office the first account is a senior"""
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})

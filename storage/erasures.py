@@ -135,6 +135,8 @@ TAKE = (
     "DELETE FROM name_hints WHERE post_id = ANY(:posts) OR person_id = ANY(:people)",
     "DELETE FROM sweep_photos WHERE photo_id = ANY(:photos)",
     "DELETE FROM reembeddings WHERE analysis_id IN ({analyses})",
+    """DELETE FROM review_queue
+        WHERE candidate_id = ANY(:candidates) OR blob_id = ANY(:blobs) OR person_id = ANY(:people)""",
     "DELETE FROM candidates WHERE id = ANY(:candidates)",
     "DELETE FROM templates WHERE track_id = ANY(:tracks) OR photo_id = ANY(:photos)",
     "DELETE FROM best_shots WHERE track_id = ANY(:tracks)",

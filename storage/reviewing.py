@@ -1,4 +1,4 @@
-"""What the review pages read: the queue of open candidates, one candidate whole, and where its pictures lie.
+"""What the review pages read: one candidate whole, and where its pictures lie.
 
 Pictures are found only through an open candidate, crops also through a sighting.  The faces of people who match
 nobody, and photos of the register that no candidate points to, cannot be had by counting ids; `storage.roll_calls` says
@@ -15,34 +15,6 @@ from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
 from storage import candidates
 from storage.candidates import NO_KIN, Kin
-
-# Newest first and by nothing else: an order by distance would tell the reviewer what the software thinks.
-_ROW = """
-    SELECT candidates.id, persons.register_number, persons.names, analyses.kind,
-           shot.id AS shot, shot.crop_key, shot.at_ms,
-           place.address, place.published_at, place.first_seen_at, coalesce(place.places, 0) AS places
-      FROM candidates
-      JOIN persons ON persons.id = candidates.person_id
-      JOIN tracks ON tracks.id = candidates.track_id
-      JOIN analyses ON analyses.id = tracks.analysis_id
-      LEFT JOIN LATERAL (SELECT id, crop_key, at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
-                          ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
-      LEFT JOIN LATERAL (SELECT sources.address, posts.published_at, posts.first_seen_at,
-                                count(*) OVER () AS places
-                           FROM posts
-                           JOIN sources ON sources.id = posts.source_id
-                          WHERE posts.id IN (SELECT post_id FROM media_items WHERE blob_id = analyses.blob_id)
-                          ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS place ON true
-     WHERE candidates.state = 'open'"""
-
-OLDER = text(_ROW + " AND candidates.id < :than ORDER BY candidates.id DESC LIMIT :limit")
-
-NEWER = text(_ROW + " AND candidates.id > :than ORDER BY candidates.id LIMIT :limit")
-
-NEWEST = text(_ROW + " ORDER BY candidates.id DESC LIMIT :limit")
-
-ENDS = text("""
-    SELECT count(*) AS total, min(id) AS oldest, max(id) AS newest FROM candidates WHERE state = 'open'""")
 
 CANDIDATE = text("""
     SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine,
@@ -153,40 +125,6 @@ CLIP_KEY = text("SELECT clip_key FROM candidates WHERE id = :id AND state = 'ope
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """One open candidate as a row of the queue."""
-
-    id: int
-    register_number: str
-    names: tuple[str, ...]
-    kind: str
-    """of the analysed blob: `video` or `image`"""
-    shot: int | None
-    """row id of the track's best shot"""
-    crop_key: str | None
-    at_ms: int | None
-    address: str | None
-    """of the source whose post was seen first with these bytes"""
-    published_at: datetime | None
-    first_seen_at: datetime | None
-    places: int
-    """how many posts carry the same bytes"""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the queue, newest first."""
-
-    rows: tuple[Waiting, ...]
-    total: int
-    """open candidates in all"""
-    newer: int | None
-    """rows newer than this id come before this page; None: it is the first"""
-    older: int | None
-    """rows older than this id come after this page; None: it is the last"""
-
-
-@dataclass(frozen=True, slots=True)
 class ShotShown:
     """One best shot of the candidate's track."""
 
@@ -276,24 +214,6 @@ class CandidateShown:
     """earliest seen first"""
     copies: tuple[Copy, ...]
     """of the same footage, earliest seen first"""
-
-
-def queue(db: Connection, limit: int, *, older_than: int | None = None, newer_than: int | None = None) -> Page:
-    """A page of the open candidates, newest first, next to a known id or from the start.
-
-    Pages hang on ids, not on counts: what is queued or closed meanwhile neither repeats nor hides a row.
-    """
-    if older_than is not None:
-        rows = db.execute(OLDER, {"than": older_than, "limit": limit}).mappings().all()
-    elif newer_than is not None:
-        rows = db.execute(NEWER, {"than": newer_than, "limit": limit}).mappings().all()[::-1]
-    else:
-        rows = db.execute(NEWEST, {"limit": limit}).mappings().all()
-    shown = tuple(Waiting(**{**row, "names": tuple(row["names"])}) for row in rows)
-    ends = db.execute(ENDS).one()
-    newer = shown[0].id if shown and shown[0].id < ends.newest else None
-    older = shown[-1].id if shown and shown[-1].id > ends.oldest else None
-    return Page(shown, ends.total, newer, older)
 
 
 def candidate(db: Connection, id_: int) -> CandidateShown | None:

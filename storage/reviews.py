@@ -49,10 +49,14 @@ class Ending(StrEnum):
     """How a review ended."""
 
     JUDGED = "judged"
+    UNDONE = "undone"
+    """of a known pair: its reviewer took the answer back, and it counts for nothing"""
     RETURNED = "returned"
     """its reviewer gave it back"""
     RAN_OUT = "ran out"
     """nobody answered in time"""
+    SET_ASIDE = "set aside"
+    """it was reserved and not looked at, or its reviewer takes a break: they may get it again"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,11 @@ def end(db: Connection, review: Review, ending: Ending) -> bool:
     """End a review, and let others take up the candidate.  False: it had ended."""
     db.execute(LET_GO, {"step": STEP, "candidate": review.candidate, "token": review.token})
     return db.execute(END, {"id": review.id, "ending": ending}).rowcount == 1
+
+
+def subject(review: Review) -> str:
+    """How the custody log calls what is reviewed."""
+    return f"candidate:{review.candidate}" if review.candidate else f"known_pair:{review.known_pair}"
 
 
 def _begun(db: Connection, reviewer: User, values: Mapping[str, object]) -> Review:

@@ -231,6 +231,7 @@ posts = Table(
         postgresql_where=text("chat_id IS NULL"),
     ),
     Index("ix_posts_site_sought", "source_id", postgresql_where=text(SITE_SOUGHT)),
+    Index("ix_posts_lost", "source_id", "missing_since", postgresql_where=text("missing_since IS NOT NULL")),
     comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look",
 )
 
@@ -401,6 +402,7 @@ persons = Table(
     Column("names", ARRAY(Text), nullable=False),
     Column("birth_year", Integer),
     _text("status"),
+    _text("region", ""),
     _moment("added_at", now=True),
     _moment("changed_at", now=True),
     comment="the office's list of missing persons",
@@ -1027,11 +1029,56 @@ reviews = Table(
     Column("draft", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("ended_at", nullable=True),
     _text("ending", ""),
+    Column("filters", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
     CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
     Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),
+    Index("ix_reviews_ended", "reviewer_id", "ended_at"),
     comment="one person takes up one candidate, or a known pair: the token is the address of the page and all on it;"
     " described: what was seen of the probe before the reference was shown",
+)
+
+review_queue = Table(
+    "review_queue",
+    metadata,
+    Column("candidate_id", BigInteger, ForeignKey("candidates.id"), primary_key=True, autoincrement=False),
+    Column("member", BigInteger, nullable=False),
+    _ref("blob_id", "blobs"),
+    _ref("person_id", "persons"),
+    _text("stage"),
+    Column("judges", ARRAY(BigInteger), nullable=False),
+    Column("threatened", Boolean, nullable=False),
+    _moment("since"),
+    _moment("turn"),
+    Column("taken_by", BigInteger, ForeignKey("users.id")),
+    _moment("taken_until", nullable=True),
+    Index("ix_review_queue_member", "member"),
+    Index("ix_review_queue_turn", "turn", "candidate_id"),
+    Index("ix_review_queue_faces", text("threatened DESC"), "since", "member"),
+    Index("ix_review_queue_taken", "taken_by", postgresql_where=text("taken_by IS NOT NULL")),
+    comment="open candidates for which somebody's judgement is due, by turn; follows the facts, by triggers;"
+    " member: least of the tracks of the face; taken_by: who looks at the face, or is about to",
+)
+
+review_pauses = Table(
+    "review_pauses",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    _moment("since", now=True),
+    comment="who wants nothing to be offered now; the row goes when they go on, and nothing is kept of it",
+)
+
+limit_lifts = Table(
+    "limit_lifts",
+    metadata,
+    _id(),
+    _ref("user_id", "users"),
+    Column("lifted_by", BigInteger, ForeignKey("users.id"), nullable=False),
+    _text("reason"),
+    _moment("lifted_at", now=True),
+    CheckConstraint("btrim(reason) <> ''", name="why"),
+    CheckConstraint("user_id <> lifted_by", name="by_another"),
+    comment="a senior had somebody go on beyond the day's limit, for the rest of that day (UTC)",
 )
 
 judgements = Table(

@@ -4,7 +4,7 @@
   const typing = (element) => element.matches("input:not([type=radio]), textarea, select, [contenteditable]");
 
   const step = (forward) => {
-    const rows = [...document.querySelectorAll("a[data-step]")];
+    const rows = [...document.querySelectorAll("[data-step]")];
     if (rows.length === 0) {
       document.querySelector(forward ? "a[rel=next]" : "a[rel=prev]")?.click();
       return;

@@ -179,7 +179,7 @@ def test_signing_out_ends_the_session_and_empties_the_cache(site: Site, olena: U
 
 
 def test_signing_in_leads_back_into_the_house_only(site: Site, olena: User) -> None:
-    inside = ("/candidates/3", "/?older_than=9")
+    inside = ("/candidates/3", "/?source=9")
     outside = ("//evil.example", "/\\evil.example", "https://evil.example/", "/a\r\nSet-Cookie: x=y", "")
     for wanted in inside + outside:
         with site.stores.db.begin() as db:

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import insert, text
 
 from lastseen.records import TELEGRAM_EXPORT, Band, Calibration
-from review.candidates import ROWS_A_PAGE
 from review.roles import Role
 from storage import calibrations, rejections, tables
 from storage.stores import Stores
@@ -48,51 +47,10 @@ def faults(page: str) -> list[str]:
     return parser.found + [f"id {id_} twice" for id_ in set(ids) if ids.count(id_) > 1]
 
 
-def candidates_in(page: str) -> list[int]:
-    return [int(id_) for id_ in re.findall(r'href="/candidates/(\d+)" data-step', page)]
-
-
 def test_an_empty_queue_says_what_to_do(analyst: Browser) -> None:
     page = analyst.get("/").text
     assert "No candidates yet" in page
     assert "lastseen run" in page
-
-
-def test_a_row_tells_who_where_and_when(site: Site, analyst: Browser) -> None:
-    seeded = seed(site.stores)
-    page = analyst.get("/").text
-    for told in ("Ada Example", "HC-0001", "videos.example/channel/news", "3 Nov 2026, 14:05 UTC", "at 0:04.3"):
-        assert told in page
-    assert f"/candidates/{seeded.candidate}" in page
-    assert "possible match for review" in page.lower()
-    assert [analyst.get(address).status_code for address in picture_addresses(page)] == [200]
-    assert site.log() == []
-
-
-def test_the_queue_is_newest_first_in_pages_that_hang_on_ids(site: Site, analyst: Browser) -> None:
-    first = seed(site.stores)
-    rest = [seed(site.stores, Story(number=f"P-{n}"), at_track=first).candidate for n in range(ROWS_A_PAGE + 4)]
-    newest_first = [*reversed(rest), first.candidate]
-    one = analyst.get("/")
-    assert candidates_in(one.text) == newest_first[:ROWS_A_PAGE]
-    older = re.search(r'rel="next" href="([^"]+)"', one.text)
-    assert older
-    seed(site.stores, Story(number="came meanwhile"), at_track=first)
-    two = analyst.get(older[1]).text
-    assert candidates_in(two) == newest_first[ROWS_A_PAGE:]
-    assert 'rel="next"' not in two
-    newer = re.search(r'rel="prev" href="([^"]+)"', two)
-    assert newer
-    assert candidates_in(analyst.get(newer[1]).text) == newest_first[:ROWS_A_PAGE]
-    assert "No more on this side" in analyst.get("/?older_than=1").text
-    assert analyst.get("/?older_than=x").status_code == 400
-
-
-def test_only_open_candidates_are_queued(site: Site, analyst: Browser) -> None:
-    open_ = seed(site.stores)
-    for state in ("displaced", "withdrawn"):
-        seed(site.stores, Story(number=state, state=state), at_track=open_)
-    assert candidates_in(analyst.get("/").text) == [open_.candidate]
 
 
 def test_a_candidate_page_tells_everything_and_is_recorded(site: Site, analyst: Browser) -> None:
@@ -281,7 +239,7 @@ def test_what_strangers_wrote_stays_text(site: Site, analyst: Browser) -> None:
 def test_pages_hold_nothing_inline_and_carry_the_headers(site: Site) -> None:
     seeded = seed(site.stores)
     everyone = site.signed_in(*Role)
-    paths = ("/", f"/candidates/{seeded.candidate}", "/status", "/account", "/nowhere", "/?older_than=x")
+    paths = ("/", f"/candidates/{seeded.candidate}", "/status", "/account", "/nowhere", "/?after=x")
     answers = [everyone.get(path) for path in paths] + [site.browser().get("/sign-in")]
     for answer in answers:
         assert faults(answer.text) == []

@@ -14,8 +14,8 @@ from uuid import uuid4
 from sqlalchemy import insert, text
 
 from lastseen.records import Finding, FindingKind
-from review.roles import Role
-from storage import accounts, findings, reviews
+from review.roles import REVIEWERS, Role
+from storage import accounts, findings, judgements, reviews
 from storage.accounts import User
 from storage.reviews import Ending, Review
 from storage.stores import Stores
@@ -185,14 +185,27 @@ def _begun(stores: Stores, mine: User) -> Review:
 
 
 def _review(stores: Stores, mine: User) -> Values:
-    return {"token": _begun(stores, mine).token, "n": 0}
+    begun = _begun(stores, mine)
+    with stores.db.begin() as db:
+        reviews.describe(db, begun, {})
+    return {"token": begun.token, "n": 1}
 
 
 def _ended_review(stores: Stores, mine: User) -> Values:
     begun = _begun(stores, mine)
     with stores.db.begin() as db:
         reviews.end(db, begun, Ending.RETURNED)
-    return {"token": begun.token, "n": 0}
+    return {"token": begun.token, "n": 1}
+
+
+def _answered(stores: Stores, mine: User) -> Values:
+    if not REVIEWERS.intersection(Role(role) for role in mine.roles):
+        return _ended_review(stores, mine)  # whoever may not judge has judged nothing
+    begun = _begun(stores, mine)
+    with stores.db.begin() as db:
+        reviews.describe(db, begun, {})
+        judgements.judge(db, begun, 0, (), "", 5)
+    return {"token": begun.token}
 
 
 KINDS: Mapping[str, Kind] = {
@@ -208,6 +221,7 @@ KINDS: Mapping[str, Kind] = {
     "static": Kind(lambda *_: {"name": "review.css"}, lambda *_: {"name": "app.py"}, none={"name": "nothing.css"}),
     "session": Kind(_session, _ended_session, personal=True),
     "user": Kind(_user),
-    "review": Kind(_review, _ended_review, personal=True, none={"token": uuid4(), "n": 0}),
+    "review": Kind(_review, _ended_review, personal=True, none={"token": uuid4(), "n": 1}),
+    "answered": Kind(_answered, _ended_review, personal=True, none={"token": uuid4()}),
 }
 """what a door says that its address names -> how one is made"""

@@ -290,6 +290,7 @@ DECIDED = (
     "verdicts",
     "hand_overs",
     "known_answers",
+    "limit_lifts",
 )
 
 

@@ -18,6 +18,7 @@ OUT_OF_A_CASE = frozenset(
         "photo_findings",
         "finding_explanations",
         "also_judged",  # follows from the footage; the judgements that count are told
+        "review_queue",  # what is still to be done, which follows from the rest
         "reviews",  # who looked when stands in the custody log
         "known_pairs",  # of the register; they measure reviewers and are no evidence of anybody
         "known_answers",

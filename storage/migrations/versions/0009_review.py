@@ -20,6 +20,90 @@ EXCLUDES = """
           FROM jsonb_each(features) AS listed (feature, line)
          WHERE feature IN ('ears', 'scars', 'marks')
     $$"""
+# Whether what a file shows may soon be all that is left: a post with it has disappeared, its channel has closed, or
+# three other posts of its source have disappeared within thirty days.
+REVIEW_THREATENED = """
+    CREATE FUNCTION review_threatened(blob bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT EXISTS (
+            SELECT FROM media_items JOIN posts ON posts.id = post_id
+             WHERE media_items.blob_id = blob
+               AND (seen <> 'present'
+                    OR EXISTS (SELECT FROM telegram_chats
+                                WHERE telegram_chats.source_id = posts.source_id AND refusal <> '')
+                    OR (SELECT count(*) FROM (SELECT FROM posts AS other
+                                               WHERE other.source_id = posts.source_id
+                                                 AND other.missing_since > now() - interval '30 days'
+                                               LIMIT 3) AS lost) = 3))
+    $$"""
+# Tracks in: whatever is asked about the faces that these and their casts show is queued as it stands now.  Rows are
+# put in order, and nobody who waits for one of them holds another: `storage.review_queue` skips what is locked.
+# A face's place is that of the time since it waits, moved ahead: see `storage.review_queue`.
+QUEUE_UP = """
+    CREATE FUNCTION queue_up(touched bigint[]) RETURNS void LANGUAGE sql AS $$
+        WITH RECURSIVE reached (start, track) AS (
+            SELECT track, track FROM unnest(touched) AS track
+             UNION SELECT start, CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+              FROM reached JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL),
+             faces AS (SELECT DISTINCT track, min(track) OVER (PARTITION BY start) AS member FROM reached),
+             asked AS (
+            SELECT candidates.id AS candidate, member, blob_id AS blob, person_id AS person, created_at, due AS stage,
+                   expected_false <= 0.001 AS rare, review_threatened(blob_id) AS threatened,
+                   ARRAY(SELECT DISTINCT reviewer_id FROM judgements_of(candidates.id) AS said
+                          WHERE NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
+                          ORDER BY reviewer_id) AS judges
+              FROM faces
+              JOIN candidates ON track_id = faces.track AND state = 'open' AND due IS NOT NULL
+              JOIN tracks ON tracks.id = faces.track
+              JOIN analyses ON analyses.id = analysis_id),
+             gone AS (
+            DELETE FROM review_queue USING candidates, faces
+             WHERE candidates.id = candidate_id AND candidates.track_id = faces.track
+               AND candidate_id NOT IN (SELECT candidate FROM asked))
+        INSERT INTO review_queue AS held (candidate_id, member, blob_id, person_id, stage, judges, threatened, since,
+                                          turn)
+        SELECT candidate, member, blob, person, stage, judges, threatened,
+               min(created_at) OVER face,
+               min(created_at) OVER face - CASE WHEN threatened THEN interval '336 hours' ELSE interval '0' END
+                                         - CASE WHEN bool_or(rare) OVER face THEN interval '48 hours'
+                                                ELSE interval '0' END
+                                         - CASE WHEN stage <> 'triage' THEN interval '48 hours' ELSE interval '0' END
+          FROM asked WINDOW face AS (PARTITION BY member)
+         ORDER BY candidate
+        ON CONFLICT (candidate_id) DO UPDATE
+           SET member = excluded.member, stage = excluded.stage, judges = excluded.judges,
+               threatened = excluded.threatened, since = excluded.since, turn = excluded.turn,
+               taken_by = CASE WHEN held.stage = excluded.stage THEN held.taken_by END,
+               taken_until = CASE WHEN held.stage = excluded.stage THEN held.taken_until END
+         WHERE (held.member, held.stage, held.judges, held.threatened, held.since, held.turn)
+               IS DISTINCT FROM
+               (excluded.member, excluded.stage, excluded.judges, excluded.threatened, excluded.since, excluded.turn)
+    $$"""
+# What the queue follows, whoever writes it: candidates, their states and what is due, which judgements follow into
+# (`candidates.arrange`), casts, and posts that disappear.
+TRACKS_TOUCHED = {
+    "candidates_made": "SELECT track_id FROM made",
+    "candidates_changed": """
+        SELECT made.track_id FROM made JOIN gone USING (id)
+         WHERE (made.state, made.due, made.expected_false)
+               IS DISTINCT FROM (gone.state, gone.due, gone.expected_false)""",
+    "judgements_told": "SELECT track_id FROM made JOIN candidates ON candidates.id = candidate_id",
+    "links_changed": """
+        SELECT unnest(ARRAY[made.one_track_id, made.other_track_id]) FROM made JOIN gone USING (id)
+         WHERE made.withdrawn_at IS DISTINCT FROM gone.withdrawn_at""",
+    "posts_changed": """
+        SELECT track_id FROM made JOIN gone USING (id)
+          JOIN media_items ON media_items.post_id = made.id
+          JOIN review_queue ON review_queue.blob_id = media_items.blob_id
+          JOIN candidates ON candidates.id = candidate_id
+         WHERE made.seen <> gone.seen""",
+}
+FOLLOWED = {
+    "candidates_made": ("candidates", "INSERT"),
+    "candidates_changed": ("candidates", "UPDATE"),
+    "judgements_told": ("also_judged", "INSERT"),
+    "links_changed": ("cast_links", "UPDATE"),
+    "posts_changed": ("posts", "UPDATE"),
+}
 FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers")
 
 
@@ -94,6 +178,7 @@ def upgrade() -> None:
         sa.Column("draft", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ending", sa.Text(), server_default="", nullable=False),
+        sa.Column("filters", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.CheckConstraint("(ended_at IS NULL) = (ending = '')", name=op.f("ck_reviews_ended_somehow")),
         sa.CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name=op.f("ck_reviews_of_one")),
         sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_reviews_candidate_id")),
@@ -211,10 +296,117 @@ def upgrade() -> None:
         defend_but_erasure(table)
     for statement in judging.MAKE:
         op.execute(statement)
+    _make_queue()
+
+
+def _make_queue() -> None:
+    op.add_column("persons", sa.Column("region", sa.Text(), server_default="", nullable=False))
+    op.create_table(
+        "review_queue",
+        sa.Column("candidate_id", sa.BigInteger(), nullable=False),
+        sa.Column("member", sa.BigInteger(), nullable=False),
+        sa.Column("blob_id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("judges", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("threatened", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("turn", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_by", sa.BigInteger(), nullable=True),
+        sa.Column("taken_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_review_queue_blob_id")),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_review_queue_candidate_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_review_queue_person_id")),
+        sa.ForeignKeyConstraint(["taken_by"], ["users.id"], name=op.f("fk_review_queue_taken_by")),
+        sa.PrimaryKeyConstraint("candidate_id", name=op.f("pk_review_queue")),
+        comment="open candidates for which somebody's judgement is due, by turn; follows the facts, by triggers;"
+        " member: least of the tracks of the face; taken_by: who looks at the face, or is about to",
+    )
+    op.create_index(op.f("ix_review_queue_blob_id"), "review_queue", ["blob_id"], unique=False)
+    op.create_index(op.f("ix_review_queue_person_id"), "review_queue", ["person_id"], unique=False)
+    op.create_index("ix_review_queue_member", "review_queue", ["member"], unique=False)
+    op.create_index("ix_review_queue_turn", "review_queue", ["turn", "candidate_id"], unique=False)
+    op.create_index(
+        "ix_review_queue_faces", "review_queue", [sa.text("threatened DESC"), "since", "member"], unique=False
+    )
+    op.create_index(
+        "ix_review_queue_taken",
+        "review_queue",
+        ["taken_by"],
+        unique=False,
+        postgresql_where=sa.text("taken_by IS NOT NULL"),
+    )
+    op.create_index("ix_reviews_ended", "reviews", ["reviewer_id", "ended_at"], unique=False)
+    op.create_index(
+        "ix_posts_lost",
+        "posts",
+        ["source_id", "missing_since"],
+        unique=False,
+        postgresql_where=sa.text("missing_since IS NOT NULL"),
+    )
+    op.create_table(
+        "review_pauses",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_review_pauses_user_id")),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_review_pauses")),
+        comment="who wants nothing to be offered now; the row goes when they go on, and nothing is kept of it",
+    )
+    op.create_table(
+        "limit_lifts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("lifted_by", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("btrim(reason) <> ''", name=op.f("ck_limit_lifts_why")),
+        sa.CheckConstraint("user_id <> lifted_by", name=op.f("ck_limit_lifts_by_another")),
+        sa.ForeignKeyConstraint(["lifted_by"], ["users.id"], name=op.f("fk_limit_lifts_lifted_by")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_limit_lifts_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_limit_lifts")),
+        comment="a senior had somebody go on beyond the day's limit, for the rest of that day (UTC)",
+    )
+    op.create_index(op.f("ix_limit_lifts_user_id"), "limit_lifts", ["user_id"], unique=False)
+    defend_but_erasure("limit_lifts")
+    for function in (REVIEW_THREATENED, QUEUE_UP):
+        op.execute(function)
+    for name, (table, when) in FOLLOWED.items():
+        op.execute(f"""
+            CREATE FUNCTION queue_up_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
+            DECLARE
+                touched bigint[];
+            BEGIN
+                SELECT array_agg(DISTINCT track) INTO touched FROM ({TRACKS_TOUCHED[name]}) AS those (track);
+                IF touched IS NOT NULL THEN
+                    PERFORM queue_up(touched);
+                END IF;
+                RETURN NULL;
+            END $$""")  # noqa: S608  our own words
+        tables = "NEW TABLE AS made" + (" OLD TABLE AS gone" if when == "UPDATE" else "")
+        op.execute(
+            f"CREATE TRIGGER queue_up_{name} AFTER {when} ON {table} REFERENCING {tables}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION queue_up_{name}()"
+        )
+    op.execute("SELECT queue_up(array_agg(DISTINCT track_id)) FROM candidates WHERE state = 'open'")
+
+
+def _drop_queue() -> None:
+    for name, (table, _) in FOLLOWED.items():
+        op.execute(f"DROP TRIGGER queue_up_{name} ON {table}")
+        op.execute(f"DROP FUNCTION queue_up_{name}()")
+    for function in ("queue_up(bigint[])", "review_threatened(bigint)"):
+        op.execute(f"DROP FUNCTION {function}")
+    op.drop_table("limit_lifts")
+    op.drop_table("review_pauses")
+    op.drop_index("ix_posts_lost", table_name="posts")
+    op.drop_index("ix_reviews_ended", table_name="reviews")
+    op.drop_table("review_queue")
+    op.drop_column("persons", "region")
 
 
 def downgrade() -> None:
     """Remove them, and what they held."""
+    _drop_queue()
     for statement in judging.REMOVE:
         op.execute(statement)
     op.drop_column("rejection_revocations", "sets_aside")

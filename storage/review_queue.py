@@ -1,0 +1,594 @@
+"""What waits for people: which candidate is whose turn, who has which, and how long it will take.
+
+`review_queue` holds a row for each open candidate for which a judgement is due.  Nobody writes those rows: triggers
+(migration 0009) follow candidates, judgements, casts and posts in the transaction that changes them; this file only
+notes who has taken what, for some minutes.
+
+Candidates are taken in the order of `turn`: the moment since when the face waits, moved ahead by
+
+- 14 days, if what its file shows may soon be gone from where it was published (`review_threatened`);
+- 2 days, if chance alone seldom comes as near to a stranger (fewer than one in a thousand faces) as somebody does here;
+- 2 days, if somebody has judged already, and a second person or a senior is due.
+
+So nothing waits for ever, and no row has to be sorted anew as time passes.  A reviewer must not learn from the order
+how near the software thinks somebody is, nor what others said: the last two weigh the same, so that who gets something
+early cannot tell which it is; the least chance at a face counts for all people who are asked about there, and they come
+by lot; and the page (`page`) lists rows by what may be told, the danger and the waiting, and by nothing else.
+
+Whoever takes a candidate gets all that is asked about the face, one after the other: the rest is reserved for as long.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Final, Self
+
+from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from lastseen.judging import Stage
+from lastseen.roles import Role
+from lastseen.settings import Settings
+from storage import candidates, care, reviews
+from storage.accounts import User
+from storage.care import Limits
+from storage.custody import Action, Entry
+from storage.reviews import Ending, Review
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST: Final = 4
+"""so many times as long as a review lasts at first it may last in all, while its page is open"""
+TRIES: Final = 25
+"""candidates that are looked at before a reviewer is told to come back: others took each of them meanwhile"""
+ROWS_A_PAGE: Final = 25
+COUNTED: Final = 1000
+"""faces that a filter leaves are counted so far"""
+FLOW_DAYS: Final = 14
+"""over which the forecast looks back"""
+LEAST_DECIDED: Final = 10
+"""candidates that people must have decided before a forecast is made of it"""
+
+# --- who may have what --------------------------------------------------------------------------------------
+
+_MINE = "(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges))"
+_FREE = "(taken_until IS NULL OR taken_until <= now() OR taken_by = :user)"
+_FILTERS: Final[Mapping[str, str]] = {
+    "source": """blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON media_items.post_id = posts.id
+                              WHERE posts.source_id = :source)""",
+    "since": """blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON media_items.post_id = posts.id
+                             WHERE coalesce(published_at, first_seen_at) >= CAST(:since AS date))""",
+    "until": """blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON media_items.post_id = posts.id
+                             WHERE coalesce(published_at, first_seen_at) < CAST(:until AS date) + 1)""",
+    "status": "person_id IN (SELECT id FROM persons WHERE status = :status)",
+    "region": "person_id IN (SELECT id FROM persons WHERE region = :region)",
+}
+
+_NEXT = f"""
+    SELECT candidate_id AS candidate, member FROM review_queue
+     WHERE {_FREE} AND {_MINE} AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
+     ORDER BY turn, candidate_id LIMIT 1 FOR UPDATE SKIP LOCKED"""  # noqa: S608  our own words
+_RESERVED = f"""
+    SELECT candidate_id AS candidate, member FROM review_queue
+     WHERE taken_by = :user AND taken_until > now() AND {_MINE}
+       AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
+     ORDER BY md5(candidate_id || ' ' || :user) LIMIT 1 FOR UPDATE SKIP LOCKED"""  # noqa: S608  our own words
+ASKED = text(f"""
+    SELECT member, {_FREE} AS free, stage <> 'senior' OR :senior AS mine, :user = ANY(judges) AS judged
+      FROM review_queue WHERE candidate_id = :candidate""")  # noqa: S608  our own words
+# All that is asked about the face, but what somebody else holds or changes at this moment.
+RESERVE = text(f"""
+    UPDATE review_queue SET taken_by = :user, taken_until = now() + :lasts
+     WHERE candidate_id IN (SELECT candidate_id FROM review_queue
+                             WHERE member = :member AND {_FREE} AND {_MINE}
+                             ORDER BY candidate_id FOR UPDATE SKIP LOCKED)
+    RETURNING candidate_id""")  # noqa: S608  our own words
+LET_GO = text("UPDATE review_queue SET taken_by = NULL, taken_until = NULL WHERE taken_by = :user")
+
+# Not offered again so soon: what its reviewer has in hand, or gave back half a day ago or less.
+BARRED = text("""
+    SELECT candidate_id FROM reviews
+     WHERE reviewer_id = :user AND candidate_id IS NOT NULL
+       AND (ended_at IS NULL OR (ending = 'returned' AND ended_at > now() - interval '12 hours'))""")
+# --- what is in hand ----------------------------------------------------------------------------------------
+
+RUN_OUT = text("""
+    UPDATE reviews SET ended_at = ends_at, ending = 'ran out'
+     WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at <= now()""")
+_IN_HAND = """
+    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
+           described, draft
+      FROM reviews
+     WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now()
+       AND (CAST(:candidate AS bigint) IS NULL OR candidate_id = :candidate)"""
+IN_HAND = text(_IN_HAND + " ORDER BY id")
+# The one that is shown: it begins now, not when it was reserved.  What was described as it began was carried over.
+SHOW = text("""
+    UPDATE reviews SET begun_at = now(), ends_at = now() + :lasts,
+                       described_at = CASE WHEN described_at IS NOT NULL THEN now() END
+     WHERE id = :id AND coalesce(described_at, begun_at) = begun_at AND draft = '{}' AND ended_at IS NULL""")
+MATCHES = "SELECT FROM review_queue WHERE candidate_id = :candidate{filters}"
+# What was noted of this face before, by the same person, lately: it is one face, whoever it is compared with.
+CARRY = text("""
+    UPDATE reviews SET described = before.described, described_at = now(),
+                       draft = CASE WHEN before.candidate_id = reviews.candidate_id THEN before.draft ELSE '{}' END
+      FROM (SELECT candidate_id, described, draft FROM reviews AS earlier
+             WHERE reviewer_id = :user AND described_at > now() - interval '12 hours' AND ending <> 'returned'
+               AND candidate_id IN (SELECT other.id FROM candidates AS other
+                                     WHERE other.track_id IN (
+                WITH RECURSIVE face (track) AS (
+                    SELECT track_id FROM candidates WHERE id = :candidate
+                     UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+                      FROM face JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
+                SELECT track FROM face))
+             ORDER BY candidate_id = :candidate DESC, described_at DESC LIMIT 1) AS before
+     WHERE reviews.id = :review AND reviews.described_at IS NULL
+    RETURNING reviews.described, reviews.described_at, reviews.draft""")
+KEEP_FILTERS = text("UPDATE reviews SET filters = :filters WHERE id = :review").bindparams(
+    bindparam("filters", type_=JSONB)
+)
+FILTERS_OF = text("SELECT filters FROM reviews WHERE id = :review")
+EXTEND = text("""
+    UPDATE reviews SET ends_at = greatest(ends_at, least(now() + :lasts, begun_at + :longest))
+     WHERE id = :review AND ended_at IS NULL RETURNING ends_at""")
+EXTEND_CLAIM = text("""
+    UPDATE work SET ready_at = :until WHERE step = :step AND subject = :candidate AND lease = :token""")
+EXTEND_HOLD = text("""
+    UPDATE review_queue SET taken_until = :until
+     WHERE taken_by = :user
+       AND member = (SELECT member FROM review_queue WHERE candidate_id = :candidate)""")
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+_FACES = f"""
+    WITH faces AS (
+        SELECT DISTINCT ON (threatened, since, member) threatened, since, member, candidate_id AS candidate, blob_id
+          FROM review_queue
+         WHERE {_FREE} AND {_MINE}{{filters}}
+           AND (CAST(:after_member AS bigint) IS NULL
+                OR (NOT threatened, since, member) > (:after_calm, CAST(:after_since AS timestamptz), :after_member))
+         ORDER BY threatened DESC, since, member LIMIT :limit)
+    SELECT candidate, member, threatened, since,
+           (SELECT count(DISTINCT person_id) FROM review_queue
+             WHERE review_queue.member = faces.member AND {_FREE} AND {_MINE}) AS people,
+           analyses.kind, place.address, place.published_at, place.first_seen_at, coalesce(place.places, 0) AS places
+      FROM faces
+      JOIN tracks ON tracks.id = member
+      JOIN analyses ON analyses.id = analysis_id
+      LEFT JOIN LATERAL (SELECT sources.address, published_at, first_seen_at, count(*) OVER () AS places
+                           FROM posts JOIN sources ON sources.id = posts.source_id
+                          WHERE posts.id IN (SELECT post_id FROM media_items WHERE media_items.blob_id = faces.blob_id)
+                          ORDER BY first_seen_at, posts.id LIMIT 1) AS place ON true
+     ORDER BY threatened DESC, since, member"""  # noqa: S608  our own words
+_HOW_MANY = f"""
+    SELECT count(*) FROM (SELECT FROM review_queue WHERE {_FREE} AND {_MINE}{{filters}}
+                           GROUP BY member LIMIT :limit) AS faces"""  # noqa: S608  our own words
+SOURCES = text("""
+    SELECT id, address FROM sources
+     WHERE EXISTS (SELECT FROM posts JOIN media_items ON media_items.post_id = posts.id
+                     JOIN review_queue ON review_queue.blob_id = media_items.blob_id
+                    WHERE posts.source_id = sources.id)
+     ORDER BY address""")
+PEOPLE = text("""
+    SELECT DISTINCT status, region FROM persons WHERE id IN (SELECT person_id FROM review_queue) ORDER BY 1, 2""")
+WAITING = text("SELECT stage, count(*) FROM review_queue GROUP BY stage")
+# Days are counted as they were: an office that judges since yesterday has one day, not fourteen.
+FLOW = text("""
+    SELECT (SELECT count(*) FROM candidates
+             WHERE created_at > now() - :window
+               AND (EXISTS (SELECT FROM review_queue WHERE candidate_id = candidates.id)
+                    OR EXISTS (SELECT FROM judgements WHERE candidate_id = candidates.id))) AS came,
+           (SELECT count(*) FROM (SELECT DISTINCT ON (candidate_id) verdict FROM verdicts
+                                   WHERE made_at > now() - :window ORDER BY candidate_id, id DESC) AS newest
+             WHERE verdict <> 'open') AS decided,
+           (SELECT extract(epoch FROM least(now() - min(created_at), :window)) / 86400 FROM candidates) AS came_days,
+           (SELECT extract(epoch FROM least(now() - min(judged_at), :window)) / 86400 FROM judgements)
+             AS decided_days""")
+IN_DANGER = text("""
+    SELECT DISTINCT track_id FROM review_queue JOIN candidates ON candidates.id = candidate_id
+      JOIN (SELECT blob_id, review_threatened(blob_id) AS threatened
+              FROM (SELECT DISTINCT blob_id FROM review_queue) AS files) AS now_so USING (blob_id)
+     WHERE review_queue.threatened <> now_so.threatened""")
+QUEUE_UP = text("SELECT queue_up(:tracks)")
+ONE_AT_A_TIME = text("SELECT pg_try_advisory_xact_lock(hashtext('lastseen.review_queue'))")
+
+
+class Why(StrEnum):
+    """Why nobody was given anything."""
+
+    EMPTY = "empty"
+    """nothing waits that this person may judge, or that the filters leave"""
+    TAKEN = "taken"
+    """somebody else looks at it at this moment"""
+    JUDGED = "judged"
+    """this person said what they think of it before, here or where it was seen again"""
+    SENIOR = "senior"
+    """a senior is due"""
+    CLOSED = "closed"
+    """it waits for nobody"""
+    LIMIT = "limit"
+    """enough for today"""
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which candidates somebody wants to see; None or empty: all."""
+
+    source: int | None = None
+    """row id"""
+    since: date | None = None
+    """published on this day (UTC) or later; where no platform says when, first seen"""
+    until: date | None = None
+    status: str = ""
+    """of the person"""
+    region: str = ""
+    """of the person, as the register has it"""
+
+    def __bool__(self) -> bool:
+        return any(value not in (None, "") for value in asdict(self).values())
+
+    def said(self) -> dict[str, str | int]:
+        """Those that are set, as a form or a custody event tells them."""
+        return {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in asdict(self).items()
+            if value not in (None, "")
+        }
+
+    @classmethod
+    def of(cls, said: Mapping[str, object]) -> Self:
+        """The other way round; what is not there is not set.  Raises ValueError."""
+        source = str(said.get("source") or "")
+        since, until = (_day(str(said.get(name) or "")) for name in ("since", "until"))
+        texts = {name: str(said.get(name) or "") for name in ("status", "region")}
+        return cls(int(source) if source else None, since, until, **texts)
+
+    def statement(self, sql: str) -> TextClause:
+        """A statement of this file with these filters in it."""
+        return text(sql.format(filters="".join(f" AND {_FILTERS[name]}" for name in self.said())))
+
+
+ALL: Final = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How an office reviews."""
+
+    lasts: timedelta
+    """for so long a candidate is one person's, from when its page was last heard of"""
+    limits: Limits = field(default_factory=Limits)
+    known_pair: Callable[[Connection, User], int | None] | None = None
+    """which known pair is this person's turn; None: none is ever"""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        return cls(timedelta(minutes=settings.review_minutes), Limits.of(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What somebody may look at now."""
+
+    review: Review
+    entries: tuple[Entry, ...] = ()
+    """for the custody log, last in the transaction; none: they had it before"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One face of one file that waits, as the page shows it."""
+
+    candidate: int
+    """row id of one of its candidates"""
+    member: int
+    """least of the row ids of its tracks"""
+    people: int
+    """with how many it is to be compared"""
+    threatened: bool
+    """what shows it disappears from where it was published"""
+    since: datetime
+    """when it began to wait"""
+    kind: str
+    """of the file: `video` or `image`"""
+    address: str | None
+    """of the source whose post was seen first with these bytes"""
+    published_at: datetime | None
+    first_seen_at: datetime | None
+    places: int
+    """how many posts carry the same bytes"""
+
+    @property
+    def place(self) -> str:
+        """Where the list goes on after this row: `Page.after`."""
+        return f"{int(not self.threatened)}.{int(self.since.timestamp() * 1_000_000)}.{self.member}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of what waits for one person."""
+
+    rows: tuple[Row, ...]
+    faces: int
+    """how many wait that the filters leave, counted up to `COUNTED`"""
+    after: str | None
+    """where the next page goes on; None: this is the last"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What can be filtered by."""
+
+    sources: Mapping[int, str]
+    """row id -> address, of those that something waits from"""
+    statuses: Sequence[str]
+    regions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How much waits, and how fast it comes and goes."""
+
+    first: int
+    second: int
+    senior: int
+    came_a_day: float | None
+    """over the last days, `FLOW_DAYS` at most; None: not known"""
+    decided_a_day: float | None
+    """None: nobody has judged for as long as a day"""
+    days_left: float | None
+    """until nothing waits, if all goes on like this; None: not known, or it grows"""
+
+    @property
+    def waiting(self) -> int:
+        """Candidates that wait for somebody."""
+        return self.first + self.second + self.senior
+
+    @property
+    def grows(self) -> bool:
+        """Whether more comes than is decided."""
+        known = self.came_a_day is not None and self.decided_a_day is not None
+        return known and self.days_left is None and self.waiting > 0
+
+
+def take(
+    db: Connection, user: User, terms: Terms, filters: Filters = ALL, *, candidate: int | None = None
+) -> Taken | Why:
+    """Give somebody the next candidate or known pair that is their turn, or the one they name.
+
+    Whoever has something in hand gets that again, if it is what they ask for: two tabs are one review.
+    """
+    db.execute(RUN_OUT, {"user": user.id})
+    if (why := care.why_not(db, user.id, terms.limits)) is not None:
+        return Why(why)
+    for held in in_hand(db, user, candidate):
+        if candidate is not None or _matches(db, held, filters):
+            return Taken(_shown(db, held, terms))
+        if held.described_at is None and not held.draft:
+            give_back(db, held, Ending.SET_ASIDE)
+    found = _next(db, user, terms, filters) if candidate is None else _named(db, user, terms, candidate)
+    if isinstance(found, Why):
+        return found
+    return _taken(db, found, filters)
+
+
+def take_after(db: Connection, done: Review, terms: Terms) -> Taken | Why:
+    """What comes after a review, by the filters with which that was taken."""
+    return take(db, done.reviewer, terms, filters_of(db, done))
+
+
+def ahead(db: Connection, now: Review, terms: Terms) -> Taken | None:
+    """Reserve what comes after the review that is on the screen, so that its pictures can be there in time.
+
+    Asked again, it is the same one.  `take` hands it out; what nobody comes for runs out.
+    """
+    others = [held for held in in_hand(db, now.reviewer) if held.id != now.id]
+    if others:
+        return Taken(others[0])
+    if care.why_not(db, now.reviewer.id, terms.limits, after=1) is not None:
+        return None
+    filters = filters_of(db, now)
+    found = _next(db, now.reviewer, terms, filters)
+    if isinstance(found, Why):
+        return None
+    return _taken(db, found, filters)
+
+
+def in_hand(db: Connection, user: User, candidate: int | None = None) -> list[Review]:
+    """The reviews of somebody that go on, the oldest first; of one candidate, or all."""
+    rows = db.execute(IN_HAND, {"user": user.id, "candidate": candidate}).mappings()
+    return [Review(reviewer=user, **row) for row in rows]
+
+
+def filters_of(db: Connection, review: Review) -> Filters:
+    """Those with which it was taken."""
+    return Filters.of(db.execute(FILTERS_OF, {"review": review.id}).scalar_one())
+
+
+def give_back(db: Connection, review: Review, ending: Ending = Ending.RETURNED) -> bool:
+    """Let others have a candidate, and the rest that was reserved with it.  False: the review had ended.
+
+    One that was given back is not offered to the same person for half a day; one that was set aside is.
+    """
+    ended = reviews.end(db, review, ending)
+    if review.candidate is not None:
+        mine = {"user": review.reviewer.id, "candidate": review.candidate, "until": None}
+        db.execute(EXTEND_HOLD, mine)
+    return ended
+
+
+def set_all_aside(db: Connection, user: User) -> int:
+    """Let others have whatever somebody has taken or reserved.  Returns how many reviews that ended."""
+    ended = sum(reviews.end(db, held, Ending.SET_ASIDE) for held in in_hand(db, user))
+    db.execute(LET_GO, {"user": user.id})
+    return ended
+
+
+def extend(db: Connection, review: Review, terms: Terms) -> datetime:
+    """Somebody is still there: the candidate stays theirs for as long as at first, `LONGEST` times that at most.
+
+    Returns until when.  To be called when a page keeps its draft.
+    """
+    values = {"review": review.id, "lasts": terms.lasts, "longest": LONGEST * terms.lasts}
+    until: datetime | None = db.execute(EXTEND, values).scalar()
+    if until is None or review.candidate is None:
+        return until or review.ends_at
+    held = {"until": until, "candidate": review.candidate, "token": review.token, "user": review.reviewer.id}
+    db.execute(EXTEND_CLAIM, {**held, "step": reviews.STEP})
+    db.execute(EXTEND_HOLD, held)
+    return until
+
+
+def page(db: Connection, user: User, filters: Filters = ALL, after: str | None = None) -> Page:
+    """What waits for somebody, one row a face: what may soon be gone first, then what waits longest.
+
+    Raises ValueError for an `after` that no page has given.
+    """
+    values = {**_who(user), **filters.said()}
+    found = db.execute(filters.statement(_FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
+    rows = tuple(Row(**row) for row in found)
+    faces: int = db.execute(filters.statement(_HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
+    shown = rows[:ROWS_A_PAGE]
+    return Page(shown, faces, shown[-1].place if len(rows) > ROWS_A_PAGE else None)
+
+
+def choices(db: Connection) -> Choices:
+    """What the queue can be filtered by now."""
+    people = db.execute(PEOPLE).all()
+    return Choices(
+        {row.id: row.address for row in db.execute(SOURCES)},
+        sorted({row.status for row in people}),
+        sorted({row.region for row in people} - {""}),
+    )
+
+
+def forecast(db: Connection) -> Forecast:
+    """How much waits, and until when, as far as that can be said."""
+    waiting = {row[0]: row[1] for row in db.execute(WAITING)}
+    flow = db.execute(FLOW, {"window": timedelta(days=FLOW_DAYS)}).one()
+    came = flow.came / float(flow.came_days) if flow.came_days and flow.came_days >= 1 else None
+    enough = flow.decided_days and flow.decided_days >= 1 and flow.decided >= LEAST_DECIDED
+    decided = flow.decided / float(flow.decided_days) if enough else None
+    left = None
+    if came is not None and decided is not None and decided > came:
+        left = sum(waiting.values()) / (decided - came)
+    first, second, senior = (waiting.get(stage, 0) for stage in Stage)
+    return Forecast(first, second, senior, came, decided, left)
+
+
+def refresh(db: Connection) -> int:
+    """Look again which files are in danger of being all that is left.  Returns how many tracks that concerned.
+
+    That follows from other posts of the same source, and from time; nobody has to wait for it.
+    """
+    if not db.execute(ONE_AT_A_TIME).scalar():
+        return 0
+    tracks = db.execute(IN_DANGER).scalars().all()
+    if tracks:
+        candidates.lock(db)
+        db.execute(QUEUE_UP, {"tracks": list(tracks)})
+    return len(tracks)
+
+
+def _day(written: str) -> date | None:
+    return date.fromisoformat(written) if written else None
+
+
+def _who(user: User) -> dict[str, object]:
+    return {"user": user.id, "senior": Role.SENIOR in user.roles}
+
+
+def _after(place: str | None) -> dict[str, object]:
+    if place is None:
+        return {"after_calm": None, "after_since": None, "after_member": None}
+    calm, micros, member = map(int, place.split("."))
+    since = EPOCH + timedelta(microseconds=micros)
+    return {"after_calm": bool(calm), "after_since": since, "after_member": member}
+
+
+def _matches(db: Connection, held: Review, filters: Filters) -> bool:
+    if held.candidate is None or not filters:
+        return True
+    values = {"candidate": held.candidate, **filters.said()}
+    return db.execute(filters.statement(MATCHES), values).first() is not None
+
+
+def _shown(db: Connection, held: Review, terms: Terms) -> Review:
+    db.execute(SHOW, {"id": held.id, "lasts": terms.lasts})
+    extend(db, held, terms)
+    return reviews.find(db, held.token, held.reviewer) or held
+
+
+def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review | Why:
+    """What is reserved for them, a known pair that is due, or what is next; what turns out to be taken is passed by."""
+    barred = list(db.execute(BARRED, {"user": user.id}).scalars())
+    values = {**_who(user), **filters.said()}
+    asked_for_pair = False
+    for _ in range(TRIES):
+        row = db.execute(filters.statement(_RESERVED), {**values, "barred": barred}).first()
+        if row is None and not asked_for_pair:
+            asked_for_pair = True
+            pair = terms.known_pair(db, user) if terms.known_pair else None
+            if pair is not None:
+                return reviews.begin_known(db, user, pair, terms.lasts)
+        if row is None:
+            row = db.execute(filters.statement(_NEXT), {**values, "barred": barred}).first()
+        if row is None:
+            return Why.EMPTY
+        begun = _begin(db, user, terms, row.candidate, row.member, barred)
+        if isinstance(begun, Review):
+            return begun
+        barred.append(begun)
+    return Why.EMPTY
+
+
+def _begin(
+    db: Connection, user: User, terms: Terms, candidate: int, member: int, barred: Sequence[int]
+) -> Review | int:
+    """Take up one of what is asked about a face, by lot; or the candidate that cannot be had."""
+    reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
+    free: list[int] = [one for one in reserved if one not in barred] or [candidate]
+    lot = min(free, key=lambda one: _lot(one, user))
+    begun = reviews.begin(db, user, lot, terms.lasts)
+    if begun is None:
+        return lot
+    return _carried(db, begun)
+
+
+def _lot(candidate: int, user: User) -> str:
+    """As the statement for what is reserved has it."""
+    return hashlib.md5(f"{candidate} {user.id}".encode(), usedforsecurity=False).hexdigest()
+
+
+def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review | Why:
+    row = db.execute(ASKED, {**_who(user), "candidate": candidate}).first()
+    if row is None:
+        return Why.CLOSED
+    if row.judged:
+        return Why.JUDGED
+    if not row.mine:
+        return Why.SENIOR
+    if not row.free:
+        return Why.TAKEN
+    begun = reviews.begin(db, user, candidate, terms.lasts)
+    if begun is None:
+        return Why.TAKEN
+    db.execute(RESERVE, {**_who(user), "member": row.member, "lasts": terms.lasts})
+    return _carried(db, begun)
+
+
+def _carried(db: Connection, begun: Review) -> Review:
+    """With what was noted of the face before."""
+    values = {"user": begun.reviewer.id, "candidate": begun.candidate, "review": begun.id}
+    carried = db.execute(CARRY, values).mappings().first()
+    return replace(begun, **carried) if carried else begun
+
+
+def _taken(db: Connection, review: Review, filters: Filters) -> Taken:
+    if filters:
+        db.execute(KEEP_FILTERS, {"review": review.id, "filters": filters.said()})
+    subject = f"known_pair:{review.known_pair}" if review.candidate is None else f"candidate:{review.candidate}"
+    return Taken(review, (Entry(Action.TOOK_UP, subject, {"review": review.id}),))
