@@ -65,11 +65,11 @@ _FILTERS: Final[Mapping[str, str]] = {
     "region": "person_id IN (SELECT id FROM persons WHERE region = :region)",
 }
 
-_NEXT = f"""
+NEXT = f"""
     SELECT candidate_id AS candidate, member FROM review_queue
      WHERE {_FREE} AND {_MINE} AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
      ORDER BY turn, candidate_id LIMIT 1 FOR UPDATE SKIP LOCKED"""  # noqa: S608  our own words
-_RESERVED = f"""
+RESERVED = f"""
     SELECT candidate_id AS candidate, member FROM review_queue
      WHERE taken_by = :user AND taken_until > now() AND {_MINE}
        AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
@@ -96,13 +96,13 @@ BARRED = text("""
 RUN_OUT = text("""
     UPDATE reviews SET ended_at = ends_at, ending = 'ran out'
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at <= now()""")
-_IN_HAND = """
+IN_HAND = text("""
     SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
            described, draft
       FROM reviews
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now()
-       AND (CAST(:candidate AS bigint) IS NULL OR candidate_id = :candidate)"""
-IN_HAND = text(_IN_HAND + " ORDER BY id")
+       AND (CAST(:candidate AS bigint) IS NULL OR candidate_id = :candidate)
+     ORDER BY id""")
 # The one that is shown: it begins now, not when it was reserved.  What was described as it began was carried over.
 SHOW = text("""
     UPDATE reviews SET begun_at = now(), ends_at = now() + :lasts,
@@ -141,7 +141,7 @@ EXTEND_HOLD = text("""
 
 # --- looking ------------------------------------------------------------------------------------------------
 
-_FACES = f"""
+FACES = f"""
     WITH faces AS (
         SELECT DISTINCT ON (threatened, since, member) threatened, since, member, candidate_id AS candidate, blob_id
           FROM review_queue
@@ -161,7 +161,7 @@ _FACES = f"""
                           WHERE posts.id IN (SELECT post_id FROM media_items WHERE media_items.blob_id = faces.blob_id)
                           ORDER BY first_seen_at, posts.id LIMIT 1) AS place ON true
      ORDER BY threatened DESC, since, member"""  # noqa: S608  our own words
-_HOW_MANY = f"""
+HOW_MANY = f"""
     SELECT count(*) FROM (SELECT FROM review_queue WHERE {_FREE} AND {_MINE}{{filters}}
                            GROUP BY member LIMIT :limit) AS faces"""  # noqa: S608  our own words
 SOURCES = text("""
@@ -448,9 +448,9 @@ def page(db: Connection, user: User, filters: Filters = ALL, after: str | None =
     Raises ValueError for an `after` that no page has given.
     """
     values = {**_who(user), **filters.said()}
-    found = db.execute(filters.statement(_FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
+    found = db.execute(filters.statement(FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
     rows = tuple(Row(**row) for row in found)
-    faces: int = db.execute(filters.statement(_HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
+    faces: int = db.execute(filters.statement(HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
     shown = rows[:ROWS_A_PAGE]
     return Page(shown, faces, shown[-1].place if len(rows) > ROWS_A_PAGE else None)
 
@@ -528,14 +528,14 @@ def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review 
     values = {**_who(user), **filters.said()}
     asked_for_pair = False
     for _ in range(TRIES):
-        row = db.execute(filters.statement(_RESERVED), {**values, "barred": barred}).first()
+        row = db.execute(filters.statement(RESERVED), {**values, "barred": barred}).first()
         if row is None and not asked_for_pair:
             asked_for_pair = True
             pair = terms.known_pair(db, user) if terms.known_pair else None
             if pair is not None:
                 return reviews.begin_known(db, user, pair, terms.lasts)
         if row is None:
-            row = db.execute(filters.statement(_NEXT), {**values, "barred": barred}).first()
+            row = db.execute(filters.statement(NEXT), {**values, "barred": barred}).first()
         if row is None:
             return Why.EMPTY
         begun = _begin(db, user, terms, row.candidate, row.member, barred)
