@@ -2,8 +2,8 @@
 
 `review_queue` holds a row for each open candidate for which a judgement is due.  Nobody writes those rows: triggers
 (migration 0009) follow candidates, what is due of them, casts and posts in the transaction that changes them; this file
-only notes who has taken what, for some minutes.  It waits for no row of the queue, and locks what belongs to a review in
-the order in which a judgement does (queue, item in `work`, review): a draft that is kept while its answer comes in
+only notes who has taken what, for some minutes.  It waits for no row of the queue, and locks what belongs to a review
+in the order in which a judgement does (queue, item in `work`, review): a draft that is kept while its answer comes in
 hinders nobody.
 
 Candidates are taken in the order of `turn`: the moment since when the face waits, moved ahead by

@@ -1,6 +1,6 @@
 """Reading a register as an office keeps it: a folder of `PERSON/photo.jpg`, or a CSV with photos.
 
-The CSV is UTF-8, parted by `,`, `;` or tabs, with the columns of `COLUMNS` in any order, perhaps `TIES`, `REGION`;
+The CSV is UTF-8, parted by `,`, `;` or tabs, with the columns of `COLUMNS` in any order, perhaps `TIES` and `REGION`;
 an empty status means missing, paths of photos are relative to the file.  A folder names people by their register
 numbers and states nothing else of them.  Hidden files are passed over.
 
