@@ -83,8 +83,17 @@ def _closed_candidate(stores: Stores, _: User) -> Values:
     return {"id": _seeded(stores, "withdrawn").candidate}
 
 
+def _moment(stores: Stores, _: User) -> Values:
+    """Of a candidate whose pictures everybody may see who reviews: it is decided."""
+    return {"id": _seeded(stores, "sighting").candidate}
+
+
+def _unanswered(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores).candidate}
+
+
 def _shot(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).shots[0]}
+    return {"id": _seeded(stores, "sighting").shots[0]}
 
 
 def _closed_shot(stores: Stores, _: User) -> Values:
@@ -92,7 +101,7 @@ def _closed_shot(stores: Stores, _: User) -> Values:
 
 
 def _photo(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).photo}
+    return {"id": _seeded(stores, "sighting").photo}
 
 
 def _closed_photo(stores: Stores, _: User) -> Values:
@@ -208,6 +217,7 @@ def _answered(stores: Stores, mine: User) -> Values:
 
 KINDS: Mapping[str, Kind] = {
     "candidate": Kind(_candidate, _closed_candidate),
+    "moment": Kind(_moment, _unanswered),
     "shot": Kind(_shot, _closed_shot),
     "photo": Kind(_photo, _closed_photo),
     "finding": Kind(_finding, _explained),
