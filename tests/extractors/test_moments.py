@@ -138,7 +138,7 @@ def test_each_picture_of_a_clip_is_where_it_is_said_to_be_and_the_one_before_is_
         stream = out.add_stream_from_template(source.streams.video[0])
         for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.pts is not None):
             packet.stream = stream
-            packet.pts = packet.dts = round((number + (number % 7) * 0.11) / FPS / packet.time_base)
+            packet.pts = packet.dts = round((number + (number % 7) * 0.11) / FPS / (packet.time_base or 1))
             out.mux(packet)
     moment = cut_moment(uneven, MomentWanted(1000, (), ()), limits, tmp_path)
     assert isinstance(moment, Moment)
