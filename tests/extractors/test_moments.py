@@ -144,7 +144,7 @@ def test_each_picture_of_a_clip_is_where_it_is_said_to_be_and_the_one_before_is_
     assert isinstance(moment, Moment)
     with av.open(io.BytesIO(moment.clip), mode="r") as clip:
         packets = [packet for packet in clip.demux(video=0) if packet.pts is not None]
-        times = [round(float(packet.pts * packet.time_base) * 1000) for packet in packets]
+        times = [round(float((packet.pts or 0) * (packet.time_base or 0)) * 1000) for packet in packets]
     assert times == list(moment.frames)
     assert len(set(np.diff(times).tolist())) > 2, "it has no even pace"
     assert moment.frames[0] == 0
