@@ -364,7 +364,7 @@ best_shots = Table(
     _text("crop_key"),
     Column("eyes", JSONB(none_as_null=True)),
     UniqueConstraint("track_id", "ordinal"),
-    comment="the pictures of a track that are worth looking at; crops are in the derived bucket; eyes: where on them",
+    comment="the pictures of a track that are worth looking at; crops are in the derived bucket",
 )
 
 cast_links = Table(
