@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from review.doors import visit_of
 from review.media import stretch
 from storage import custody, review_pictures, reviews
 from storage.custody import Action
+from storage.database import Connection
 from storage.objects import DERIVED
 from storage.review_pictures import Picture, Pictures
 from storage.reviews import Review
