@@ -510,6 +510,7 @@ candidates = Table(
     Column("due", Text, server_default="triage"),
     UniqueConstraint("track_id", "person_id", "engine"),
     Index("ix_candidates_open", "id", postgresql_where=text("state = 'open'")),
+    Index("ix_candidates_sighting", "id", postgresql_where=text("state = 'sighting'")),
     comment="a (track, person) pair within the review threshold, waiting for people",
 )
 
@@ -788,6 +789,9 @@ custody_events = Table(
     Column("version", SmallInteger, nullable=False, server_default=text("1")),
     _text("reason", ""),
     Index("ix_custody_events_at", "at", postgresql_using="brin"),
+    Index("ix_custody_events_actor", "actor", "seq"),
+    Index("ix_custody_events_action", "action", "seq"),
+    Index("ix_custody_events_subject", "subject", "seq"),
     comment="hash chain without gaps; each hash binds the one before it; version: of what is hashed",
 )
 

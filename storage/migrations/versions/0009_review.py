@@ -124,6 +124,8 @@ FOLLOWED = {
     "links_changed": ("cast_links", "UPDATE"),
     "posts_changed": ("posts", "UPDATE"),
 }
+READ_BY = ("actor", "action", "subject")
+"""columns by which the custody log is read, beside its numbers"""
 FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers", "limit_lifts")
 
 
@@ -184,6 +186,11 @@ def upgrade() -> None:
         comment="a possible sighting was given to a case officer",
     )
     op.create_index(op.f("ix_hand_overs_candidate_id"), "hand_overs", ["candidate_id"], unique=False)
+    op.create_index(
+        "ix_candidates_sighting", "candidates", ["id"], unique=False, postgresql_where=sa.text("state = 'sighting'")
+    )
+    for column in READ_BY:
+        op.create_index(f"ix_custody_events_{column}", "custody_events", [column, "seq"], unique=False)
     op.create_table(
         "reviews",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -454,6 +461,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_reviews_known_pair_id"), table_name="reviews")
     op.drop_index(op.f("ix_reviews_candidate_id"), table_name="reviews")
     op.drop_table("reviews")
+    for column in READ_BY:
+        op.drop_index(f"ix_custody_events_{column}", table_name="custody_events")
+    op.drop_index("ix_candidates_sighting", table_name="candidates", postgresql_where=sa.text("state = 'sighting'"))
     op.drop_index(op.f("ix_hand_overs_candidate_id"), table_name="hand_overs")
     op.drop_table("hand_overs")
     op.drop_index(op.f("ix_known_pairs_probe_photo_id"), table_name="known_pairs")
