@@ -13,7 +13,7 @@ PANELS: Final = {
     ),
     "What was found": (
         *("candidates", "reject", "rejections", "hints", "roll-call", "unaccounted", "reposts"),
-        "export",
+        *("export", "packages"),
     ),
     "How often it is wrong": ("calibrate", "calibrations", "rematch", "bench"),
     "Whether the evidence stands": ("verify", "fixity", "incidents", "stamps", "custody", "witness"),

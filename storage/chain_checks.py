@@ -72,9 +72,9 @@ def follow(db: Connection, stored: StoredHeads, trust: Trust) -> Iterator[Incide
 class Followed:
     """How far a log was followed that is followed piece by piece: all that the next piece has to know."""
 
-    head: Head = Head()
+    head: Head = field(default_factory=Head)
     """the last event that was read"""
-    frontier: Frontier = Frontier()
+    frontier: Frontier = field(default_factory=Frontier)
     """of the Merkle tree of the events so far"""
     newest: Checkpoint | None = None
     """the signed head over most of them"""

@@ -79,7 +79,7 @@ PERSON = text("""
                   WHERE kind = 'same' AND persons.id IN (one_person_id, other_person_id)
                   ORDER BY other.register_number) AS same
       FROM persons WHERE register_number = :number""")
-COUNTS = text("SELECT state, count(*) FROM candidates WHERE person_id = :person GROUP BY state")
+COUNTS = text("SELECT state, count(*) AS candidates FROM candidates WHERE person_id = :person GROUP BY state")
 MOMENTS = text(f"""
     SELECT candidates.id, state, kind, tracks.start_ms AS at_ms, permalink, published_at, first_seen_at,
            coalesce(places, 0) AS places, receiver, handed_at, coalesce(holds, false) AS holds
@@ -224,7 +224,7 @@ def person(db: Connection, register_number: str) -> Person | None:
     if row is None:
         return None
     about = {"person": row["id"]}
-    counts = {state: count for state, count in db.execute(COUNTS, about)}
+    counts = {one.state: one.candidates for one in db.execute(COUNTS, about)}
     moments = db.execute(MOMENTS, {**about, "most": MOST_OF_A_PERSON}).mappings()
     found = tuple(Moment(**{**one, "state": CandidateState(one["state"])}) for one in moments)
     return Person(**row, counts=counts, moments=found)

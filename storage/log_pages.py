@@ -160,7 +160,7 @@ def proven(db: Connection, sha256s: Sequence[str]) -> list[Proven]:
     return [Proven(**row) for row in rows]
 
 
-def _wanted(filters: Filters) -> Select[*tuple[Any, ...]]:
+def _wanted(filters: Filters) -> Select[Any]:
     """Only with what is asked for: the database then uses the index of it."""
     columns, said = custody_events.c, filters.said()
     wanted = select(*_COLUMNS, columns.hash)
@@ -174,6 +174,7 @@ def _wanted(filters: Filters) -> Select[*tuple[Any, ...]]:
     return wanted
 
 
-def _line(row: Row[*tuple[Any, ...]]) -> Line:
-    *said, hashed = row
-    return Line(*said, hashed.hex())
+def _line(row: Row[Any]) -> Line:
+    return Line(
+        row.seq, row.at, row.actor, row.action, row.subject, detail=row.detail, reason=row.reason, hash=row.hash.hex()
+    )

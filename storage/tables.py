@@ -1127,6 +1127,33 @@ hand_overs = Table(
     comment="a possible sighting was given to a case officer",
 )
 
+packages = Table(
+    "packages",
+    metadata,
+    _id(),
+    _ref("candidate_id", "candidates"),
+    _text("recipient"),
+    _text("reason"),
+    _text("asked_by"),
+    _moment("asked_at", now=True),
+    CheckConstraint("btrim(recipient) <> '' AND btrim(reason) <> ''", name="for_whom_and_why"),
+    comment="packages of evidence that somebody asked for on the pages: for whom, and why it leaves the office",
+)
+
+package_files = Table(
+    "package_files",
+    metadata,
+    Column("package_id", BigInteger, ForeignKey("packages.id"), primary_key=True),
+    _text("export_id"),
+    _text("sha256"),
+    _text("log_key"),
+    Column("size", BigInteger, nullable=False),
+    _text("object_key"),
+    _moment("made_at", now=True),
+    _moment("removed_at", nullable=True),
+    comment="packages that were made; sha256: of what binds every file in one; removed_at: it can be fetched no more",
+)
+
 content_warnings = Table(
     "content_warnings",
     metadata,

@@ -126,7 +126,7 @@ FOLLOWED = {
 }
 READ_BY = ("actor", "action", "subject")
 """columns by which the custody log is read, beside its numbers"""
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers", "limit_lifts")
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers", "limit_lifts", "packages")
 
 
 def upgrade() -> None:
@@ -189,6 +189,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_candidates_sighting", "candidates", ["id"], unique=False, postgresql_where=sa.text("state = 'sighting'")
     )
+    _make_packages()
     for column in READ_BY:
         op.create_index(f"ix_custody_events_{column}", "custody_events", [column, "seq"], unique=False)
     op.create_table(
@@ -326,6 +327,40 @@ def upgrade() -> None:
         op.execute(statement)
 
 
+def _make_packages() -> None:
+    op.create_table(
+        "packages",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("candidate_id", sa.BigInteger(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "btrim(recipient) <> '' AND btrim(reason) <> ''", name=op.f("ck_packages_for_whom_and_why")
+        ),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_packages_candidate_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_packages")),
+        comment="packages of evidence that somebody asked for on the pages: for whom, and why it leaves the office",
+    )
+    op.create_index(op.f("ix_packages_candidate_id"), "packages", ["candidate_id"], unique=False)
+    op.create_table(
+        "package_files",
+        sa.Column("package_id", sa.BigInteger(), nullable=False),
+        sa.Column("export_id", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("log_key", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("object_key", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_package_files_package_id")),
+        sa.PrimaryKeyConstraint("package_id", name=op.f("pk_package_files")),
+        comment="packages that were made; sha256: of what binds every file in one; removed_at: it can be fetched no"
+        " more",
+    )
+
+
 def _make_queue() -> None:
     op.add_column("persons", sa.Column("region", sa.Text(), server_default="", nullable=False))
     op.create_table(
@@ -461,6 +496,9 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_reviews_known_pair_id"), table_name="reviews")
     op.drop_index(op.f("ix_reviews_candidate_id"), table_name="reviews")
     op.drop_table("reviews")
+    op.drop_table("package_files")
+    op.drop_index(op.f("ix_packages_candidate_id"), table_name="packages")
+    op.drop_table("packages")
     for column in READ_BY:
         op.drop_index(f"ix_custody_events_{column}", table_name="custody_events")
     op.drop_index("ix_candidates_sighting", table_name="candidates", postgresql_where=sa.text("state = 'sighting'"))
