@@ -36,6 +36,14 @@ class Lack(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What was noted of one feature of the probe."""
+
+    visible: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The second form."""
 
@@ -62,12 +70,20 @@ def described(form: Mapping[str, str]) -> dict[str, object]:
     return {"features": features, "note": kept.get("seen", "").strip()}
 
 
+def noted(description: Mapping[str, object]) -> dict[str, Noted]:
+    """What a description says of each feature; one that it does not name was not seen."""
+    features = description.get("features")
+    lines = features if isinstance(features, Mapping) else {}
+    return {
+        str(feature): Noted(bool(line.get("visible")), str(line.get("note", "")))
+        for feature in Feature
+        for line in [lines.get(feature, {})]
+    }
+
+
 def visible(description: Mapping[str, object]) -> frozenset[Feature]:
     """The features that a description says can be seen."""
-    features = description.get("features")
-    if not isinstance(features, Mapping):
-        return frozenset()
-    return frozenset(Feature(name) for name, line in features.items() if line.get("visible"))
+    return frozenset(Feature(name) for name, line in noted(description).items() if line.visible)
 
 
 def lacks_of_description(description: Mapping[str, object]) -> list[Lack]:

@@ -18,8 +18,9 @@ by lot; and the page (`page`) lists rows by what may be told, the danger and the
 Whoever takes a candidate gets all that is asked about the face, one after the other: the rest is reserved for as long.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
@@ -34,7 +35,6 @@ from storage import candidates, care, reviews
 from storage.accounts import User
 from storage.care import Limits
 from storage.custody import Action, Entry
-from storage.questions import Faces
 from storage.reviews import Ending, Review
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,7 +84,6 @@ RESERVE = text(f"""
                              WHERE member = :member AND {_FREE} AND {_MINE}
                              ORDER BY candidate_id FOR UPDATE SKIP LOCKED)
     RETURNING candidate_id""")  # noqa: S608  our own words
-BY_LOT = text("SELECT id FROM unnest(CAST(:ids AS bigint[])) AS id ORDER BY md5(id || ' ' || :user) LIMIT 1")
 LET_GO = text("UPDATE review_queue SET taken_by = NULL, taken_until = NULL WHERE taken_by = :user")
 
 # Not offered again so soon: what its reviewer has in hand, or gave back half a day ago or less.
@@ -92,20 +91,6 @@ BARRED = text("""
     SELECT candidate_id FROM reviews
      WHERE reviewer_id = :user AND candidate_id IS NOT NULL
        AND (ended_at IS NULL OR (ending = 'returned' AND ended_at > now() - interval '12 hours'))""")
-# Other candidates of the same person, or of entries that are declared the same, that this reviewer judged.
-JUDGED_ELSEWHERE = text("""
-    WITH RECURSIVE entry (person) AS (
-        SELECT person_id FROM candidates WHERE id = :candidate
-         UNION SELECT CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
-          FROM entry JOIN ties ON person IN (one_person_id, other_person_id) AND kind = 'same')
-    SELECT DISTINCT other.id FROM entry JOIN candidates AS other ON other.person_id = person
-      JOIN judgements ON judgements.candidate_id = other.id AND reviewer_id = :user
-     WHERE other.id <> :candidate
-       AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgements.id)""")
-BLOB_OF = text("""
-    SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-     WHERE candidates.id = :candidate""")
-
 # --- what is in hand ----------------------------------------------------------------------------------------
 
 RUN_OUT = text("""
@@ -138,7 +123,8 @@ CARRY = text("""
                       FROM face JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
                 SELECT track FROM face))
              ORDER BY candidate_id = :candidate DESC, described_at DESC LIMIT 1) AS before
-     WHERE reviews.id = :review AND reviews.described_at IS NULL""")
+     WHERE reviews.id = :review AND reviews.described_at IS NULL
+    RETURNING reviews.described, reviews.described_at, reviews.draft""")
 KEEP_FILTERS = text("UPDATE reviews SET filters = :filters WHERE id = :review").bindparams(
     bindparam("filters", type_=JSONB)
 )
@@ -386,8 +372,7 @@ def take(
     found = _next(db, user, terms, filters) if candidate is None else _named(db, user, terms, candidate)
     if isinstance(found, Why):
         return found
-    db.execute(KEEP_FILTERS, {"review": found.id, "filters": filters.said()})
-    return Taken(found, (_took_up(found),))
+    return _taken(db, found, filters)
 
 
 def take_after(db: Connection, done: Review, terms: Terms) -> Taken | Why:
@@ -409,8 +394,7 @@ def ahead(db: Connection, now: Review, terms: Terms) -> Taken | None:
     found = _next(db, now.reviewer, terms, filters)
     if isinstance(found, Why):
         return None
-    db.execute(KEEP_FILTERS, {"review": found.id, "filters": filters.said()})
-    return Taken(found, (_took_up(found),))
+    return _taken(db, found, filters)
 
 
 def in_hand(db: Connection, user: User, candidate: int | None = None) -> list[Review]:
@@ -565,24 +549,25 @@ def _begin(
     db: Connection, user: User, terms: Terms, candidate: int, member: int, barred: Sequence[int]
 ) -> Review | int:
     """Take up one of what is asked about a face, by lot; or the candidate that cannot be had."""
-    if _judged_elsewhere(db, user, candidate):
-        return candidate
     reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
-    free = [one for one in reserved if one not in barred] or [candidate]
-    lot: int = db.execute(BY_LOT, {"ids": free, "user": str(user.id)}).scalar_one()
-    if lot != candidate and _judged_elsewhere(db, user, lot):
-        lot = candidate
+    free: list[int] = [one for one in reserved if one not in barred] or [candidate]
+    lot = min(free, key=lambda one: _lot(one, user))
     begun = reviews.begin(db, user, lot, terms.lasts)
     if begun is None:
         return lot
     return _carried(db, begun)
 
 
+def _lot(candidate: int, user: User) -> str:
+    """As the statement for what is reserved has it."""
+    return hashlib.md5(f"{candidate} {user.id}".encode(), usedforsecurity=False).hexdigest()
+
+
 def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review | Why:
     row = db.execute(ASKED, {**_who(user), "candidate": candidate}).first()
     if row is None:
         return Why.CLOSED
-    if row.judged or _judged_elsewhere(db, user, candidate):
+    if row.judged:
         return Why.JUDGED
     if not row.mine:
         return Why.SENIOR
@@ -598,24 +583,12 @@ def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review |
 def _carried(db: Connection, begun: Review) -> Review:
     """With what was noted of the face before."""
     values = {"user": begun.reviewer.id, "candidate": begun.candidate, "review": begun.id}
-    carried = db.execute(CARRY, values).rowcount
-    return (reviews.find(db, begun.token, begun.reviewer) or begun) if carried else begun
+    carried = db.execute(CARRY, values).mappings().first()
+    return replace(begun, **carried) if carried else begun
 
 
-def _judged_elsewhere(db: Connection, user: User, candidate: int) -> bool:
-    """Whether this reviewer answered the same question at another track of the face, or where it was posted again."""
-    others = set(db.execute(JUDGED_ELSEWHERE, {"candidate": candidate, "user": user.id}).scalars())
-    if not others:
-        return False
-    blob: int = db.execute(BLOB_OF, {"candidate": candidate}).scalar_one()
-    known = candidates.known(db, [blob])
-    faces, rows = Faces(known), {row.id: row for row in known.rows}
-    mine = rows[candidate]
-    return any(
-        faces.ask_the_same(mine, rows[other]) or faces.are_one(mine, rows[other]) for other in others if other in rows
-    )
-
-
-def _took_up(review: Review) -> Entry:
+def _taken(db: Connection, review: Review, filters: Filters) -> Taken:
+    if filters:
+        db.execute(KEEP_FILTERS, {"review": review.id, "filters": filters.said()})
     subject = f"known_pair:{review.known_pair}" if review.candidate is None else f"candidate:{review.candidate}"
-    return Entry(Action.TOOK_UP, subject, {"review": review.id})
+    return Taken(review, (Entry(Action.TOOK_UP, subject, {"review": review.id}),))

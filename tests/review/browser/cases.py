@@ -73,7 +73,13 @@ def describe(page: Page, *features: str) -> None:
     for name in features or ("Ears", "Nose"):
         page.get_by_role("checkbox", name=name, exact=True).check()
     page.get_by_role("button", name="Go on to the reference photo").click()
-    page.get_by_role("heading", level=1, name="Compare").wait_for()
+    arrived(page, "Compare")
+
+
+def arrived(page: Page, heading: str) -> None:
+    """Wait until the next step is there, and its scripts run."""
+    page.get_by_role("heading", level=1, name=heading).wait_for()
+    page.wait_for_load_state()
 
 
 def _head(sitter: Sitter, shift: int) -> Image.Image:
