@@ -57,10 +57,12 @@ def download(request: Request) -> Response:
 
 
 def unaccounted(request: Request) -> Response:
-    """Videos in which only some of the people could be accounted for, newest first."""
-    desk = desk_of(request)
+    """Videos in which only some of the people could be accounted for, newest first.  That it was looked at stands in the log."""
+    desk, session = desk_of(request), visit_of(request).session
     with desk.stores.db.begin() as db:
         calls = roll_calls.open_items(db)
+        if session is not None:
+            custody.append(db, session.user.name, Action.VIEWED, "unaccounted", {"videos": len(calls)})
     people = sum(call.unaccounted for call in calls)
     return desk.draw(request, "unaccounted.html", calls=calls[:MOST_LISTED], total=len(calls), people=people)
 
