@@ -22,6 +22,8 @@ from storage.stores import Stores
 from tests.storage.judged import account, give
 
 DEADLINE = 10
+KEEPS = httpx.Limits(keepalive_expiry=1)
+"""seconds; the server lets an idle connection go after five, and whoever comes at that moment has nobody at the door"""
 
 
 class Browser(httpx.Client):
@@ -45,7 +47,7 @@ class Site:
     def browser(self, **headers: str) -> Browser:
         """A browser that is not signed in."""
         return self._leaving.enter_context(
-            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE)
+            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS)
         )
 
     def as_user(self, user: User, awaits: Awaits = Awaits.NOTHING) -> Browser:
