@@ -1,7 +1,7 @@
 """A roll call: who is in a video, one row a distinct face, and who of them is accounted for."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -199,6 +199,15 @@ class RollCall:
         return tuple(why for why, holds in said.items() if holds)
 
 
+def told_to(call: RollCall, seen: Collection[int]) -> RollCall:
+    """The same for somebody who may still have to judge what waits: only candidates in `seen` (row ids) are told.
+
+    What is counted stays as it is.
+    """
+    faces = (replace(face, questions=tuple(one for one in face.questions if one.id in seen)) for face in call.faces)
+    return replace(call, faces=tuple(faces))
+
+
 # --- as text -----------------------------------------------------------------------------------------------
 
 COLUMNS: Final = (
@@ -322,7 +331,7 @@ def _stretch(stretch: Overlap) -> dict[str, object]:
 
 def numbers(face: Face) -> list[str]:
     """Register numbers of those whom it may show, each once."""
-    return list(dict.fromkeys(one.register_number for one in face.asked))
+    return list(dict.fromkeys(one.register_number for one in face.asked if one.register_number))
 
 
 def why_not(face: Face) -> str:
@@ -339,3 +348,8 @@ def _picture(face: Face) -> str:
 def _is_shown(question: Question) -> bool:
     """Its page shows the face."""
     return not question.elsewhere and DECIDED.get(question.state) in (FaceState.CANDIDATE, FaceState.SIGHTING)
+
+
+def questions_of(call: RollCall) -> list[int]:
+    """The candidates that it names."""
+    return [one.id for face in call.faces for one in face.questions]

@@ -12,6 +12,7 @@ from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
 from tests.review.seeding import Story, jpeg, put, seed
 from tests.review.test_pages import faults
+from tests.storage import judged
 from tests.storage.casting import Seen, Video, candidate, person, post, video
 
 ARABIC = "عبد الرحمن بن محمد"
@@ -37,6 +38,13 @@ def fill(stores: Stores) -> Video:
     return made
 
 
+def answered_by(site: Site, name: str, shown: Video) -> None:
+    """Somebody gives their answer on the candidate of the third track, which leaves it open."""
+    with site.stores.db.begin() as db:
+        asked = db.execute(text("SELECT id FROM candidates WHERE track_id = :track"), {"track": shown.tracks[2]})
+        judged.give(db, judged.account(db, name), asked.scalar_one(), 0)
+
+
 def shot(stores: Stores, track: int) -> int:
     with stores.db.begin() as db:
         found: int = db.execute(
@@ -48,9 +56,12 @@ def shot(stores: Stores, track: int) -> int:
 def test_a_roll_call_tells_how_many_there_are_and_shows_only_who_is_asked_about(
     site: Site, analyst: Browser, shown: Video
 ) -> None:
+    answered_by(site, "user1", shown)
     page = analyst.get(f"/videos/{shown.sha256}/roll-call").text
     assert "<h1>3 people, 1 accounted for</h1>" in page
-    for told in (ARABIC, "HC-2", "0:00.0 to 0:02.0", "0:09.0 to 0:09.9", "24 px", "https://first.example/1"):
+    for hidden in (ARABIC, "HC-1"):
+        assert hidden not in page, "whoever may still be asked is not told whom this face is compared with"
+    for told in ("HC-2", "0:00.0 to 0:02.0", "0:09.0 to 0:09.9", "24 px", "https://first.example/1"):
         assert told in page, told
     assert faults(page) == []
     shots = [shot(site.stores, shown.tracks[n]) for n in (2, 3)]
@@ -59,6 +70,22 @@ def test_a_roll_call_tells_how_many_there_are_and_shows_only_who_is_asked_about(
     assert [analyst.get(address).status_code for address in addresses] == [200, 200]
     assert texts(site.log()) == [("user1", "viewed", f"blob:{shown.sha256}")]
     assert analyst.get(f"/videos/{shown.blob}/roll-call").text == page
+
+
+def test_whoever_may_still_judge_is_not_told_who_is_asked_about(site: Site, analyst: Browser, shown: Video) -> None:
+    """Neither on the page nor in a file; the face is covered like a stranger's, and counted as what it is."""
+    page = analyst.get(f"/videos/{shown.sha256}/roll-call").text
+    assert "<h1>3 people, 1 accounted for</h1>" in page
+    assert "waits for review" in page
+    assert "HC-2" in page
+    assert picture_addresses(page)[0].startswith(f"/media/crop/{shot(site.stores, shown.tracks[3])}?")
+    assert len(picture_addresses(page)) == 1
+    for address in ("", ".csv", ".json"):
+        said = analyst.get(f"/videos/{shown.sha256}/roll-call{address}").text
+        assert [word for word in (ARABIC, "HC-1") if word in said] == []
+    answered_by(site, "user1", shown)
+    assert ARABIC in analyst.get(f"/videos/{shown.sha256}/roll-call").text
+    assert "HC-1" in analyst.get(f"/videos/{shown.sha256}/roll-call.json").text
 
 
 def test_a_look_at_a_stranger_is_asked_for_and_recorded(site: Site, analyst: Browser, shown: Video) -> None:
@@ -124,7 +151,7 @@ def test_the_open_items_lead_to_their_roll_calls(site: Site, analyst: Browser) -
 
 def test_a_candidates_page_leads_to_the_roll_call(site: Site, analyst: Browser) -> None:
     seeded = seed(site.stores, Story())
-    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    page = site.reader(seeded.candidate).get(f"/candidates/{seeded.candidate}").text
     link = re.search(r'href="(/videos/[0-9a-f]{64}/roll-call)"', page)
     assert link
     assert "1 person, 0 accounted for" in analyst.get(link[1]).text
