@@ -186,7 +186,7 @@ CHECK_ALSO = """
 CHECK_HAND_OVER = """
     CREATE FUNCTION check_hand_over() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM lock_judging();
+        PERFORM lock_judging(NEW.candidate_id);
         NEW.handed_at := clock_timestamp();
         IF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id AND state = 'sighting') THEN
             PERFORM break_rule('handed_over_as_a_possible_sighting');
