@@ -140,10 +140,8 @@ def main(argv: list[str] | None = None, say: Callable[[str], object] = sys.stdou
                     answers = given.alone if name == "one: " else given.rounds
                     seconds[name] = at_once(port, tokens(stores, who), times, answers, think, name)
                 used = memory(process)
-    say(
-        f"{given.candidates} candidates, {os.cpu_count()} cores, load {before:.1f} before and {os.getloadavg()[0]:.1f} after,"
-    )
-    say(f" pages used {used} MiB\n\n")
+    load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    say(f"{given.candidates} candidates, {os.cpu_count()} cores, {load}, pages used {used} MiB\n\n")
     _tell(say, times, seconds)
     return 1 if times.failed else 0
 
