@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from lastseen.choices import Choices
@@ -483,6 +483,11 @@ class Settings(BaseSettings):
         "Links to sign in begin with it, and an OpenID provider leads back to it.",
         pattern=r"^(https?://[^\s/?#@]+)?$",
     )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        title="Proxies before the review pages",
+        description="Comma-separated addresses or networks whose word is believed about a browser's address and TLS.",
+    )
     session_hours: float = Field(
         12, gt=0, le=168, title="Longest session", description="Hours after which one signs in again in any case."
     )
@@ -543,6 +548,12 @@ class Settings(BaseSettings):
         found = tuple(Authority.parse(part) for part in value.split(",") if part.strip())
         _require_one_each([one.name for one in found])
         return found
+
+    @model_validator(mode="after")
+    def _provider(self) -> "Settings":
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("LASTSEEN_OIDC_ISSUER needs LASTSEEN_OIDC_CLIENT_ID: what the provider calls this office")
+        return self
 
     @field_validator("oidc_roles", mode="before")
     @classmethod

@@ -20,7 +20,6 @@ from extractors import sandbox
 from lastseen import __version__
 from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
-from lastseen.roles import Role
 from lastseen.settings import Settings, settings
 from pipeline import console, doctor, jobs, servers
 from pipeline.app import App, open_app
@@ -41,6 +40,7 @@ from pipeline.commands import (
     source,
     stamps,
     telegram,
+    user,
     witness,
 )
 from pipeline.console import AsJson, Voice, plain, say
@@ -49,7 +49,7 @@ from pipeline.jobs import Scope
 from pipeline.register import importing
 from pipeline.runner import by_step
 from pipeline.steps import COMMANDS
-from storage import accounts, alerts, retention, sites, status
+from storage import alerts, retention, sites, status
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -62,10 +62,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 register_app = typer.Typer(help="The register of missing persons.", no_args_is_help=True)
-user_app = typer.Typer(help="Accounts of the review pages.", no_args_is_help=True)
 app.add_typer(source.app, name="source")
 app.add_typer(register_app, name="register")
-app.add_typer(user_app, name="user")
+app.add_typer(user.app, name="user")
 app.add_typer(telegram.app, name="telegram")
 app.add_typer(custody.app, name="custody")
 app.add_typer(witness.app, name="witness")
@@ -144,30 +143,6 @@ def left_as_they_are(done: importing.Imported) -> Iterator[str]:
         )
     if done.barred:
         yield f"{done.barred} photos were removed before and stay so: --again takes them back"
-
-
-@user_app.command("add")
-def user_add(
-    name: Annotated[str, typer.Argument(help="The account's name.")],
-    role: Annotated[list[Role], typer.Option("--role", help="May be given again.")],
-) -> None:
-    """Make an account for the review pages; the password is asked for."""
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        accounts.add_user(db, name, password, role)
-    say(f"account {plain(name)} made")
-
-
-@user_app.command("link")
-def user_link(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
-    """Print a link that signs an account in once, within 15 minutes, on the pages that are being served."""
-    current = settings()
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        try:
-            token = accounts.make_link(db, name)
-        except LookupError as fault:
-            raise WrongUse(str(fault)) from fault
-    console.out.print(f"http://{current.review_host}:{current.review_port}/enter/{token}")
 
 
 # --- the steps ---------------------------------------------------------------------------------------------

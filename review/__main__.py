@@ -17,7 +17,7 @@ from lastseen.settings import Settings
 from lastseen.settings import settings as settings_of_process
 from review.app import create_app
 from review.roles import FIRST_ACCOUNT
-from storage import accounts
+from storage import accounts, keeping_accounts
 from storage.stores import Stores, open_stores
 
 
@@ -26,6 +26,8 @@ class PortTaken(Failure):
 
 
 FIRST_NAME = "admin"
+FIRST_START = "first start"
+"""who made that account, in the custody log"""
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the settings, not bound here
 _MINUTES = int(accounts.LINK_LIFETIME.total_seconds() // 60)
 
@@ -47,9 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
-    """The server of an application, without a log of requests: their addresses hold one-time tokens."""
-    config = uvicorn.Config(app, access_log=False, log_config=None, server_header=False, ws="none")
+def server(app: ASGIApp, trusted: str = "127.0.0.1") -> uvicorn.Server:
+    """The server of an application, without a log of requests: their addresses hold one-time tokens.
+
+    `trusted`: proxies whose word about a browser is believed.
+    """
+    config = uvicorn.Config(
+        app, access_log=False, log_config=None, server_header=False, ws="none", forwarded_allow_ips=trusted
+    )
     return uvicorn.Server(config)
 
 
@@ -57,13 +64,13 @@ def _serve(stores: Stores, settings: Settings, listener: socket.socket, given: a
     address = _address(listener)
     _say(f"lastseen review: {address}/")
     try:
-        link = _invite(stores, address, given.link)
+        link = _invite(stores, settings.review_url or address, given.link)
     except LookupError as unknown:
         _say(str(unknown))
         return 2
     if given.open and link and _has_display():
         webbrowser.open(link)
-    server(create_app(stores, settings)).run(sockets=[listener])
+    server(create_app(stores, settings), settings.trusted_proxies).run(sockets=[listener])
     return 0
 
 
@@ -80,7 +87,7 @@ def _invite(stores: Stores, address: str, link_for: str | None) -> str | None:
     with stores.db.begin() as db:
         first = accounts.count_users(db) == 0
         if first:
-            accounts.add_user(db, FIRST_NAME, None, FIRST_ACCOUNT)
+            keeping_accounts.add(db, FIRST_START, FIRST_NAME, None, FIRST_ACCOUNT)
     if link_for is None and first and not sys.stderr.isatty():
         _say(f"There is a new account {FIRST_NAME!r}. `lastseen user link {FIRST_NAME}` makes a link to sign in.")
         return None

@@ -17,6 +17,7 @@ from review import (
     house,
     media,
     pictures,
+    provider,
     queue,
     register,
     reviews,
@@ -102,7 +103,11 @@ def doors() -> list[BaseRoute]:
         Door("/sign-in", entrance.sign_in, method="POST", anyone=True),
         Door("/sign-in/second-factor", second_factor.code_page, anyone=True),
         Door("/sign-in/second-factor", second_factor.give_code, method="POST", anyone=True),
-        Door("/session", entrance.session_state, anyone=True),
+        Door("/sign-in/provider", provider.go, anyone=True),
+        Door("/sign-in/provider/back", provider.back, anyone=True),
+        Door("/sign-in/provider/out", provider.leave, anyone=True),
+        Door("/sign-in/provider/link", provider.link, roles=ANY_ROLE),
+        Door("/session", entrance.session_state, anyone=True, idle=True),
         Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
         Door("/static/{name}", house.static, anyone=True, names="static"),
     ]
@@ -112,9 +117,9 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
     """The review pages over these stores, as an ASGI application."""
     desk, routes = Desk(stores, settings), doors() if routes is None else routes
 
-    def find_session(token: str) -> accounts.Session | None:
+    def find_session(token: str, counts: bool) -> accounts.Session | None:
         with stores.db.begin() as db:
-            return accounts.find_session(db, token, desk.idle)
+            return accounts.find_session(db, token, desk.idle, counts=counts)
 
     app = Starlette(
         routes=routes,

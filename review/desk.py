@@ -15,6 +15,7 @@ from lastseen.settings import Settings
 from review import wording
 from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
 from review.lately import Lately
+from review.oidc import Provider
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, STAFF
 from storage import sealing
@@ -108,6 +109,11 @@ class Desk:
     def idle(self) -> timedelta:
         """Of a session without a request, at most."""
         return timedelta(minutes=self.settings.session_idle_minutes)
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The office's OpenID provider, if there is one."""
+        return Provider(self.settings) if self.settings.oidc_issuer else None
 
     @property
     def provider_name(self) -> str:

@@ -29,6 +29,8 @@ SECURE_PREFIX = "__Host-"
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
 LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
+_LONGEST_KEY = 64
+"""characters of a cookie by which requests are counted"""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -52,12 +54,14 @@ class Door(Route):
         picture: bool = False,
         names: str = "",
         halfway: bool = False,
+        idle: bool = False,
     ) -> None:
         """`anyone`: also without signing in.  `picture`: a signed-out browser gets 403 here, not the sign-in page.
 
         `names`: what kind of thing the address names, such as `candidate`; the test of all doors asks for one's own,
         another person's, a sealed one and one that is not there (tests/review/things.py).  `halfway`: also for those
-        who have still to give, or to set up, their second factor.
+        who have still to give, or to set up, their second factor.  `idle`: a page asks here by itself, so it is no sign
+        that anybody is there.
         """
         super().__init__(path, endpoint, methods=[method])
         self.methods = {method}
@@ -67,6 +71,7 @@ class Door(Route):
         self.picture = picture
         self.names = names
         self.halfway = halfway
+        self.idle = idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,12 @@ class Visit:
     @property
     def roles(self) -> frozenset[str]:
         return frozenset(self.session.user.roles) if self.session else frozenset()
+
+
+class FindSession(Protocol):
+    """Who a cookie is; `counts`: and they are there at this moment."""
+
+    def __call__(self, token: str, counts: bool, /) -> Session | None: ...
 
 
 class Refusal(Protocol):
@@ -131,7 +142,7 @@ class Guard:
         self,
         app: ASGIApp,
         routes: Sequence[BaseRoute],
-        find_session: Callable[[str], Session | None],
+        find_session: FindSession,
         refuse: Refusal,
         limit: RequestLimit,
     ) -> None:
@@ -155,7 +166,8 @@ class Guard:
         wait = self.limit.take(self._who(request))
         if wait:
             return self._later(request, wait)
-        request.state.visit = visit = await run_in_threadpool(self._visit, request)
+        counts = not (isinstance(route, Door) and route.idle)
+        request.state.visit = visit = await run_in_threadpool(self._visit, request, counts)
         if route is None:
             return None  # no such page: the router says so
         refusal = self._refusal(request, route, visit)
@@ -169,16 +181,17 @@ class Guard:
     def _who(self, request: Request) -> str:
         """Whose requests are counted together: a browser's that has a cookie, or else an address's."""
         cookie = request.cookies.get(cookie_name(request, SESSION_COOKIE))
-        return cookie or request.headers.get("authorization") or (request.client.host if request.client else "")
+        host = request.client.host if request.client else ""
+        return (cookie or request.headers.get("authorization") or host)[:_LONGEST_KEY]
 
     def _later(self, request: Request, wait: int) -> Response:
         answer = self.refuse(request, 429, "Too fast", "This browser asks for more than people can look at.")
         answer.headers["Retry-After"] = str(wait)
         return answer
 
-    def _visit(self, request: Request) -> Visit:
+    def _visit(self, request: Request, counts: bool) -> Visit:
         token = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
-        session = self.find_session(token) if token else None
+        session = self.find_session(token, counts) if token else None
         cookie = token if session else request.cookies.get(cookie_name(request, FORM_COOKIE), "")
         return Visit(None, cookie, {}, session) if session and session.awaits else Visit(session, cookie, {})
 

@@ -72,13 +72,17 @@ def sign_out(request: Request) -> Response:
 
 
 def session_state(request: Request) -> Response:
-    """For scripts: whether somebody is signed in, how long yet, and the token that forms must carry now."""
+    """For scripts: whether somebody is signed in, how long yet, and the token that forms must carry now.
+
+    Asking this is no sign of life: a page that is left open does not keep its session.
+    """
     visit, desk = visit_of(request), desk_of(request)
     state: dict[str, object] = {"signed_in": visit.session is not None, "form_token": form_token(visit.cookie)}
-    if visit.session and visit.session.expires_at:
-        left = visit.session.expires_at - utcnow()
-        state["ends_in_seconds"] = max(0, int(left.total_seconds()))
-        state["idle_ends_in_seconds"] = int(min(left, desk.idle).total_seconds())
+    if visit.session and visit.session.expires_at and visit.session.seen_at:
+        ends, idle_ends = visit.session.expires_at, visit.session.seen_at + desk.idle
+        now = utcnow()
+        state["ends_in_seconds"] = max(0, int((ends - now).total_seconds()))
+        state["idle_ends_in_seconds"] = max(0, int((min(ends, idle_ends) - now).total_seconds()))
     return JSONResponse(state)
 
 

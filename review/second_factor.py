@@ -5,6 +5,7 @@ Who is halfway in gets past these doors only, and who has a factor cannot set up
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import segno
 from starlette.exceptions import HTTPException
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from review import entrance, required
 from review.desk import desk_of
-from review.doors import Visit, visit_of, wants_json
+from review.doors import visit_of, wants_json
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, Session
 from storage.custody import Action
@@ -87,7 +88,7 @@ def confirm(request: Request) -> Response:
         if session.awaits:
             told = {"by": f"{session.proved} and code"}
             custody.append(db, session.user.name, Action.SIGNED_IN, subject, told)
-    request.state.visit = Visit(session, token, {})
+    request.state.visit = replace(visit, session=session, cookie=token)
     answer = _codes(request, codes)
     entrance.keep_session(request, answer, token, desk.lifetime)
     return answer

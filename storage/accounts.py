@@ -121,6 +121,8 @@ class Session:
     """at the latest"""
     proved: str = ""
     """by what it was begun: password, link, provider"""
+    seen_at: datetime | None = None
+    """of a browser, before this; within a minute"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,10 +285,11 @@ def go_on(db: Connection, token: str, lifetime: timedelta = SESSION_LIFETIME) ->
     return new
 
 
-def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE) -> Session | None:
+def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE, *, counts: bool = True) -> Session | None:
     """Who this cookie is, or None when it has expired, was ended, has not been seen for `idle`, or never was.
 
-    Also one that still awaits something: whoever asks has to look at `awaits`.
+    Also one that still awaits something: whoever asks has to look at `awaits`.  `counts`: it is a sign of life, and
+    not only a page that asks by itself.
     """
     found = (
         select(*_USER, *_OF_SESSION, _fresh(), (sessions.c.seen_at < func.now() - _SEEN_EVERY).label("unseen"))
@@ -296,9 +299,10 @@ def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE) -> 
     row = db.execute(found).first()
     if row is None:
         return None
-    if row.unseen:
+    if counts and row.unseen:
         db.execute(update(sessions).where(sessions.c.id == row.session).values(seen_at=func.now()))
-    return Session(_user(row), row.fresh, Awaits(row.awaits), row.session, None, row.expires_at, row.proved)
+    awaits = Awaits(row.awaits)
+    return Session(_user(row), row.fresh, awaits, row.session, None, row.expires_at, row.proved, row.seen_at)
 
 
 def browsers(db: Connection, user: User, idle: timedelta = SESSION_IDLE) -> list[Browser]:

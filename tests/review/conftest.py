@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
+from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from lastseen.settings import Settings
@@ -19,6 +20,7 @@ from storage import accounts, custody
 from storage.accounts import Awaits, User
 from storage.custody import Event
 from storage.stores import Stores
+from tests.servers.oidc import CLIENT, SECRET, OpenIdProvider
 
 DEADLINE = 10
 
@@ -94,6 +96,24 @@ def site(stores: Stores, settings: Settings) -> Iterator[Site]:
 def analyst(site: Site) -> Browser:
     """A browser of an analyst."""
     return site.signed_in(Role.ANALYST)
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenIdProvider]:
+    with OpenIdProvider() as served:
+        yield served
+
+
+@pytest.fixture
+def ours(settings: Settings, provider: OpenIdProvider) -> Settings:
+    """Settings with that provider."""
+    given = {
+        "oidc_issuer": provider.url,
+        "oidc_client_id": CLIENT,
+        "oidc_client_secret": SecretStr(SECRET),
+        "oidc_roles": (("analysts", Role.ANALYST), ("chiefs", Role.ADMINISTRATOR)),
+    }
+    return settings.model_copy(update=given)
 
 
 def picture_addresses(page: str) -> list[str]:

@@ -125,6 +125,12 @@ def test_a_script_asks_for_the_password_in_place_and_nothing_is_lost(site: Site,
     assert state["signed_in"]
     assert 0 < state["idle_ends_in_seconds"] <= state["ends_in_seconds"] <= 12 * 3600
     with site.stores.db.begin() as db:
+        db.execute(text("UPDATE sessions SET seen_at = now() - interval '40 minutes'"))
+    for _ in range(2):
+        assert 1100 < browser.get("/session").json()["idle_ends_in_seconds"] <= 1200, "asking is no sign of life"
+    browser.get("/account")
+    assert browser.get("/session").json()["idle_ends_in_seconds"] > 3500
+    with site.stores.db.begin() as db:
         db.execute(text("UPDATE sessions SET seen_at = now() - interval '61 minutes'"))
     assert browser.get("/", headers=asks).status_code == 401
     form = browser.get("/sign-in", headers=asks).json()

@@ -1,5 +1,6 @@
 """Accounts, sessions and one-time links on a real database."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -265,3 +266,18 @@ def test_preferences_are_kept_with_the_account(db: Engine) -> None:
         assert found.preferences == wanted
         (account,) = accounts.listed(connection)
         assert (account.user, account.second_factor, account.sessions) == (found, False, 0)
+
+
+def test_two_administrators_cannot_take_the_role_from_each_other_at_once(db: Engine) -> None:
+    with db.begin() as connection:
+        users = [accounts.add_user(connection, name, None, ["administrator"]) for name in ("one", "other")]
+
+    def disable(user: accounts.User) -> bool:
+        try:
+            with db.begin() as connection:
+                return accounts.disable(connection, user)
+        except LastAdministrator:
+            return False
+
+    with ThreadPoolExecutor(2) as crowd:
+        assert sorted(crowd.map(disable, users)) == [False, True]

@@ -1,5 +1,6 @@
 """Tries to sign in, counted in the database for all workers."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -81,3 +82,12 @@ def test_old_counts_go_and_no_name_is_kept(db: Engine) -> None:
         pass_time(connection, lockouts.FORGOTTEN + LONGEST)
         lockouts.was_right(connection, of_name("other"))
         assert connection.execute(text("SELECT count(*) FROM sign_in_failures")).scalar_one() == 0
+
+
+def test_tries_side_by_side_do_not_slip_through(db: Engine) -> None:
+    def one(number: int) -> bool:
+        with db.begin() as connection:
+            return lockouts.take(connection, [of_name("olena"), of_address(f"192.0.2.{number}")]) == 0
+
+    with ThreadPoolExecutor(4) as crowd:
+        assert sum(crowd.map(one, range(4 * PER_NAME))) == PER_NAME
