@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from lastseen.clock import utcnow
 from review import required
 from review.desk import desk_of
-from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name, form_token, visit_of, wants_json
+from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name, form_token, set_cookie, visit_of, wants_json
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, User
 from storage.custody import Action
@@ -142,22 +142,6 @@ def signed_out(request: Request, to: str) -> Response:
     answer = RedirectResponse(to, 303, {"Clear-Site-Data": '"cache"'})
     forget_cookie(request, answer, SESSION_COOKIE)
     return answer
-
-
-def set_cookie(
-    request: Request, answer: Response, name: str, value: str, seconds: int | None = None, *, lax: bool = False
-) -> None:
-    """A cookie of ours: out of reach of scripts and, unless `lax`, of links from other sites."""
-    https = request.url.scheme == "https"
-    same_site = "lax" if lax else "strict"
-    answer.set_cookie(
-        cookie_name(request, name),
-        value,
-        max_age=seconds,
-        httponly=True,
-        samesite=same_site,  # type: ignore[arg-type]  # mypy sees a str
-        secure=https,
-    )
 
 
 def forget_cookie(request: Request, answer: Response, name: str) -> None:

@@ -17,7 +17,7 @@ from lastseen.errors import WrongUse
 from lastseen.roles import Role
 from review import entrance, oidc
 from review.desk import Desk, desk_of
-from review.doors import cookie_name, visit_of
+from review.doors import cookie_name, set_cookie, visit_of
 from review.oidc import ProviderFault, Tried, Vouched
 from storage import accounts, custody, identities, keeping_accounts
 from storage.accounts import User
@@ -94,7 +94,7 @@ def _send(request: Request, next_: str, linking: int) -> Response:
         log.warning("the OpenID provider: %s", fault)
         return desk.problem(request, 503, "The provider does not answer", "Sign in with your password, or try later.")
     answer = RedirectResponse(address, 303)
-    entrance.set_cookie(request, answer, COOKIE, _sealed(desk, tried, next_, linking), LASTS_SECONDS, lax=True)
+    set_cookie(request, answer, COOKIE, _sealed(desk, tried, next_, linking), LASTS_SECONDS, lax=True)
     return answer
 
 
