@@ -21,7 +21,6 @@ from extractors.frames import JITTER, Lost, TookTooLong, decode, time_of
 from extractors.limits import Limits, Unfit
 from extractors.media import File, Film, Still, Video, open_media
 from extractors.pdq import pdq
-from extractors.recipe import FACE_CELLS, SMALLEST_FACE
 from extractors.shown import shown_size, squared_size, turn_of, turned
 from extractors.tracks import milliseconds
 from lastseen.outcomes import Fault
@@ -41,8 +40,8 @@ STAYS: Final = 8
 """moments before and after, two seconds: bars stay, darkness passes"""
 MARGIN: Final = SIDE // 20
 """what the inner hash leaves out on each side"""
-CELLS: Final = (16, 32, 64)
-"""cells of light each way: the fewest that tell small faces apart in a picture of that size, and at most so many"""
+PARTS: Final = 16
+"""of a still picture each way, whose light is kept"""
 FLAT: Final = 20
 """quality up to which a hash says nothing"""
 
@@ -73,10 +72,9 @@ def _of_video(video: Video, limits: Limits) -> Fingerprint:
     if isinstance(video.source, Film):
         context = video.source.stream.codec_context
         context.options = {**context.options, "skip_loop_filter": "all"}
-    sampler, made, side = _Sampler(video, limits), _Hashes(), 0
+    sampler, made = _Sampler(video, limits), _Hashes()
     for at_ms, small in without_bars(sampler.pictures()):
-        side = side or cells_each_way(*sampler.size)
-        made.add(at_ms, small, side)
+        made.add(at_ms, small)
     if sampler.first is None:
         raise Unfit(Fault.DEFECT, "no picture of it would decode")
     duration_ms = milliseconds(sampler.until - sampler.first)
@@ -88,7 +86,8 @@ def _of_still(still: Still) -> Fingerprint:
     small = np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     made = _Hashes()
     for at_ms, cut in without_bars([(0, small)]):
-        made.add(at_ms, cut, CELLS[0])
+        made.add(at_ms, cut)
+        made.light = np.asarray(cv2.resize(cut, (PARTS, PARTS), interpolation=cv2.INTER_AREA)).tobytes()
     height, width = still.pixels.shape[:2]
     return made.fingerprint("image", (width, height), 0, complete=True)
 
@@ -100,28 +99,21 @@ class _Hashes:
     moments: list[int] = field(default_factory=list)
     hashes: bytearray = field(default_factory=bytearray)
     mirrored: bytearray = field(default_factory=bytearray)
-    cells: bytearray = field(default_factory=bytearray)
+    light: bytes = b""
 
-    def add(self, at_ms: int, small: Small, side: int) -> None:
-        """With so many cells each way.  Flat pictures are left out."""
+    def add(self, at_ms: int, small: Small) -> None:
+        """Flat pictures are left out."""
         whole, inner = pdq(small), pdq(_inner(small))
         if whole.quality > FLAT:
             self.moments.append(at_ms)
             self.hashes += whole.bits + inner.bits
             self.mirrored += whole.mirrored + inner.mirrored
-            self.cells += np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_AREA)).tobytes()
 
     def fingerprint(self, kind: str, size: tuple[int, int], duration_ms: int, *, complete: bool) -> Fingerprint:
         """All of it."""
         moments = np.array(self.moments, "<u4").tobytes()
-        made = bytes(self.hashes), bytes(self.mirrored), bytes(self.cells)
+        made = bytes(self.hashes), bytes(self.mirrored), self.light if self.moments else b""
         return Fingerprint(kind, *size, duration_ms, complete, moments, *made)
-
-
-def cells_each_way(width: int, height: int) -> int:
-    """How many are kept of pictures with so many pixels."""
-    enough = (side for side in CELLS if (SMALLEST_FACE * side) ** 2 >= FACE_CELLS * width * height)
-    return next(enough, CELLS[-1])
 
 
 def _inner(small: Small) -> Small:

@@ -9,13 +9,8 @@ from lastseen.choices import Choices
 ANALYSIS_VERSION: Final = 4
 """raised whenever the same file, engine and choices would give other tracks, shots or templates"""
 
-FINGERPRINT: Final = "pdq/2"
+FINGERPRINT: Final = "pdq/3"
 """what a fingerprint depends on besides the file: changed whenever the same file would give another one"""
-
-SMALLEST_FACE: Final = 32
-"""pixels: the light of a film is kept so finely that a face of this width is told from another one, if it can be"""
-FACE_CELLS: Final = 16
-"""cells of light that a face has to cover for that: one that was exchanged then differs in one of them"""
 
 
 def recipe(engine_name: str, models: Path, choices: Choices) -> str:

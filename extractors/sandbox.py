@@ -37,10 +37,12 @@ from lastseen.errors import Failure
 from lastseen.outcomes import Fault
 from lastseen.records import (
     Analysis,
+    Comparison,
     CropsKept,
     Enrolment,
     Fingerprint,
     Joined,
+    LinkedStretch,
     Measured,
     Moment,
     MomentWanted,
@@ -110,6 +112,13 @@ class Sandbox:
         """Hash the pictures of one video or picture.  Raises OSError and SandboxUnavailable."""
         return self._ask(Request("fingerprint"), [path], Fingerprint)
 
+    def compare(self, copy: Path, other: Path, links: Sequence[LinkedStretch]) -> Comparison | Rejection:
+        """Whether a copy shows something to be searched that the other file does not, where links lay it.
+
+        Raises OSError, SandboxUnavailable and EngineUnavailable.
+        """
+        return self._ask(Request("compare", links=tuple(links)), [copy, other], Comparison, Gear.ENGINE)
+
     def moment(self, path: Path, wanted: MomentWanted) -> Moment | Rejection:
         """Cut out the seconds around a best shot.  Raises OSError and SandboxUnavailable."""
         return self._ask(Request("moment", moment=wanted), [path], Moment)
@@ -162,7 +171,7 @@ class Sandbox:
         self, child: Child, request: Request, files: Sequence[int], kind: type[Kind], gear: Gear
     ) -> Kind | Rejection:
         limits = self._limits
-        deadline = limits.latest if request.task in ("analyze", "fingerprint") else limits.deadline_seconds
+        deadline = limits.latest if request.task in ("analyze", "fingerprint", "compare") else limits.deadline_seconds
         end = time.monotonic() + deadline
         try:
             child.give(pack_request(request), files, deadline)

@@ -14,10 +14,12 @@ from extractors.limits import Limits
 from lastseen.choices import Choices
 from lastseen.records import (
     Analysis,
+    Comparison,
     CropsKept,
     Enrolment,
     Fingerprint,
     Joined,
+    LinkedStretch,
     Measured,
     Moment,
     MomentWanted,
@@ -25,7 +27,7 @@ from lastseen.records import (
     Rejection,
 )
 
-Task = Literal["analyze", "enroll", "fingerprint", "reembed", "moment", "measure", "join", "probe"]
+Task = Literal["analyze", "enroll", "fingerprint", "compare", "reembed", "moment", "measure", "join", "probe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,12 @@ class Request:
     task: Task
     moment: MomentWanted | None = None
     crops: CropsKept | None = None
+    links: tuple[LinkedStretch, ...] = ()
     probe: ProbeRequest | None = None
 
 
-Verdict = Analysis | Enrolment | Fingerprint | Reembedded | Moment | Measured | Joined | Rejection | Probe
-Kind = TypeVar("Kind", Analysis, Enrolment, Fingerprint, Reembedded, Moment, Measured, Joined, Probe)
+Verdict = Analysis | Enrolment | Fingerprint | Comparison | Reembedded | Moment | Measured | Joined | Rejection | Probe
+Kind = TypeVar("Kind", Analysis, Enrolment, Fingerprint, Comparison, Reembedded, Moment, Measured, Joined, Probe)
 
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
@@ -97,6 +100,7 @@ _ANSWERS: Final[Mapping[type[Verdict], TypeAdapter[Any]]] = {
     Reembedded: TypeAdapter(Reembedded | Rejection, config=_STRICT),
     Fingerprint: TypeAdapter(Fingerprint | Rejection, config=_STRICT),
     Moment: TypeAdapter(Moment | Rejection, config=_STRICT),
+    Comparison: TypeAdapter(Comparison | Rejection, config=_STRICT),
     Measured: TypeAdapter(Measured | Rejection, config=_STRICT),
     Joined: TypeAdapter(Joined | Rejection, config=_STRICT),
     Probe: TypeAdapter(Probe | Rejection, config=_STRICT),

@@ -240,7 +240,7 @@ class ChatRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class MessageRange:
     """A closed range of message numbers, at least one long."""
 
     first: int
@@ -272,9 +272,9 @@ class Chat:
     seen: ChatSeen
     first: int | None
     """number of the first message that is to be read; None: not known yet"""
-    held: tuple[Stretch, ...]
+    held: tuple[MessageRange, ...]
     """what is proven to have been read, in order, no two of them adjacent"""
-    again: tuple[Stretch, ...] = ()
+    again: tuple[MessageRange, ...] = ()
     """what somebody has asked to read anew, all the same"""
 
 
@@ -326,7 +326,7 @@ class Reading:
     observed_at: datetime
     messages: tuple[MessageSeen, ...]
     """in the order of their numbers, each once"""
-    covered: tuple[Stretch, ...] = ()
+    covered: tuple[MessageRange, ...] = ()
     """what this reading proves to have been read"""
     first: int | None = None
     """number of the first message that is to be read, where that was found out"""
@@ -496,8 +496,31 @@ class Fingerprint:
     """of each moment 64 bytes: the whole picture's hash, and its inner part's"""
     mirrored: bytes = field(repr=False)
     """the same, left for right"""
-    cells: bytes = field(repr=False)
-    """of each moment the mean light of 16 x 16 parts of the picture, a byte each: what of it differs from a copy"""
+    light: bytes = field(repr=False)
+    """of a still picture the mean light of 16 x 16 parts, a byte each: what differs in a copy; of a video none"""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedStretch:
+    """From here to there a copy shows what another file shows from there to there; milliseconds on their own clocks."""
+
+    start_ms: int
+    end_ms: int
+    other_start_ms: int
+    other_end_ms: int
+    mirrored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a copy and the file that it was made from came to, laid over each other."""
+
+    why: str
+    """what the copy shows or may show that the other does not; empty: nothing that would be searched"""
+    compared: int
+    """pictures"""
+    searched: int
+    """parts of pictures that differed, and in which faces were looked for"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 BITS: Final = 256
 HASH_BYTES: Final = BITS // 8
-SIDES: Final = (16, 32, 64)
-"""cells each way that a fingerprint may have"""
+PARTS: Final = 16
+"""of a still picture each way, of which the fingerprint has the light"""
 CADENCE_MS: Final = 250
 ALIKE: Final = 14
 """of the 64 bits of the lowest waves, that pictures of one footage may differ in to be found by"""
@@ -49,8 +49,6 @@ SAME: Final = 90
 """of 256 bits, that two pictures of one footage may differ in: those of others have about 128"""
 SECOND: Final = 4
 """moments"""
-AT_ONCE: Final = 256
-"""moments whose light is compared at once: an hour of the finest cells would be half a gigabyte as numbers"""
 SAME_STILL, SAME_LIGHT = 24, 24.0
 """of 256 bits, and of 255 levels of light, that two still pictures may differ in"""
 REACH: Final = 12
@@ -61,7 +59,7 @@ PHASE_MS: Final = 200
 Words = NDArray[np.uint64]
 Times = NDArray[np.int64]
 Bits = NDArray[np.float32]
-Cells = NDArray[np.uint8]
+Light = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,8 +72,8 @@ class Look:
     """n x 4"""
     inner: Words
     """n x 4"""
-    cells: Cells
-    """n x side x side: light"""
+    light: Light
+    """PARTS x PARTS, of a still picture; else empty"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,30 +97,20 @@ class Stretch:
     mirrored: bool
     distance: float
     """mean, of 256 bits"""
-    unlike: float
-    """the most that any cell of the picture differs in light for a second, of 255: a sign over it, another photo in the
-    same frame; cells are as fine as both fingerprints have them"""
     margin: str = ""
     """whose margins the other lacks: `one`, `other`, or neither's"""
 
 
-def look(moments: bytes, hashes: bytes, cells: bytes) -> Look:
+def look(moments: bytes, hashes: bytes, light: bytes) -> Look:
     """What is written in a fingerprint.  Raises ValueError if it is none."""
     at_ms = np.frombuffer(moments, "<u4").astype(np.int64)
-    side = side_of(moments, cells)
-    if len(hashes) != len(at_ms) * 2 * HASH_BYTES or side not in SIDES:
-        raise ValueError(f"{len(hashes)} bytes of hashes and {len(cells)} of cells for {len(at_ms)} moments")
+    if len(hashes) != len(at_ms) * 2 * HASH_BYTES or (light and (len(light) != PARTS**2 or len(at_ms) != 1)):
+        raise ValueError(f"{len(hashes)} bytes of hashes and {len(light)} of light for {len(at_ms)} moments")
     if np.any(np.diff(at_ms) <= 0):
         raise ValueError("moments that do not rise")
     both = np.frombuffer(hashes, "<u8").reshape(-1, 2, 4)
-    light = np.frombuffer(cells, np.uint8).reshape(-1, side, side)
-    return Look(at_ms, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]), light)
-
-
-def side_of(moments: bytes, cells: bytes) -> int:
-    """Cells each way; 0: these are no squares of `SIDES`."""
-    count = len(moments) // 4
-    return next((side for side in SIDES if len(cells) == count * side * side), 0)
+    parts = np.frombuffer(light, np.uint8).reshape(-1, PARTS)
+    return Look(at_ms, np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1]), parts)
 
 
 def anchors(found: Look, every_ms: int = 1000) -> Words:
@@ -183,10 +171,8 @@ class _Pair:
 
     one_ms: Times
     one: Words
-    one_cells: Cells
     other_ms: Times
     other: Words
-    other_cells: Cells
     mirrored: bool
     margin: str
 
@@ -217,10 +203,9 @@ def stills(one: Look, mirrored: Look, other: Look) -> list[Stretch]:
     for pair in _pairs(one, mirrored, other):
         if pair.margin or len(pair.one) != 1 or len(pair.other) != 1:
             continue
-        apart, at = int(np.bitwise_count(pair.one ^ pair.other).sum()), np.zeros(1, np.int64)
-        unlike = _unlike(pair, at, at)
-        if apart <= SAME_STILL and unlike <= SAME_LIGHT:
-            return [Stretch(0, 0, 0, 0, pair.mirrored, float(apart), unlike)]
+        apart, view = int(np.bitwise_count(pair.one ^ pair.other).sum()), mirrored if pair.mirrored else one
+        if apart <= SAME_STILL and _unlike(view.light, other.light) <= SAME_LIGHT:
+            return [Stretch(0, 0, 0, 0, pair.mirrored, float(apart))]
     return []
 
 
@@ -237,7 +222,7 @@ def _pairs(one: Look, mirrored: Look, other: Look) -> Iterator[_Pair]:
     for ours, others, margin in ways:
         for view, is_mirrored in ((one, False), (mirrored, True)):
             mine, theirs = getattr(view, ours), getattr(other, others)
-            yield _Pair(one.at_ms, mine, view.cells, other.at_ms, theirs, other.cells, is_mirrored, margin)
+            yield _Pair(one.at_ms, mine, other.at_ms, theirs, is_mirrored, margin)
 
 
 def _apart(found: list[Stretch]) -> list[Stretch]:
@@ -419,29 +404,13 @@ def _stretch(pair: _Pair, run: _Rows, start: int, last: int) -> Stretch:
         int(pair.other_ms[run.other[last]]),
         pair.mirrored,
         float(apart.mean()),
-        _unlike(pair, run.one[start : last + 1], run.other[start : last + 1]),
         pair.margin,
     )
 
 
-def _unlike(pair: _Pair, one: Times, other: Times) -> float:
-    """Of cells that show other parts of the picture nothing can be said: 255."""
-    if pair.margin:
+def _unlike(one: Light, other: Light) -> float:
+    """The most that any part of two still pictures differs in light, of 255; without light to compare, that."""
+    if not one.size or not other.size:
         return 255.0
-    sides = pair.one_cells.shape[1], pair.other_cells.shape[1]
-    second, side = min(SECOND, len(one)), min(sides)
-    most = 0.0
-    for start in range(0, len(one) - second + 1, AT_ONCE):
-        part = slice(start, start + AT_ONCE + second - 1)
-        apart = _coarse(pair.one_cells[one[part]], side) - _coarse(pair.other_cells[other[part]], side)
-        apart -= apart.mean(axis=(1, 2), keepdims=True)
-        sums = np.concatenate([np.zeros((1, side, side)), np.cumsum(apart, axis=0)])
-        most = max(most, float(np.abs(sums[second:] - sums[:-second]).max()) / second)
-    return most
-
-
-def _coarse(cells: Cells, side: int) -> NDArray[np.float64]:
-    """n x side x side, from as many or more."""
-    times = cells.shape[1] // side
-    means: NDArray[np.float64] = cells.reshape(-1, side, times, side, times).mean(axis=(2, 4), dtype=np.float64)
-    return means
+    apart = one.astype(np.float64) - other
+    return float(np.abs(apart - apart.mean()).max())

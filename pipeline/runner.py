@@ -67,9 +67,9 @@ class Bench:
     """have an object safe in the store before the outcome that it belongs to; from any thread, raising what storing it
     then would"""
 
-    def download(self, bucket: str, key: str, sha256: str, version_id: str | None = None) -> Path:
+    def download(self, bucket: str, key: str, sha256: str, version_id: str | None = None, name: str = "media") -> Path:
         """The object as a file, hashed again on its way.  Raises storage.objects.Corrupted."""
-        path = self.scratch / "media"
+        path = self.scratch / name
         if self.stores.objects.download(bucket, key, path, version_id) != sha256:
             raise Corrupted(f"{bucket}/{key} is not what was stored there")
         return path

@@ -15,10 +15,10 @@ ROWS_A_PAGE = 25
 def hints(request: Request) -> Response:
     """A page of them, the newest first.  That it was looked at stands in the custody log before it is shown."""
     desk, session = desk_of(request), visit_of(request).session
-    past = number_in(request, "past") or 0
+    older, newer = number_in(request, "older_than"), number_in(request, "newer_than")
     with desk.stores.db.begin() as db:
-        rows, total = name_hints.page(db, ROWS_A_PAGE, past)
+        page = name_hints.page(db, ROWS_A_PAGE, older_than=older, newer_than=newer)
         if session is None:
             raise HTTPException(404)
-        custody.append(db, session.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
-    return desk.draw(request, "hints.html", rows=rows, total=total, past=past, step=ROWS_A_PAGE)
+        custody.append(db, session.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in page.rows]})
+    return desk.draw(request, "hints.html", page=page)

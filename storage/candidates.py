@@ -11,7 +11,7 @@ from lastseen.lifecycle import CandidateState
 from lastseen.records import Judged, Match
 from storage import footage, questions, verdicts, work
 from storage.questions import Given, Known, Refused, Row
-from storage.same_face import Seen, Stretch
+from storage.same_face import Overlap, Seen
 from storage.tables import analyses, best_shots, blobs, candidates, tracks
 from storage.verdicts import Followed
 from storage.work import Queue
@@ -146,7 +146,8 @@ KIN = text("""
 LISTED = text("""
     SELECT candidates.id, persons.register_number AS person, candidates.distance, posts.permalink AS post,
            blobs.sha256 AS blob, coalesce(shot.at_ms, tracks.start_ms) / 1000.0 AS at_seconds, candidates.state,
-           posts.published_at AS published, candidates.expected_false, candidates.calibration_id AS calibration,
+           candidates.due, posts.published_at AS published, candidates.expected_false,
+           candidates.calibration_id AS calibration,
            EXISTS (SELECT FROM name_hints JOIN media_items ON media_items.post_id = name_hints.post_id
                     WHERE name_hints.person_id = candidates.person_id
                       AND media_items.blob_id = analyses.blob_id) AS hinted
@@ -162,6 +163,26 @@ LISTED = text("""
                      WHERE media_items.blob_id = blobs.id
                      ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS posts ON true
      ORDER BY candidates.distance, candidates.id""")
+
+
+SIGHTINGS = text("""
+    SELECT candidates.id, persons.register_number AS person, verdict.made_at AS since, verdict.judgements,
+           posts.permalink AS post, blobs.sha256 AS blob, coalesce(shot.at_ms, tracks.start_ms) / 1000.0 AS at_seconds,
+           ARRAY(SELECT receiver FROM hand_overs WHERE candidate_id = candidates.id ORDER BY id) AS handed_to
+      FROM candidates
+      JOIN persons ON persons.id = candidates.person_id
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN analyses ON analyses.id = tracks.analysis_id
+      JOIN blobs ON blobs.id = analyses.blob_id
+      JOIN LATERAL (SELECT made_at, judgements FROM verdicts WHERE candidate_id = candidates.id
+                     ORDER BY id DESC LIMIT 1) AS verdict ON true
+      LEFT JOIN LATERAL (SELECT at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
+                          ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
+      JOIN LATERAL (SELECT permalink FROM media_items JOIN posts ON posts.id = post_id
+                     WHERE media_items.blob_id = blobs.id ORDER BY first_seen_at, posts.id LIMIT 1) AS posts ON true
+     WHERE candidates.state = 'sighting'
+     ORDER BY verdict.made_at DESC, candidates.id""")
+EXISTS = text("SELECT EXISTS (SELECT FROM candidates WHERE id = :candidate)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +221,31 @@ class Listed:
     hinted: bool
     """words of a post with this file name somebody who may be this person"""
     kin: Kin
+    due: str | None = None
+    """whose turn it is to judge it (`lastseen.judging.Stage`); None: nobody's"""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PossibleSighting:
+    """A candidate of which two people said that it is its person."""
+
+    id: int
+    person: str
+    """register number"""
+    since: datetime
+    judgements: Sequence[int]
+    """row ids of those that it rests on"""
+    post: str
+    """permalink of the earliest post that carried the blob"""
+    blob: str
+    """sha256"""
+    at_seconds: float
+    handed_to: Sequence[str]
+    """case officers"""
+
+
+@dataclass(frozen=True, slots=True)
+class BestMoment:
     """Where a candidate's best shot lies: what is needed to cut the moment around it."""
 
     candidate: int
@@ -243,10 +285,10 @@ def lock(db: Connection) -> None:
     db.execute(LOCK)
 
 
-def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> Sequence[int]:
+def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> None:
     """Keep whom a search has found near tracks, and the watch band; queue at most so many people of a cast member.
 
-    Returns the candidates that are queued by that and have no moment yet.  Call `lock` before.
+    Call `lock` before.
     """
     found = [(track, one) for track, found in judged.found.items() for one in found]
     near = [(track, match) for track, matches in judged.near.items() for match in matches]
@@ -256,7 +298,7 @@ def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> 
     db.execute(NEAR, {**values, **_columns(near)})
     tracks = [track for track, _ in found]
     db.execute(NEAR_NO_MORE, {"tracks": tracks})
-    return arrange(db, of_tracks(db, tracks), people_per_track).shown
+    arrange(db, of_tracks(db, tracks), people_per_track)
 
 
 def undecided(db: Connection, engine: str) -> list[Undecided]:
@@ -367,7 +409,7 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
     given = verdicts.given(db, blobs_["blobs"])
     ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
     links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
-    reposts: dict[tuple[int, int], list[Stretch]] = {}
+    reposts: dict[tuple[int, int], list[Overlap]] = {}
     for passage in footage.passages(db, blobs_["blobs"]):
         reposts.setdefault((passage.blob, passage.other), []).append(passage.stretch)
     engine: str = db.execute(IN_USE).scalar() or ""
@@ -406,6 +448,17 @@ def listed(db: Connection) -> list[Listed]:
     ]
 
 
+def sightings(db: Connection) -> list[PossibleSighting]:
+    """The possible sightings, the newest first."""
+    rows = db.execute(SIGHTINGS).mappings()
+    return [PossibleSighting(**{**row, "at_seconds": float(row["at_seconds"])}) for row in rows]
+
+
+def exists(db: Connection, candidate: int) -> bool:
+    """Whether there is such a candidate."""
+    return bool(db.execute(EXISTS, {"candidate": candidate}).scalar())
+
+
 def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
     """Candidate (one, or each) -> kin of its person and other entries of the person, if the register declares any."""
     return {
@@ -414,7 +467,7 @@ def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:
     }
 
 
-def place(db: Connection, candidate: int) -> Place:
+def best_moment(db: Connection, candidate: int) -> BestMoment:
     """Where the candidate's best shot lies."""
     statement = (
         select(
@@ -433,7 +486,7 @@ def place(db: Connection, candidate: int) -> Place:
         .order_by(best_shots.c.weight.desc(), best_shots.c.ordinal)
         .limit(1)
     )
-    return Place(**db.execute(statement).mappings().one())
+    return BestMoment(**db.execute(statement).mappings().one())
 
 
 def keep_moment(

@@ -17,16 +17,21 @@ from storage.sealing import Sealer
 STEP: Final = "reembed"
 """its items are analyses"""
 
-# The newest analysis of each blob, where another engine made it and a track of it can still be searched.
+# The newest analysis of each blob, where another engine made it and a track of it can still be searched.  Those of
+# other engines are found by the index, and tracks are looked for only where the step does not know the analysis.
 DUE = text("""
-    SELECT newest.id
-      FROM (SELECT DISTINCT ON (blob_id) id, engine FROM analyses ORDER BY blob_id, id DESC) AS newest
-     WHERE newest.engine <> :engine
-       AND NOT EXISTS (SELECT FROM reembeddings WHERE analysis_id = newest.id AND reembeddings.engine = :engine)
-       AND NOT EXISTS (SELECT FROM work
-                        WHERE step = 'reembed' AND subject = newest.id AND recipe = :engine)
-       AND EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id WHERE analysis_id = newest.id)
-     ORDER BY newest.id DESC""")
+    WITH newest AS MATERIALIZED (
+        SELECT id FROM analyses
+         WHERE (engine < :engine OR engine > :engine)
+           AND NOT EXISTS (SELECT FROM analyses AS later
+                            WHERE later.blob_id = analyses.blob_id AND later.id > analyses.id)
+           AND NOT EXISTS (SELECT FROM reembeddings
+                            WHERE analysis_id = analyses.id AND reembeddings.engine = :engine)
+           AND NOT EXISTS (SELECT FROM work
+                            WHERE step = 'reembed' AND subject = analyses.id AND recipe = :engine))
+    SELECT id FROM newest
+     WHERE EXISTS (SELECT FROM tracks JOIN templates ON track_id = tracks.id WHERE analysis_id = newest.id)
+     ORDER BY id DESC""")
 
 # Its item was taken over by the engine that was set meanwhile, in whose hands nothing was compared by this one.
 UNMATCHED = text("""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
@@ -93,6 +93,7 @@ def keep_analysis(
         "shots": [[shot.start_ms, shot.end_ms] for shot in found.shots],
         "note": found.note,
         "unfollowed": found.unfollowed,
+        "searched": sum(not track.gate for track in found.tracks),
     }
     analysis: int = db.execute(insert(analyses).values(**row).returning(analyses.c.id)).scalar_one()
     made = {
@@ -158,12 +159,6 @@ def qualities(db: Connection, engine: str, track_ids: Sequence[int]) -> dict[int
         .group_by(templates.c.track_id)
     )
     return {track: quality for track, quality in db.execute(statement) if track is not None}
-
-
-def gallery_version(db: Connection, engine: str) -> tuple[object, ...]:
-    """Changes whenever `gallery` would: which templates of photos there are, and who is missing."""
-    missing = select(*_told(persons.c.id)).where(persons.c.status == PersonStatus.MISSING)
-    return *_version(db, engine, templates.c.photo_id), *db.execute(missing).one()
 
 
 def analyses_of(db: Connection, blobs: Sequence[int]) -> Sequence[int]:
@@ -264,15 +259,6 @@ def _keep_cast(db: Connection, cast: Sequence[CastLink], made: Mapping[int, int]
         rows.append({"one_track_id": one, "other_track_id": other, "distance": link.distance})
     if rows:
         db.execute(insert(cast_links), rows)
-
-
-def _version(db: Connection, engine: str, origin: ColumnElement[int | None]) -> Row[int, int | None]:
-    return db.execute(select(*_told(templates.c.id)).where(templates.c.engine == engine, origin.is_not(None))).one()
-
-
-def _told(ids: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int | None]]:
-    """Which rows there are, in two numbers: one more and one less is another set, and so is a row committed late."""
-    return func.count(ids), func.bit_xor(func.hashint8extended(ids, 0))
 
 
 def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: Sequence[str], seal: Sealer) -> int:

@@ -4,12 +4,13 @@ Only direct links count.  Through a compilation, two clips of which it holds a p
 the people in them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from storage.same_face import Seen, Stretch, looks
+from storage.same_face import Overlap, Seen, looks
 
 PASSAGES = text("""
     SELECT one_blob_id AS blob, other_blob_id AS other, one_start_ms AS start_ms, one_end_ms AS end_ms,
@@ -19,6 +20,15 @@ PASSAGES = text("""
     SELECT other_blob_id, one_blob_id, other_start_ms, other_end_ms, one_start_ms, one_end_ms, mirrored
       FROM repost_links WHERE withdrawn_at IS NULL AND other_blob_id = ANY(CAST(:blobs AS bigint[]))
      ORDER BY blob, other, start_ms, other_start_ms""")
+PLACES = text("""
+    SELECT DISTINCT posts.first_seen_at, posts.id AS post, blobs.sha256, posts.platform, posts.permalink,
+           posts.published_at, posts.seen = 'gone' AS gone, sources.address AS source
+      FROM blobs
+      JOIN media_items ON media_items.blob_id = blobs.id
+      JOIN posts ON posts.id = media_items.post_id
+      JOIN sources ON sources.id = posts.source_id
+     WHERE blobs.sha256 = ANY(CAST(:files AS text[]))
+     ORDER BY posts.first_seen_at, posts.id""")
 SEEN = text("""
     SELECT tracks.id, analysis_id, start_ms, end_ms, faces, width, height
       FROM tracks JOIN analyses ON analyses.id = analysis_id
@@ -33,13 +43,39 @@ class Passage:
     """row id"""
     other: int
     """row id"""
-    stretch: Stretch
+    stretch: Overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A post that carries a file, or another file with the same footage."""
+
+    sha256: str
+    """of the file there"""
+    post: int
+    """row id"""
+    platform: str
+    permalink: str
+    source: str
+    published_at: datetime | None
+    first_seen_at: datetime
+    gone: bool
+    passage: Passage | None = None
+    """which part of the footage, if it is another file"""
 
 
 def passages(db: Connection, blobs: Sequence[int]) -> list[Passage]:
     """Where other files show the footage of these; of two of these, both ways."""
     found = db.execute(PASSAGES, {"blobs": list(blobs)})
-    return [Passage(blob, other, Stretch(*stretch)) for blob, other, *stretch in found]
+    return [Passage(blob, other, Overlap(*stretch)) for blob, other, *stretch in found]
+
+
+def places(db: Connection, files: Sequence[str]) -> Mapping[str, list[Place]]:
+    """By sha256, the posts that carry each of some files, earliest seen first."""
+    found: dict[str, list[Place]] = {file: [] for file in files}
+    for row in db.execute(PLACES, {"files": list(files)}).mappings():
+        found[row["sha256"]].append(Place(**row))
+    return found
 
 
 def seen(db: Connection, analyses: Sequence[int]) -> list[Seen]:

@@ -15,14 +15,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from lastseen.records import NamedPerson, NameHint, NameReason, Verdict
+from storage.versions import What, version
 
 BLOCK: Final = 256
 """observations whose words are compared together: their ids, divided by this, are the same"""
-
-# Changes with every entry that comes, changes, is found or goes, in whatever order transactions end.
-REGISTER = text("""
-    SELECT count(*) || ':' || coalesce(sum(hashtextextended(id || ' ' || extract(epoch FROM changed_at), 0)), 0)
-      FROM persons""")
+MOST_COUNTED: Final = 1000
+"""hints; a page says that there are more"""
+NO_ID_SO_HIGH: Final = (1 << 63) - 1
 
 PEOPLE = text("SELECT id, names, birth_year FROM persons WHERE status = 'missing' ORDER BY id")
 
@@ -80,7 +79,21 @@ RANKED = text("""
 
 FORGET = text("DELETE FROM name_hints WHERE person_id = :person")
 
-# Of each post and person the hint of the newest observation that gives one, and whether the post still says so.
+_COLUMNS = (
+    "id, post_id AS post, observation_id AS observation, person_id AS person, score, namesakes, reasons, found_at"
+)
+# Of each post and person the hint of the newest observation that gives one: of all, or sought for one after the other.
+_OF_EACH = f"""
+            SELECT DISTINCT ON (post_id, person_id) {_COLUMNS}
+              FROM name_hints {{where}} ORDER BY post_id, person_id, observation_id DESC, id DESC"""  # noqa: S608  ours
+_ONE_BY_ONE = f"""
+            SELECT {_COLUMNS} FROM name_hints
+             WHERE NOT EXISTS (
+                SELECT FROM name_hints AS later
+                 WHERE later.post_id = name_hints.post_id AND later.person_id = name_hints.person_id
+                   AND (later.observation_id, later.id) > (name_hints.observation_id, name_hints.id))"""  # noqa: S608
+
+# And whether the post still says so.
 _LISTED = """
     SELECT hints.*, persons.register_number, persons.names, persons.birth_year, posts.permalink, posts.published_at,
            posts.first_seen_at, sources.address AS source, observations.observed_at,
@@ -94,21 +107,22 @@ _LISTED = """
                   WHERE candidates.person_id = hints.person AND candidates.state = 'open'
                     AND analyses.blob_id IN (SELECT blob_id FROM media_items WHERE post_id = hints.post)
                   ORDER BY candidates.id) AS candidates
-      FROM (SELECT DISTINCT ON (post_id, person_id) id, post_id AS post, observation_id AS observation,
-                   person_id AS person, score, namesakes, reasons, found_at
-              FROM name_hints {where} ORDER BY post_id, person_id, observation_id DESC, id DESC) AS hints
+      FROM ({hints}) AS hints
       JOIN persons ON persons.id = hints.person AND persons.status = 'missing'
       JOIN posts ON posts.id = hints.post
       JOIN sources ON sources.id = posts.source_id
       JOIN observations ON observations.id = hints.observation"""
 
-LISTED = text(_LISTED.format(where="") + " ORDER BY hints.score DESC, hints.id DESC")
+LISTED = text(_LISTED.format(hints=_OF_EACH.format(where="")) + " ORDER BY hints.score DESC, hints.id DESC")
 
-PAGE = text(_LISTED.format(where="") + " ORDER BY hints.id DESC LIMIT :limit OFFSET :past")
+_PAGE = _LISTED.format(hints=_ONE_BY_ONE)
+OLDER = text(_PAGE + " WHERE hints.id < :than ORDER BY hints.id DESC LIMIT :limit")
+NEWER = text(_PAGE + " WHERE hints.id > :than ORDER BY hints.id LIMIT :limit")
 
-TOTAL = text("""
-    SELECT count(DISTINCT (post_id, person_id)) FROM name_hints JOIN persons ON persons.id = person_id
-     WHERE status = 'missing'""")
+COUNTED = text(f"""
+    SELECT count(*) FROM (
+        SELECT FROM ({_ONE_BY_ONE}) AS hints JOIN persons ON persons.id = person AND status = 'missing'
+         LIMIT :most) AS counted""")  # noqa: S608  our own words
 
 _ITS_PERSON_AND_FILE = """
              WHERE person_id = (SELECT person_id FROM candidates WHERE id = :candidate)
@@ -118,7 +132,7 @@ _ITS_PERSON_AND_FILE = """
                                  JOIN candidates ON candidates.track_id = tracks.id
                                 WHERE candidates.id = :candidate)"""
 
-OF_CANDIDATE = text(_LISTED.format(where=_ITS_PERSON_AND_FILE) + " ORDER BY hints.id")
+OF_CANDIDATE = text(_LISTED.format(hints=_OF_EACH.format(where=_ITS_PERSON_AND_FILE)) + " ORDER BY hints.id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +194,22 @@ class Listed:
     found_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of hints, newest first."""
+
+    rows: tuple[Listed, ...]
+    total: int
+    """in all, or as far as they are counted"""
+    newer: int | None
+    """hints newer than this id come before this page; None: it is the first"""
+    older: int | None
+    """hints older than this id come after this page; None: it is the last"""
+    more: bool = False
+    """there are more than were counted"""
+
+
 # --- comparing ---------------------------------------------------------------------------------------------
-
-
-def register_state(db: Connection) -> str:
-    """Changes whenever anything of the register does."""
-    state: str = db.execute(REGISTER).scalar_one()
-    return state
 
 
 def people(db: Connection) -> list[NamedPerson]:
@@ -196,13 +219,13 @@ def people(db: Connection) -> list[NamedPerson]:
 
 def due(db: Connection, matcher: str) -> Sequence[int]:
     """Blocks whose observations were not all compared with the register as it is, the newest first."""
-    return db.execute(DUE, {"matcher": matcher, "register": register_state(db), "size": BLOCK}).scalars().all()
+    return db.execute(DUE, {"matcher": matcher, "register": version(db, What.REGISTER), "size": BLOCK}).scalars().all()
 
 
 def look(db: Connection, block: int) -> Look:
     """The block and the register as they stand.  Ask before reading them: what comes in between is compared again."""
     row = db.execute(STATE, _range(block)).one()
-    return Look(block, row.observations, row.ids, register_state(db))
+    return Look(block, row.observations, row.ids, version(db, What.REGISTER))
 
 
 def words(db: Connection, block: int) -> list[Words]:
@@ -263,9 +286,19 @@ def listed(db: Connection) -> list[Listed]:
     return _listed(db, LISTED, {})
 
 
-def page(db: Connection, limit: int, past: int) -> tuple[list[Listed], int]:
-    """Some of them, the newest first, behind `past` others; and how many there are."""
-    return _listed(db, PAGE, {"limit": limit, "past": past}), db.execute(TOTAL).scalar_one()
+def page(db: Connection, limit: int, *, older_than: int | None = None, newer_than: int | None = None) -> Page:
+    """Some of them, the newest first, next to a known id or from the start.
+
+    Pages hang on ids, not on counts: what is found or goes meanwhile neither repeats nor hides a hint.
+    """
+    if newer_than is not None:
+        rows = _listed(db, NEWER, {"than": newer_than, "limit": limit})[::-1]
+    else:
+        rows = _listed(db, OLDER, {"than": NO_ID_SO_HIGH if older_than is None else older_than, "limit": limit})
+    newer = rows[0].id if rows and _listed(db, NEWER, {"than": rows[0].id, "limit": 1}) else None
+    older = rows[-1].id if rows and _listed(db, OLDER, {"than": rows[-1].id, "limit": 1}) else None
+    total: int = db.execute(COUNTED, {"most": MOST_COUNTED + 1}).scalar_one()
+    return Page(tuple(rows), min(total, MOST_COUNTED), newer, older, more=total > MOST_COUNTED)
 
 
 def of_candidate(db: Connection, candidate: int) -> list[Listed]:

@@ -24,7 +24,7 @@ from typing import TypeVar
 from lastseen.judging import Said, Stage, Verdict, weigh
 from lastseen.lifecycle import CandidateState
 from storage import same_face
-from storage.same_face import Seen, Stretch
+from storage.same_face import Overlap, Seen
 
 ALIKE = 0.8
 """part of the larger of two distances: a rejection or a judgement does not hold for the face of a re-post that is so
@@ -90,7 +90,7 @@ class Known:
     refused: Sequence[Refused] = ()
     links: Sequence[tuple[int, int]] = ()
     """tracks that the cast joins"""
-    reposts: Mapping[tuple[int, int], Sequence[Stretch]] = field(default_factory=dict)
+    reposts: Mapping[tuple[int, int], Sequence[Overlap]] = field(default_factory=dict)
     """(blob, other blob) -> stretches, in both directions"""
     seen: Mapping[int, Seen] = field(default_factory=dict)
     """track -> where it was, of all tracks of the analyses where that matters"""
@@ -292,8 +292,9 @@ def states(known: Known, people_per_track: int) -> dict[int, str]:
         asked[faces.member(question.front.track), question.front.engine].append(question)
     queued: list[_Question] = []
     for questions in asked.values():
-        over = [one for one in questions if _verdict(verdicts, one.front.id) is Verdict.UNDECIDED]
-        ranked = sorted((one for one in questions if one not in over), key=lambda one: one.rank)
+        over = [one for one in questions if _verdict(verdicts, one.front.id) is Verdict.UNDECIDED]  # nobody's place
+        others = [one for one in questions if _verdict(verdicts, one.front.id) is not Verdict.UNDECIDED]
+        ranked = sorted(others, key=lambda one: one.rank)
         queued += over + ranked[:people_per_track]
         for question in ranked[people_per_track:]:
             found |= dict.fromkeys(_ids(question.rows), CandidateState.DISPLACED)
@@ -339,8 +340,10 @@ def _superseded(live: Iterable[Row], judged: Container[int]) -> dict[int, str]:
 
 
 def _questions(live: Sequence[Row], member: Callable[[int], int], judged: Mapping[int, int]) -> list[_Question]:
-    """Candidates of one cast member for one person by one engine are one question; what was judged, or is nearest, asks
-    it."""
+    """Candidates of one cast member for one person by one engine are one question.
+
+    What was judged first asks it, or else what is nearest.
+    """
 
     def key(row: Row) -> tuple[int, int, str]:
         return member(row.track), row.person, row.engine

@@ -1,6 +1,6 @@
 """Fingerprints of files, links between stretches that show the same footage, and what is spared an analysis by them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -76,11 +76,6 @@ LINKS = text("""
      WHERE withdrawn_at IS NULL AND (CAST(:sha256 AS text) IS NULL OR :sha256 IN (one.sha256, other.sha256))
      ORDER BY one_blob_id, other_blob_id, one_start_ms""")
 
-PLACES = text("""
-    SELECT DISTINCT blobs.sha256 AS blob, posts.permalink, posts.published_at, posts.first_seen_at
-      FROM blobs JOIN media_items ON media_items.blob_id = blobs.id JOIN posts ON posts.id = media_items.post_id
-     WHERE blobs.sha256 = ANY(CAST(:blobs AS text[])) ORDER BY posts.first_seen_at, posts.permalink""")
-
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -95,7 +90,7 @@ class Kept:
     complete: bool
     moments: bytes
     hashes: bytes
-    cells: bytes
+    light: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +139,6 @@ class Group:
         return tuple(dict.fromkeys((self.first, *(link.other for link in self.links))))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A post that carries one of the files."""
-
-    blob: str
-    """sha256"""
-    permalink: str
-    published_at: datetime | None
-    first_seen_at: datetime
-
-
 # --- fingerprints ------------------------------------------------------------------------------------------
 
 
@@ -175,7 +159,7 @@ def keep(db: Connection, blob: int, recipe: str, found: Fingerprint, anchors: by
         "complete": found.complete,
         "moments": found.moments,
         "hashes": found.hashes,
-        "cells": found.cells,
+        "light": found.light,
         "anchors": anchors,
     }
     db.execute(insert(fingerprints).values(**row))
@@ -199,7 +183,7 @@ def anchors(db: Connection, recipe: str, but: int, after: int = 0) -> Iterator[l
 
 def of_blobs(db: Connection, recipe: str, blobs: Sequence[int]) -> list[Kept]:
     """The fingerprints of some blobs, in their order."""
-    names = ("id", "kind", "width", "height", "complete", "moments", "hashes", "cells")
+    names = ("id", "kind", "width", "height", "complete", "moments", "hashes", "light")
     columns = [fingerprints.c[name] for name in names]
     sha256 = text("(SELECT sha256 FROM blobs WHERE blobs.id = fingerprints.blob_id) AS sha256")
     statement = select(*columns, fingerprints.c.blob_id.label("blob"), sha256).where(
@@ -248,14 +232,6 @@ def groups(found: Sequence[Link]) -> list[Group]:
             others = dict.fromkeys(link.other for link in new)
             together |= {(one, other) for one in others for other in others}
     return [Group(first, tuple(of_it)) for first, of_it in made.items()]
-
-
-def places(db: Connection, blobs: Sequence[str]) -> Mapping[str, list[Place]]:
-    """By sha256, the posts that carry each of some blobs, earliest seen first."""
-    found: dict[str, list[Place]] = {blob: [] for blob in blobs}
-    for row in db.execute(PLACES, {"blobs": list(blobs)}).mappings():
-        found[row["blob"]].append(Place(**row))
-    return found
 
 
 def part(db: Connection, link_id: int, actor: str, reason: str) -> tuple[tuple[int, ...], Entry] | None:

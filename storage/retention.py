@@ -1,6 +1,9 @@
 """What may not be kept: faces that match nobody, photos of people who are no longer missing, and removed photos.
 
-A face of which people said that it is none of those whom it was near matches nobody.  A track keeps its place (what
+A face is kept while somebody asks who it is (open, or joined to a question that is), while people could not say
+(undecided: the person is still missing, and a better photo may come), and when two people said yes (sighting).  Where
+all its candidates are closed otherwise (rejected, withdrawn, superseded, displaced), it matches nobody; what comes up
+again later is looked at in the film, which stays.  A track keeps its place (what
 covers the other faces in a picture is drawn from it, and rejections hold by it) and loses what shows or describes a
 face: templates first, so that nothing can become a candidate that is about to go; then the crops; then the rows of the
 crops, which is what a run that was killed in between finds and goes on from.
@@ -19,22 +22,35 @@ from storage.work import Queue
 BATCH = 200
 """tracks, or photos, that go at once"""
 
-_ABOUT = """
-      FROM tracks JOIN analyses ON analyses.id = analysis_id
-     WHERE analyzed_at <= now() - make_interval(days => :days)
+# `expired_at` says that a track has lost its templates and its crops; of those that have, there are more every day.
+_ITS_MOMENT = "SELECT 1 FROM candidates WHERE track_id = tracks.id AND still_key IS NOT NULL"
+_HOLDING_FACES = f"""
+       expired_at IS NULL
        AND (EXISTS (SELECT 1 FROM best_shots WHERE track_id = tracks.id)
-            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)
-            OR EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND still_key IS NOT NULL))
-       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND state <> 'rejected')
+            OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id) OR EXISTS ({_ITS_MOMENT}))"""  # noqa: S608  ours
+# A moment is cut once more when a rejection is revoked.
+_HOLDING_A_MOMENT = f"expired_at IS NOT NULL AND EXISTS ({_ITS_MOMENT})"
+_DUE = """
+      FROM tracks JOIN analyses ON analyses.id = analysis_id
+     WHERE {holding} AND analyzed_at <= now() - make_interval(days => :days)
+       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id
+                          AND state IN ('open', 'joined', 'undecided', 'sighting'))
        AND NOT EXISTS (SELECT 1 FROM work
                         WHERE step = 'match_tracks' AND subject = analyses.id AND state = 'open')
        AND NOT (blob_id = ANY(CAST(:held AS bigint[])))"""
-DUE_TRACKS = text(f"SELECT tracks.id {_ABOUT} ORDER BY tracks.id LIMIT :limit")
-COUNT_TRACKS = text(f"SELECT count(*) {_ABOUT}")
+_EACH = tuple(_DUE.format(holding=holding) for holding in (_HOLDING_FACES, _HOLDING_A_MOMENT))
+DUE_TRACKS = text(f"""
+    {" UNION ALL ".join(f"(SELECT tracks.id {each} ORDER BY tracks.id LIMIT :limit)" for each in _EACH)}
+     ORDER BY id LIMIT :limit""")
+COUNT_TRACKS = text(f"SELECT {' + '.join(f'(SELECT count(*) {each})' for each in _EACH)}")
 FORGET_NEAR = text("DELETE FROM near_misses WHERE track_id = ANY(:tracks)")
 FORGET = text("DELETE FROM templates WHERE track_id = ANY(:tracks)")
+# Templates go before `expired_at` is written, and did so before there was such a column.
 EXPIRED = text("""
-    SELECT count(*) FROM tracks WHERE gate = '' AND NOT EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)""")
+    SELECT (SELECT count(*) FROM tracks WHERE gate = '' AND expired_at IS NOT NULL)
+         + (SELECT count(*) FROM tracks
+             WHERE gate = '' AND expired_at IS NULL AND NOT EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id))
+        """)
 # Of a rejected candidate its moment, too; that of a track is one, whoever its candidates are.
 CROPS = text("""
     SELECT crop_key AS key FROM best_shots WHERE track_id = ANY(:tracks)

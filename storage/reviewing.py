@@ -53,10 +53,9 @@ CANDIDATE = text("""
 
 # Faces that were searched: over the last week, or since the first one where that is less.
 A_DAY = text("""
-    SELECT count(*) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
+    SELECT sum(searched) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
                                / 86400, 1)
-      FROM tracks JOIN analyses ON analyses.id = analysis_id
-     WHERE gate = '' AND analyzed_at > now() - interval '7 days'""")
+      FROM analyses WHERE searched > 0 AND analyzed_at > now() - interval '7 days'""")
 
 SHOTS = text("""
     SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
@@ -137,7 +136,7 @@ class ShotShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PostShown:
     """One post that carries the candidate's bytes."""
 
     platform: str
@@ -211,7 +210,7 @@ class CandidateShown:
     older: int | None
     """the open candidate after it"""
     shots: tuple[ShotShown, ...]
-    places: tuple[Place, ...]
+    places: tuple[PostShown, ...]
     """earliest seen first"""
     copies: tuple[Copy, ...]
     """of the same footage, earliest seen first"""
@@ -231,7 +230,7 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         "asked": tuple(row["asked"]),
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
-        "places": tuple(Place(**place) for place in places),
+        "places": tuple(PostShown(**place) for place in places),
         "copies": tuple(Copy(**copy) for copy in db.execute(COPIES, {"track": row["track"]}).mappings()),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields

@@ -8,8 +8,8 @@ from typing import Final
 from lastseen.clock import iso, mark
 from lastseen.lifecycle import CandidateState, FaceState
 from storage.faces import LinkKept
-from storage.footage import Passage
-from storage.same_face import Stretch
+from storage.footage import Passage, Place
+from storage.same_face import Overlap
 
 DECIDED: Final[Mapping[str, FaceState]] = {
     CandidateState.SIGHTING: FaceState.SIGHTING,
@@ -112,24 +112,6 @@ class Face:
         if self.best.shot is not None:
             return None
         return max((one.expired_at for one in self.appearances if one.expired_at), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A post that carries the video, or another file with the same footage."""
-
-    sha256: str
-    """of the file there"""
-    post: int
-    """row id"""
-    platform: str
-    permalink: str
-    source: str
-    published_at: datetime | None
-    first_seen_at: datetime
-    gone: bool
-    passage: Passage | None
-    """which part of the footage, if it is another file"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +310,7 @@ def _place(place: Place) -> dict[str, object]:
     }
 
 
-def _stretch(stretch: Stretch) -> dict[str, object]:
+def _stretch(stretch: Overlap) -> dict[str, object]:
     return {
         "start_seconds": stretch.start_ms / 1000,
         "end_seconds": stretch.end_ms / 1000,

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, RowMapping, text
 from lastseen.lifecycle import CandidateState, FaceState
 from storage import faces, footage, same_face
 from storage.faces import LinkKept
-from storage.footage import Passage
-from storage.roll_call import DECIDED, Appearance, Face, Look, Place, Question, RollCall
-from storage.same_face import Seen, Stretch
+from storage.footage import Passage, Place
+from storage.roll_call import DECIDED, Appearance, Face, Look, Question, RollCall
+from storage.same_face import Overlap, Seen
 
 Item = TypeVar("Item")
 
@@ -28,14 +28,14 @@ BATCH: Final = 200
 FILES = text("""
     SELECT id, sha256, stored_at FROM blobs WHERE id = ANY(CAST(:blobs AS bigint[])) ORDER BY id""")
 
-# Of the older analyses only those count in which somebody has decided something, or is to.
+# Of older analyses, and of those of other files, only those count in which somebody has decided something, or is to.
 ANALYSES = text("""
     WITH found AS (
         SELECT id, blob_id AS blob, kind, width, height, duration_ms, analyzed_at, complete, gaps, unfollowed, note,
                id = max(id) OVER (PARTITION BY blob_id) AS newest
           FROM analyses WHERE blob_id = ANY(CAST(:blobs AS bigint[])))
     SELECT * FROM found
-     WHERE newest OR EXISTS (
+     WHERE (newest AND blob = ANY(CAST(:drawn AS bigint[]))) OR EXISTS (
         SELECT FROM tracks WHERE analysis_id = found.id
            AND (EXISTS (SELECT FROM candidates
                          WHERE track_id = tracks.id AND state IN ('open', 'undecided', 'sighting', 'rejected'))
@@ -62,26 +62,22 @@ QUESTIONS = text("""
      WHERE tracks.analysis_id = ANY(CAST(:analyses AS bigint[]))
      ORDER BY candidates.id""")
 
-PLACES = text("""
-    SELECT DISTINCT posts.first_seen_at, posts.id AS post, media_items.blob_id AS blob, posts.platform,
-           posts.permalink, posts.published_at, posts.seen = 'gone' AS gone, sources.address AS source
-      FROM media_items
-      JOIN posts ON posts.id = media_items.post_id
-      JOIN sources ON sources.id = posts.source_id
-     WHERE media_items.blob_id = ANY(CAST(:blobs AS bigint[]))
-     ORDER BY posts.first_seen_at, posts.id""")
-
 WITH_FACES = text("SELECT DISTINCT blob_id FROM analyses JOIN tracks ON analysis_id = analyses.id ORDER BY blob_id")
 
-# A copy of a video in which somebody waits or was sighted has people to account for as well.
+# A copy of a video in which somebody waits or was sighted has people to account for as well, if it shows them: a clip
+# of a compilation need not.  A face of several tracks may be shown at any time.
 ASKED_ABOUT = text("""
     WITH asked AS (
-        SELECT DISTINCT blob_id FROM candidates
-          JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+        SELECT DISTINCT blob_id, start_ms, end_ms,
+               EXISTS (SELECT FROM cast_links
+                        WHERE tracks.id IN (one_track_id, other_track_id) AND withdrawn_at IS NULL) AS cast_
+          FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
          WHERE candidates.state IN ('open', 'undecided', 'sighting'))
     SELECT blob_id FROM asked
-     UNION SELECT other_blob_id FROM repost_links JOIN asked ON blob_id = one_blob_id WHERE withdrawn_at IS NULL
-     UNION SELECT one_blob_id FROM repost_links JOIN asked ON blob_id = other_blob_id WHERE withdrawn_at IS NULL
+     UNION SELECT other_blob_id FROM repost_links JOIN asked ON blob_id = one_blob_id
+            WHERE withdrawn_at IS NULL AND (cast_ OR (start_ms <= one_end_ms + 1 AND end_ms >= one_start_ms - 1))
+     UNION SELECT one_blob_id FROM repost_links JOIN asked ON blob_id = other_blob_id
+            WHERE withdrawn_at IS NULL AND (cast_ OR (start_ms <= other_end_ms + 1 AND end_ms >= other_start_ms - 1))
      ORDER BY 1""")
 
 # No digit of a hash comes after f.
@@ -97,6 +93,8 @@ BY_LINK = text("""
 
 CARRIED: Final = (CandidateState.DISPLACED, CandidateState.SUPERSEDED, CandidateState.JOINED)
 """states of a candidate whose question may be asked of the same face elsewhere"""
+APPEARANCE: Final = tuple(field.name for field in fields(Appearance))
+"""what is read of a track"""
 NEAREST: Final = tuple(FaceState)
 """of several that hold of one face, the first counts"""
 
@@ -112,9 +110,10 @@ def of_blobs(db: Connection, blobs: Sequence[int]) -> list[RollCall]:
     """The roll calls of some files, in the order of their row ids; as many queries for many as for one."""
     found = footage.passages(db, blobs)
     concerned = sorted({*blobs, *(one.other for one in found)})
-    seen = _Seen.read(db, concerned, found)
+    seen = _Seen.read(db, blobs, concerned, found)
     files = {row.id: row for row in db.execute(FILES, {"blobs": concerned})}
-    places = _places(db, {blob: row.sha256 for blob, row in files.items()})
+    carried = footage.places(db, [row.sha256 for row in files.values()])
+    places = {blob: carried[row.sha256] for blob, row in files.items()}
     return [_call(files, places, seen, blob) for blob in sorted(set(blobs) & set(files))]
 
 
@@ -178,23 +177,31 @@ class _Seen:
     """The faces of every analysis that is concerned, by what was decided of each itself."""
 
     analyses: Mapping[int, Sequence[RowMapping]]
-    """blob -> its analyses, the newest last"""
+    """blob -> its analyses, the newest last; of files that are not drawn up themselves, those with decisions"""
     own: Mapping[int, Sequence[Face]]
     """analysis -> faces"""
     tracks: Mapping[int, Sequence[Seen]]
-    """analysis -> where its tracks were, if there is another analysis to compare with"""
+    """analysis -> where its tracks were, if there is another analysis to compare with, and something to compare"""
     passages: Mapping[int, Sequence[Passage]]
     """blob -> what other files show of it"""
 
     @classmethod
-    def read(cls, db: Connection, blobs: Sequence[int], passages: Sequence[Passage]) -> "_Seen":
-        rows = db.execute(ANALYSES, {"blobs": blobs}).mappings().all()
-        analyses = _grouped(rows, itemgetter("blob"))
-        shared = {blob for one in passages for blob in (one.blob, one.other)}
-        several = [row["id"] for row in rows if row["blob"] in shared or len(analyses[row["blob"]]) > 1]
+    def read(
+        cls, db: Connection, drawn: Sequence[int], concerned: Sequence[int], passages: Sequence[Passage]
+    ) -> "_Seen":
+        rows = db.execute(ANALYSES, {"drawn": list(drawn), "blobs": concerned}).mappings().all()
         own = _own_faces(db, [row["id"] for row in rows])
-        tracks = _grouped(footage.seen(db, several), attrgetter("analysis"))
-        return cls(analyses, own, tracks, _grouped(passages, attrgetter("blob")))
+        bare = cls(_grouped(rows, itemgetter("blob")), own, {}, _grouped(passages, attrgetter("blob")))
+        tracks = footage.seen(db, sorted(bare._compared()))
+        return replace(bare, tracks=_grouped(tracks, attrgetter("analysis")))
+
+    def _compared(self) -> set[int]:
+        """Analyses with faces to be found in another one: where something is known of a face, it is sought here."""
+        found: set[int] = set()
+        for blob, rows in self.analyses.items():
+            there = {analysis for analysis, _ in self._others(blob, rows) if self._decided(analysis)}
+            found |= {rows[-1]["id"], *there} if there else there
+        return found
 
     def look(self, blob: int) -> Look | None:
         """What the roll call of a file rests on."""
@@ -213,7 +220,7 @@ class _Seen:
                 more[here.number].append(there)
         return tuple(_with(face, more[face.number]) for face in self.own.get(newest, ()))
 
-    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Stretch | None]]:
+    def _others(self, blob: int, rows: Sequence[RowMapping]) -> Iterator[tuple[int, Overlap | None]]:
         """Other looks at the same footage; None: at the same file."""
         for older in rows[:-1]:
             yield older["id"], None
@@ -221,9 +228,9 @@ class _Seen:
             for other in self.analyses.get(passage.other, ()):
                 yield other["id"], passage.stretch
 
-    def _pairs(self, here: int, there: int, stretch: Stretch | None) -> Iterator[tuple[Face, Face]]:
+    def _pairs(self, here: int, there: int, stretch: Overlap | None) -> Iterator[tuple[Face, Face]]:
         """Faces of two analyses that are one, where the other's says something."""
-        decided = [face for face in self.own.get(there, ()) if face.state is not FaceState.UNKNOWN]
+        decided = self._decided(there)
         if not decided:
             return
         mine = self.own.get(here, ())
@@ -235,13 +242,16 @@ class _Seen:
                 for one in same_face.elsewhere(other, theirs, ours, stretch and stretch.turned()):
                     yield here_by_track[one.track], there_by_track[other.track]
 
+    def _decided(self, analysis: int) -> list[Face]:
+        return [face for face in self.own.get(analysis, ()) if face.state is not FaceState.UNKNOWN]
+
 
 def _own_faces(db: Connection, analyses: Sequence[int]) -> Mapping[int, Sequence[Face]]:
     """Analysis -> its faces in the order in which they come, by what was decided of themselves."""
     home, looks = {}, {}
     for row in db.execute(TRACKS, {"analyses": analyses}).mappings():
         home[row["track"]] = row["analysis"]
-        looks[row["track"]] = Appearance(**{field.name: row[field.name] for field in fields(Appearance)})
+        looks[row["track"]] = Appearance(**{name: row[name] for name in APPEARANCE})
     rows = db.execute(QUESTIONS, {"analyses": analyses}).mappings()
     asked = _grouped((Question(**{**row, "names": tuple(row["names"])}) for row in rows), attrgetter("track"))
     links = _grouped(faces.links_of(db, *analyses), attrgetter("one"))
@@ -283,7 +293,7 @@ def _nearest_to_an_answer(states: set[FaceState]) -> FaceState:
     return min(states, key=NEAREST.index, default=FaceState.UNKNOWN)
 
 
-def _same_person(one: Face, other: Face, stretch: Stretch | None) -> bool:
+def _same_person(one: Face, other: Face, stretch: Overlap | None) -> bool:
     """The same entry is proposed for both while both are to be seen, and the question is asked of the other."""
     proposed = {question.register_number for question in one.questions if question.state in CARRIED}
     if not proposed & {question.register_number for question in other.asked}:
@@ -294,15 +304,6 @@ def _same_person(one: Face, other: Face, stretch: Stretch | None) -> bool:
 
 def _by_track(found: Iterable[Face]) -> dict[int, Face]:
     return {one.track: face for face in found for one in face.appearances}
-
-
-def _places(db: Connection, hashes: Mapping[int, str]) -> Mapping[int, Sequence[Place]]:
-    """Blob -> the posts that carry it, earliest seen first."""
-    found = defaultdict(list)
-    for row in db.execute(PLACES, {"blobs": list(hashes)}).mappings():
-        said = {name: value for name, value in row.items() if name != "blob"}
-        found[row["blob"]].append(Place(sha256=hashes[row["blob"]], passage=None, **said))
-    return found
 
 
 def _everywhere(places: Mapping[int, Sequence[Place]], blob: int, passages: Sequence[Passage]) -> list[Place]:

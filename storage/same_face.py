@@ -47,7 +47,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Overlap:
     """A stretch of one file, and where another one shows the same footage."""
 
     start_ms: int
@@ -56,9 +56,9 @@ class Stretch:
     other_end_ms: int
     mirrored: bool = False
 
-    def turned(self) -> "Stretch":
+    def turned(self) -> "Overlap":
         """The same, from the other file."""
-        return Stretch(self.other_start_ms, self.other_end_ms, self.start_ms, self.end_ms, self.mirrored)
+        return Overlap(self.other_start_ms, self.other_end_ms, self.start_ms, self.end_ms, self.mirrored)
 
     def over(self, at_ms: float) -> float:
         """A moment of the one file on the clock of the other."""
@@ -100,7 +100,7 @@ def same_place(one: Seen, other: Seen) -> bool:
 
 
 def same_footage(
-    one: Seen, beside: Sequence[Seen], other: Seen, beside_other: Sequence[Seen], stretch: Stretch
+    one: Seen, beside: Sequence[Seen], other: Seen, beside_other: Sequence[Seen], stretch: Overlap
 ) -> bool:
     """Whether `one` is the face of `other`, in a file that shows the same footage, perhaps cropped, scaled or mirrored.
 
@@ -112,7 +112,7 @@ def same_footage(
 
 
 def elsewhere(
-    one: Seen, beside: Sequence[Seen], beside_other: Sequence[Seen], stretch: Stretch | None
+    one: Seen, beside: Sequence[Seen], beside_other: Sequence[Seen], stretch: Overlap | None
 ) -> tuple[Seen, ...]:
     """The tracks of another analysis that show the face of `one`; `stretch`: None if it is of the same file."""
     if stretch is None:
@@ -126,7 +126,7 @@ def elsewhere(
     )
 
 
-def _moved_to(one: Seen, beside: Sequence[Seen], beside_other: Sequence[Seen], stretch: Stretch) -> tuple[Seen, ...]:
+def _moved_to(one: Seen, beside: Sequence[Seen], beside_other: Sequence[Seen], stretch: Overlap) -> tuple[Seen, ...]:
     """The tracks of the other file that may be the face of `one`, seen from here; no two of them at one time."""
     carried = stretch.carried(one)
     if carried is None:
@@ -207,7 +207,7 @@ def _far(move: tuple[float, float]) -> float:
     return max(abs(move[0]), abs(move[1]))
 
 
-def _around(carried: Seen, beside: Iterable[Seen], stretch: Stretch) -> list[Seen]:
+def _around(carried: Seen, beside: Iterable[Seen], stretch: Overlap) -> list[Seen]:
     """The faces that are nearest to it while it is to be seen, as they would be in the other file."""
     moved = (stretch.carried(seen) for seen in beside if seen.track != carried.track)
     away = [

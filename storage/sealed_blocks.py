@@ -46,7 +46,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BlockPlace:
     """Where a block belongs."""
 
     origin: Origin
@@ -104,7 +104,7 @@ class Blocks:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def read(self, place: Place, print_: bytes, sealer: Sealer) -> Templates | None:
+    def read(self, place: BlockPlace, print_: bytes, sealer: Sealer) -> Templates | None:
         """A block as it was written with this print; None: it is not there, or not to be believed."""
         try:
             with self._path(place).open("rb") as file:
@@ -118,7 +118,7 @@ class Blocks:
             log.warning("block %d of %s templates does not open: it is made anew", place.number, place.origin)
             return None
 
-    def write(self, place: Place, print_: bytes, templates: Templates, sealer: Sealer) -> None:
+    def write(self, place: BlockPlace, print_: bytes, templates: Templates, sealer: Sealer) -> None:
         """Put a block in its place, whole or not at all.  Raises OSError."""
         path = self._path(place)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ class Blocks:
         finally:
             new.unlink(missing_ok=True)
 
-    def held(self) -> Iterator[tuple[Place, bytes]]:
+    def held(self) -> Iterator[tuple[BlockPlace, bytes]]:
         """Every block that is there, with the print that it claims.  What nobody goes on writing is deleted."""
         for path in sorted(self.root.glob("*/*/*")):
             place = _place(path)
@@ -142,19 +142,19 @@ class Blocks:
             elif path.name.startswith(NEW) and not _is_being_written(path):
                 path.unlink(missing_ok=True)
 
-    def drop(self, place: Place) -> None:
+    def drop(self, place: BlockPlace) -> None:
         """Delete a block, if it is there."""
         self._path(place).unlink(missing_ok=True)
 
-    def _path(self, place: Place) -> Path:
+    def _path(self, place: BlockPlace) -> Path:
         return self.root / place.origin / quote(place.engine, safe="") / f"{place.number:x}"
 
 
-def _place(path: Path) -> Place | None:
+def _place(path: Path) -> BlockPlace | None:
     """Whose file this is; None: nobody's."""
     try:
         number = int(path.name, 16)
-        return Place(Origin(path.parent.parent.name), unquote(path.parent.name), number)
+        return BlockPlace(Origin(path.parent.parent.name), unquote(path.parent.name), number)
     except ValueError:
         return None
 

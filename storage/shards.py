@@ -18,10 +18,21 @@ from storage.template_cache import Cache
 BLOCKS: Final = 4
 """in a shard, of `IDS` row ids each: 128 MiB of 512 numbers a template, and some seconds' work"""
 
+# From block to block by the index: two looks a block, however many templates lie in it.
 CUT = text("""
+    WITH RECURSIVE block (number) AS (
+        SELECT min(id) / :ids FROM templates WHERE engine = :engine AND track_id IS NOT NULL
+         UNION ALL
+        SELECT (SELECT min(id) / :ids FROM templates
+                 WHERE engine = :engine AND track_id IS NOT NULL AND id >= (number + 1) * :ids)
+          FROM block WHERE number IS NOT NULL)
     SELECT min(first) AS first, max(last) AS last
-      FROM (SELECT min(id) AS first, max(id) AS last, (row_number() OVER (ORDER BY id / :ids) - 1) / :blocks AS shard
-              FROM templates WHERE engine = :engine AND track_id IS NOT NULL GROUP BY id / :ids) AS block
+      FROM (SELECT (row_number() OVER (ORDER BY number) - 1) / :blocks AS shard,
+                   (SELECT min(id) FROM templates
+                     WHERE engine = :engine AND track_id IS NOT NULL AND id >= number * :ids) AS first,
+                   (SELECT max(id) FROM templates
+                     WHERE engine = :engine AND track_id IS NOT NULL AND id < (number + 1) * :ids) AS last
+              FROM block WHERE number IS NOT NULL) AS held
      GROUP BY shard ORDER BY shard""")
 
 # What is asked of the other tables is about the ids of a shard's own tracks, and does not grow with all that is kept.

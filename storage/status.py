@@ -70,8 +70,12 @@ TOTALS = {
     "holds": "SELECT count(*) FROM holds WHERE NOT EXISTS (SELECT 1 FROM hold_releases WHERE hold_id = holds.id)",
 }
 
-# What a work item is called by people: the page, the start of the hash, the register number of a photo.
+# What a work item is called by people: the page, the start of the hash, the register number of a photo.  Only the
+# newest are given their names; those of one moment all, since the names say which of them are shown.
 TROUBLES = text("""
+    WITH newest AS MATERIALIZED (
+        SELECT * FROM work WHERE outcome IS NOT NULL
+         ORDER BY coalesce(settled_at, ready_at) DESC FETCH FIRST :limit ROWS WITH TIES)
     SELECT work.step, coalesce(sources.address, messages.permalink, media_items.address,
                                'blob ' || left(blobs.sha256, 16),
                                'photo ' || photos.id || ' of ' || persons.register_number,
@@ -83,7 +87,7 @@ TROUBLES = text("""
                                                             || subject * 256 + 255 END,
                                subject::text) AS item,
            work.state, work.outcome, work.why, coalesce(work.settled_at, work.ready_at) AS at
-      FROM work
+      FROM newest AS work
       LEFT JOIN sources ON step IN ('collect', 'recheck') AND sources.id = subject
       LEFT JOIN media_items ON step = 'fetch' AND media_items.id = subject
       LEFT JOIN posts AS messages ON messages.id = media_items.post_id AND messages.chat_id IS NOT NULL
@@ -94,7 +98,6 @@ TROUBLES = text("""
       LEFT JOIN persons ON persons.id = photos.person_id
       LEFT JOIN stamp_requests ON step IN ('stamp', 'anchor', 'upgrade') AND stamp_requests.id = subject
       LEFT JOIN stamp_statements ON stamp_statements.id = stamp_requests.statement_id
-     WHERE work.outcome IS NOT NULL
      UNION ALL
     SELECT kind, subject, 'refused', outcome, why, refused_at FROM refusals
      ORDER BY at DESC, step, item LIMIT :limit""")

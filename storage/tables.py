@@ -331,8 +331,12 @@ analyses = Table(
     Column("shots", JSONB, nullable=False),
     _text("note", ""),
     Column("unfollowed", Integer, nullable=False, server_default=text("0")),
+    Column("searched", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("blob_id", "recipe"),
-    comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs",
+    Index("ix_analyses_engine", "engine"),
+    Index("ix_analyses_searched", "analyzed_at", postgresql_include=["searched"]),
+    comment="what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs;"
+    " searched: tracks that passed the gates",
 )
 
 tracks = Table(
@@ -348,6 +352,13 @@ tracks = Table(
     _text("gate", ""),
     _moment("expired_at", nullable=True),
     UniqueConstraint("analysis_id", "ordinal"),
+    Index(
+        "ix_tracks_with_faces",
+        "id",
+        postgresql_include=["analysis_id", "gate"],
+        postgresql_where=text("expired_at IS NULL"),
+    ),
+    Index("ix_tracks_expired", "gate", postgresql_where=text("expired_at IS NOT NULL")),
     comment="one face through one shot; faces are [at_ms, x, y, width, height, score]; gate: why it is not searched",
 )
 
@@ -651,7 +662,7 @@ fingerprints = Table(
     Column("complete", Boolean, nullable=False),
     Column("moments", LargeBinary, nullable=False),
     Column("hashes", LargeBinary, nullable=False),
-    Column("cells", LargeBinary, nullable=False),
+    Column("light", LargeBinary, nullable=False),
     Column("anchors", LargeBinary, nullable=False),
     _moment("made_at", now=True),
     UniqueConstraint("blob_id", "recipe"),
@@ -710,6 +721,17 @@ name_looks = Table(
     comment="which observations (256 a block) were compared by their words with which state of the register",
 )
 
+versions = Table(
+    "versions",
+    metadata,
+    _id(),
+    _text("what"),
+    Column("changed_by", BigInteger, nullable=False),
+    Column("token", UUID(as_uuid=True), nullable=False, server_default=func.gen_random_uuid()),
+    Index("ix_versions_what", "what"),
+    comment="kept by triggers: a change of what is named gives one of its rows a new token; changed_by: a transaction",
+)
+
 # --- work and custody --------------------------------------------------------------------------------------
 
 work = Table(
@@ -744,6 +766,8 @@ work = Table(
         postgresql_where=text("state = 'open'"),
     ),
     Index("ix_work_visits", "visits", postgresql_where=text("visits IS NOT NULL")),
+    Index("ix_work_ended", "step", "state", postgresql_where=text("state NOT IN ('open', 'done')")),
+    Index("ix_work_outcome", "outcome", postgresql_where=text("outcome IS NOT NULL")),
     Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
     comment="one row for each item of each step; outcome: class of the last fault; site: where it goes; visits: is now",
 )

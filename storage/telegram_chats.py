@@ -10,8 +10,8 @@ from datetime import date, datetime
 from psycopg.types.multirange import Multirange
 from sqlalchemy import Connection, text
 
-from lastseen.records import Chat, ChatRole, ChatSeen, Reading, Stretch
-from lastseen.stretches import gaps
+from lastseen.message_ranges import gaps
+from lastseen.records import Chat, ChatRole, ChatSeen, MessageRange, Reading
 
 CHATS = text(
     """
@@ -67,7 +67,7 @@ STRETCH = text("""
        AND (CAST(:end AS date) IS NULL OR published_at < CAST(:end AS date) + 1)""")
 
 
-def stretch(db: Connection, source: int, begin: int | date | None, end: int | date | None) -> Stretch | None:
+def stretch(db: Connection, source: int, begin: int | date | None, end: int | date | None) -> MessageRange | None:
     """The numbers of the channel's posts that are held from a number or day (UTC) to another; None: there are none."""
     values = {
         "source": source,
@@ -77,7 +77,7 @@ def stretch(db: Connection, source: int, begin: int | date | None, end: int | da
         "end": end if isinstance(end, date) else None,
     }
     row = db.execute(STRETCH, values).one()
-    return Stretch(row.first, row.last) if row.first is not None else None
+    return MessageRange(row.first, row.last) if row.first is not None else None
 
 
 def begin_anew(db: Connection, source: int) -> None:
@@ -102,7 +102,7 @@ def row(db: Connection, source: int, read: Reading) -> int:
     return found
 
 
-def read_again(db: Connection, source: int, stretch: Stretch) -> None:
+def read_again(db: Connection, source: int, stretch: MessageRange) -> None:
     """Have a stretch of the source's channel read anew when it is read next."""
     statement = text("""
         UPDATE telegram_chats SET again = again + int8multirange(int8range(:first, :last, '[]'))
@@ -126,8 +126,8 @@ class Coverage:
     username: str
     first: int | None
     """number of the first message that is to be read"""
-    held: tuple[Stretch, ...]
-    again: tuple[Stretch, ...]
+    held: tuple[MessageRange, ...]
+    again: tuple[MessageRange, ...]
     """what somebody has asked to read anew"""
     posts: int
     """how many of its messages we hold that were there when they were last looked for"""
@@ -142,7 +142,7 @@ class Coverage:
     """why it cannot be read now; empty: it can"""
 
     @property
-    def gaps(self) -> tuple[Stretch, ...]:
+    def gaps(self) -> tuple[MessageRange, ...]:
         """What lies before, and between, the stretches that are held, and is to be read."""
         return gaps(self.first or 1, self.held)
 
@@ -189,7 +189,9 @@ def cover(db: Connection, source: int, read: Reading) -> int:
     return chat
 
 
-def _stretches(multirange: Multirange[int]) -> tuple[Stretch, ...]:
+def _stretches(multirange: Multirange[int]) -> tuple[MessageRange, ...]:
     return tuple(
-        Stretch(part.lower, part.upper - 1) for part in multirange if part.lower is not None and part.upper is not None
+        MessageRange(part.lower, part.upper - 1)
+        for part in multirange
+        if part.lower is not None and part.upper is not None
     )

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, text
 from lastseen.records import Gallery, PersonStatus
 from lastseen.settings import Settings
 from storage.database import driver
-from storage.sealed_blocks import IDS, NO_TEMPLATES, Blocks, Ids, Origin, Place, Templates
+from storage.sealed_blocks import IDS, NO_TEMPLATES, BlockPlace, Blocks, Ids, Origin, Templates
 from storage.sealing import Sealer, identity
 
 log = logging.getLogger(__name__)
@@ -80,14 +80,14 @@ class Cache:
         row of the database does not open.
         """
         there = _there(db, engine, origin, first // IDS, last // IDS)
-        blocks = (self._block(db, Place(origin, engine, row.number), bytes(row.print)) for row in there)
+        blocks = (self._block(db, BlockPlace(origin, engine, row.number), bytes(row.print)) for row in there)
         found = next(blocks) if len(there) == 1 else Templates.joined(blocks, sum(row.rows for row in there))
         return found.only((found.ids >= first) & (found.ids <= last))
 
-    def _block(self, db: Connection, place: Place, print_: bytes) -> Templates:
+    def _block(self, db: Connection, place: BlockPlace, print_: bytes) -> Templates:
         return self._blocks.read(place, print_, self._sealer) or self._anew(db, place)
 
-    def _anew(self, db: Connection, place: Place) -> Templates:
+    def _anew(self, db: Connection, place: BlockPlace) -> Templates:
         """From the database, into the file as well, if that is possible."""
         made, print_ = _read(db, place, self._sealer)
         try:
@@ -128,7 +128,7 @@ def _there(db: Connection, engine: str, origin: Origin, first: int, last: int) -
     return db.execute(PRINTS[origin], values).all()
 
 
-def _read(db: Connection, place: Place, sealer: Sealer) -> tuple[Templates, bytes]:
+def _read(db: Connection, place: BlockPlace, sealer: Sealer) -> tuple[Templates, bytes]:
     """A block as the database has it now, and its print."""
     first = place.number * IDS
     values = {"engine": place.engine, "first": first, "last": first + IDS - 1}
@@ -146,7 +146,7 @@ def _read(db: Connection, place: Place, sealer: Sealer) -> tuple[Templates, byte
     return Templates(np.array(ids, np.int64), np.array(owners, np.int64), np.stack(vectors)), print_
 
 
-def _identity(place: Place, owner: int, kind: str) -> str:
+def _identity(place: BlockPlace, owner: int, kind: str) -> str:
     if place.origin is Origin.PHOTO:
         return identity(track=None, photo=owner, kind=kind, engine=place.engine)
     return identity(track=owner, photo=None, kind=kind, engine=place.engine)

@@ -1,13 +1,17 @@
 """Processes of Airflow's for tests, forked from one that has started (see `tests.forked`).
 
-It has imported Airflow and the steps, brought Airflow's database to the newest, and parsed the DAGs.
+It has imported Airflow and the steps, brought Airflow's database to the newest, parsed the DAGs, and had the API that
+tasks ask make its routes.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import httpx
 
 from dags import run_once
 from tests.forked import Forker, Order, kept_output, serve
@@ -50,6 +54,19 @@ def run_dags(bag: "DagBag", *orders: str) -> int:
     return run_once.run(bag, list(orders), run_once.keep_output_for_us())
 
 
+async def make_routes() -> None:
+    """Ask the API for what it has not: it makes its routes at the first question, which takes four seconds.
+
+    It is asked without its lifespan, which would leave a thread behind.
+    """
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+    transport = in_process_api_server().atransport
+    async with httpx.AsyncClient(transport=transport, base_url="http://in-process.invalid") as client:
+        said = await client.get("/nothing")
+    assert said.status_code == httpx.codes.NOT_FOUND, said
+
+
 def main() -> None:
     """Start Airflow, and fork."""
     answers = kept_output()
@@ -58,6 +75,7 @@ def main() -> None:
     bag = run_once.prepare()
     for module in LOADED:
         import_module(module)
+    asyncio.run(make_routes())
     if settings.engine is not None:
         settings.engine.dispose()  # a connection is one process's own
 

@@ -12,8 +12,8 @@ from extractors.telegram import reading
 from extractors.telegram.line import Line
 from extractors.telegram.reading import Page
 from lastseen.clock import utcnow
-from lastseen.records import ChatSeen, MessageSeen, Stretch
-from lastseen.stretches import Stretches, gaps, joined
+from lastseen.message_ranges import MessageRanges, gaps, joined
+from lastseen.records import ChatSeen, MessageRange, MessageSeen
 
 
 @dataclass(slots=True)
@@ -28,10 +28,10 @@ class History:
     """what is older is not read"""
     first: int | None = None
     """number of the first message that is to be read, where that is known"""
-    held: Stretches = ()
-    again: Stretches = ()
+    held: MessageRanges = ()
+    again: MessageRanges = ()
     pages: list[Page] = field(default_factory=list)
-    covered: list[Stretch] = field(default_factory=list)
+    covered: list[MessageRange] = field(default_factory=list)
     messages: dict[int, MessageSeen] = field(default_factory=dict)
     """the newest look at each"""
     stated: int | None = None
@@ -51,7 +51,7 @@ class History:
         if not self.held:
             page = reading.newest(self.line, self.chat)
             numbers = [one.number for one in page.messages if one.number >= (self.first or 1)]
-            self._take(page, Stretch(numbers[0], numbers[-1]) if numbers else None)
+            self._take(page, MessageRange(numbers[0], numbers[-1]) if numbers else None)
         return not self._is_spent()
 
     def _found_first(self) -> bool:
@@ -62,7 +62,7 @@ class History:
         page = reading.since(self.line, self.chat, self.since)
         if page.messages:
             self.first = page.messages[0].number
-        self._take(page, Stretch(page.messages[0].number, page.messages[-1].number) if page.messages else None)
+        self._take(page, MessageRange(page.messages[0].number, page.messages[-1].number) if page.messages else None)
         return self.first is not None
 
     def _new(self) -> bool:
@@ -80,7 +80,7 @@ class History:
     def _anew(self) -> bool:
         return all(self._filled(stretch) for stretch in self.again)
 
-    def _filled(self, gap: Stretch) -> bool:
+    def _filled(self, gap: MessageRange) -> bool:
         at = gap.first - 1
         while at < gap.last:
             if self._is_spent():
@@ -93,10 +93,10 @@ class History:
         """The number of the last message, not above `until`, of the page above `at`; None: there is none."""
         page = reading.after(self.line, self.chat, at, until)
         numbers = [one.number for one in page.messages if one.number <= until]
-        self._take(page, Stretch(at + 1, numbers[-1]) if numbers else None)
+        self._take(page, MessageRange(at + 1, numbers[-1]) if numbers else None)
         return numbers[-1] if numbers else None
 
-    def _take(self, page: Page, stretch: Stretch | None) -> None:
+    def _take(self, page: Page, stretch: MessageRange | None) -> None:
         """Keep what a page shows of a stretch, and that all of this was read; None: it shows nothing that is wanted."""
         self.chat, self.stated = page.chat, page.stated
         if stretch is None:
@@ -105,7 +105,7 @@ class History:
         self.messages |= {one.number: one for one in page.messages if stretch.first <= one.number <= stretch.last}
         self._cover(stretch)
 
-    def _cover(self, stretch: Stretch) -> None:
+    def _cover(self, stretch: MessageRange) -> None:
         self.covered.append(stretch)
         self.held = joined(self.held, [stretch])
 

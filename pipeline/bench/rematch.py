@@ -20,7 +20,7 @@ from pipeline.bench import drawn
 from pipeline.bench.drawn import CHUNK, THRESHOLD, Shape
 from pipeline.bench.timing import Timed, timed
 from pipeline.console import say
-from storage.sealed_blocks import IDS, Blocks, Origin, Place, Templates
+from storage.sealed_blocks import IDS, BlockPlace, Blocks, Origin, Templates
 from storage.sealing import KEY_BYTES, Sealer
 
 PHOTOS: Final = 100
@@ -140,8 +140,8 @@ def _leave_the_cache(root: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _place(number: int) -> Place:
-    return Place(Origin.TRACK, ENGINE, number)
+def _place(number: int) -> BlockPlace:
+    return BlockPlace(Origin.TRACK, ENGINE, number)
 
 
 def _print(number: int) -> bytes:

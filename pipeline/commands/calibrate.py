@@ -10,14 +10,14 @@ from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings, settings
 from matchers.calibration import expected_false
-from pipeline import acting, console
-from pipeline.acting import As, said
+from pipeline import console
+from pipeline.acting import As, Reason, deciding, said
 from pipeline.app import local_actor
 from pipeline.commands.duties import DryRun
 from pipeline.console import AsJson, Voice, plain
 from pipeline.matching import calibrate, rejudging
 from pipeline.matching.calibrate import Proposal
-from storage import calibrations, candidates, custody
+from storage import calibrations, candidates
 from storage.calibrations import Kept
 from storage.stores import open_stores
 
@@ -184,19 +184,17 @@ def _kept(kept: Kept) -> dict[str, object]:
 @app.command()
 def adopt(
     number: Annotated[int, typer.Argument(help="Its id in `calibrations list`.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the custody log.")],
+    reason: Reason,
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
     """Have it hold for every search from now on; candidates that are there stay, and say what chance does by it."""
-    current = settings()
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        actor = acting.actor(db, account)
-        candidates.lock(db)
-        engine = calibrate.engine_of(current)
-        entry = calibrations.adopt(db, number, engine, said(reason), actor)
-        done = rejudging.rejudge(db, engine, current)
-        custody.append_all(db, actor, [entry])
+    current, why = settings(), said(reason)
+    engine = calibrate.engine_of(current)
+    with deciding(account) as decision:
+        candidates.lock(decision.db)
+        decision.log([calibrations.adopt(decision.db, number, engine, why, decision.actor)])
+        done = rejudging.rejudge(decision.db, engine, current)
     told = [
         f"calibration {number} holds; {done.told} candidates stay, and say what chance does by it;"
         f" {done.came} pairs of the watch band are candidates now"

@@ -10,7 +10,8 @@ import typer
 from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.settings import Settings, settings
-from pipeline.app import account
+from pipeline.acting import said
+from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.custody import signing, witnessing
 from pipeline.custody.signing import Signed
@@ -168,11 +169,9 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a new key: an event announces it, and a head is signed by both."""
-    if not reason.strip():
-        raise WrongUse("a reason has words")
-    current = settings()
+    current, why = settings(), said(reason)
     with open_stores(current) as stores:
-        made = signing.rotate(current, stores, f"local:{account()}", reason, lost=lost)
+        made = signing.rotate(current, stores, local_actor(), why, lost=lost)
     retired = f"The one before is {plain(str(made.retired))}: destroy it, and its copies." if made.retired else ""
     Voice(as_json).result(
         {"key": str(made.key), "retired": str(made.retired or "")},

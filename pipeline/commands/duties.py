@@ -10,14 +10,12 @@ from lastseen.errors import Failure, WrongUse
 from lastseen.roles import Role
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.acting import As, Reason
-from pipeline.acting import actor as _actor
-from pipeline.acting import said as _said
+from pipeline.acting import As, Reason, deciding, said
 from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, plain, say
 from pipeline.custody import stamp_checks
 from pipeline.duties import erasure, fixity, retention
-from storage import accounts, custody, custody_keys, erasures, holds, incidents, subjects, verification
+from storage import accounts, custody_keys, erasures, holds, incidents, subjects, verification
 from storage.database import Connection
 from storage.stores import Stores, open_stores
 from storage.subjects import Kind, Subject
@@ -152,9 +150,9 @@ def incidents_explain(
     incident: Annotated[int, typer.Argument(help="Its id in `incidents`.")], reason: Reason, account: As = ""
 ) -> None:
     """Close an incident with what people found out.  Nothing is repaired by that."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        actor = _actor(db, account)
-        custody.append_all(db, actor, incidents.explain(db, incident, _said(reason), actor))
+    why = said(reason)
+    with deciding(account) as decision:
+        decision.log(incidents.explain(decision.db, incident, why, decision.actor))
     say(f"incident {incident} is explained")
 
 
@@ -164,24 +162,22 @@ def incidents_explain(
 @hold_app.command("place")
 def hold_place(written: Written, reason: Reason, account: As = "", as_json: AsJson = False) -> None:
     """Put everything of a subject under a legal hold, also what comes later."""
-    subject = subjects.parse(written)
+    subject, why = subjects.parse(written), said(reason)
     with open_stores(settings()) as stores:
-        with stores.db.begin() as db:
-            actor = _actor(db, account)
-            hold, entries = holds.place(db, subject, _said(reason), actor)
-            custody.append_all(db, actor, entries)
+        with deciding(account, stores) as decision:
+            hold, entries = holds.place(decision.db, subject, why, decision.actor)
+            decision.log(entries)
         _sync(stores, {"hold": hold}, f"hold {hold} on {subject} stands", as_json)
 
 
 @hold_app.command("release")
 def hold_release(written: Written, reason: Reason, account: As = "", as_json: AsJson = False) -> None:
     """Take the holds off a subject; what others hold stays held."""
-    subject = subjects.parse(written)
+    subject, why = subjects.parse(written), said(reason)
     with open_stores(settings()) as stores:
-        with stores.db.begin() as db:
-            actor = _actor(db, account)
-            entries = holds.release(db, subject, _said(reason), actor)
-            custody.append_all(db, actor, entries)
+        with deciding(account, stores) as decision:
+            entries = holds.release(decision.db, subject, why, decision.actor)
+            decision.log(entries)
         _sync(stores, {"released_holds": len(entries)}, f"{subject} is under no hold of its own", as_json)
 
 
@@ -233,11 +229,12 @@ def erase(
 ) -> None:
     """Ask for the lawful erasure of a subject.  Nothing goes until another person says `erasures confirm`."""
     subject = subjects.parse(written)
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        subjects.row(db, subject)
-        found = erasures.plan(db, subject)
-        held_by = [str(one) for one in holds.over(db, subject)]
-        made = None if dry_run else _ask(db, subject, _said(reason), _said(order, "--order"), account)
+    with open_stores(settings(), objects=False) as stores:
+        with stores.db.begin() as db:
+            subjects.row(db, subject)
+            found = erasures.plan(db, subject)
+            held_by = [str(one) for one in holds.over(db, subject)]
+        made = None if dry_run else _ask(stores, subject, said(reason), said(order, "--order"), account)
     lines = [*_gone(found, "would go"), *_what_next(made, held_by)]
     Voice(as_json).result({"erasure": made, **found.counts(), "held_by": held_by}, lines)
 
@@ -252,10 +249,10 @@ def _what_next(made: int | None, held_by: Sequence[str]) -> Iterator[str]:
         yield f"nothing of it is erased while there is a legal hold on {', '.join(map(plain, held_by))}"
 
 
-def _ask(db: Connection, subject: Subject, reason: str, order: str, account: str) -> int:
-    actor = _actor(db, account)
-    made, entries = erasures.ask(db, subject, reason, order, actor)
-    custody.append_all(db, actor, entries)
+def _ask(stores: Stores, subject: Subject, reason: str, order: str, account: str) -> int:
+    with deciding(account, stores) as decision:
+        made, entries = erasures.ask(decision.db, subject, reason, order, decision.actor)
+        decision.log(entries)
     return made
 
 
@@ -292,11 +289,10 @@ def erasures_confirm(
 ) -> None:
     """Have it done.  Only an account of somebody else, who is a senior or an administrator, can say so."""
     with open_app(settings()) as opened:
-        with opened.stores.db.begin() as db:
-            actor = _actor(db, account)
-            _require_role(db, actor)
+        with deciding(account, opened.stores) as decision:
+            _require_role(decision.db, decision.actor)
             erasure.require_role(opened.stores)
-            custody.append_all(db, actor, erasures.confirm(db, number, actor))
+            decision.log(erasures.confirm(decision.db, number, decision.actor))
         _finish(opened, as_json)
 
 
@@ -314,9 +310,9 @@ def erasures_refuse(
     number: Annotated[int, typer.Argument(help="Its id in `erasures list`.")], reason: Reason, account: As = ""
 ) -> None:
     """It is not to be done."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        actor = _actor(db, account)
-        custody.append_all(db, actor, erasures.refuse(db, number, _said(reason), actor))
+    why = said(reason)
+    with deciding(account) as decision:
+        decision.log(erasures.refuse(decision.db, number, why, decision.actor))
     say(f"erasure {number} is refused")
 
 

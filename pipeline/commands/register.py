@@ -12,11 +12,11 @@ from lastseen.errors import WrongUse
 from lastseen.records import FindingKind, FindingState, PersonStatus, TieKind
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.acting import As, Reason, actor, said
-from pipeline.app import App, open_app
+from pipeline.acting import As, Reason, actor, deciding, said
+from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain
 from pipeline.register import keeping
-from storage import custody, findings, register, ties
+from storage import findings, register, ties
 from storage.database import Connection
 from storage.findings import Listed
 from storage.register import PersonHeld
@@ -144,9 +144,9 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Write down what a finding is; it is open no more, unless photos come that are nearer still."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        who = actor(db, account)
-        custody.append_all(db, who, findings.explain(db, finding, said(reason), who))
+    why = said(reason)
+    with deciding(account) as decision:
+        decision.log(findings.explain(decision.db, finding, why, decision.actor))
     Voice(as_json).result({"explained": finding}, [f"finding {finding} is explained"])
 
 
@@ -161,21 +161,19 @@ def tie(
 ) -> None:
     """Declare two entries to be relatives, or one person who was entered twice."""
     kind = _one_of({TieKind.KIN: kin, TieKind.SAME: same})
-    current = settings()
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        who = actor(db, account)
-        entries = ties.declare(db, (number, other), kind, who, current.people_per_track, said(reason))
-        custody.append_all(db, who, entries)
+    why, most = said(reason), settings().people_per_track
+    with deciding(account) as decision:
+        entries = ties.declare(decision.db, (number, other), kind, decision.actor, most, why)
+        decision.log(entries)
     line = f"{plain(number)} and {plain(other)} are declared as {kind}"
     Voice(as_json).result({"tied": len(entries), "kind": kind}, [line if entries else f"{line} already"])
 
 
 def untie(number: Number, other: Other, reason: Reason, account: As = "", as_json: AsJson = False) -> None:
     """Take the tie of two entries back.  A file that still states it declares it again when it is imported."""
-    current = settings()
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        who = actor(db, account)
-        custody.append_all(db, who, ties.untie(db, (number, other), said(reason), current.people_per_track))
+    why, most = said(reason), settings().people_per_track
+    with deciding(account) as decision:
+        decision.log(ties.untie(decision.db, (number, other), why, most))
     Voice(as_json).result({"untied": 1}, [f"{plain(number)} and {plain(other)} have no tie any more"])
 
 
@@ -187,8 +185,9 @@ def remove_photo(
     as_json: AsJson = False,
 ) -> None:
     """Take a photo away: template, file and crop go at once, and the candidates that it had found are withdrawn."""
+    why = said(reason)
     with open_app(settings()) as opened:
-        done = keeping.remove_photo(opened, number, photo, said(reason), _actor(opened, account))
+        done = keeping.remove_photo(opened, number, photo, why, actor(opened.stores, account))
     left = f"entry {plain(number)} is searched for with {len(done.others)} others"
     lines = [f"the photo is removed; importing it again needs --again; {left}"]
     if done.others:
@@ -206,14 +205,10 @@ def close(
 ) -> None:
     """Search no more for somebody: open candidates close, templates go.  An import that says missing opens it again."""
     status = _one_of({PersonStatus.FOUND: found, PersonStatus.WITHDRAWN: withdrawn})
+    why = said(reason)
     with open_app(settings()) as opened:
-        came_up = keeping.close(opened, number, status, said(reason), _actor(opened, account))
+        came_up = keeping.close(opened, number, status, why, actor(opened.stores, account))
     Voice(as_json).result({"status": status, "came_up": came_up}, [f"entry {plain(number)} is {status}"])
-
-
-def _actor(opened: App, account: str) -> str:
-    with opened.stores.db.begin() as db:
-        return actor(db, account)
 
 
 def _one_of(choices: Mapping[Choice, bool]) -> Choice:

@@ -9,11 +9,13 @@ from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.settings import settings
 from pipeline import console
+from pipeline.acting import As, Reason, deciding, said
 from pipeline.app import App, open_app
 from pipeline.console import AsJson, Voice, say
-from storage import candidates, custody, posts, reposts
+from storage import candidates, footage, posts, reposts
 from storage.database import Connection
-from storage.reposts import Group, Link, Place
+from storage.footage import Place
+from storage.reposts import Group, Link
 from storage.stores import open_stores
 
 app = typer.Typer(help="Files that show the same footage, and where each appeared.")
@@ -35,44 +37,45 @@ def list_(
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         _require(db, blob)
         found = reposts.links(db, blob)
-        places = reposts.places(db, _files(found))
+        places = footage.places(db, _files(found))
     voice = Voice(as_json)
-    footage = reposts.groups(found)
-    for group in footage:
+    groups = reposts.groups(found)
+    for group in groups:
         columns = ("file", "seconds", "of the first", "link", "post", "published, or first seen")
         voice.show(console.table(f"the footage of {group.first}", columns, _rows(group, places)))
     told = {
-        "groups": [_group(group, places) for group in footage],
+        "groups": [_group(group, places) for group in groups],
         "links": list(map(_link, found)),
         "places": {file: list(map(_place, places[file])) for file in places},
     }
-    voice.result(told, [f"{len(footage)} groups of files that show the same, {len(found)} links"])
+    voice.result(told, [f"{len(groups)} groups of files that show the same, {len(found)} links"])
 
 
 @app.command()
 def part(
     link: Annotated[int, typer.Argument(help="Its number in `reposts list`.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why it is wrong; kept in the custody log.")],
+    reason: Reason,
+    account: As = "",
 ) -> None:
     """Withdraw a link that is wrong: what was not analysed because of it is analysed with the next `analyze`."""
-    if not reason.strip():
-        raise WrongUse("--reason is empty: say what shows that it is not the same footage")
+    why = said(reason)
     with open_app(settings()) as opened:
-        revived = withdraw(opened, link, reason.strip())
+        revived = withdraw(opened, link, why, account)
     say(f"link {link} is withdrawn; {revived} files are to be analysed after all")
 
 
-def withdraw(opened: App, link: int, reason: str) -> int:
+def withdraw(opened: App, link: int, reason: str, account: str = "") -> int:
     """Returns how many files are to be analysed after all.  Raises WrongUse."""
-    with opened.stores.db.begin() as db:
+    with deciding(account, opened.stores) as decision:
+        db = decision.db
         candidates.lock(db)
-        parted = reposts.part(db, link, opened.actor, reason)
+        parted = reposts.part(db, link, decision.actor, reason)
         if parted is None:
             raise WrongUse(f"no link {link} stands: `lastseen reposts list` shows them")
         blobs, entry = parted
         candidates.arrange(db, blobs, opened.settings.people_per_track)
         revived = reposts.revive(db, opened.steps.recipe)
-        custody.append_all(db, opened.actor, [entry])
+        decision.log([entry])
     return revived
 
 

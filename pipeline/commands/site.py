@@ -11,7 +11,7 @@ from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.app import account as own_account
+from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
 from storage import alerts, site_accounts, sites
 from storage.sealing import secrets
@@ -69,7 +69,7 @@ def cookies(
     current = settings()
     key = secrets(current)
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        made = site_accounts.keep_cookies(db, name, jar, key, f"local:{own_account()}")
+        made = site_accounts.keep_cookies(db, name, jar, key, local_actor())
         alerts.end(db, alerts.COOKIES_EXPIRED, f"site account:{made}")
     ended = sum(end <= utcnow() for end in jar.ends)
     say(
@@ -89,7 +89,7 @@ def proxy(name: Named) -> None:
     current = settings()
     key = secrets(current)
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        site_accounts.keep_proxy(db, name, address, shown, key, f"local:{own_account()}")
+        site_accounts.keep_proxy(db, name, address, shown, key, local_actor())
     say(f"what is read as {plain(name)} goes through {plain(shown)}")
 
 

@@ -12,7 +12,7 @@ from extractors.telegram import addresses
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.outcomes import Fault
-from lastseen.records import Platform, Source, Stretch
+from lastseen.records import MessageRange, Platform, Source
 from lastseen.settings import Settings, settings
 from pipeline import console
 from pipeline.app import App, open_app
@@ -189,11 +189,11 @@ def _rows(source: Source, chat: Coverage) -> Iterator[tuple[str, str, str]]:
         yield f"{stretch.first} - {stretch.last}", state, why
 
 
-def _parts(source: Source, chat: Coverage) -> Iterator[tuple[Stretch, str, str]]:
+def _parts(source: Source, chat: Coverage) -> Iterator[tuple[MessageRange, str, str]]:
     """Everything up to the last message that is known of, in order."""
     if chat.first is not None and chat.first > 1:
         since = source.since.date().isoformat() if source.since else "the beginning"
-        yield Stretch(1, chat.first - 1), "left out", f"published before {since}"
+        yield MessageRange(1, chat.first - 1), "left out", f"published before {since}"
     parts = [(stretch, "held", "") for stretch in chat.held]
     parts += [(gap, "missing", chat.refusal or "not read yet") for gap in chat.gaps]
     yield from sorted(parts, key=lambda part: part[0].first)

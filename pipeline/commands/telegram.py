@@ -9,7 +9,7 @@ from extractors.telegram.login import log_in
 from lastseen.clock import iso
 from lastseen.settings import settings
 from pipeline import console
-from pipeline.app import account as own_account
+from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
 from storage import alerts, telegram_accounts
 from storage.sealing import secrets
@@ -36,7 +36,7 @@ def login(
         password=lambda: typer.prompt("Password", hide_input=True, err=True),
     )
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        made = telegram_accounts.add(db, name, entered.user_id, entered.session, key, f"local:{own_account()}")
+        made = telegram_accounts.add(db, name, entered.user_id, entered.session, key, local_actor())
         alerts.end(db, alerts.ACCOUNT_LOST, f"telegram account:{made}")
     say(f"account {plain(name)} reads Telegram now")
 

@@ -1,18 +1,19 @@
 """Step: one blob in; its fingerprint and what else shows the same footage out; then it is offered to the analysis.
 
-A blob that shows, from its beginning to its end, what an analysed one shows is not analysed again: its item ends as
-skipped, and says which.  A fault here keeps no file from being analysed.
+Where fingerprints say that a blob shows, from its beginning to its end, what an analysed one shows, both are laid over
+each other picture by picture.  If nothing is in it that would be searched and is not in the other, it is not analysed
+again: its item ends as skipped, and says which.  A fault here keeps no file from being analysed.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from extractors.recipe import FACE_CELLS, SMALLEST_FACE
 from lastseen.outcomes import Done, Outcome
-from lastseen.records import Fingerprint, Rejection
+from lastseen.records import Comparison, Fingerprint, LinkedStretch, Rejection
 from lastseen.settings import Settings
 from matchers import reposts as matching
 from matchers.reposts import Look, Shelf, Stretch
@@ -26,9 +27,10 @@ from storage.reposts import End, Kept
 from storage.work import Claim, Queue
 
 NAME: Final = "fingerprint"
-UNLIKE: Final = 12.0
-"""of 255: a file is a copy only if no part of its pictures differs by more for a second.  A notice whose photo was
-exchanged differs by more; so does a copy with a sign over it, which is analysed, too"""
+LARGER: Final = 1.05
+"""times as wide and high, and its faces are larger, too: that is seen without a look"""
+MOST_LAID: Final = 3
+"""files that one is laid over, since each costs as much as decoding both"""
 AT_ENDS_MS: Final = 1000
 """that may be left of a copy before and after what is linked"""
 
@@ -61,40 +63,43 @@ class Shared:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Proof:
+    """A file that shows everything that would be searched in this one."""
+
+    blob: int
+    """row id"""
+    compared: int
+    """pictures"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Compared:
     """What a fingerprint came to."""
 
     seen: Seen
     shared: tuple[Shared, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Spare:
-    """What need not be analysed."""
-
-    analysis: str
-    """recipe"""
-    smallest: float
-    """pixels: narrower faces are not searched"""
+    proof: Proof | None
 
 
 def step(settings: Settings, recipe: str, analysis: str) -> Step[Job, Compared]:
     """Take fingerprints by one recipe, for analyses by another."""
-    spare = Spare(analysis, settings.analysis.gates.min_width)
+
+    def run(job: Job, bench: Bench) -> Outcome[Compared]:
+        return _run(job, bench, analysis)
 
     def keep(db: Connection, result: Result[Job, Compared]) -> list[Entry]:
         if not result.made:
             work.offer(db, Queue("analyze", analysis), [result.job.blob.id])
-        return [_keep(db, result.job, made, spare, settings.people_per_track) for made in result.made]
+        return [_keep(db, result.job, made, analysis, settings.people_per_track) for made in result.made]
 
-    return Step(NAME, recipe, _load, _run, keep)
+    return Step(NAME, recipe, _load, run, keep)
 
 
 def _load(db: Connection, claim: Claim) -> Job:
     return Job(posts.blob(db, claim.subject), claim.recipe, reposts.newest(db, claim.recipe))
 
 
-def _run(job: Job, bench: Bench) -> Outcome[Compared]:
+def _run(job: Job, bench: Bench, analysis: str) -> Outcome[Compared]:
     path = bench.download(EVIDENCE, job.blob.key, job.blob.sha256, job.blob.version_id)
     found = bench.box.fingerprint(path)
     if isinstance(found, Rejection):
@@ -105,14 +110,36 @@ def _run(job: Job, bench: Bench) -> Outcome[Compared]:
         return Done(note=f"no fingerprint: the child process gave none that makes sense: {fault}")
     with bench.stores.db.connect() as db:
         shared = tuple(_compare(db, job, seen))
-    count = f", {len(shared)} others show the same" if shared else ""
-    return Done((Compared(seen, shared),), note=f"{len(seen.look.at_ms)} moments{count}")
+        originals = _originals(db, found, shared, analysis)
+    proof, why = _proven(bench, path, originals[:MOST_LAID])
+    notes = [f"{len(seen.look.at_ms)} moments", *([f"{len(shared)} others show the same"] if shared else []), *why]
+    return Done((Compared(seen, shared, proof),), note=", ".join(notes))
+
+
+def _proven(bench: Bench, path: Path, originals: Sequence[Shared]) -> tuple[Proof | None, list[str]]:
+    """The first of them that shows all of the file; why the others do not."""
+    why: list[str] = []
+    for one in originals:
+        with bench.stores.db.connect() as db:
+            blob = posts.blob(db, one.other.blob)
+        other = bench.download(EVIDENCE, blob.key, blob.sha256, blob.version_id, name="other")
+        found = bench.box.compare(path, other, [linked(stretch) for stretch in one.stretches])
+        if isinstance(found, Comparison) and not found.why:
+            return Proof(blob.id, found.compared), why
+        why.append(f"not only what {blob.sha256[:12]} shows: {found.why}")
+    return None, why
+
+
+def linked(stretch: Stretch) -> LinkedStretch:
+    """What is told to the child process of a stretch."""
+    ours = stretch.one_start_ms, stretch.one_end_ms
+    return LinkedStretch(*ours, stretch.other_start_ms, stretch.other_end_ms, stretch.mirrored)
 
 
 def seen_in(found: Fingerprint) -> Seen:
     """As numbers.  Raises ValueError for what is no fingerprint."""
-    look = matching.look(found.moments, found.hashes, found.cells)
-    turned = np.ascontiguousarray(look.cells[:, :, ::-1]).tobytes()
+    look = matching.look(found.moments, found.hashes, found.light)
+    turned = np.ascontiguousarray(look.light[:, ::-1]).tobytes()
     return Seen(found, look, matching.look(found.moments, found.mirrored, turned))
 
 
@@ -129,7 +156,7 @@ def _compare(db: Connection, job: Job, seen: Seen, after: int = 0) -> Iterator[S
 
 def between(seen: Seen, other: Kept) -> list[Stretch]:
     """What both show."""
-    look = matching.look(other.moments, other.hashes, other.cells)
+    look = matching.look(other.moments, other.hashes, other.light)
     if "image" in (seen.found.kind, other.kind):
         return matching.stills(seen.look, seen.mirrored, look) if seen.found.kind == other.kind else []
     return matching.stretches(seen.look, seen.mirrored, look)
@@ -144,7 +171,7 @@ def _shelf(rows: Sequence[tuple[int, bytes]]) -> Shelf:
 # --- what is kept ------------------------------------------------------------------------------------------
 
 
-def _keep(db: Connection, job: Job, made: Compared, spare: Spare, people_per_track: int) -> Entry:
+def _keep(db: Connection, job: Job, made: Compared, analysis: str, people_per_track: int) -> Entry:
     reposts.lock(db)
     shared = [*made.shared, *_compare(db, job, made.seen, job.known)]
     if shared:  # before any row is written: whoever erases takes the lock first and the rows after it
@@ -157,13 +184,20 @@ def _keep(db: Connection, job: Job, made: Compared, spare: Spare, people_per_tra
             _link(db, job, one.other, stretch)
     if shared:  # what is asked in both of them is one question
         candidates.arrange(db, [job.blob.id], people_per_track)
-    original = _original(db, made.seen.found, shared, spare)
+    original = _original(db, made, shared, analysis)
     if original is not None:
-        reposts.spare(db, spare.analysis, job.blob.id, original.other.sha256, _told(original.stretches))
-    work.offer(db, Queue("analyze", spare.analysis), [job.blob.id])
+        reposts.spare(db, analysis, job.blob.id, original.other.sha256, _told(original.stretches))
+    work.offer(db, Queue("analyze", analysis), [job.blob.id])
+    return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", _detail(job, made, shared, original))
+
+
+def _detail(job: Job, made: Compared, shared: Sequence[Shared], original: Shared | None) -> dict[str, object]:
+    """For the log; of a file that is not analysed, too, what it shows nothing more than."""
     same = [one.other.sha256 for one in shared]
     detail = {"recipe": job.recipe, "moments": len(made.seen.look.at_ms), "same_footage": same}
-    return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", detail)
+    if original is None or made.proof is None:
+        return detail
+    return {**detail, "shows_no_more_than": original.other.sha256, "pictures_compared": made.proof.compared}
 
 
 def _link(db: Connection, job: Job, other: Kept, stretch: Stretch) -> None:
@@ -172,32 +206,33 @@ def _link(db: Connection, job: Job, other: Kept, stretch: Stretch) -> None:
     reposts.link(db, job.recipe, ours, theirs, stretch.distance, mirrored=stretch.mirrored)
 
 
-def _original(db: Connection, found: Fingerprint, shared: Sequence[Shared], spare: Spare) -> Shared | None:
-    """A file that shows all of this one, no worse, and is analysed."""
-    whole = [one for one in shared if is_copy(found, one, spare.smallest)]
-    analyzed = reposts.analyzed(db, spare.analysis, [one.other.blob for one in whole])
-    return next((one for one in whole if one.other.blob in analyzed), None)
+def _originals(db: Connection, found: Fingerprint, shared: Sequence[Shared], analysis: str) -> list[Shared]:
+    """Files that are analysed and may show all of this one, those with the most pixels first."""
+    whole = [one for one in shared if may_be_copy(found, one)]
+    analyzed = reposts.analyzed(db, analysis, [one.other.blob for one in whole])
+    left = [one for one in whole if one.other.blob in analyzed]
+    return sorted(left, key=lambda one: -one.other.width * one.other.height)
 
 
-def is_copy(found: Fingerprint, shared: Shared, smallest: float = SMALLEST_FACE) -> bool:
-    """Whether nothing can be found in this file that is not found in the other one: no face of `smallest` pixels.
+def _original(db: Connection, made: Compared, shared: Sequence[Shared], analysis: str) -> Shared | None:
+    """The file that was proven to show everything, if it is still there and analysed."""
+    if made.proof is None:
+        return None
+    left = _originals(db, made.seen.found, shared, analysis)
+    return next((one for one in left if one.other.blob == made.proof.blob), None)
+
+
+def may_be_copy(found: Fingerprint, shared: Shared) -> bool:
+    """Whether it is worth decoding both: all of this file is linked with the other, which is no smaller.
 
     A still picture is never taken for a copy: a single moment proves too little, and analysing it costs nothing.
     """
     other = shared.other
     if found.kind == "image" or not (found.complete and other.complete):
         return False
-    if found.width * found.height > other.width * other.height:
-        return False
-    if not tells_faces(found, other, smallest) or any(stretch.unlike > UNLIKE for stretch in shared.stretches):
+    if found.width > other.width * LARGER and found.height > other.height * LARGER:
         return False
     return covers(found, shared.stretches)
-
-
-def tells_faces(found: Fingerprint, other: Kept, smallest: float) -> bool:
-    """Whether the light of the cells would show another face in the same place: in too large pictures it would not."""
-    sides = (matching.side_of(one.moments, one.cells) for one in (found, other))
-    return (smallest * min(sides)) ** 2 >= FACE_CELLS * found.width * found.height
 
 
 def covers(found: Fingerprint, stretches: Sequence[Stretch]) -> bool:

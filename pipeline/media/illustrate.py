@@ -7,7 +7,7 @@ from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
 from lastseen.records import Moment, MomentWanted, Rejection
 from pipeline.runner import Bench, Result, Step
 from storage import candidates, faces, keys, posts
-from storage.candidates import Place
+from storage.candidates import BestMoment
 from storage.custody import Entry
 from storage.database import Connection
 from storage.objects import DERIVED, EVIDENCE
@@ -21,7 +21,7 @@ NAME = "illustrate"
 class Job:
     """Where to cut, and whose faces to cover."""
 
-    place: Place
+    best: BestMoment
     number: int
     """ordinal of the candidate's track in its analysis"""
     blob: Blob
@@ -34,12 +34,12 @@ def step() -> Step[Job, Moment]:
 
 
 def _load(db: Connection, claim: Claim) -> Job:
-    place = candidates.place(db, claim.subject)
-    rows = faces.of_analysis(db, place.track)
-    shown = next(row for row in rows if row.track == place.track)
-    others = tuple(row.faces for row in rows if row.track != place.track)
-    wanted = MomentWanted(place.at_ms, shown.faces, others)
-    return Job(place, shown.ordinal, posts.blob(db, place.blob), wanted)
+    best = candidates.best_moment(db, claim.subject)
+    rows = faces.of_analysis(db, best.track)
+    shown = next(row for row in rows if row.track == best.track)
+    others = tuple(row.faces for row in rows if row.track != best.track)
+    wanted = MomentWanted(best.at_ms, shown.faces, others)
+    return Job(best, shown.ordinal, posts.blob(db, best.blob), wanted)
 
 
 def _run(job: Job, bench: Bench) -> Outcome[Moment]:
@@ -57,7 +57,7 @@ def _keep(db: Connection, result: Result[Job, Moment]) -> list[Entry]:
     job = result.job
     for moment in result.made:
         clip = _clip_key(job) if moment.clip else None
-        candidates.keep_moment(db, job.place.candidate, _still_key(job), clip, moment.start_ms, moment.end_ms)
+        candidates.keep_moment(db, job.best.candidate, _still_key(job), clip, moment.start_ms, moment.end_ms)
     return []
 
 
@@ -66,8 +66,8 @@ def _derived(key: str, content: bytes, media_type: str) -> ObjectToStore:
 
 
 def _still_key(job: Job) -> str:
-    return keys.still(job.place.sha256, job.place.recipe, job.place.at_ms, job.number)
+    return keys.still(job.best.sha256, job.best.recipe, job.best.at_ms, job.number)
 
 
 def _clip_key(job: Job) -> str:
-    return keys.clip(job.place.sha256, job.place.recipe, job.place.at_ms, job.number)
+    return keys.clip(job.best.sha256, job.best.recipe, job.best.at_ms, job.number)

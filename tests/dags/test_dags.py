@@ -98,6 +98,7 @@ def test_every_dag_parses_says_what_it_is_for_and_imports_nothing_heavy(office: 
             assert description, f"{name}: {param} has no description"
 
 
+@pytest.mark.long
 def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
     office: Office, site: VideoSite, shared_media: Path, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_dry_run_only_says_what_it_would_do_and_scopes_hold(
     assert office.ask("status")["media_items"] == {"stored": 1}
 
 
+@pytest.mark.long
 def test_a_batch_that_fails_stops_nothing_else_and_shows(office: Office, site: VideoSite) -> None:
     for name, host in (("one", "127.0.0.1"), ("two", "localhost")):  # of one site there would be one batch
         body = f"<title>{name}</title><video src='/media/{name}.mp4'></video>"
@@ -177,6 +179,7 @@ def probes(office: Office) -> list[str]:
     return [key for key in office.objects()["evidence"] if key.startswith("probe/")]
 
 
+@pytest.mark.long
 def test_telegram_under_airflow(office: Office) -> None:
     """One task for each account; a dry run does nothing; media only reads no posts; posts are read anew when asked."""
     world = World()

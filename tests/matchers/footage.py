@@ -4,7 +4,7 @@ Drawn from the pictures that scikit-image carries and from drawn heads; the same
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -13,10 +13,11 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from PIL import Image
 
 from extractors.faces import check
-from lastseen.records import Pixels
-from pipeline.demo.pictures import Scenery, scenery
+from lastseen.records import Box, Pixels
+from pipeline.demo.pictures import Scenery, Sitter, portrait, scenery
 
 WIDTH, HEIGHT, FPS = 320, 180, 15
 
@@ -216,3 +217,68 @@ def written(path: Path, film: Film, crf: int = 26, speed: float = 1.0, change: C
         if stream is not None:
             out.mux(stream.encode(None))
     return path
+
+
+# --- other faces in copies ---------------------------------------------------------------------------------
+
+PORTRAITS = {
+    "biden.jpg": (428, 235, 285),
+    "obama2.jpg": (170, 278, 285),
+    "alex-lacamoire.png": (158, 146, 165),
+}
+"""left, top and width of the faces in the shared photos"""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Changed:
+    """A film with another face in it."""
+
+    film: Film
+    place: Box
+    start_ms: float
+    end_ms: float
+
+    def shown(self, at_ms: int) -> bool:
+        """Whether the face is to be seen at this moment."""
+        return self.start_ms <= at_ms < self.end_ms
+
+
+def other_faces(media: Path) -> list[Pixels]:
+    """Heads, of which the face is about the middle half: one of the demo's, and those shared beside the project."""
+    found = [_around(np.asarray(portrait(Sitter.EILEEN_COLLINS), np.uint8), 168, 69, 96)]
+    for name, place in PORTRAITS.items() if media.is_dir() else ():
+        with Image.open(media / name) as opened:
+            found.append(_around(np.asarray(opened.convert("RGB"), np.uint8), *place))
+    return found
+
+
+def _around(picture: Pixels, left: int, top: int, width: int) -> Pixels:
+    edge = min(width // 2, left, top)
+    return picture[top - edge : top + width + edge, left - edge : left + width + edge]
+
+
+def with_face(
+    film: Film, face: Pixels, width: int, strength: float, seconds: float, random: np.random.Generator
+) -> Changed:
+    """Somewhere in the picture, blended in; for so many seconds from somewhere on, or all the time."""
+    height, wide = film[0].shape[:2]
+    left, top = int(random.integers(0, wide - 2 * width)), int(random.integers(0, height - 2 * width))
+    count = min(len(film), max(1, round(seconds * FPS)))
+    first = int(random.integers(0, len(film) - count + 1))
+    made = [
+        put(picture, face, left, top, width, strength) if first <= number < first + count else picture
+        for number, picture in enumerate(film)
+    ]
+    place = Box(left + width / 2, top + width / 2, width, width)
+    return Changed(made, place, first * 1000 / FPS, (first + count) * 1000 / FPS)
+
+
+def put(picture: Pixels, head: Pixels, left: int, top: int, width: int, strength: float) -> Pixels:
+    """A picture with a head at this place, whose face is so wide; what is above its edge is cut off."""
+    side, cut = 2 * width, max(0, -top)
+    made = picture.copy()
+    there = made[max(0, top) : top + side, left : left + side]
+    mask = strength * _oval(side)[cut:, :, None] / 255
+    shrunk = cv2.resize(head, (side, side), interpolation=cv2.INTER_AREA)[cut:]
+    there[:] = (there * (1 - mask) + shrunk * mask).astype(np.uint8)
+    return made

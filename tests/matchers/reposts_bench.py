@@ -1,8 +1,10 @@
 """What survives of footage, and how often different footage is taken for one.  `python -m tests.matchers.reposts_bench`
 
-Prints two tables: for each way to make a copy, how many copies were found, how much of them was linked, how many would
-not have been analysed again; for each kind of different films, how many pairs were linked, and how many would not have
-been analysed (which must be none).  The clip of real footage is measured where it is shared beside the project.
+Prints three tables: for each way to make a copy, how many copies were found, how much of them was linked, how many
+would not have been analysed again; for each kind of different films, how many pairs were linked, and how many would not
+have been analysed (which must be none); and of copies into which another small face was put, in how many an analysis
+finds it, and how many would not have been analysed (which must be none of these).  The clip and the photos of real
+people are measured where they are shared beside the project.
 """
 
 import argparse
@@ -12,19 +14,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, Final
 
 import av
 import numpy as np
 
+from extractors import faces
+from extractors.analysis import analyze_file
+from extractors.boxes import overlap
+from extractors.comparing import compare_files
 from extractors.fingerprints import fingerprint_file
 from extractors.limits import Limits
-from lastseen.records import Rejection
+from lastseen.choices import Choices
+from lastseen.records import Comparison, Rejection
 from matchers import reposts
 from matchers.reposts import Stretch
-from pipeline.media.fingerprint import Seen, Shared, is_copy, seen_in
+from pipeline.media.fingerprint import Seen, Shared, linked, may_be_copy, seen_in
 from storage.reposts import Kept
 from tests.conftest import SHARED_MEDIA
 from tests.matchers import footage
@@ -45,6 +52,11 @@ COPIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "mirrored": {"change": footage.mirrored},
     "1.1 times as fast": {"speed": 1.1},
 }
+CHOICES: Final = Choices()
+WIDTHS: Final = (32, 40, 48)
+"""pixels of the faces that are put into copies"""
+STRENGTHS: Final = (("as it is", 1.0), ("half as strong", 0.5))
+LENGTHS: Final = (("all the time", 1e6), ("half a second", 0.5))
 FIRST_SECONDS: Final = 6.0
 """of the copies that are cut short: the first 30 s of a film of a minute, at the size of these films"""
 
@@ -71,34 +83,63 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         taker = Taker(Path(folder))
         made = dict(_films(count))
-        seen = {name: taker.seen(film, crf=23) for name, film in made.items()}
+        seen = {name: taker.kept(film, crf=23) for name, film in made.items()}
         _say(f"{len(seen)} films, {taker.seconds:.1f} s of them took {taker.spent:.1f} s")
         _survival(taker, {name: film for name, film in made.items() if name[1] < 4}, seen)
-        _different(seen)
+        _different(taker, seen)
+        _hidden(taker, {name: film for name, film in made.items() if name[1] < 2}, seen)
         if SHARED_MEDIA.is_dir():
             film = _real(SHARED_MEDIA / "short_hamilton_clip.mp4")
             _say("\nthe shared clip:")
-            _survival(taker, {("real", 0): film}, {("real", 0): taker.seen(film, crf=18)})
+            _survival(taker, {("real", 0): film}, {("real", 0): taker.kept(film, crf=18)})
         else:
             _say("the shared media are not beside the project on this machine: no real footage was measured")
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Taken:
+    """A film as it was written, and its fingerprint."""
+
+    path: Path
+    seen: Seen
+
+
 class Taker:
-    """Writes films and takes their fingerprints."""
+    """Writes films, takes their fingerprints, and lays them over each other."""
 
     def __init__(self, folder: Path) -> None:
-        self._path, self.seconds, self.spent = folder / "a.mp4", 0.0, 0.0
+        self._folder, self._count, self.seconds, self.spent = folder, 0, 0.0, 0.0
+        models = folder / "models"
+        models.mkdir()
+        faces.prepare("dlib", models)
+        self.engine = faces.load("dlib", models, 2)
 
-    def seen(self, film: footage.Film, **how: Any) -> Seen:
-        """Of a film written like that."""
-        path = footage.written(self._path, film, **how)
+    def kept(self, film: footage.Film, **how: Any) -> Taken:
+        """A film written like that, which stays."""
+        self._count += 1
+        return self._taken(self._folder / f"{self._count}.mp4", film, **how)
+
+    def copy(self, film: footage.Film, **how: Any) -> Taken:
+        """A film written like that, until the next one is."""
+        return self._taken(self._folder / "copy.mp4", film, **how)
+
+    def _taken(self, path: Path, film: footage.Film, **how: Any) -> Taken:
+        footage.written(path, film, **how)
         began = time.monotonic()
         found = fingerprint_file(path, LIMITS)
         self.spent += time.monotonic() - began
         self.seconds += len(film) / footage.FPS
         if isinstance(found, Rejection):
             raise TypeError(found.why)
-        return seen_in(found)
+        return Taken(path, seen_in(found))
+
+    def spared(self, copy: Taken, other: Taken, stretches: Sequence[Stretch]) -> bool:
+        """Whether a copy would not be analysed again."""
+        if not may_be_copy(copy.seen.found, Shared(_kept(other.seen), tuple(stretches))):
+            return False
+        links = [linked(stretch) for stretch in stretches]
+        found = compare_files(copy.path, other.path, links, self.engine, LIMITS, CHOICES, 2)
+        return isinstance(found, Comparison) and not found.why
 
 
 Name = tuple[str, int]
@@ -125,7 +166,7 @@ def _real(path: Path) -> footage.Film:
     return [np.asarray(pictures[min(int(at * rate), len(pictures) - 1)], np.uint8) for at in times]
 
 
-def _survival(taker: Taker, films: Mapping[Name, footage.Film], seen: Mapping[Name, Seen]) -> None:
+def _survival(taker: Taker, films: Mapping[Name, footage.Film], seen: Mapping[Name, Taken]) -> None:
     shelf = _shelf(list(seen.values()))
     _say(f"{'copy':24} {'copies':>7} {'found':>6} {'linked':>7} {'by anchors':>11} {'not analysed again':>19}")
     for what, how in {**COPIES, f"the first {FIRST_SECONDS:g} s": {"first": FIRST_SECONDS}}.items():
@@ -136,7 +177,7 @@ def _survival(taker: Taker, films: Mapping[Name, footage.Film], seen: Mapping[Na
 def _survived(
     taker: Taker,
     films: Mapping[Name, footage.Film],
-    seen: Mapping[Name, Seen],
+    seen: Mapping[Name, Taken],
     how: Mapping[str, Any],
     shelf: reposts.Shelf,
 ) -> Survived:
@@ -144,31 +185,57 @@ def _survived(
     first = round(how.get("first", 1e6) * footage.FPS)
     found, worth, spared, parts = 0, 0, 0, []
     for name, film in films.items():
-        copy = taker.seen(film[:first], **{key: value for key, value in how.items() if key != "first"})
-        stretches = between(copy, seen[name])
+        copy = taker.copy(film[:first], **{key: value for key, value in how.items() if key != "first"})
+        stretches = between(copy.seen, seen[name].seen)
         if stretches:
             found += 1
-            worth += places[name] in reposts.worth_comparing(copy.look, copy.mirrored, [shelf])
-            spared += is_copy(copy.found, Shared(_kept(seen[name]), tuple(stretches)))
-            parts.append(_part(copy, stretches))
+            worth += places[name] in reposts.worth_comparing(copy.seen.look, copy.seen.mirrored, [shelf])
+            spared += taker.spared(copy, seen[name], stretches)
+            parts.append(_part(copy.seen, stretches))
     return Survived(len(films), found, worth, float(np.mean(parts)) if parts else 0.0, spared)
 
 
-def _different(seen: Mapping[Name, Seen]) -> None:
-    pairs, linked, spared = Counter[str](), Counter[str](), Counter[str]()
+def _different(taker: Taker, seen: Mapping[Name, Taken]) -> None:
+    pairs, together, spared = Counter[str](), Counter[str](), Counter[str]()
     longest: dict[str, float] = {}
     for one, other in combinations(seen, 2):
         kind = f"{one[0]}, {other[0]}" if one[0] != other[0] else f"{one[0]}, another one"
         pairs[kind] += 1
-        stretches = between(seen[one], seen[other])
+        stretches = between(seen[one].seen, seen[other].seen)
         if stretches:
-            linked[kind] += 1
-            spared[kind] += is_copy(seen[one].found, Shared(_kept(seen[other]), tuple(stretches)))
+            together[kind] += 1
+            spared[kind] += taker.spared(seen[one], seen[other], stretches)
             length = max(stretch.one_end_ms - stretch.one_start_ms for stretch in stretches) / 1000
             longest[kind] = max(longest.get(kind, 0.0), length)
     _say(f"\n{'different films':24} {'pairs':>7} {'linked':>7} {'longest':>9} {'not analysed':>13}")
     for kind, number in pairs.items():
-        _say(f"{kind:24} {number:7} {linked[kind]:7} {longest.get(kind, 0.0):7.1f} s {spared[kind]:13}")
+        _say(f"{kind:24} {number:7} {together[kind]:7} {longest.get(kind, 0.0):7.1f} s {spared[kind]:13}")
+
+
+def _hidden(taker: Taker, films: Mapping[Name, footage.Film], taken: Mapping[Name, Taken]) -> None:
+    """Another face is put into copies: all the time, or for half a second."""
+    others = footage.other_faces(SHARED_MEDIA)
+    _say(f"\n{'another face in a copy':44} {'copies':>7} {'one is found':>13} {'not analysed':>13} {'of them':>8}")
+    for width, (what, strength), crf, (how_long, seconds) in product(WIDTHS, STRENGTHS, (23, 32), LENGTHS):
+        count = there = spared = wrong = 0
+        for name, film in films.items():
+            random = np.random.default_rng([width, crf, count])
+            changed = footage.with_face(film, others[count % len(others)], width, strength, seconds, random)
+            copy = taker.copy(changed.film, crf=crf)
+            stretches = between(copy.seen, taken[name].seen)
+            shown, left = _shown(taker, copy, changed), bool(stretches) and taker.spared(copy, taken[name], stretches)
+            count, there, spared, wrong = count + 1, there + shown, spared + left, wrong + (shown and left)
+        line = f"{width} px wide, {what}, CRF {crf}, {how_long}"
+        _say(f"{line:44} {count:7} {there:13} {spared:13} {wrong:8}")
+
+
+def _shown(taker: Taker, copy: Taken, changed: footage.Changed) -> bool:
+    """Whether an analysis of the copy finds a face where one was put."""
+    found = analyze_file(copy.path, taker.engine, LIMITS, CHOICES, 2)
+    if isinstance(found, Rejection):
+        raise TypeError(found.why)
+    seen = (face for track in found.tracks for face in track.faces)
+    return any(overlap(face.box, changed.place) > 0.2 and changed.shown(face.at_ms) for face in seen)
 
 
 def between(one: Seen, other: Seen) -> list[Stretch]:
@@ -176,9 +243,9 @@ def between(one: Seen, other: Seen) -> list[Stretch]:
     return reposts.stretches(one.look, one.mirrored, other.look)
 
 
-def _shelf(seen: Sequence[Seen]) -> reposts.Shelf:
-    words = [reposts.anchors(one.look) for one in seen]
-    return reposts.Shelf(np.repeat(np.arange(len(seen)), [len(word) for word in words]), np.concatenate(words))
+def _shelf(taken: Sequence[Taken]) -> reposts.Shelf:
+    words = [reposts.anchors(one.seen.look) for one in taken]
+    return reposts.Shelf(np.repeat(np.arange(len(taken)), [len(word) for word in words]), np.concatenate(words))
 
 
 def _part(copy: Seen, stretches: Sequence[Stretch]) -> float:
@@ -189,7 +256,7 @@ def _part(copy: Seen, stretches: Sequence[Stretch]) -> float:
 def _kept(seen: Seen) -> Kept:
     found = seen.found
     size = found.width, found.height
-    return Kept(0, 0, "", found.kind, *size, found.complete, found.moments, found.hashes, found.cells)
+    return Kept(0, 0, "", found.kind, *size, found.complete, found.moments, found.hashes, found.light)
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from typing import Final
 
 import pytest
 from pydantic import SecretStr
@@ -37,22 +38,21 @@ def test_an_account_without_a_name_is_its_number(settings: Settings, monkeypatch
         assert app.actor == f"local:{nobody}"
 
 
-@pytest.mark.parametrize(
-    ("changed", "status", "said"),
-    [
-        ({"database_url": SecretStr("nonsense-geheim")}, 2, "LASTSEEN_DATABASE_URL cannot be read"),
-        ({"database_url": SecretStr("postgresql://u:geheim@h:port/d")}, 2, "LASTSEEN_DATABASE_URL cannot be read"),
-        ({"database_url": SecretStr("postgresql://u:geheim@127.0.0.1:99999/d")}, 1, "the database does not answer"),
-        ({"s3_endpoint": "https://127.0.0.1:8333"}, 2, "LASTSEEN_S3_ENDPOINT cannot be used"),
-        ({"s3_access_key": SecretStr("geheim")}, 1, "correct LASTSEEN_S3_ACCESS_KEY"),
-        ({"s3_secret_key": SecretStr("geheim")}, 1, "correct LASTSEEN_S3_SECRET_KEY"),
-    ],
+NOT_MEANT: Final[tuple[tuple[dict[str, object], int, str], ...]] = (
+    ({"database_url": SecretStr("nonsense-geheim")}, 2, "LASTSEEN_DATABASE_URL cannot be read"),
+    ({"database_url": SecretStr("postgresql://u:geheim@h:port/d")}, 2, "LASTSEEN_DATABASE_URL cannot be read"),
+    ({"database_url": SecretStr("postgresql://u:geheim@127.0.0.1:99999/d")}, 1, "the database does not answer"),
+    ({"s3_endpoint": "https://127.0.0.1:8333"}, 2, "LASTSEEN_S3_ENDPOINT cannot be used"),
+    ({"s3_access_key": SecretStr("geheim")}, 1, "correct LASTSEEN_S3_ACCESS_KEY"),
+    ({"s3_secret_key": SecretStr("geheim")}, 1, "correct LASTSEEN_S3_SECRET_KEY"),
 )
-def test_settings_that_cannot_be_meant_are_named_without_their_secrets(
-    office: Office, changed: dict[str, object], status: int, said: str
-) -> None:
-    wrong = Office(office.settings.model_copy(update=changed), office.stores)
-    done = wrong.run("run", status=status)
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "geheim" not in done.stdout + done.stderr
+"""what was set, and the exit status and what is said of it"""
+
+
+def test_settings_that_cannot_be_meant_are_named_without_their_secrets(office: Office) -> None:
+    for changed, status, said in NOT_MEANT:
+        wrong = Office(office.settings.model_copy(update=changed), office.stores)
+        done = wrong.run("run", status=status)
+        assert said in done.stderr, changed
+        assert "Traceback" not in done.stderr
+        assert "geheim" not in done.stdout + done.stderr

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from storage import work
@@ -14,6 +15,7 @@ ITEMS = 300
 KILLS = 200
 
 
+@pytest.mark.long
 def test_killed_and_stalled_workers_lose_nothing_and_do_nothing_twice(
     db: Engine, owner: Engine, database_url: str, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ def watching(office: Office, site: VideoSite, clip: Page) -> Office:
     return office
 
 
+@pytest.mark.long
 def test_the_dags_find_the_wanted_person_and_nobody_else(
     watching: Office, site: VideoSite, clip: Page, register: Path
 ) -> None:
@@ -74,6 +75,7 @@ def held_back(office: Office, table: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_a_killed_run_started_again_ends_in_the_same_rows(
     watching: Office, another_office: Office, site: VideoSite, clip: Page, register: Path
 ) -> None:

@@ -143,6 +143,7 @@ def deaf(hears: int) -> tuple[Process, dict[int, str]]:
 # --- everything --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_up_keeps_everything_running_and_leaves_nothing(tmp_path: Path) -> None:
     port = free_port()
     data = tmp_path / "data"

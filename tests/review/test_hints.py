@@ -3,7 +3,6 @@
 import pytest
 
 from lastseen.records import NameHint, NameReason, Verdict
-from review.hints import ROWS_A_PAGE
 from storage import name_hints
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
@@ -47,8 +46,8 @@ def test_the_list_shows_words_and_no_face(site: Site, analyst: Browser, seeded: 
     assert f'href="/candidates/{seeded.candidate}"' in page
     assert picture_addresses(page) == []
     assert faults(page) == []
-    assert "No more on this side" in analyst.get(f"/hints?past={ROWS_A_PAGE}").text
-    assert analyst.get("/hints?past=x").status_code == 400
+    assert "No more on this side" in analyst.get("/hints?older_than=1").text
+    assert analyst.get("/hints?older_than=x").status_code == 400
 
 
 def test_that_hints_were_looked_at_stands_in_the_log(site: Site, analyst: Browser, seeded: Seeded) -> None:

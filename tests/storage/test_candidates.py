@@ -17,6 +17,7 @@ from storage.database import Connection, Engine, connect
 from storage.embedded import Endpoints
 from storage.tables import metadata, near_misses
 from tests.conftest import fresh_database
+from tests.storage.judged import account, give
 
 LIMIT = 5
 ENGINE = "engine/1"
@@ -94,9 +95,9 @@ class World:
             other_end_ms=9000, distance=0.1, recipe="hash",
         )  # fmt: skip
 
-    def find(self, track: int, person: tuple[int, int], distance: float = 0.3, engine: str = ENGINE) -> Sequence[int]:
+    def find(self, track: int, person: tuple[int, int], distance: float = 0.3, engine: str = ENGINE) -> None:
         found = Found(Match(*person, distance), 0.001)
-        return candidates.keep(self.db, engine, Judged({track: (found,)}, {}, None), LIMIT)
+        candidates.keep(self.db, engine, Judged({track: (found,)}, {}, None), LIMIT)
 
     def miss(self, track: int, person: tuple[int, int], distance: float = 0.5) -> None:
         candidates.keep(self.db, ENGINE, Judged({}, {track: (Match(*person, distance),)}, None), LIMIT)
@@ -167,7 +168,8 @@ def world(empty: Engine) -> Iterator[World]:
 def test_the_nearer_photo_of_a_person_is_kept_with_what_chance_makes_of_it(world: World) -> None:
     anna = world.person("A")
     (track,) = world.analysis(world.blob(), 0.2)
-    assert list(world.find(track, anna, 0.3)) == world.ids()
+    world.find(track, anna, 0.3)
+    assert world.waiting() == world.ids(), "each waits for its moment"
     world.find(track, (anna[0], world.photo(anna[0])), 0.2)
     world.find(track, anna, 0.25)
     (listed,) = candidates.listed(world.db)
@@ -335,11 +337,15 @@ def test_what_is_found_later_of_a_rejected_face_is_kept_and_never_queued(world: 
     world.reject(world.ids()[0])
     anew = world.analysis(blob, 0.21, 0.6, recipe="newer")
     changed = world.analysis(blob, 0.22, recipe="newest", engine="engine/2")
-    assert world.find(one, anna, 0.1) == (), "a re-run"
-    assert world.find(one, (anna[0], world.photo(anna[0])), 0.05) == (), "a new photo"
-    assert world.find(anew[0], anna) == (), "re-detection"
-    assert world.find(changed[0], anna, engine="engine/2") == (), "another engine"
-    assert set(world.states()) == {"rejected"}
+    world.find(one, anna, 0.1)
+    assert world.states() == ["rejected"], "a re-run"
+    world.find(one, (anna[0], world.photo(anna[0])), 0.05)
+    assert world.states() == ["rejected"], "a new photo"
+    world.find(anew[0], anna)
+    assert world.states() == ["rejected"] * 2, "re-detection"
+    world.find(changed[0], anna, engine="engine/2")
+    assert world.states() == ["rejected"] * 3, "another engine"
+    assert world.waiting() == world.ids()[:1], "of none but the first was the moment asked for"
     world.find(anew[1], anna)
     assert world.states()[-1] == "open", "another face"
     world.find(one, world.person("B"))
@@ -382,7 +388,8 @@ def test_what_two_people_confirmed_is_not_rejected_by_another_track_of_the_same_
     world.find(one, anna)
     world.find(later, anna)
     sighting, joined = world.ids()
-    world.db.execute(text("UPDATE candidates SET state = 'sighting' WHERE id = :id"), {"id": sighting})
+    for name in ("ada", "ben"):
+        give(world.db, account(world.db, name), sighting, 3)
     for candidate in (sighting, joined):
         with pytest.raises(WrongUse, match="two people"), world.db.begin_nested():
             world.reject(candidate)
@@ -421,10 +428,30 @@ def test_a_face_that_was_rejected_for_everybody_expires_and_the_rejection_holds(
     retention.drop(world.db, [one])
     assert world.states() == ["rejected", "rejected", "open"]
     (anew,) = world.analysis(blob, 0.2, recipe="newer")
-    assert world.find(anew, anna) == (), "its place stayed"
+    world.find(anew, anna)
+    assert world.states()[-1] == "rejected", "its place stayed"
     world.revoke(done.id)
     assert world.states()[0] == "superseded", "the newer analysis asks"
-    assert candidates.place(world.db, world.ids()[0]).at_ms == 0
+    assert candidates.best_moment(world.db, world.ids()[0]).at_ms == 0
+
+
+def test_a_moment_that_was_cut_once_more_expires_once_more(world: World) -> None:
+    (one,) = world.analysis(world.blob(), 0.2)
+    world.find(one, world.person("A"))
+    (only,) = world.ids()
+    done = world.reject(only)
+    retention.forget(world.db, 0)
+    retention.drop(world.db, [one])
+    assert (retention.forget(world.db, 0), retention.due(world.db, 0, 0).tracks) == (([], 0), 0)
+    world.revoke(done.id)
+    candidates.keep_moment(world.db, only, "still", None, 0, 1)
+    assert retention.due(world.db, 0, 0).tracks == 0, "somebody is to look at it"
+    world.reject(only)
+    assert retention.due(world.db, 0, 0).tracks == 1
+    assert retention.forget(world.db, 0) == ([one], 0)
+    retention.drop(world.db, [one])
+    assert retention.due(world.db, 0, 0).tracks == 0
+    assert retention.expired(world.db) == 1
 
 
 def test_thousands_of_candidates_are_kept_in_few_statements(world: World) -> None:
@@ -433,9 +460,9 @@ def test_thousands_of_candidates_are_kept_in_few_statements(world: World) -> Non
     asked: list[str] = []
     event.listen(world.db, "before_cursor_execute", lambda *told: asked.append(told[2]))
     found = {track: (Found(Match(*anna, 0.3), None),) for track in tracks}
-    shown = candidates.keep(world.db, ENGINE, Judged(found, {}, None), LIMIT)
-    assert len(shown) == len(tracks)
-    assert len(asked) < 15
+    candidates.keep(world.db, ENGINE, Judged(found, {}, None), LIMIT)
+    assert len(asked) < 20
+    assert world.states() == ["open"] * len(tracks)
 
 
 LEARNING = re.compile(r"calibrat|gallery|shards|sweep|engines|enroll|faces|analyze|register")

@@ -29,9 +29,9 @@ def keeping(track: int, who: tuple[int, int], distance: float) -> Act:
     """What a match and a sweep do at their end."""
     judged = Judged({track: (Found(Match(*who, distance), 0.001),)}, {}, None)
 
-    def act(db: Connection) -> object:
+    def act(db: Connection) -> None:
         candidates.lock(db)
-        return candidates.keep(db, ENGINE, judged, LIMIT)
+        candidates.keep(db, ENGINE, judged, LIMIT)
 
     return act
 

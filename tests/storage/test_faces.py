@@ -1,12 +1,13 @@
 """What an analysis leaves in the database: its tracks, what was measured of them, and who they show."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from lastseen.records import Analysis, BestShot, Box, CastLink, Quality, Template, Track
-from storage import custody, faces
+from storage import custody, faces, reviewing
 from storage.database import Connection, Engine
 from storage.sealing import Sealer
 
@@ -71,6 +72,17 @@ def test_tracks_may_come_in_any_order(db: Engine) -> None:
 def test_a_link_to_a_track_that_is_not_there_is_refused(db: Engine) -> None:
     with db.connect() as one, pytest.raises(KeyError):
         keep(one, [track(0)], CastLink(0, 7, 0.1))
+
+
+def test_how_many_faces_are_searched_a_day_is_told_by_their_analyses(db: Engine) -> None:
+    with db.begin() as one:
+        assert reviewing.faces_a_day(one) is None
+        keep(one, [track(0), replace(track(1), gate="too small"), track(2)])
+        assert reviewing.faces_a_day(one) == 2, "over the last day, if it is the first one"
+        one.execute(text("UPDATE analyses SET analyzed_at = now() - interval '4 days'"))
+        assert reviewing.faces_a_day(one) == 0.5
+        one.execute(text("UPDATE analyses SET analyzed_at = now() - interval '8 days'"))
+        assert reviewing.faces_a_day(one) is None
 
 
 @pytest.mark.parametrize("norm", [None, 0.75])

@@ -65,14 +65,31 @@ def test_who_was_found_meanwhile_gets_no_hint(stores: Stores, seeded: Seeded) ->
         assert db.execute(text("SELECT count(*) FROM name_hints")).scalar_one() == 0
 
 
-def test_pages_go_from_the_newest_on_and_say_how_many_there_are(stores: Stores, seeded: Seeded) -> None:
+def test_pages_go_from_the_newest_on_and_back_and_say_how_many_there_are(stores: Stores, seeded: Seeded) -> None:
+    others = [seed(stores, Story(number=f"HC-{n}", permalink=f"https://videos.example/watch/{n}")) for n in (2, 3)]
+    keep(stores, *(hint(one.person) for one in (seeded, *others)))
+    keep(stores, hint(seeded.person), *(hint(one.person) for one in others), matcher="test-2")
+    with stores.db.begin() as db:
+        ids = [one.id for one in sorted(name_hints.listed(db), key=lambda one: -one.id)]
+        first = name_hints.page(db, 2)
+        second = name_hints.page(db, 2, older_than=first.older)
+        back = name_hints.page(db, 2, newer_than=second.newer)
+        beyond = name_hints.page(db, 2, older_than=ids[-1])
+    assert [[one.id for one in page.rows] for page in (first, second, back)] == [ids[:2], ids[2:], ids[:2]]
+    beside = [(page.newer, page.older) for page in (first, second, back)]
+    assert beside == [(None, ids[1]), (ids[2], None), (None, ids[1])]
+    assert not first.more
+    assert (first.total, beyond.total, beyond.rows, beyond.newer, beyond.older) == (3, 3, (), None, None)
+
+
+def test_a_page_says_where_counting_ended(stores: Stores, seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     other = seed(stores, Story(number="HC-2", permalink="https://videos.example/watch/2"))
     keep(stores, hint(seeded.person), hint(other.person))
-    with stores.db.begin() as db:
-        first, total = name_hints.page(db, 1, 0)
-        second, _ = name_hints.page(db, 1, 1)
-    assert total == 2
-    assert [one.id for one in first] > [one.id for one in second]
+    for most, told in ((1, (1, True)), (2, (2, False))):
+        monkeypatch.setattr(name_hints, "MOST_COUNTED", most)
+        with stores.db.begin() as db:
+            page = name_hints.page(db, 1)
+        assert (page.total, page.more) == told
 
 
 def test_a_case_tells_what_words_say_of_its_person_and_of_nobody_else(stores: Stores, seeded: Seeded) -> None:

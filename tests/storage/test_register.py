@@ -45,11 +45,11 @@ def another() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def until_somebody_waits(db: Connection) -> None:
+def until_somebody_waits(db: Connection, seconds: float = 10) -> None:
     """For a lock that another connection to this database holds."""
     statement = text("""SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
                          WHERE NOT granted AND datname = current_database()""")
-    deadline = monotonic() + 10
+    deadline = monotonic() + seconds
     while not db.execute(statement).scalar():
         assert monotonic() < deadline, "nobody waits"
         sleep(0.01)

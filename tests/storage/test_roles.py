@@ -1,6 +1,7 @@
 """The application's role can do its work and cannot rewrite a fact; whoever could is told so."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 from pydantic import SecretStr
@@ -41,17 +42,22 @@ def test_what_the_application_may_do(db: Engine) -> None:
     assert privileges(db) == {**derived, **facts, "alembic_version": "SELECT"}
 
 
+CHANGES = ("UPDATE {table} SET {column} = {column}", "DELETE FROM {table}", "TRUNCATE {table} CASCADE")
+BEFORE = ("", "ALTER TABLE {table} DISABLE TRIGGER USER", "SET session_replication_role = replica")
+
+
 @pytest.mark.parametrize("table", FACTS)
-@pytest.mark.parametrize("change", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-def test_the_application_can_add_a_fact_and_not_change_it(db: Engine, table: str, change: str) -> None:
+def test_the_application_can_add_a_fact_and_not_change_it(db: Engine, table: str) -> None:
+    """One database for all changes of a table: each is refused, and leaves it as it was."""
     with db.begin() as connection:
         connection.execute(text(FACTS[table]))
-    statement = change.format(table, COLUMNS[table], COLUMNS[table])
     refused = r"permission denied|must be owner|append-only"
-    for before in ("", f"ALTER TABLE {table} DISABLE TRIGGER USER", "SET session_replication_role = replica"):
+    for change, before in product(CHANGES, BEFORE):
+        statements = [said.format(table=table, column=COLUMNS[table]) for said in (before, change) if said]
         with pytest.raises(DatabaseError, match=refused), db.begin() as connection:
-            connection.execute(text(before)) if before else None
-            connection.execute(text(statement))
+            for statement in statements:
+                connection.execute(text(statement))
+            pytest.fail(f"it went through: {statements}")
 
 
 def test_who_could_rewrite_the_log_is_known(db: Engine, owner: Engine) -> None:

@@ -311,6 +311,15 @@ def test_the_same_footage_is_one_open_item(one: Connection) -> None:
     assert {call.blob for call in roll_calls.open_items(one)} == {longer.blob, second.blob}, "no link joins these two"
 
 
+def test_a_clip_of_a_video_is_an_open_item_if_it_shows_whom_the_video_is_asked_about(one: Connection) -> None:
+    film = video(one, Seen(0, 4000, x=100), Seen(60_000, 64_000, x=100), Seen(30_000, 34_000, x=100), links=[(0, 1)])
+    candidate(one, film.tracks[1], person(one, "P-1"))
+    with_them, without = (video(one, Seen(0, 4000, x=100), Seen(9000, 9900)) for _ in range(2))
+    repost(one, film, with_them, (0, 5000), (0, 5000))
+    repost(one, film, without, (30_000, 35_000), (0, 5000))
+    assert {call.blob for call in roll_calls.open_items(one)} == {film.blob, with_them.blob}
+
+
 def test_pictures_are_had_only_where_somebody_is_asked_about(one: Connection) -> None:
     nobody, some = video(one, Seen(0, 900)), video(one, Seen(0, 900), Seen(0, 900, x=400))
     candidate(one, some.tracks[0], person(one, "P-1"))

@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from storage.same_face import Seen, Stretch, any_pair, at_once, looks, same_footage, same_place
+from storage.same_face import Overlap, Seen, any_pair, at_once, looks, same_footage, same_place
 
 WIDE, HIGH = 640, 360
-WHOLE = Stretch(0, 10_000, 0, 10_000)
+WHOLE = Overlap(0, 10_000, 0, 10_000)
 
 
 def seen(track: int, x: float, y: float = 0.4, size: float = 0.1, *, start: int = 0, end: int = 2000) -> Seen:
@@ -73,13 +73,13 @@ def test_mirrored_footage_is_held_against_its_mirror_image() -> None:
     there = [
         Seen(one.track + 10, 2, 0, 2000, tuple((at, 1 - x - w, y, w, h) for at, x, y, w, h in one.looks)) for one in ROW
     ]
-    mirrored = Stretch(0, 10_000, 0, 10_000, mirrored=True)
+    mirrored = Overlap(0, 10_000, 0, 10_000, mirrored=True)
     assert all(same_footage(one, ROW, other, there, mirrored) for one, other in zip(ROW, there, strict=True))
     assert not same_footage(ROW[0], ROW, there[0], there, WHOLE)
 
 
 def test_a_moment_is_carried_over_to_the_other_clock_at_its_pace() -> None:
-    faster = Stretch(1000, 12_000, 0, 10_000)
+    faster = Overlap(1000, 12_000, 0, 10_000)
     assert faster.over(1000) == 0
     assert faster.over(12_000) == 10_000
     assert faster.turned().over(faster.over(4300)) == pytest.approx(4300)
@@ -90,7 +90,7 @@ def test_a_moment_is_carried_over_to_the_other_clock_at_its_pace() -> None:
 
 def test_what_is_outside_the_stretch_is_no_footage_of_the_other_file() -> None:
     there = changed(seen(1, 0.5), 1, 0, 0)
-    assert not same_footage(seen(1, 0.5), [], there, [there], Stretch(5000, 9000, 0, 4000))
+    assert not same_footage(seen(1, 0.5), [], there, [there], Overlap(5000, 9000, 0, 4000))
 
 
 def test_where_only_one_of_two_neighbours_was_seen_nothing_is_said_unless_it_is_clear() -> None:
@@ -123,6 +123,6 @@ def test_a_crowd_that_is_seen_for_minutes_is_told_apart_at_once() -> None:
     crowd = [seen(n, drawn.random(), drawn.random(), 0.05, end=60_000) for n in range(120)]
     there = [changed(one, 1 / 0.9, -0.05 / 0.9, -0.05 / 0.9, track=one.track + 1000) for one in crowd]
     began = time.process_time()
-    assert same_footage(crowd[100], crowd, there[100], there, Stretch(0, 200_000, 0, 200_000))
-    assert not same_footage(crowd[100], crowd, there[99], there, Stretch(0, 200_000, 0, 200_000))
+    assert same_footage(crowd[100], crowd, there[100], there, Overlap(0, 200_000, 0, 200_000))
+    assert not same_footage(crowd[100], crowd, there[99], there, Overlap(0, 200_000, 0, 200_000))
     assert time.process_time() - began < 3, "it takes a fifth of that"

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage.sealed_blocks import HEAD, NEW, Blocks, Origin, Place, Templates
+from storage.sealed_blocks import HEAD, NEW, BlockPlace, Blocks, Origin, Templates
 from storage.sealing import Sealer
 
 SEAL = Sealer(bytes(32))
-PLACE = Place(Origin.PHOTO, "dlib/1/00", 3)
+PLACE = BlockPlace(Origin.PHOTO, "dlib/1/00", 3)
 PRINT = b"p" * 32
 HELD = Templates(np.array([5, 7]), np.array([50, 70]), np.array([[1, 2, 3], [4, 5, 6]], np.float32))
 
@@ -46,15 +46,15 @@ def test_the_file_is_ours_alone_and_shows_no_vector(blocks: Blocks) -> None:
 @pytest.mark.parametrize(
     ("place", "print_", "seal"),
     [
-        (Place(Origin.TRACK, PLACE.engine, PLACE.number), PRINT, SEAL),
-        (Place(PLACE.origin, "dlib/1/01", PLACE.number), PRINT, SEAL),
-        (Place(PLACE.origin, PLACE.engine, 4), PRINT, SEAL),
+        (BlockPlace(Origin.TRACK, PLACE.engine, PLACE.number), PRINT, SEAL),
+        (BlockPlace(PLACE.origin, "dlib/1/01", PLACE.number), PRINT, SEAL),
+        (BlockPlace(PLACE.origin, PLACE.engine, 4), PRINT, SEAL),
         (PLACE, b"q" * 32, SEAL),
         (PLACE, PRINT, Sealer(b"k" * 32)),
     ],
 )
 def test_a_file_that_was_copied_elsewhere_is_not_believed(
-    blocks: Blocks, place: Place, print_: bytes, seal: Sealer
+    blocks: Blocks, place: BlockPlace, print_: bytes, seal: Sealer
 ) -> None:
     """Also where whoever copied it has put the right print before it."""
     content = path_of(blocks).read_bytes()

@@ -15,6 +15,7 @@ from storage.objects import Stored
 from storage.sealed_blocks import Blocks, Origin, Templates
 from storage.sealing import Sealer
 from storage.template_cache import Cache, sweep
+from storage.versions import What, version
 from tests.storage import test_faces
 
 SEAL = Sealer(bytes(32))
@@ -142,12 +143,12 @@ def test_whatever_changes_the_files_follow_and_the_version_shows_it(
     db: Engine, people: list[int], cache: Cache, blocks: Blocks, change: Change
 ) -> None:
     with db.begin() as one:
-        before = faces.gallery_version(one, ENGINE)
+        before = version(one, What.GALLERY)
     assert said(of_files(db, cache)) == said(of_rows(db))
     assert len(of_rows(db).people) == 15
     change(db, people)
     with db.begin() as one:
-        assert faces.gallery_version(one, ENGINE) != before
+        assert version(one, What.GALLERY) != before
     for _ in range(2):  # what was written is read
         assert said(of_files(db, cache)) == said(of_rows(db))
     assert len(files(blocks)) == blocks_in_use(db)

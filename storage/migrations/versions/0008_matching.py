@@ -23,6 +23,44 @@ HAND_BACK = """
      WHERE sweep_id IS NULL
         OR EXISTS (SELECT FROM sweep_shards WHERE sweep_shards.sweep_id = sweep_photos.sweep_id AND swept_at IS NULL)"""
 
+ANALYSES = "what one recipe found in one blob; done even if it found none; shots are [start_ms, end_ms] pairs"
+COUNT_SEARCHED = """
+    UPDATE analyses SET searched = counted.tracks
+      FROM (SELECT analysis_id, count(*) AS tracks FROM tracks WHERE gate = '' GROUP BY 1) AS counted
+     WHERE analyses.id = counted.analysis_id"""
+
+# A transaction notes each thing once.  Which row it writes is told by its locks alone, so none waits for another.
+NOTE_CHANGE = """
+    CREATE FUNCTION note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        mine CONSTANT bigint := pg_current_xact_id()::text::bigint;
+    BEGIN
+        IF NOT EXISTS (SELECT FROM versions WHERE what = TG_ARGV[0] AND changed_by = mine) THEN
+            UPDATE versions SET changed_by = mine, token = gen_random_uuid()
+             WHERE id = (SELECT id FROM versions WHERE what = TG_ARGV[0] LIMIT 1 FOR UPDATE SKIP LOCKED);
+            IF NOT FOUND THEN
+                INSERT INTO versions (what, changed_by) VALUES (TG_ARGV[0], mine);
+            END IF;
+        END IF;
+        RETURN NULL;
+    END $$"""
+NOTED = (
+    """CREATE TRIGGER gallery_grew AFTER INSERT OR UPDATE ON templates
+       FOR EACH ROW WHEN (new.photo_id IS NOT NULL) EXECUTE FUNCTION note_change('gallery')""",
+    """CREATE TRIGGER gallery_shrank AFTER DELETE ON templates
+       FOR EACH ROW WHEN (old.photo_id IS NOT NULL) EXECUTE FUNCTION note_change('gallery')""",
+    """CREATE TRIGGER gallery_changed AFTER UPDATE OF status ON persons
+       FOR EACH ROW WHEN (new.status IS DISTINCT FROM old.status) EXECUTE FUNCTION note_change('gallery')""",
+    """CREATE TRIGGER register_changed AFTER INSERT OR UPDATE OR DELETE ON persons
+       FOR EACH ROW EXECUTE FUNCTION note_change('register')""",
+)
+TRIGGERS = (
+    ("gallery_grew", "templates"),
+    ("gallery_shrank", "templates"),
+    ("gallery_changed", "persons"),
+    ("register_changed", "persons"),
+)
+
 
 def upgrade() -> None:
     """Make the tables, and let candidates say by which calibration they were judged."""
@@ -71,7 +109,7 @@ def upgrade() -> None:
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("moments", sa.LargeBinary(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
-        sa.Column("cells", sa.LargeBinary(), nullable=False),
+        sa.Column("light", sa.LargeBinary(), nullable=False),
         sa.Column("anchors", sa.LargeBinary(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_fingerprints_blob_id")),
@@ -373,10 +411,67 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("photo_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_tracks_with_faces",
+        "tracks",
+        ["id"],
+        unique=False,
+        postgresql_include=["analysis_id", "gate"],
+        postgresql_where=sa.text("expired_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tracks_expired", "tracks", ["gate"], unique=False, postgresql_where=sa.text("expired_at IS NOT NULL")
+    )
+    op.add_column("analyses", sa.Column("searched", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.execute(COUNT_SEARCHED)
+    op.create_table_comment(
+        "analyses", f"{ANALYSES}; searched: tracks that passed the gates", existing_comment=ANALYSES
+    )
+    op.create_index("ix_analyses_searched", "analyses", ["analyzed_at"], unique=False, postgresql_include=["searched"])
+    op.create_index(
+        "ix_work_ended",
+        "work",
+        ["step", "state"],
+        unique=False,
+        postgresql_where=sa.text("state NOT IN ('open', 'done')"),
+    )
+    op.create_index(
+        "ix_work_outcome", "work", ["outcome"], unique=False, postgresql_where=sa.text("outcome IS NOT NULL")
+    )
+    op.create_index("ix_analyses_engine", "analyses", ["engine"], unique=False)
+    op.create_table(
+        "versions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("changed_by", sa.BigInteger(), nullable=False),
+        sa.Column("token", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_versions")),
+        comment="kept by triggers: a change of what is named gives one of its rows a new token; changed_by: a"
+        " transaction",
+    )
+    op.create_index("ix_versions_what", "versions", ["what"], unique=False)
+    op.execute(NOTE_CHANGE)
+    for statement in NOTED:
+        op.execute(statement)
 
 
 def downgrade() -> None:
     """Remove them, and what they held."""
+    for trigger, table in TRIGGERS:
+        op.execute(f"DROP TRIGGER {trigger} ON {table}")
+    op.execute("DROP FUNCTION note_change()")
+    op.drop_index("ix_versions_what", table_name="versions")
+    op.drop_table("versions")
+    op.drop_index("ix_analyses_engine", table_name="analyses")
+    op.drop_index("ix_work_outcome", table_name="work")
+    op.drop_index("ix_work_ended", table_name="work")
+    op.drop_index("ix_analyses_searched", table_name="analyses")
+    op.create_table_comment(
+        "analyses", ANALYSES, existing_comment=f"{ANALYSES}; searched: tracks that passed the gates"
+    )
+    op.drop_column("analyses", "searched")
+    op.drop_index("ix_tracks_expired", table_name="tracks")
+    op.drop_index("ix_tracks_with_faces", table_name="tracks")
     op.drop_index("ix_templates_photos", table_name="templates")
     op.drop_constraint(op.f("fk_candidates_calibration_id"), "candidates", type_="foreignkey")
     op.drop_index(op.f("ix_candidates_calibration_id"), table_name="candidates")

@@ -18,7 +18,7 @@ from pipeline.duties import erasure, fixity, retention
 from storage import accounts, alerts, custody, erasures, holds, incidents, keys, rejections, subjects, verification
 from storage.objects import DERIVED, EVIDENCE, LockNotKept, ObjectStore
 from storage.retention import expired
-from storage.sealed_blocks import Origin, Place, Templates
+from storage.sealed_blocks import BlockPlace, Origin, Templates
 from storage.sealing import Sealer
 from storage.stores import Stores
 from storage.tables import candidates
@@ -256,7 +256,10 @@ def test_what_expired_is_in_no_file_of_this_machine(faces: App) -> None:
     ids, owners = (np.array(column) for column in zip(*held, strict=True))
     print_ = hashlib.sha256(ids.astype(">i8").tobytes()).digest()
     blocks.write(
-        Place(Origin.TRACK, "dlib", 0), print_, Templates(ids, owners, np.ones((3, 4), np.float32)), Sealer(bytes(32))
+        BlockPlace(Origin.TRACK, "dlib", 0),
+        print_,
+        Templates(ids, owners, np.ones((3, 4), np.float32)),
+        Sealer(bytes(32)),
     )
     with faces.stores.db.begin() as db:
         assert sweep(db, blocks) == 0, "it is as the database"

@@ -14,7 +14,7 @@ from pipeline.duties import erasure
 from storage import custody, erasures, holds, subjects
 from storage.database import Connection, DatabaseError
 from storage.objects import EVIDENCE, ObjectStore, StoreRefuses
-from storage.sealed_blocks import Origin, Place, Templates
+from storage.sealed_blocks import BlockPlace, Origin, Templates
 from storage.sealing import Sealer
 from storage.template_cache import blocks_of
 from storage.verification import verify
@@ -121,7 +121,7 @@ def test_the_log_says_that_when_why_by_whom_and_what(office: Watching) -> None:
 def test_no_file_of_this_machine_holds_a_template_that_was_erased(office: Watching) -> None:
     blocks = blocks_of(office.app.settings)
     template = Templates(np.array([1]), np.array([1]), np.ones((1, 4), np.float32))
-    blocks.write(Place(Origin.TRACK, "dlib", 0), bytes(32), template, Sealer(bytes(32)))
+    blocks.write(BlockPlace(Origin.TRACK, "dlib", 0), bytes(32), template, Sealer(bytes(32)))
     erase(office.app, post(office))
     assert list(blocks.held()) == []
 

@@ -9,12 +9,12 @@ from pipeline.app import App
 from pipeline.duties import template_files
 from pipeline.runner import Runner
 from pipeline.steps import Steps
-from storage.sealed_blocks import PRINT_BYTES, Origin, Place, Templates
+from storage.sealed_blocks import PRINT_BYTES, BlockPlace, Origin, Templates
 from storage.stores import Stores
 from storage.template_cache import blocks_of
 from tests.pipeline.matching.test_match import SEAL
 
-TRACKS = Place(Origin.TRACK, "engine", 3)
+TRACKS = BlockPlace(Origin.TRACK, "engine", 3)
 OF_A_TRACK = Templates(np.array([1]), np.array([1]), np.ones((1, 2), np.float32))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from extractors.faces import engine_id
 from lastseen.outcomes import Fault
 from storage import work
-from storage.sealed_blocks import Origin, Place, Templates
+from storage.sealed_blocks import BlockPlace, Origin, Templates
 from storage.sealing import Sealer
 from storage.template_cache import blocks_of
 from storage.work import Queue
@@ -35,7 +35,7 @@ def test_whom_a_found_person_had_displaced_gets_a_moment(office: Office, tmp_pat
     checked(office, other.photo)
     blocks = blocks_of(office.settings)
     template = Templates(np.array([1]), np.array([nearest.photo]), np.ones((1, 4), np.float32))
-    blocks.write(Place(Origin.PHOTO, "dlib", 0), bytes(32), template, Sealer(bytes(32)))
+    blocks.write(BlockPlace(Origin.PHOTO, "dlib", 0), bytes(32), template, Sealer(bytes(32)))
     table = tmp_path / "register.csv"
     table.write_text("register_number,names,birth_year,status,photos\n26-001,Ada Example,,found,\n", encoding="utf-8")
     assert office.ask("register", "import", str(table))["changed_people"] == 1

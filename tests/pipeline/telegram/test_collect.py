@@ -10,7 +10,7 @@ import pytest
 from telethon.extensions import BinaryReader
 
 from extractors.telegram import messages
-from lastseen.records import ChatRole, Stretch
+from lastseen.records import ChatRole, MessageRange
 from lastseen.settings import Settings
 from pipeline import jobs
 from pipeline.app import open_app
@@ -72,7 +72,7 @@ def test_all_of_a_channel_with_proof(office: Watching) -> None:
     assert office.collect() == {"done": 1}
     assert office.numbers() == office.channel.ids
     covered = office.coverage()
-    assert (covered.first, covered.held, covered.gaps) == (1, (Stretch(1, 499),), ())
+    assert (covered.first, covered.held, covered.gaps) == (1, (MessageRange(1, 499),), ())
     assert (covered.posts, covered.stated) == (450, 450)
     assert office.rows("SELECT count(*), count(DISTINCT raw_key) FROM observations")[0][0] == 450
     assert verification.verify(office.app.stores.db, office.app.stores.objects).ok
@@ -113,7 +113,7 @@ def test_again_adds_nothing_and_new_posts_come(office: Watching) -> None:
     office.channel.publish(*numbered(range(600, 603)))
     office.collect()
     assert office.numbers()[-3:] == [600, 601, 602]
-    assert office.coverage().held == (Stretch(1, 602),)
+    assert office.coverage().held == (MessageRange(1, 602),)
 
 
 def test_an_empty_channel_and_its_first_post(settings: Settings, world: World) -> None:
@@ -123,14 +123,14 @@ def test_an_empty_channel_and_its_first_post(settings: Settings, world: World) -
         assert (office.coverage().held, office.coverage().stated) == ((), 0)
         channel.publish(Post(3, "the first"))
         office.collect()
-        assert (office.numbers(), office.coverage().held) == ([3], (Stretch(1, 3),))
+        assert (office.numbers(), office.coverage().held) == ([3], (MessageRange(1, 3),))
 
 
 def test_from_a_date_on(settings: Settings, world: World, channel: Channel) -> None:
     with watching(settings, world, channel, since=channel.posts[321].published) as office:
         office.collect()
         assert office.numbers() == [number for number in channel.ids if number >= 321]
-        assert (office.coverage().first, office.coverage().held) == (321, (Stretch(321, 499),))
+        assert (office.coverage().first, office.coverage().held) == (321, (MessageRange(321, 499),))
 
 
 def test_from_a_date_that_is_still_to_come(settings: Settings, world: World, channel: Channel) -> None:
@@ -139,7 +139,7 @@ def test_from_a_date_that_is_still_to_come(settings: Settings, world: World, cha
         assert office.numbers() == []
         channel.publish(Post(700, "young", date=datetime(2025, 1, 2, tzinfo=UTC)))
         office.collect()
-        assert (office.numbers(), office.coverage().held) == ([700], (Stretch(700, 700),))
+        assert (office.numbers(), office.coverage().held) == ([700], (MessageRange(700, 700),))
 
 
 def test_what_a_message_carries(settings: Settings, world: World) -> None:
@@ -179,7 +179,7 @@ def test_views_are_no_change_of_content(office: Watching) -> None:
     assert office.rows("SELECT count(*) FROM audiences") == [(0,)]
     office.channel.publish(replace(office.channel.posts[7], views=1000))
     with office.app.stores.db.begin() as db:
-        telegram_chats.read_again(db, office.source, Stretch(5, 9))
+        telegram_chats.read_again(db, office.source, MessageRange(5, 9))
     office.collect()
     assert office.rows("SELECT number, audience FROM audiences JOIN posts ON posts.id = post_id") == [
         (7, {"views": 1000, "forwards": 0})
@@ -192,7 +192,7 @@ def test_reading_anew_what_looks_as_it_did_leaves_nothing_behind(office: Watchin
     office.collect()
     before = list(office.app.stores.objects.keys("evidence"))
     with office.app.stores.db.begin() as db:
-        telegram_chats.read_again(db, office.source, Stretch(1, 499))
+        telegram_chats.read_again(db, office.source, MessageRange(1, 499))
     office.collect()
     assert list(office.app.stores.objects.keys("evidence")) == before
     assert verification.verify(office.app.stores.db, office.app.stores.objects).ok
@@ -204,7 +204,7 @@ def test_comments_of_the_linked_discussion(settings: Settings, world: World, cha
     with watching(settings, world, channel, with_comments=True) as office:
         office.collect()
         assert office.numbers(ChatRole.COMMENTS) == list(range(1, 31))
-        assert office.coverage(ChatRole.COMMENTS).held == (Stretch(1, 30),)
+        assert office.coverage(ChatRole.COMMENTS).held == (MessageRange(1, 30),)
         assert office.numbers() == channel.ids
         links = office.rows("SELECT permalink FROM posts WHERE platform_post_id = '2002/7'")
     assert links == [("https://t.me/c/2002/7",)]
@@ -228,12 +228,12 @@ def test_a_message_that_is_not_understood_stops_nobody(office: Watching, monkeyp
 
     monkeypatch.setattr(messages, "_facts", stumbles)
     office.collect()
-    assert office.coverage().held == (Stretch(1, 499),)
+    assert office.coverage().held == (MessageRange(1, 499),)
     (facts,) = office.rows("SELECT DISTINCT facts FROM observations")[0]
     assert isinstance(facts, dict) and facts["not_understood"].startswith("KeyError")
     monkeypatch.undo()
     with office.app.stores.db.begin() as db:
-        telegram_chats.read_again(db, office.source, Stretch(1, 499))
+        telegram_chats.read_again(db, office.source, MessageRange(1, 499))
     office.collect()
     assert office.rows("SELECT count(*) FROM observations WHERE text <> ''") == [(450,)], "read again, understood now"
 
@@ -268,7 +268,7 @@ def test_a_long_wait_ends_the_task_and_goes_on_where_it_was(office: Watching, se
     with open_app(office.settings, "later") as later:
         jobs.execute(later, "collect", Scope())
     assert office.numbers() == office.channel.ids
-    assert office.coverage().held == (Stretch(1, 499),)
+    assert office.coverage().held == (MessageRange(1, 499),)
 
 
 def test_premium_waits_are_waits(office: Watching) -> None:
@@ -287,7 +287,7 @@ def test_a_connection_that_drops_in_any_request(office: Watching, kind: str, *, 
     office.waited()
     office.collect()
     assert office.numbers() == office.channel.ids
-    assert office.coverage().held == (Stretch(1, 499),)
+    assert office.coverage().held == (MessageRange(1, 499),)
 
 
 @pytest.mark.parametrize("answered", [False, True])

@@ -5,6 +5,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Final
 
+import pytest
+
 from lastseen.records import Platform
 from pipeline import jobs
 from pipeline.app import open_app
@@ -63,6 +65,7 @@ def held(office: Office) -> dict[str, list[tuple[object, ...]]]:
         return {name: sorted(map(tuple, db.exec_driver_sql(sql)), key=repr) for name, sql in HELD.items()}
 
 
+@pytest.mark.long
 def test_a_worker_killed_at_twenty_random_moments(office: Office, another_office: Office) -> None:
     with TelegramServer(world()) as server:
         killed, calm = prepared(office, server), prepared(another_office, server)

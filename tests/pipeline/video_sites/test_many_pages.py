@@ -63,6 +63,7 @@ def run(office: Office, seed: int, kills: int) -> int:
     return killed
 
 
+@pytest.mark.long
 def test_a_thousand_pages_run_twice_and_killed_in_between(office: Office, world: World) -> None:
     limits = {
         "fetch_max_mib": many_pages.MAX_MIB,
