@@ -20,6 +20,10 @@ class Words(str):
         made.template, made.values = template, values
         return made
 
+    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:
+        """An error that carries it may cross from one process into another."""
+        return self.template, self.values
+
 
 def words(template: str, /, **values: object) -> Words:
     """A sentence for a person; `make words` finds it by the name of this function."""

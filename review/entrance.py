@@ -17,6 +17,8 @@ from lastseen.clock import utcnow
 from review import required
 from review.desk import desk_of
 from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name, form_token, set_cookie, visit_of, wants_json
+from review.language import gettext as _
+from review.language import ngettext
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, User
 from storage.custody import Action
@@ -57,8 +59,8 @@ def enter(request: Request) -> Response:
     with desk_of(request).stores.db.begin() as db:
         user = accounts.use_link(db, request.path_params["token"])
     if user is None:
-        why = "This link was used already or is older than 15 minutes. An administrator can make a new one."
-        return desk_of(request).problem(request, 403, "This link does not work any more", why)
+        why = _("This link was used already or is older than 15 minutes. An administrator can make a new one.")
+        return desk_of(request).problem(request, 403, _("This link does not work any more"), why)
     return begin(request, user, "link", wanted(request))
 
 
@@ -153,7 +155,9 @@ def forget_cookie(request: Request, answer: Response, name: str) -> None:
 def wait_first(request: Request, seconds: int) -> Response:
     """Too many tries; the same for a name that exists and for one that does not."""
     minutes = -(-seconds // 60)
-    why = f"Please wait {minutes} {'minute' if minutes == 1 else 'minutes'}, then try again."
+    why = ngettext(
+        "Please wait %(count)s minute, then try again.", "Please wait %(count)s minutes, then try again.", minutes
+    ) % {"count": minutes}
     answer = desk_of(request).problem(request, 429, why=why)
     answer.headers["Retry-After"] = str(seconds)
     return answer

@@ -9,7 +9,7 @@ from lastseen.clock import mark as clock
 from review import language
 from review.language import gettext as _
 
-__all__ = ["clock", "host", "people", "plain", "short_source", "size", "version", "when"]
+__all__ = ["clock", "host", "people", "plain", "short_source", "significant", "size", "version", "when"]
 
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
@@ -39,6 +39,12 @@ def size(count: int) -> str:
         if count >= factor:
             return f"{language.number(count / factor, 1)} {unit} ({exact})"
     return exact
+
+
+def significant(value: float) -> str:
+    """With two significant digits."""
+    written = f"{value:.2g}"
+    return written.replace(".", language.spoken().locale.number_symbols["latn"]["decimal"])
 
 
 def people(count: int) -> str:
