@@ -58,5 +58,5 @@ def _rounded(value: float) -> float:
     if value < 10:
         tenths = round(value, 1)
         return int(tenths) if tenths.is_integer() else tenths
-    step = 10 ** (math.floor(math.log10(value)) - DIGITS + 1)
+    step: int = 10 ** (math.floor(math.log10(value)) - DIGITS + 1)
     return round(value / step) * step

@@ -20,9 +20,9 @@ class Words(str):
         made.template, made.values = template, values
         return made
 
-    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:
+    def __reduce__(self) -> tuple[type["Words"], tuple[str, Mapping[str, object]]]:
         """An error that carries it may cross from one process into another."""
-        return self.template, self.values
+        return Words, (self.template, self.values)
 
 
 def words(template: str, /, **values: object) -> Words:
