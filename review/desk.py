@@ -151,7 +151,7 @@ class Desk:
             "path": request.url.path,
             "spoken": spoken,
             "other_languages": [one for one in language.languages().values() if one is not spoken],
-            "this_page": page_of(request),
+            "form_was_on": "" if request.method == "GET" else page_of(request),
         }
         answer = HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
         if not visit.cookie:  # the switch of languages is a form, and forms hang on a cookie

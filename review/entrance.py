@@ -163,9 +163,9 @@ def wait_first(request: Request, seconds: int) -> Response:
     return answer
 
 
-def wanted(request: Request) -> str:
-    """Where to go after signing in: a path of ours, whatever the address bar or the form said."""
-    said = visit_of(request).form.get("next") or request.query_params.get("next")
+def wanted(request: Request, otherwise: str = "/") -> str:
+    """Where to go on: a path of ours, whatever the address bar or the form said."""
+    said = visit_of(request).form.get("next") or request.query_params.get("next") or otherwise
     return said if said and _OUR_PATH.fullmatch(said) else "/"
 
 

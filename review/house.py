@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.preferences import LANGUAGES
 from review import entrance, language
 from review.desk import desk_of
-from review.doors import set_cookie, visit_of
+from review.doors import page_of, set_cookie, visit_of
 from storage import accounts
 from storage import status as storage_status
 
@@ -31,7 +31,7 @@ def set_language(request: Request) -> Response:
     if session:
         with desk_of(request).stores.db.begin() as db:
             accounts.set_preferences(db, session.user, replace(session.user.preferences, language=code))
-    answer = RedirectResponse(entrance.wanted(request), 303)
+    answer = RedirectResponse(entrance.wanted(request, page_of(request)), 303)
     set_cookie(request, answer, language.COOKIE, code, language.COOKIE_SECONDS)
     return answer
 
