@@ -1,5 +1,6 @@
 """The languages of the pages: whose is chosen, what the catalogues hold, and that a page says it."""
 
+import io
 import pickle
 import re
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
 }
 TRANSLATED = sorted(set(LANGUAGES) - {language.FIRST})
-MARKS = re.compile(r"%\(\w+\)s|%%|\{\w*\}|</?[a-z]+>|LASTSEEN_\w+|lastseen \w[\w -]*")
+MARKS = re.compile(r"%\(\w+\)s|%%|\{\w*\}|<code>[^<]*</code>|</?[a-z]+>|lastseen [a-z]+")
 """what a translation has to hold as it is"""
 
 
@@ -47,7 +48,7 @@ def english_afterwards() -> Iterator[None]:
 
 def catalogue(code: str) -> Catalog:
     path = ROOT / "review" / "locale" / code / "LC_MESSAGES" / "lastseen.po"
-    return read_po(path.open("rb"), locale=code, abort_invalid=True)
+    return read_po(io.BytesIO(path.read_bytes()), locale=code, abort_invalid=True)
 
 
 def sources() -> set[tuple[str | None, str | tuple[str, ...]]]:
