@@ -53,6 +53,7 @@ class Chromium:
         still: bool = False,
         touch: bool = False,
         scripts: bool = True,
+        language: str = "en-GB",
     ) -> Page:
         """A window with cookies of its own, signed in as `user`.  `still`: who uses it wants no motion."""
         context = self._browser.new_context(
@@ -62,7 +63,7 @@ class Chromium:
             reduced_motion="reduce" if still else "no-preference",
             has_touch=touch,
             java_script_enabled=scripts,
-            locale="en-GB",
+            locale=language,
         )
         self._leaving.callback(context.close)
         context.set_default_timeout(PATIENCE_MS)
