@@ -65,7 +65,8 @@ TOO_SMALL = """(least) => {
 TOO_WIDE = """() => {
   const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   const over = (one) => one.getBoundingClientRect().right > innerWidth + 1;
-  const names = [...document.querySelectorAll('header *, main *')].filter(over).map((one) => one.outerHTML.slice(0, 90));
+  const every = [...document.querySelectorAll('header *, main *')].filter(over);
+  const names = every.map((one) => one.outerHTML.slice(0, 90));
   return wide > 0 ? [`${wide} pixels too wide`, ...names.slice(0, 4)] : [];
 }"""
 SPEAK = text("UPDATE users SET preferences = preferences || jsonb_build_object('language', CAST(:code AS text))")
