@@ -122,12 +122,15 @@ def number_in(request: Request, name: str) -> int | None:
 
 
 def page_of(request: Request) -> str:
-    """The page that somebody looks at: the one that is asked for, or whose form was sent."""
+    """The page that somebody looks at: the one that is asked for, or whose form was sent; below where we are mounted."""
     if request.method in _READING:
-        return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    came = urlsplit(request.headers.get("referer", ""))
-    ours = came.netloc == request.url.netloc and came.path.startswith("/")
-    return (came.path + (f"?{came.query}" if came.query else "")) if ours else "/"
+        at = urlsplit(str(request.url))
+    else:
+        at = urlsplit(request.headers.get("referer", ""))
+        if at.netloc != request.url.netloc:
+            return "/"
+    path = at.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
+    return path + (f"?{at.query}" if at.query else "")
 
 
 def wants_json(request: Request) -> bool:
