@@ -122,7 +122,7 @@ def number_in(request: Request, name: str) -> int | None:
 
 
 def page_of(request: Request) -> str:
-    """The page that somebody looks at: the one that is asked for, or whose form was sent; below where we are mounted."""
+    """The page that somebody looks at: the one that is asked for, or whose form was sent; from where we are mounted."""
     if request.method in _READING:
         at = urlsplit(str(request.url))
     else:
