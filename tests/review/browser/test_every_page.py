@@ -100,6 +100,9 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     yield "/nothing/here"
     if review:
         yield f"/reviews/{review.token}"
+        with site.stores.db.begin() as db:
+            reviews.describe(db, review, {"features": {"ears": {"visible": True, "note": "torn"}}})
+        yield f"/reviews/{review.token}?step=compare"
 
 
 def visited(
