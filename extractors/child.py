@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from extractors.forking import receive
 from extractors.isolation import WORKSPACE_BYTES, hold_child
@@ -134,11 +134,9 @@ def _answer(
 
 def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engine | None") -> "Verdict":
     """Do what is asked.  Raises whatever the files make the libraries raise."""
-    from extractors.analysis import analyze_file, enroll_file
     from extractors.fingerprints import fingerprint_file
     from extractors.joining import join, measure
     from extractors.moments import cut_moment
-    from extractors.reembedding import reembed_file
 
     setup, limits = job.setup, job.setup.limits
     with os.fdopen(files[0], "rb") as file:
@@ -153,11 +151,22 @@ def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engin
             return fingerprint_file(file, limits, setup.threads, grant)
         if engine is None:
             raise RuntimeError("no engine was loaded")
-        if request.crops is not None:
-            return reembed_file(file, request.crops, engine, limits, setup.choices)
-        if request.task == "enroll":
-            return enroll_file(file, engine, limits, setup.choices)
-        return analyze_file(file, engine, limits, setup.choices, setup.threads, grant)
+        return _with_engine(request, job, file, engine)
+
+
+def _with_engine(request: "Request", job: Job, file: IO[bytes], engine: "Engine") -> "Verdict":
+    from extractors.analysis import analyze_file, enroll_file
+    from extractors.disguise import disguise_file
+    from extractors.reembedding import reembed_file
+
+    setup, limits = job.setup, job.setup.limits
+    if request.crops is not None:
+        return reembed_file(file, request.crops, engine, limits, setup.choices)
+    if request.disguise is not None:
+        return disguise_file(file, request.disguise, engine, limits, setup.choices)
+    if request.task == "enroll":
+        return enroll_file(file, engine, limits, setup.choices)
+    return analyze_file(file, engine, limits, setup.choices, setup.threads, grant)
 
 
 def _probe(wanted: "ProbeRequest", measures: tuple[str, ...]) -> "Probe":

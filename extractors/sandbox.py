@@ -38,6 +38,8 @@ from lastseen.outcomes import Fault
 from lastseen.records import (
     Analysis,
     CropsKept,
+    Disguised,
+    DisguiseWanted,
     Enrolment,
     Fingerprint,
     Joined,
@@ -98,6 +100,10 @@ class Sandbox:
     def enroll(self, path: Path) -> Enrolment | Rejection:
         """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
         return self._ask(Request("enroll"), [path], Enrolment, Gear.ENGINE)
+
+    def disguise(self, path: Path, wanted: DisguiseWanted) -> Disguised | Rejection:
+        """Make a reference photo look as if it had been published.  Raises as `enroll` does."""
+        return self._ask(Request("disguise", disguise=wanted), [path], Disguised, Gear.ENGINE)
 
     def reembed(self, path: Path, kept: CropsKept) -> Reembedded | Rejection:
         """Embed kept pictures that stand one after the other in a file.

@@ -32,6 +32,7 @@ from pipeline.commands import (
     duties,
     export,
     hints,
+    known_pairs,
     models,
     register,
     rematch,
@@ -81,6 +82,7 @@ calibrate.add_to(app)
 register.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
+app.add_typer(known_pairs.app, name="known-pairs")
 app.add_typer(export.app, name="export")
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
