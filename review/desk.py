@@ -16,7 +16,7 @@ from review import wording
 from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
 from review.lately import Lately
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, SENIORS, STAFF
 from storage import sealing
 from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
@@ -124,6 +124,7 @@ class Desk:
         frame = {
             "user": visit.session.user if visit.session else None,
             "may_review": bool(visit.roles & REVIEWERS),
+            "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
