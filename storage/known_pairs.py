@@ -123,7 +123,7 @@ WIDTHS = text("""
     SELECT percentile_cont(:part) WITHIN GROUP (ORDER BY (quality ->> 'width')::float)
       FROM (SELECT best_shots.quality FROM best_shots
               JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-             WHERE analyses.kind = 'image' AND ordinal = 0 AND gate = ''
+             WHERE analyses.kind = 'image' AND best_shots.ordinal = 0 AND gate = ''
              ORDER BY best_shots.id DESC LIMIT 500) AS newest
     HAVING count(*) >= 20""")
 LISTED = text(f"""

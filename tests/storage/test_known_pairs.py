@@ -243,3 +243,20 @@ def test_answers_are_never_changed_and_end(stores: Stores, office: Register, ada
         assert noted == [{"note": "glasses"}, {}]
         assert known_pairs.expire(db, 365) == 0
         assert known_pairs.listed(db)[0].answers == 1
+
+
+def test_faces_are_made_as_wide_as_they_are_in_this_offices_still_pictures(stores: Stores) -> None:
+    stills(stores, 19)
+    with stores.db.begin() as db:
+        assert known_pairs.usual_width(db, 0.5) is None
+    seed(stores, Story(number="film"))
+    stills_more = seed(stores, Story(number="still-more", kind="image", moments=(0,), clip=None))
+    with stores.db.begin() as db:
+        db.execute(
+            text(
+                "UPDATE best_shots SET quality = jsonb_build_object('width', CASE track_id WHEN :id THEN 90 ELSE 50 END)"
+            ),
+            {"id": stills_more.track},
+        )
+        assert known_pairs.usual_width(db, 0.5) == 50
+        assert known_pairs.usual_width(db, 1) == 90
