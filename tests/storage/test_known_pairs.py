@@ -253,9 +253,8 @@ def test_faces_are_made_as_wide_as_they_are_in_this_offices_still_pictures(store
     stills_more = seed(stores, Story(number="still-more", kind="image", moments=(0,), clip=None))
     with stores.db.begin() as db:
         db.execute(
-            text(
-                "UPDATE best_shots SET quality = jsonb_build_object('width', CASE track_id WHEN :id THEN 90 ELSE 50 END)"
-            ),
+            text("""UPDATE best_shots SET quality = jsonb_build_object(
+                        'width', CASE track_id WHEN :id THEN 90 ELSE 50 END)"""),
             {"id": stills_more.track},
         )
         assert known_pairs.usual_width(db, 0.5) == 50
