@@ -7,7 +7,7 @@ has it would stand out.
 import cv2
 import numpy as np
 
-from extractors.crops import face_crop, jpeg
+from extractors.crops import cropped, jpeg
 from extractors.faces.protocol import Engine
 from extractors.limits import Limits, Unfit
 from extractors.looks import scale_for
@@ -34,7 +34,8 @@ def disguise_file(
         return Rejection(Fault.SKIPPED, f"{len(found)} faces, one needed")
     smaller, by = shrunk(pixels, wanted.face_width / found[0].box.width)
     published = resaved(smaller, wanted.quality)
-    return Disguised(face_crop(published, _times(found[0].box, by)), jpeg(published, STILL_SIDE), None)
+    crop = cropped(published, _times(found[0].box, by), found[0].eyes * by)
+    return Disguised(crop.jpeg, jpeg(published, STILL_SIDE), crop.eyes)
 
 
 def shrunk(pixels: Pixels, by: float) -> tuple[Pixels, float]:

@@ -32,6 +32,7 @@ from pipeline.commands import (
     duties,
     export,
     hints,
+    judgements,
     known_pairs,
     models,
     register,
@@ -76,6 +77,7 @@ app.add_typer(reposts.app, name="reposts")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 candidates.add_to(app)
+judgements.add_to(app)
 duties.add_to(app)
 rematch.add_to(app)
 calibrate.add_to(app)

@@ -54,7 +54,9 @@ log = logging.getLogger(__name__)
 DRIVER = "postgresql+psycopg"
 APPLICATION = "lastseen"
 CONNECT_SECONDS = 10
-POOL = 10
+POOL = 40
+"""connections of one process at most, opened as they are needed: as many as Starlette works on requests at once, so
+that none of them waits for one, and gives up"""
 HOW_TO_WRITE_IT = (
     "write postgresql://user:password@host:port/database, and in user and password %40 for @, %3A for :, %2F for /,"
     " %25 for %"
@@ -92,6 +94,7 @@ def connect(url: str, setting: str = "LASTSEEN_DATABASE_URL") -> Engine:
         parsed.set(drivername=DRIVER),
         pool_pre_ping=True,
         pool_size=POOL,
+        max_overflow=0,
         hide_parameters=True,  # a traceback must not show names, hashes or sealed templates
         connect_args={"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS, "options": options},
     )

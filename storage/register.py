@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
-from lastseen.records import Badge, PersonEntry, PersonFacts, PersonStatus, Quality
+from lastseen.records import Badge, Eyes, PersonEntry, PersonFacts, PersonStatus, Quality
 from storage import candidates, holds, name_hints
 from storage.custody import Action, Entry
 from storage.database import any_of
@@ -137,7 +137,8 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
     Call it before anything else in its transaction: it may take `candidates.lock`.
     """
     facts = entry.facts or PersonFacts((entry.register_number,), None, PersonStatus.MISSING)
-    row = {"names": list(facts.names), "birth_year": facts.birth_year, "status": facts.status}
+    row: dict[str, object] = {"names": list(facts.names), "birth_year": facts.birth_year, "status": facts.status}
+    row |= {} if facts.region is None else {"region": facts.region}
     if facts.status is not PersonStatus.MISSING:
         candidates.lock(db)
     made: int | None = db.execute(
@@ -149,7 +150,7 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
     if made is not None:
         return Kept(made, new=True)
     held = db.execute(select(persons).where(persons.c.register_number == entry.register_number).with_for_update()).one()
-    if entry.facts is None or (list(held.names), held.birth_year, held.status) == tuple(row.values()):
+    if entry.facts is None or all(held._mapping[name] == value for name, value in row.items()):
         return Kept(held.id)
     db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
     if facts.status is PersonStatus.MISSING:
@@ -216,9 +217,9 @@ def photo(db: Connection, photo_id: int) -> Photo:
     return Photo(**db.execute(statement).mappings().one())
 
 
-def keep_check(db: Connection, photo_id: int, crop_key: str, quality: Quality, badge: Badge) -> None:
+def keep_check(db: Connection, photo_id: int, crop_key: str, eyes: Eyes | None, quality: Quality, badge: Badge) -> None:
     """Record what was measured of an accepted photo, and where the face that was cut from it lies (derived bucket)."""
-    row = {"crop_key": crop_key, "quality": asdict(quality), "badge": badge}
+    row = {"crop_key": crop_key, "eyes": eyes, "quality": asdict(quality), "badge": badge}
     db.execute(update(reference_photos).where(reference_photos.c.id == photo_id).values(**row))
 
 

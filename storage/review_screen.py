@@ -37,9 +37,6 @@ WARN = text("""
                         WHERE said.blob_id = analyses.blob_id AND withdrawn_at IS NULL)""")
 # So that the page says the same after it, whatever is looked at.
 WARNED_HERE = text("UPDATE reviews SET warned_at = now() WHERE id = :review AND known_pair_id IS NOT NULL")
-MINE = text("""
-    SELECT token FROM reviews
-     WHERE reviewer_id = :reviewer AND ended_at IS NULL AND ends_at > now() ORDER BY id""")
 _ANSWERED = """
     SELECT reviews.token, reviews.ended_at, reviews.described,
            judgements.id AS judgement, reviews.candidate_id AS candidate, reviews.known_pair_id AS known_pair,
@@ -112,11 +109,6 @@ def warn(db: Connection, review: Review) -> None:
     """Warn those who come after; of a known pair only this review remembers it, for its photo warns nobody else."""
     db.execute(WARN, {"candidate": review.candidate, "by": review.reviewer.name})
     db.execute(WARNED_HERE, {"review": review.id})
-
-
-def mine(db: Connection, reviewer: User) -> tuple[UUID, ...]:
-    """Tokens of the reviews that this person has in hand, in the order in which they were taken up."""
-    return tuple(db.execute(MINE, {"reviewer": reviewer.id}).scalars())
 
 
 def answered(db: Connection, token: UUID, reviewer: User) -> Answered | None:

@@ -40,6 +40,8 @@ def test_the_face_is_as_wide_as_is_wanted_on_crop_and_whole(photo: bytes, engine
     assert size(middle.still)[0] == pytest.approx(2 * size(small.still)[0], abs=2)
     assert size(middle.crop)[0] == pytest.approx(2 * size(small.crop)[0], abs=3)
     assert size(small.crop)[0] == pytest.approx(40 * 2.2, abs=3)
+    assert small.eyes and middle.eyes
+    assert np.array(middle.eyes) == pytest.approx(2 * np.array(small.eyes), abs=2)
     assert size(whole.still) == scene({}).shape[1::-1], "never larger than it was"
 
 

@@ -1,22 +1,23 @@
 """Whose turn it is, and who has what."""
 
-import itertools
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from lastseen.judging import Said, Stage, weigh
 from lastseen.lifecycle import CandidateState
 from lastseen.roles import Role
-from storage import accounts, care, review_queue, reviews
+from storage import accounts, candidates, care, judgements, review_queue, reviews
 from storage.accounts import User
 from storage.database import Connection
 from storage.review_queue import ALL, Filters, Taken, Terms, Why
-from storage.reviews import Ending, Review
+from storage.reviews import Review
 from storage.stores import Stores
+from tests.review import queue_bench
 from tests.review.seeding import Seeded, Story, seed
 
+PEOPLE = 5
+"""of a track, at most"""
 TERMS = Terms(timedelta(minutes=10))
 
 
@@ -34,18 +35,10 @@ def taken(db: Connection, user: User, terms: Terms = TERMS, filters: Filters = A
     return found.review
 
 
-def say(db: Connection, review: Review, stage: Stage, answer: int | None) -> int:
-    """A judgement, as whoever keeps them would, and the end of its review."""
-    values = {"candidate": review.candidate, "review": review.id, "reviewer": review.reviewer.id, "answer": answer}
-    made = db.execute(
-        text("""
-            INSERT INTO judgements (candidate_id, review_id, reviewer_id, reviewer, stage, answer, reason, features,
-                                    shown)
-            VALUES (:candidate, :review, :reviewer, 'x', :stage, :answer, 'r', '{}', '{}') RETURNING id"""),
-        {**values, "stage": stage},
-    ).scalar_one()
-    reviews.end(db, review, Ending.JUDGED)
-    return int(made)
+def say(db: Connection, review: Review, answer: int | None) -> int:
+    """A judgement on the review's candidate.  Returns its row id."""
+    reviews.describe(db, review, {})
+    return judgements.judge(db, review, answer, [], "a reason", PEOPLE).id
 
 
 def queue(db: Connection) -> list[tuple[int, str]]:
@@ -58,39 +51,17 @@ def at_one_face(stores: Stores, count: int) -> list[Seeded]:
     return [first, *(seed(stores, Story(number=f"HC-{n}"), at_track=first) for n in range(1, count))]
 
 
-def test_what_is_due_in_the_database_is_what_weigh_says(stores: Stores, people: tuple[User, ...]) -> None:
-    candidate = seed(stores).candidate
-    stages = (Stage.TRIAGE, Stage.SECOND, Stage.SENIOR)
-    answers = (-2, 1, 2, None)
-    with stores.db.connect() as db:
-        for count in range(4):
-            for said in itertools.product(answers, repeat=count):
-                with db.begin() as attempt:
-                    for user, stage, answer in zip(people, stages, said, strict=False):
-                        review = reviews.begin(db, user, candidate, TERMS.lasts)
-                        assert review is not None
-                        say(db, review, stage, answer)
-                    due = db.execute(text("SELECT review_due(:id)"), {"id": candidate}).scalar()
-                    stands = [
-                        Said(user.id, stage, answer) for user, stage, answer in zip(people, stages, said, strict=False)
-                    ]
-                    assert due == weigh(stands)[1], said
-                    assert queue(db) == ([(candidate, due)] if due else [])
-                    attempt.rollback()
-
-
-def test_undone_is_as_if_never_said_and_what_supersedes_counts(stores: Stores, people: tuple[User, ...]) -> None:
+def test_who_judged_gets_it_no_more_unless_they_undid_it(stores: Stores, people: tuple[User, ...]) -> None:
     ada, ben, _ = people
     candidate = seed(stores).candidate
-    undo = text("INSERT INTO judgement_undos (judgement_id) VALUES (:id)")
     with stores.db.begin() as db:
-        said = say(db, taken(db, ada), Stage.TRIAGE, 2)
+        said = say(db, taken(db, ada), 2)
         assert queue(db) == [(candidate, "second")]
         assert review_queue.take(db, ada, TERMS) is Why.EMPTY
-        db.execute(undo, {"id": said})
+        judgements.undo(db, said, ada, PEOPLE)
         assert queue(db) == [(candidate, "triage")]
-        say(db, taken(db, ada), Stage.TRIAGE, 0)
-        say(db, taken(db, ben), Stage.SECOND, 0)
+        say(db, taken(db, ada), 0)
+        say(db, taken(db, ben), 0)
         assert queue(db) == []
 
 
@@ -107,11 +78,11 @@ def test_a_reviewer_gets_all_that_is_asked_about_a_face_and_another_gets_none_of
     with stores.db.begin() as db:
         assert taken(db, ada).token == mine.token  # asked for again, it is the same
         reviews.describe(db, mine, {"ears": "visible"})
-        say(db, mine, Stage.TRIAGE, -3)
+        say(db, mine, -3)
         second = taken(db, ada)
         assert second.candidate in {one.candidate for one in face} - {mine.candidate}
         assert (second.described, second.described_at is None) == ({"ears": "visible"}, False)
-        say(db, second, Stage.TRIAGE, -3)
+        say(db, second, -3)
         assert len({mine.candidate, second.candidate, taken(db, ada).candidate}) == 3
 
 
@@ -125,7 +96,7 @@ def test_what_was_begun_ahead_is_what_comes_next(stores: Stores, people: tuple[U
         assert {now.candidate, reserved.review.candidate} == {first.candidate, second.candidate}
         assert review_queue.ahead(db, now, TERMS) == Taken(reserved.review)
         assert review_queue.take(db, ben, TERMS) is Why.EMPTY
-        say(db, now, Stage.TRIAGE, 1)
+        say(db, now, 1)
         found = review_queue.take_after(db, now, TERMS)
         assert isinstance(found, Taken)
         assert found.review.token == reserved.review.token
@@ -151,13 +122,13 @@ def test_one_is_named_and_who_may_not_is_told_why(stores: Stores, people: tuple[
     candidate = seed(stores).candidate
     closed = seed(stores, Story(number="closed", state=CandidateState.WITHDRAWN)).candidate
     with stores.db.begin() as db:
-        say(db, taken(db, ada), Stage.TRIAGE, 3)
+        say(db, taken(db, ada), 3)
         assert review_queue.take(db, ada, TERMS, candidate=candidate) is Why.JUDGED
         assert review_queue.take(db, ada, TERMS, candidate=closed) is Why.CLOSED
         found = review_queue.take(db, ben, TERMS, candidate=candidate)
         assert isinstance(found, Taken)
         assert [(entry.action, entry.subject) for entry in found.entries] == [("took up", f"candidate:{candidate}")]
-        say(db, found.review, Stage.SECOND, 0)
+        say(db, found.review, 0)
         cat = accounts.add_user(db, "cat", None, [Role.ANALYST])
         assert review_queue.take(db, cat, TERMS, candidate=candidate) is Why.SENIOR
         assert review_queue.take(db, cat, TERMS) is Why.EMPTY
@@ -174,17 +145,18 @@ def test_nobody_answers_a_question_twice_at_another_track(stores: Stores, people
                 SELECT analysis_id, 1, 1, 9000, 9900, '[]' FROM tracks WHERE id = :id RETURNING id"""),
             {"id": first.track},
         ).scalar_one()
-        say(db, taken(db, ada), Stage.TRIAGE, 3)
+        say(db, taken(db, ada), 3)
         link = "INSERT INTO cast_links (one_track_id, other_track_id, distance) VALUES (:one, :other, 0.1)"
         db.execute(text(link), {"one": first.track, "other": other})
-        db.execute(text("UPDATE candidates SET state = 'joined'"))
         carrier = db.execute(
             text("""
                 INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, state)
                 SELECT :track, person_id, photo_id, engine, 0.1, 'open' FROM candidates RETURNING id"""),
             {"track": other},
         ).scalar_one()
-        assert queue(db) == [(carrier, "triage")]
+        db.execute(text("UPDATE candidates SET withdrawn = true WHERE id <> :id"), {"id": carrier})
+        candidates.arrange(db, [first.blob], PEOPLE)
+        assert queue(db) == [(carrier, "second")]
         assert review_queue.take(db, ada, TERMS) is Why.EMPTY
         assert review_queue.take(db, ada, TERMS, candidate=carrier) is Why.JUDGED
         assert taken(db, ben).candidate == carrier
@@ -215,12 +187,12 @@ def test_turns(stores: Stores, people: tuple[User, ...]) -> None:
     with stores.db.begin() as db:
         found = review_queue.take(db, ada, TERMS, candidate=made["second"].candidate)
         assert isinstance(found, Taken)
-        say(db, found.review, Stage.TRIAGE, 1)
+        say(db, found.review, 1)
         order = []
         for _ in names:
             review = taken(db, ben)
             order.append(review.candidate)
-            say(db, review, Stage.TRIAGE, -3)
+            say(db, review, -3)
     assert order == [made[name].candidate for name in names]
 
 
@@ -289,7 +261,7 @@ def test_filters_stay_with_whoever_set_them(stores: Stores, people: tuple[User, 
         now = taken(db, ada, filters=only_b)
         assert review_queue.filters_of(db, now) == only_b
         assert review_queue.ahead(db, now, TERMS) is None
-        say(db, now, Stage.TRIAGE, 0)
+        say(db, now, 0)
         assert review_queue.take_after(db, now, TERMS) is Why.EMPTY
         assert taken(db, ada).candidate != now.candidate
 
@@ -348,13 +320,7 @@ def test_the_forecast_is_honest(stores: Stores, people: tuple[User, ...]) -> Non
         assert not nothing.grows
     with stores.owner.begin() as db:
         for _ in range(12):
-            review = taken(db, ada)
-            said = say(db, review, Stage.TRIAGE, -3)
-            values = {"candidate": review.candidate, "said": [said]}
-            db.execute(
-                text("INSERT INTO verdicts (candidate_id, verdict, judgements) VALUES (:candidate, 'rejected', :said)"),
-                values,
-            )
+            say(db, taken(db, ada), -3)
         for table, moment in (("candidates", "created_at"), ("judgements", "judged_at")):
             db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
             db.execute(text(f"UPDATE {table} SET {moment} = now() - interval '4 days'"))  # noqa: S608  our own words
@@ -391,10 +357,10 @@ def test_limits_and_pauses(stores: Stores, people: tuple[User, ...]) -> None:
     terms = Terms(TERMS.lasts, limits)
     with stores.db.begin() as db:
         now = taken(db, ada, terms)
-        say(db, now, Stage.TRIAGE, 0)
+        say(db, now, 0)
         now = taken(db, ada, terms)
         assert review_queue.ahead(db, now, terms) is None  # she will have had enough
-        say(db, now, Stage.TRIAGE, 0)
+        say(db, now, 0)
         assert review_queue.take(db, ada, terms) is Why.LIMIT
         assert care.at_their_limit(db, limits) == ["ada"]
         for reason, name, who in (("", "ada", sue), ("r", "sue", sue), ("r", "ada", ben), ("r", "nobody", sue)):
@@ -434,3 +400,15 @@ def test_a_break_is_due_after_a_while_and_over_after_ten_minutes(stores: Stores,
         assert seen.is_enough(care.Limits(time=timedelta(minutes=46)))
         db.execute(text("UPDATE reviews SET ended_at = ended_at - interval '9 minutes'"))
         assert care.seen(db, ada.id).without_break is None
+
+
+def test_the_statements_that_everybody_waits_for_walk_their_index(stores: Stores) -> None:
+    queue_bench.fill(stores, 2000)
+    asked = {"user": 1, "senior": False, "barred": [], "limit": 26}
+    asked |= {"after_calm": None, "after_since": None, "after_member": None}
+    plans = {review_queue.NEXT: "ix_review_queue_turn", review_queue.FACES: "ix_review_queue_faces"}
+    with stores.db.begin() as db:
+        for statement, index in plans.items():
+            plan = "\n".join(db.execute(text(f"EXPLAIN {ALL.statement(statement).text}"), asked).scalars())
+            assert f"using {index}" in plan, plan
+            assert "Seq Scan on review_queue" not in plan, plan

@@ -20,23 +20,6 @@ EXCLUDES = """
           FROM jsonb_each(features) AS listed (feature, line)
          WHERE feature IN ('ears', 'scars', 'marks')
     $$"""
-# What a candidate still needs, as `lastseen.judging.weigh` says it of the judgements that stand; NULL: nothing.
-REVIEW_DUE = """
-    CREATE FUNCTION review_due(candidate bigint) RETURNS text LANGUAGE sql STABLE AS $$
-        SELECT CASE WHEN count(*) = 0 THEN 'triage'
-                    WHEN bool_or(stage = 'senior') THEN NULL
-                    WHEN count(*) FILTER (WHERE answer >= 2) = 0
-                         AND (count(*) > 1 OR bool_or(answer <= -2)) THEN NULL
-                    WHEN count(*) = 1 THEN 'second'
-                    WHEN count(*) FILTER (WHERE answer >= 2) < count(*) THEN 'senior' END
-          FROM (SELECT DISTINCT ON (reviewer_id) stage, answer FROM judgements AS said
-                 WHERE candidate_id = candidate
-                   AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
-                   AND NOT EXISTS (SELECT FROM judgements AS later
-                                    WHERE later.supersedes = said.id
-                                      AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = later.id))
-                 ORDER BY reviewer_id, id DESC) AS standing
-    $$"""
 # Whether what a file shows may soon be all that is left: a post with it has disappeared, its channel has closed, or
 # three other posts of its source have disappeared within thirty days.
 REVIEW_THREATENED = """
@@ -63,16 +46,15 @@ QUEUE_UP = """
               FROM reached JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL),
              faces AS (SELECT DISTINCT track, min(track) OVER (PARTITION BY start) AS member FROM reached),
              asked AS (
-            SELECT candidates.id AS candidate, member, blob_id AS blob, person_id AS person, created_at, stage,
+            SELECT candidates.id AS candidate, member, blob_id AS blob, person_id AS person, created_at, due AS stage,
                    expected_false <= 0.001 AS rare, review_threatened(blob_id) AS threatened,
-                   ARRAY(SELECT DISTINCT reviewer_id FROM judgements
-                          WHERE candidate_id = candidates.id
-                            AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgements.id)) AS judges
+                   ARRAY(SELECT DISTINCT reviewer_id FROM judgements_of(candidates.id) AS said
+                          WHERE NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
+                          ORDER BY reviewer_id) AS judges
               FROM faces
-              JOIN candidates ON track_id = faces.track AND state = 'open'
+              JOIN candidates ON track_id = faces.track AND state = 'open' AND due IS NOT NULL
               JOIN tracks ON tracks.id = faces.track
-              JOIN analyses ON analyses.id = analysis_id
-              JOIN LATERAL review_due(candidates.id) AS stage ON stage IS NOT NULL),
+              JOIN analyses ON analyses.id = analysis_id),
              gone AS (
             DELETE FROM review_queue USING candidates, faces
              WHERE candidates.id = candidate_id AND candidates.track_id = faces.track
@@ -96,16 +78,15 @@ QUEUE_UP = """
                IS DISTINCT FROM
                (excluded.member, excluded.stage, excluded.judges, excluded.threatened, excluded.since, excluded.turn)
     $$"""
-# What the queue follows, whoever writes it: candidates and their states, judgements, casts, and posts that disappear.
+# What the queue follows, whoever writes it: candidates, their states and what is due, which judgements follow into
+# (`candidates.arrange`), casts, and posts that disappear.
 TRACKS_TOUCHED = {
     "candidates_made": "SELECT track_id FROM made",
     "candidates_changed": """
         SELECT made.track_id FROM made JOIN gone USING (id)
-         WHERE made.state <> gone.state OR made.expected_false IS DISTINCT FROM gone.expected_false""",
-    "judgements_made": "SELECT track_id FROM made JOIN candidates ON candidates.id = candidate_id",
-    "undos_made": """
-        SELECT track_id FROM made JOIN judgements ON judgements.id = judgement_id
-          JOIN candidates ON candidates.id = candidate_id""",
+         WHERE (made.state, made.due, made.expected_false)
+               IS DISTINCT FROM (gone.state, gone.due, gone.expected_false)""",
+    "judgements_told": "SELECT track_id FROM made JOIN candidates ON candidates.id = candidate_id",
     "links_changed": """
         SELECT unnest(ARRAY[made.one_track_id, made.other_track_id]) FROM made JOIN gone USING (id)
          WHERE made.withdrawn_at IS DISTINCT FROM gone.withdrawn_at""",
@@ -119,12 +100,11 @@ TRACKS_TOUCHED = {
 FOLLOWED = {
     "candidates_made": ("candidates", "INSERT"),
     "candidates_changed": ("candidates", "UPDATE"),
-    "judgements_made": ("judgements", "INSERT"),
-    "undos_made": ("judgement_undos", "INSERT"),
+    "judgements_told": ("also_judged", "INSERT"),
     "links_changed": ("cast_links", "UPDATE"),
     "posts_changed": ("posts", "UPDATE"),
 }
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "limit_lifts")
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs")
 # What is measured of employees is not changed either, but it ends: `LASTSEEN_FIGURES_DAYS`.
 UNCHANGED = """
     CREATE TRIGGER unchanged BEFORE UPDATE OR TRUNCATE ON known_answers
@@ -134,6 +114,9 @@ UNCHANGED = """
 def upgrade() -> None:
     """Make the tables."""
     op.execute(EXCLUDES)
+    for table in ("best_shots", "reference_photos"):
+        op.add_column(table, sa.Column("eyes", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column("candidates", sa.Column("clip_frames", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_table(
         "content_warnings",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -321,13 +304,13 @@ def upgrade() -> None:
     op.add_column(
         "rejection_revocations", sa.Column("sets_aside", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
-    _make_queue()
     for table in FACTS:
         defend_but_erasure(table)
     op.execute(UNCHANGED)
     op.execute("ALTER TABLE known_answers ENABLE ALWAYS TRIGGER unchanged")  # also in a session that replays
     for statement in judging.MAKE:
         op.execute(statement)
+    _make_queue()
 
 
 def _make_queue() -> None:
@@ -398,7 +381,8 @@ def _make_queue() -> None:
         comment="a senior had somebody go on beyond the day's limit, for the rest of that day (UTC)",
     )
     op.create_index(op.f("ix_limit_lifts_user_id"), "limit_lifts", ["user_id"], unique=False)
-    for function in (REVIEW_DUE, REVIEW_THREATENED, QUEUE_UP):
+    defend_but_erasure("limit_lifts")
+    for function in (REVIEW_THREATENED, QUEUE_UP):
         op.execute(function)
     for name, (table, when) in FOLLOWED.items():
         op.execute(f"""
@@ -424,7 +408,7 @@ def _drop_queue() -> None:
     for name, (table, _) in FOLLOWED.items():
         op.execute(f"DROP TRIGGER queue_up_{name} ON {table}")
         op.execute(f"DROP FUNCTION queue_up_{name}()")
-    for function in ("queue_up(bigint[])", "review_threatened(bigint)", "review_due(bigint)"):
+    for function in ("queue_up(bigint[])", "review_threatened(bigint)"):
         op.execute(f"DROP FUNCTION {function}")
     op.drop_table("limit_lifts")
     op.drop_table("review_pauses")
@@ -473,4 +457,7 @@ def downgrade() -> None:
     op.drop_table("known_pairs")
     op.drop_index(op.f("ix_content_warnings_blob_id"), table_name="content_warnings")
     op.drop_table("content_warnings")
+    op.drop_column("candidates", "clip_frames")
+    for table in ("best_shots", "reference_photos"):
+        op.drop_column(table, "eyes")
     op.execute("DROP FUNCTION excludes(jsonb)")

@@ -111,6 +111,20 @@ def test_a_day_by_keys_alone(chromium: Chromium, site: Site, ada: User) -> None:
     assert (count(site, "judgements"), count(site, "judgement_undos")) == (1, 1)
 
 
+def test_the_last_answer_can_be_undone_from_the_queue(chromium: Chromium, site: Site, ada: User) -> None:
+    page = opened(chromium, site, ada)
+    describe(page)
+    page.locator("[data-feature=nose] .different").click()
+    page.keyboard.press("2")
+    page.keyboard.press("Control+Enter")
+    arrived(page, "Candidates")
+    expect(page.locator(".after")).to_contain_text("Support for two people")
+    shoot(page, "review-after-the-last")
+    page.keyboard.press("u")
+    arrived(page, "Compare")
+    expect(page.locator("input[name=answer][value='-2']")).to_be_checked()
+
+
 def test_j_and_k_go_between_what_one_has_in_hand(chromium: Chromium, site: Site, ada: User) -> None:
     page = opened(chromium, site, ada, count=2)
     first = page.url
@@ -179,6 +193,20 @@ def test_whoever_wants_no_motion_turns_the_overlay_by_hand(chromium: Chromium, s
     expect(over).to_have_count(0)
 
 
+def test_frames_are_where_the_clip_says_and_not_at_an_even_pace(chromium: Chromium, site: Site, ada: User) -> None:
+    page = opened(chromium, site, ada)
+    with site.stores.db.begin() as db:
+        db.execute(text("UPDATE candidates SET clip_frames = '[0, 40, 120, 160, 1900]'"))
+    page.reload()
+    at = "() => Math.round(document.querySelector('video').currentTime * 1000)"
+    frames = [0]
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+        page.wait_for_function(f"before => ({at})() !== before", arg=frames[-1])
+        frames.append(page.evaluate(at))
+    assert frames == [0, 80, 140, 80]
+
+
 def test_the_moment_plays_and_goes_frame_by_frame(chromium: Chromium, site: Site, ada: User) -> None:
     page = opened(chromium, site, ada)
     assert not [path for path in chromium.asked if path.endswith("clip.mp4")]
@@ -204,8 +232,11 @@ def test_what_is_covered_is_not_loaded_before_it_is_asked_for(chromium: Chromium
     page = opened(chromium, site, ada)
     page.get_by_role("button", name="Warn others").click()
     expect(page.get_by_text("Covered").first).to_be_visible()
+    place = page.url
+    page.close()
     chromium.asked.clear()
-    page.reload()
+    page = chromium.window(ada)  # one that has not the pictures already
+    page.goto(place)
     page.wait_for_timeout(500)
     assert [path for path in chromium.asked if path.endswith((".jpg", ".mp4"))] == []
     assert inaccessible(page) == []
@@ -310,7 +341,7 @@ def test_the_next_is_there_within_the_blink_of_an_eye(chromium: Chromium, site: 
     page.locator("[data-feature=nose] .different").click()
     page.keyboard.press("1")
     page.keyboard.press("Control+Enter")
-    page.wait_for_url(f"**{ahead}?after=*")
+    page.wait_for_url(f"**{ahead}?answered=*")
     served = page.evaluate(
         "performance.getEntriesByType('resource').filter(e => e.name.includes('/shot/1.jpg')).map(e => e.transferSize)"
     )

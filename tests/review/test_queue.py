@@ -1,0 +1,150 @@
+"""The queue's page, taking the next, and care for whoever looks."""
+
+import re
+
+import pytest
+from sqlalchemy import text
+
+from lastseen.settings import Settings
+from review import lately
+from review.roles import Role
+from storage import accounts, reviews
+from storage.stores import Stores
+from tests.review.conftest import Browser, Site, serving, texts
+from tests.review.seeding import Story, seed
+from tests.review.test_pages import faults
+
+
+def rows_in(page: str) -> list[int]:
+    return [int(id_) for id_ in re.findall(r'name="candidate" value="(\d+)"', page)]
+
+
+def test_a_row_tells_where_and_when_and_not_who(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    seed(site.stores, Story(number="HC-0002", names=("Second Person",)), at_track=seeded)
+    page = analyst.get("/").text
+    for told in ("videos.example/channel/news", "3 Nov 2026, 14:05 UTC", "2 people to compare with", "Face in a video"):
+        assert told in page
+    for hidden in ("Ada Example", "HC-0001", "Second Person", "/media/", "0.4321", "4,180", "4180"):
+        assert hidden not in page
+    assert len(rows_in(page)) == 1
+    assert faults(page) == []
+    assert site.log() == []
+
+
+def test_taking_the_next_leads_to_its_review_and_is_recorded(site: Site, analyst: Browser) -> None:
+    seeded = seed(site.stores)
+    taken = analyst.submit("/reviews")
+    assert taken.status_code == 303
+    assert re.fullmatch(r"/reviews/[0-9a-f-]{36}", taken.headers["location"])
+    assert analyst.submit("/reviews").headers["location"] == taken.headers["location"]
+    assert texts(site.log()) == [("user1", "took up", f"candidate:{seeded.candidate}")]
+    assert site.signed_in(Role.ANALYST).submit("/reviews").headers["location"] == "/?why=empty"
+
+
+def test_a_row_that_another_has_taken_says_so(site: Site, analyst: Browser) -> None:
+    candidate = str(seed(site.stores).candidate)
+    assert analyst.submit("/reviews", candidate=candidate).headers["location"].startswith("/reviews/")
+    late = site.signed_in(Role.ANALYST)
+    where = late.submit("/reviews", candidate=candidate).headers["location"]
+    assert where == "/?why=taken"
+    page = late.get(where).text
+    assert "Somebody else is looking at that one at this moment." in page
+    assert rows_in(page) == []
+    assert late.submit("/reviews", candidate="999").headers["location"] == "/?why=closed"
+
+
+def test_a_search_by_filters_is_recorded_and_stays_in_the_address(site: Site, analyst: Browser) -> None:
+    for number, address in (("A", "https://a.example/c"), ("B", "https://b.example/c")):
+        seed(site.stores, Story(number=number, address=address))
+    with site.stores.db.begin() as db:
+        source = db.execute(text("SELECT id FROM sources WHERE address = 'https://b.example/c'")).scalar_one()
+    page = analyst.get("/", params={"source": source, "since": "2026-11-01", "until": ""}).text
+    assert len(rows_in(page)) == 1
+    assert f'name="source" value="{source}"' in page
+    (event,) = site.log()
+    assert (event.action, event.subject) == ("searched", "queue")
+    assert dict(event.detail) == {"source": source, "since": "2026-11-01"}
+    none = analyst.get("/", params={"region": "<b>nowhere"}).text
+    assert "Nothing waits that these filters leave." in none
+    assert "<b>nowhere" not in none
+    where = analyst.submit("/reviews", region="nowhere").headers["location"]
+    assert where == "/?region=nowhere&why=empty"
+    assert "these filters leave" in analyst.get(where).text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"source": "x"},
+        {"source": "-1"},
+        {"source": "9" * 30},
+        {"since": "yesterday"},
+        {"until": "2026-13-01"},
+        {"region": "\0"},
+        {"region": "r" * 201},
+        {"after": "x"},
+        {"after": "1.2"},
+        {"after": "0." + "9" * 40 + ".1"},
+    ],
+)
+def test_what_is_no_filter_is_refused(analyst: Browser, given: dict[str, str]) -> None:
+    assert analyst.get("/", params=given).status_code == 400
+    if "after" not in given:
+        assert analyst.submit("/reviews", **given).status_code == 400
+
+
+@pytest.mark.parametrize("candidate", ["x", "-1", "1.5", "9" * 30])
+def test_what_is_no_candidate_is_refused(analyst: Browser, candidate: str) -> None:
+    assert analyst.submit("/reviews", candidate=candidate).status_code == 400
+
+
+def test_a_pause_gives_back_and_offers_nothing_until_it_is_over(site: Site, analyst: Browser) -> None:
+    seed(site.stores)
+    assert analyst.get("/pause").headers["location"] == "/"
+    analyst.submit("/reviews")
+    assert analyst.submit("/pause").headers["location"] == "/pause"
+    page = analyst.get("/pause").text
+    assert "Nothing is offered to you now" in page
+    assert faults(page) == []
+    assert analyst.submit("/reviews").headers["location"] == "/pause"
+    assert site.signed_in(Role.ANALYST).submit("/reviews").headers["location"].startswith("/reviews/")
+    assert analyst.submit("/pause/end").headers["location"] == "/"
+    assert analyst.submit("/reviews").headers["location"] == "/?why=empty"
+
+
+def test_enough_is_enough_until_a_senior_says_so(stores: Stores, settings: Settings) -> None:
+    with serving(stores, settings.model_copy(update={"review_items_a_day": 1})) as site:
+        seed(stores)
+        with stores.db.begin() as db:
+            ada = accounts.add_user(db, "ada", None, [Role.ANALYST])
+        browser = site.as_user(ada)
+        token = browser.submit("/reviews").headers["location"].rpartition("/")[2]
+        with stores.db.begin() as db:
+            review = reviews.find(db, token, ada)  # type: ignore[arg-type]  # the database reads it
+            assert review is not None
+            reviews.end(db, review, reviews.Ending.JUDGED)
+        assert browser.submit("/reviews").headers["location"] == "/?why=limit"
+        page = browser.get("/").text
+        assert "That is enough for today." in page
+        assert 'action="/reviews"' not in page
+        assert browser.submit("/limits/lift", name="ada", reason="r").status_code == 403
+        senior = site.signed_in(Role.SENIOR)
+        assert "Enough for today" in senior.get("/").text
+        assert senior.submit("/limits/lift", name="ada", reason=" ").status_code == 422
+        assert senior.submit("/limits/lift", name="ada", reason="a convoy leaves").status_code == 303
+        assert browser.submit("/reviews").headers["location"].startswith("/reviews/")
+        event = next(one for one in site.log() if one.action == "limit lifted")
+        assert (event.actor, event.subject, event.reason) == ("user1", "user:ada", "a convoy leaves")
+
+
+def test_figures_are_worked_out_now_and_then() -> None:
+    now = [0.0]
+    made = iter("abc")
+    figure: lately.Lately[str] = lately.Lately(30, lambda: now[0])
+    assert [figure.get(lambda: next(made)) for _ in range(2)] == ["a", "a"]
+    now[0] = 30
+    assert figure.get(lambda: next(made)) == "b"
+    assert not figure.is_due()
+    now[0] = 60
+    assert [figure.is_due(), figure.is_due()] == [True, False]
