@@ -18,7 +18,7 @@ from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
 from review.lately import Lately
 from review.oidc import Provider
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import sealing
 from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
@@ -132,6 +132,7 @@ class Desk:
         frame = {
             "user": visit.session.user if visit.session else None,
             "may_review": bool(visit.roles & REVIEWERS),
+            "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
             "may_see_sightings": bool(visit.roles & OF_CASES),
