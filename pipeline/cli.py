@@ -32,6 +32,7 @@ from pipeline.commands import (
     duties,
     export,
     hints,
+    judgements,
     models,
     register,
     rematch,
@@ -75,6 +76,7 @@ app.add_typer(reposts.app, name="reposts")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 candidates.add_to(app)
+judgements.add_to(app)
 duties.add_to(app)
 rematch.add_to(app)
 calibrate.add_to(app)

@@ -12,7 +12,17 @@ PANELS: Final = {
         "status",
     ),
     "What was found": (
-        *("candidates", "reject", "rejections", "hints", "roll-call", "unaccounted", "reposts"),
+        *(
+            "candidates",
+            "sightings",
+            "judgements",
+            "reject",
+            "rejections",
+            "hints",
+            "roll-call",
+            "unaccounted",
+            "reposts",
+        ),
         "export",
     ),
     "How often it is wrong": ("calibrate", "calibrations", "rematch", "bench"),

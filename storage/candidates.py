@@ -146,7 +146,8 @@ KIN = text("""
 LISTED = text("""
     SELECT candidates.id, persons.register_number AS person, candidates.distance, posts.permalink AS post,
            blobs.sha256 AS blob, coalesce(shot.at_ms, tracks.start_ms) / 1000.0 AS at_seconds, candidates.state,
-           posts.published_at AS published, candidates.expected_false, candidates.calibration_id AS calibration,
+           candidates.due, posts.published_at AS published, candidates.expected_false,
+           candidates.calibration_id AS calibration,
            EXISTS (SELECT FROM name_hints JOIN media_items ON media_items.post_id = name_hints.post_id
                     WHERE name_hints.person_id = candidates.person_id
                       AND media_items.blob_id = analyses.blob_id) AS hinted
@@ -162,6 +163,26 @@ LISTED = text("""
                      WHERE media_items.blob_id = blobs.id
                      ORDER BY posts.first_seen_at, posts.id LIMIT 1) AS posts ON true
      ORDER BY candidates.distance, candidates.id""")
+
+
+SIGHTINGS = text("""
+    SELECT candidates.id, persons.register_number AS person, verdict.made_at AS since, verdict.judgements,
+           posts.permalink AS post, blobs.sha256 AS blob, coalesce(shot.at_ms, tracks.start_ms) / 1000.0 AS at_seconds,
+           ARRAY(SELECT receiver FROM hand_overs WHERE candidate_id = candidates.id ORDER BY id) AS handed_to
+      FROM candidates
+      JOIN persons ON persons.id = candidates.person_id
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN analyses ON analyses.id = tracks.analysis_id
+      JOIN blobs ON blobs.id = analyses.blob_id
+      JOIN LATERAL (SELECT made_at, judgements FROM verdicts WHERE candidate_id = candidates.id
+                     ORDER BY id DESC LIMIT 1) AS verdict ON true
+      LEFT JOIN LATERAL (SELECT at_ms FROM best_shots WHERE best_shots.track_id = tracks.id
+                          ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
+      JOIN LATERAL (SELECT permalink FROM media_items JOIN posts ON posts.id = post_id
+                     WHERE media_items.blob_id = blobs.id ORDER BY first_seen_at, posts.id LIMIT 1) AS posts ON true
+     WHERE candidates.state = 'sighting'
+     ORDER BY verdict.made_at DESC, candidates.id""")
+EXISTS = text("SELECT EXISTS (SELECT FROM candidates WHERE id = :candidate)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +221,27 @@ class Listed:
     hinted: bool
     """words of a post with this file name somebody who may be this person"""
     kin: Kin
+    due: str | None = None
+    """whose turn it is to judge it (`lastseen.judging.Stage`); None: nobody's"""
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleSighting:
+    """A candidate of which two people said that it is its person."""
+
+    id: int
+    person: str
+    """register number"""
+    since: datetime
+    judgements: Sequence[int]
+    """row ids of those that it rests on"""
+    post: str
+    """permalink of the earliest post that carried the blob"""
+    blob: str
+    """sha256"""
+    at_seconds: float
+    handed_to: Sequence[str]
+    """case officers"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +446,17 @@ def listed(db: Connection) -> list[Listed]:
         Listed(**{**row, "at_seconds": float(row["at_seconds"])}, kin=related.get(row["id"], NO_KIN))
         for row in db.execute(LISTED).mappings()
     ]
+
+
+def sightings(db: Connection) -> list[PossibleSighting]:
+    """The possible sightings, the newest first."""
+    rows = db.execute(SIGHTINGS).mappings()
+    return [PossibleSighting(**{**row, "at_seconds": float(row["at_seconds"])}) for row in rows]
+
+
+def exists(db: Connection, candidate: int) -> bool:
+    """Whether there is such a candidate."""
+    return bool(db.execute(EXISTS, {"candidate": candidate}).scalar())
 
 
 def kin(db: Connection, candidate: int | None = None) -> dict[int, Kin]:

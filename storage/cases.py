@@ -6,16 +6,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from storage import rejections, roll_calls
+from storage import judgements, rejections, roll_calls
 from storage.custody import Event
+from storage.judgements import Concluded, Judgement
 from storage.name_hints import BLOCK
 from storage.notes import Checkpoint, Note, Signature
 from storage.rejections import Rejection
 from storage.roll_call import RollCall
 
 SIGHTED = text("""
-    SELECT candidates.id, candidates.state, candidates.engine, candidates.distance, candidates.created_at,
-           candidates.expected_false, candidates.calibration_id AS calibration,
+    SELECT candidates.id, candidates.state, candidates.due, candidates.engine, candidates.distance,
+           candidates.created_at, candidates.expected_false, candidates.calibration_id AS calibration,
            candidates.track_id AS track, candidates.still_key, candidates.clip_key, candidates.clip_start_ms,
            candidates.clip_end_ms, persons.id AS person, persons.register_number, persons.names, persons.birth_year,
            persons.status, candidates.photo_id AS photo, blobs.id AS blob_id, blobs.sha256 AS blob,
@@ -28,6 +29,10 @@ SIGHTED = text("""
       JOIN blobs ON blobs.id = analyses.blob_id
      WHERE candidates.id = :candidate OR persons.register_number = :person
      ORDER BY candidates.id""")
+
+HAND_OVERS = text("""
+    SELECT id, candidate_id AS candidate, receiver, note, handed_by, handed_at FROM hand_overs
+     WHERE candidate_id = ANY(CAST(:candidates AS bigint[])) ORDER BY id""")
 
 SHOTS = text("""
     SELECT track_id AS track, ordinal, at_ms, box, quality, weight, crop_key FROM best_shots
@@ -113,6 +118,8 @@ class Sighted:
 
     id: int
     state: str
+    due: str | None
+    """whose turn it is to judge it; None: nobody's"""
     engine: str
     distance: float
     created_at: datetime
@@ -219,6 +226,28 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A possible sighting was given to a case officer."""
+
+    id: int
+    candidate: int
+    receiver: str
+    note: str
+    handed_by: str
+    handed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What people said of one candidate of the case, and what that came to."""
+
+    candidate: int
+    judgements: tuple[Judgement, ...]
+    """also those that stand no more, and those that were given where the same is asked of the same face"""
+    verdicts: tuple[Concluded, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """The words of an observation may name the person of one of the candidates."""
 
@@ -254,6 +283,9 @@ class Case:
     named: tuple[Named, ...] = ()
     roll_calls: tuple[RollCall, ...] = ()
     """of the recordings in which the case's candidates were found"""
+    judged: tuple[Judged, ...] = ()
+    """of candidates whom nobody has yet to judge: who judges next must not know what was said before"""
+    handed_over: tuple[HandedOver, ...] = ()
 
     @property
     def originals(self) -> dict[str, Item]:
@@ -274,6 +306,7 @@ class Case:
             named += [f"candidate:{one.id}", f"track:{one.track}", f"analysis:{one.analysis}"]
             named += [f"person:{one.person}", f"photo:{one.photo}"]
         named += [f"rejection:{one.rejection.id}" for one in self.refused]
+        named += [f"judgement:{said.id}" for one in self.judged for said in one.judgements]
         named += [f"words:{one.observation // BLOCK}" for one in self.named]
         return sorted(set(named))
 
@@ -323,6 +356,7 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
     ids = {"posts": [post.id for post in posts]}
     sources = {"sources": sorted({post.source for post in posts})}
     people = {"people": sorted({one.person for one in sighted})}
+    about = {"candidates": [one.id for one in sighted]}
     shots = db.execute(SHOTS, {"tracks": [one.track for one in sighted]}).mappings()
     return Case(
         sighted,
@@ -337,7 +371,14 @@ def _case(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) ->
         tuple(dict(row) for row in db.execute(REPOSTS, {"blobs": list(blobs)}).mappings()),
         tuple(Named(**row) for row in db.execute(NAMED, {**ids, **people}).mappings()),
         tuple(roll_calls.of_blobs(db, sorted({one.blob_id for one in sighted}))),
+        tuple(_judged(db, one.id) for one in sighted if judgements.due(db, one.id)[1] is None),
+        tuple(HandedOver(**row) for row in db.execute(HAND_OVERS, about).mappings()),
     )
+
+
+def _judged(db: Connection, candidate: int) -> Judged:
+    said, verdicts = judgements.of_candidate(db, candidate), judgements.verdicts_of(db, candidate)
+    return Judged(candidate, tuple(said), tuple(verdicts))
 
 
 def _refused(db: Connection, sighted: tuple[Sighted, ...], blobs: Sequence[int]) -> tuple[Refused, ...]:

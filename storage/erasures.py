@@ -168,7 +168,9 @@ _KNOWN_PAIRS = """
 _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
 _REJECTIONS = """
     SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)
-        OR (track_id, person_id) IN (SELECT track_id, person_id FROM candidates WHERE id = ANY(:candidates))"""
+        OR ((track_id, person_id) IN (SELECT track_id, person_id FROM candidates WHERE id = ANY(:candidates))
+            AND (verdict_id IS NULL
+                 OR verdict_id IN (SELECT id FROM verdicts WHERE candidate_id = ANY(:candidates))))"""
 _AMONG = {
     "analyses": _ANALYSES,
     "judgements": _JUDGEMENTS,

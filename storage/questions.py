@@ -292,8 +292,9 @@ def states(known: Known, people_per_track: int) -> dict[int, str]:
         asked[faces.member(question.front.track), question.front.engine].append(question)
     queued: list[_Question] = []
     for questions in asked.values():
-        over = [one for one in questions if _verdict(verdicts, one.front.id) is Verdict.UNDECIDED]
-        ranked = sorted((one for one in questions if one not in over), key=lambda one: one.rank)
+        over = [one for one in questions if _verdict(verdicts, one.front.id) is Verdict.UNDECIDED]  # nobody's place
+        others = [one for one in questions if _verdict(verdicts, one.front.id) is not Verdict.UNDECIDED]
+        ranked = sorted(others, key=lambda one: one.rank)
         queued += over + ranked[:people_per_track]
         for question in ranked[people_per_track:]:
             found |= dict.fromkeys(_ids(question.rows), CandidateState.DISPLACED)
@@ -339,8 +340,10 @@ def _superseded(live: Iterable[Row], judged: Container[int]) -> dict[int, str]:
 
 
 def _questions(live: Sequence[Row], member: Callable[[int], int], judged: Mapping[int, int]) -> list[_Question]:
-    """Candidates of one cast member for one person by one engine are one question; what was judged, or is nearest, asks
-    it."""
+    """Candidates of one cast member for one person by one engine are one question.
+
+    What was judged first asks it, or else what is nearest.
+    """
 
     def key(row: Row) -> tuple[int, int, str]:
         return member(row.track), row.person, row.engine

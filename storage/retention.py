@@ -1,6 +1,9 @@
 """What may not be kept: faces that match nobody, photos of people who are no longer missing, and removed photos.
 
-A face of which people said that it is none of those whom it was near matches nobody.  A track keeps its place (what
+A face is kept while somebody asks who it is (open, or joined to a question that is), while people could not say
+(undecided: the person is still missing, and a better photo may come), and when two people said yes (sighting).  Where
+all its candidates are closed otherwise (rejected, withdrawn, superseded, displaced), it matches nobody; what comes up
+again later is looked at in the film, which stays.  A track keeps its place (what
 covers the other faces in a picture is drawn from it, and rejections hold by it) and loses what shows or describes a
 face: templates first, so that nothing can become a candidate that is about to go; then the crops; then the rows of the
 crops, which is what a run that was killed in between finds and goes on from.
@@ -25,7 +28,8 @@ _ABOUT = """
        AND (EXISTS (SELECT 1 FROM best_shots WHERE track_id = tracks.id)
             OR EXISTS (SELECT 1 FROM templates WHERE track_id = tracks.id)
             OR EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND still_key IS NOT NULL))
-       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id AND state <> 'rejected')
+       AND NOT EXISTS (SELECT 1 FROM candidates WHERE track_id = tracks.id
+                          AND state IN ('open', 'joined', 'undecided', 'sighting'))
        AND NOT EXISTS (SELECT 1 FROM work
                         WHERE step = 'match_tracks' AND subject = analyses.id AND state = 'open')
        AND NOT (blob_id = ANY(CAST(:held AS bigint[])))"""

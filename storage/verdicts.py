@@ -12,13 +12,17 @@ from lastseen.judging import Said, Stage, Verdict
 from storage import questions
 from storage.questions import Given, Known
 
+# Candidates first: a file has few, whatever the planner believes of how many judgements there are.
 GIVEN = text("""
-    SELECT judgements.id, candidate_id AS candidate, person_id AS person, track_id AS track, analyses.id AS analysis,
-           blob_id AS blob, reviewer_id AS reviewer, stage, answer, judgement_stands(judgements.id) AS stands
-      FROM judgements JOIN candidates ON candidates.id = candidate_id
-      JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-     WHERE blob_id = ANY(:blobs) AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgements.id)
-     ORDER BY judgements.id""")
+    WITH asked AS MATERIALIZED (
+        SELECT candidates.id AS candidate, person_id AS person, track_id AS track, analyses.id AS analysis,
+               blob_id AS blob
+          FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+         WHERE blob_id = ANY(:blobs))
+    SELECT said.id, asked.*, reviewer_id AS reviewer, stage, answer, judgement_stands(said.id) AS stands
+      FROM asked CROSS JOIN LATERAL (SELECT * FROM judgements WHERE candidate_id = candidate OFFSET 0) AS said
+     WHERE NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
+     ORDER BY said.id""")
 ALSO = text("SELECT judgement_id, candidate_id FROM also_judged WHERE candidate_id = ANY(:candidates)")
 NOT_ALSO = text("""
     DELETE FROM also_judged USING unnest(CAST(:judgements AS bigint[]), CAST(:candidates AS bigint[])) AS no (j, c)

@@ -7,6 +7,7 @@ import typer
 
 from lastseen import chance
 from lastseen.clock import iso
+from lastseen.judging import Stage
 from lastseen.settings import settings
 from pipeline import console
 from pipeline.acting import As, Reason, actor, said
@@ -31,13 +32,18 @@ def candidates_(as_json: AsJson = False) -> None:
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         found = candidates.listed(db)
     rows = [
-        (c.id, c.person, chance.short(c.expected_false), f"{c.at_seconds:.1f}", c.state, ", ".join(_hints(c)), c.post)
+        (c.id, c.person, chance.short(c.expected_false), f"{c.at_seconds:.1f}", _state(c), ", ".join(_hints(c)), c.post)
         for c in found
     ]
     voice = Voice(as_json)
     columns = ("id", "person", "by chance", "at second", "state", "beside", "post")
     voice.show(console.table(f"{len(rows)} candidates", columns, rows))
     voice.result({"candidates": [_candidate(c) for c in found]})
+
+
+def _state(listed: Listed) -> str:
+    """With whose turn it is, if it is not the first look."""
+    return f"{listed.state}, {listed.due}" if listed.due in (Stage.SECOND, Stage.SENIOR) else listed.state
 
 
 def _hints(listed: Listed) -> list[str]:
@@ -58,6 +64,7 @@ def _candidate(listed: Listed) -> dict[str, object]:
         "blob": listed.blob,
         "at_seconds": listed.at_seconds,
         "state": listed.state,
+        "due": listed.due,
         "kin": list(listed.kin.declared),
         "kin_near": list(listed.kin.near),
         "same_as": list(listed.kin.same),
@@ -71,7 +78,10 @@ def reject_(
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
-    """Not this person: close a candidate, and remember it for this face and this person until it is revoked."""
+    """Not this person, by order: close a candidate whatever is due, and remember it for this face and this person.
+
+    Never against two people who said yes: a judgement of theirs is replaced by a new one only.
+    """
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         who = actor(db, account)
@@ -111,7 +121,10 @@ def rejections_revoke(
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take a rejection back: its candidates come up again as if it had never been made."""
+    """Take a rejection back: its candidates come up again as if it had never been made.
+
+    Judgements that it followed from are set aside: they count no more, and others are asked.
+    """
     current = settings()
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
         who = actor(db, account)
@@ -143,4 +156,5 @@ def _rejection(one: Rejection) -> dict[str, object]:
         "revoked_by": one.revoked_by,
         "revoked_at": one.revoked_at and iso(one.revoked_at),
         "why": one.why,
+        "judgements": list(one.judgements),
     }

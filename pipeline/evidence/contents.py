@@ -14,6 +14,7 @@ from typing import Final
 from extractors.marks import Strip, marked_clip, marked_picture
 from lastseen.clock import iso
 from lastseen.errors import Failure
+from lastseen.judging import Verdict
 from lastseen.records import FileRole, Pixels
 from pipeline.evidence import typesetting
 from pipeline.evidence.extract import Extract, line
@@ -94,7 +95,7 @@ class Writer:
         self.lines("sources.jsonl", self.case.sources)
         self.lines("coverage.jsonl", self.case.coverage)
         self.lines("reposts.jsonl", self.case.reposts)
-        self.lines("decisions.jsonl", [*map(_decision, self.case.sighted), *map(_refusal, self.case.refused)])
+        self.lines("decisions.jsonl", _decisions(self.case))
         mine = {one.id for one in self.case.sighted}
         self.lines("roll_calls.jsonl", (roll_call.within_case(call, mine) for call in self.case.roll_calls))
 
@@ -247,12 +248,24 @@ def _strips(mark: str) -> Strip:
     return strip
 
 
+def _decisions(case: Case) -> Iterator[dict[str, object]]:
+    yield from map(_decision, case.sighted)
+    yield from map(_refusal, case.refused)
+    for judged in case.judged:
+        yield from ({"kind": "judgement", "counts_for": judged.candidate, **asdict(one)} for one in judged.judgements)
+        for one in judged.verdicts:
+            verdict = "possible sighting" if one.verdict is Verdict.SIGHTING else one.verdict
+            yield {"kind": "verdict", "candidate": judged.candidate, **asdict(one), "verdict": verdict}
+    yield from ({"kind": "hand_over", **asdict(one)} for one in case.handed_over)
+
+
 def _decision(one: Sighted) -> dict[str, object]:
     """A candidate as it stands; what reviewers said of it are lines of their own kind."""
     return {
         "kind": "candidate",
         "id": one.id,
         "state": one.state,
+        "due": one.due,
         "register_number": one.register_number,
         "engine": one.engine,
         "distance": one.distance,
@@ -283,6 +296,7 @@ def _refusal(one: Refused) -> dict[str, object]:
         "revoked_by": said.revoked_by,
         "revoked_at": said.revoked_at,
         "why_revoked": said.why,
+        "judgements": said.judgements,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lastseen import __version__, chance
+from lastseen import __version__, chance, judging
 from lastseen.records import Verdict
 from pipeline.evidence import typesetting
 from pipeline.evidence.contents import Picture, original
@@ -17,6 +17,7 @@ from pipeline.evidence.extract import Extract
 from pipeline.evidence.verify import many
 from storage.cases import Case, Item, Named, Observation, Post, Refused, Sighted
 from storage.custody import Event
+from storage.judgements import Judgement
 from storage.subjects import Kind, Subject
 
 MOST_TEXT: Final = 1200
@@ -31,7 +32,14 @@ STATES: Final = {
     "superseded": "replaced by a newer analysis that shows the same",
     "joined": "asked by another candidate: the same face at another moment, or in another file with this footage",
     "rejected": "closed, since somebody said that this face is not this person",
-    "sighting": "confirmed by two reviewers as a possible sighting",
+    "undecided": "people have looked, and it cannot be said",
+    "sighting": "a possible sighting: two people said so, of whom the second did not know what the first had said",
+}
+VERDICTS: Final = {
+    judging.Verdict.OPEN: "nothing yet",
+    judging.Verdict.REJECTED: "not this person",
+    judging.Verdict.UNDECIDED: "it cannot be said",
+    judging.Verdict.SIGHTING: "a possible sighting",
 }
 SEEN: Final = {
     "present": "there when it was last looked for",
@@ -57,6 +65,8 @@ DONE: Final = {
     "closed": "the day was closed: whatever comes after bears a later one",
     "stamped": "an authority put its time on the day's manifest",
     "key changed": "the log is signed with another key from here on",
+    "judged": "a reviewer answered whether it is this person",
+    "judgement undone": "a reviewer took an answer back within a minute",
     "rejected": "somebody said that this face is not this person",
     "rejection revoked": "a rejection was taken back",
     "parted": "somebody found two faces of one recording to be two people",
@@ -179,6 +189,31 @@ def _rejected(said: Refused) -> str:
     return f"{told}; taken back by {one.revoked_by}, {moment(one.revoked_at)}: {one.why}"
 
 
+def _judged(one: Sighted, case: Case) -> Iterator[list[str]]:
+    """What reviewers said, also what stands no more, what it came to, and to whom it was given."""
+    for judged in case.judged:
+        if judged.candidate == one.id:
+            yield from (["Judgement", _answered(said)] for said in judged.judgements)
+            for verdict in judged.verdicts:
+                rests = ", ".join(map(str, verdict.judgements)) or "none"
+                yield ["Verdict", f"{moment(verdict.made_at)}: {VERDICTS[verdict.verdict]} (judgements: {rests})"]
+    for given in case.handed_over:
+        if given.candidate == one.id:
+            note = f": {given.note}" if given.note else ""
+            yield ["Handed over", f"to {given.receiver}, by {given.handed_by}, {moment(given.handed_at)}{note}"]
+
+
+def _answered(said: Judgement) -> str:
+    answer = "not comparable" if said.answer is None else f"{said.answer:+d} on the scale from -3 to +3"
+    told = f"number {said.id}, by {said.reviewer} ({said.stage}), {moment(said.judged_at)}: {answer}"
+    told += f"; {said.reason}" if said.reason else ""
+    if said.stands:
+        return told
+    if said.undone_at:
+        return f"{told}; undone {moment(said.undone_at)}"
+    return f"{told}; replaced by number {said.superseded_by}" if said.superseded_by else f"{told}; set aside"
+
+
 def _sighting(one: Sighted, case: Case, pictures: Sequence[Picture]) -> dict[str, object]:
     of_this = [picture for picture in pictures if picture.candidate == one.id]
     return {
@@ -191,6 +226,7 @@ def _sighting(one: Sighted, case: Case, pictures: Sequence[Picture]) -> dict[str
             ["Found", f"{moment(one.created_at)}, by engine {one.engine}"],
             ["Chance", f"{chance.said(one.expected_false)} (no measure of certainty)"],
             *(["Rejection", _rejected(said)] for said in case.refused if one.id in said.candidates),
+            *_judged(one, case),
             ["Analysis", f"{moment(one.analyzed_at)}, recipe {one.recipe}" + ("" if one.complete else "; not whole")],
             *_named(one, case),
         ],

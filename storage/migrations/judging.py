@@ -80,6 +80,8 @@ LOCK = """
         SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))
     $$"""
 
+# Who took it up while it was open may finish when another candidate has come to ask the same, or nearer people have: it
+# counts there, or comes up again for that.
 CHECK_JUDGEMENT = """
     CREATE FUNCTION check_judgement() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
@@ -102,7 +104,8 @@ CHECK_JUDGEMENT = """
             END IF;
         ELSIF has_judged(NEW.reviewer_id, NEW.candidate_id) THEN
             PERFORM break_rule('nobody_judges_twice');
-        ELSIF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id AND state = 'open') THEN
+        ELSIF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id
+                             AND state IN ('open', 'joined', 'displaced', 'superseded')) THEN
             PERFORM break_rule('judged_while_it_is_open');
         ELSIF (SELECT due FROM weighed_of(NEW.candidate_id)) IS DISTINCT FROM NEW.stage THEN
             PERFORM break_rule('judged_when_it_is_due');

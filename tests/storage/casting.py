@@ -12,9 +12,12 @@ from storage import faces, tables
 from storage.database import Connection
 from storage.sealing import Sealer
 from storage.tables import metadata
+from tests.storage import judged
 
 SEAL = Sealer(bytes(32))
 ENGINE = "engine"
+SAID = {"sighting": (3, 3), "undecided": (0, 0)}
+"""states that take judgements"""
 SEEN = datetime(2026, 11, 4, 6, 30, tzinfo=UTC)
 
 
@@ -128,7 +131,11 @@ def person(db: Connection, number: str, *names: str) -> tuple[int, int]:
 def candidate(db: Connection, track: int, who: tuple[int, int], state: str = "open", engine: str = ENGINE) -> int:
     """A candidate in some state."""
     pair = {"track_id": track, "person_id": who[0], "photo_id": who[1]}
-    return row(db, "candidates", **pair, engine=engine, distance=0.4, state=state)
+    if state not in SAID:
+        return row(db, "candidates", **pair, engine=engine, distance=0.4, state=state)
+    made = row(db, "candidates", **pair, engine=engine, distance=0.4, state="open")
+    judged.conclude(db, made, *SAID[state])
+    return made
 
 
 def post(db: Connection, blob: int, name: str, first_seen: datetime = SEEN) -> None:

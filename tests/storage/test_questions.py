@@ -6,7 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from storage.questions import Known, Refused, Row, refusals, states
+from lastseen.judging import Said, Stage, Verdict
+from storage.questions import Given, Known, Refused, Row, reached, refusals, states, weighed
 from storage.same_face import Seen, Stretch
 
 WHOLE = Stretch(0, 9000, 0, 9000)
@@ -27,6 +28,14 @@ def place(track: int, x: float, analysis: int = 1) -> Seen:
 
 def places(*seen: Seen) -> Mapping[int, Seen]:
     return {one.track: one for one in seen}
+
+
+def said(of: Row, *answers: int, start: int = 1) -> list[Given]:
+    """Judgements by so many people, numbered from `start` on."""
+    return [
+        Given(n, of.id, of.person, of.track, of.analysis, of.blob, Said(n, Stage.SECOND, answer), stands=True)
+        for n, answer in enumerate(answers, start)
+    ]
 
 
 def settled(known: Known, limit: int = 5) -> dict[int, str]:
@@ -184,8 +193,9 @@ def test_a_rejection_holds_for_all_entries_of_the_person_and_for_nobody_else() -
 
 
 def test_two_confirmed_an_entry_and_the_other_entry_of_the_person_is_not_asked() -> None:
-    rows = [replace(row(1, distance=0.4), state="sighting"), row(2, person=2, distance=0.1)]
-    assert settled(Known(rows, same=[(1, 2)])) == {1: "sighting", 2: "joined"}
+    rows = [row(1, distance=0.4), row(2, person=2, distance=0.1)]
+    known = Known(rows, same=[(1, 2)], given=said(rows[0], 3, 2))
+    assert settled(known) == {1: "sighting", 2: "joined"}
 
 
 @pytest.mark.parametrize(
@@ -216,12 +226,63 @@ def test_the_states_have_one_order() -> None:
 
 
 def test_what_two_people_confirmed_stays_and_is_not_asked_again() -> None:
-    sighting = replace(row(1, distance=0.4), state="sighting", withdrawn=True)
+    sighting = replace(row(1, distance=0.4), withdrawn=True)
     rows = [sighting, row(2, track=2), row(3, track=11, blob=2), row(4, track=3, analysis=9)]
     seen = places(place(1, 0.2), place(2, 0.5), place(11, 0.2, 2))
-    known = Known(rows, [NO], [(1, 2)], BOTH_WAYS, seen)
+    known = Known(rows, [NO], [(1, 2)], BOTH_WAYS, seen, given=said(sighting, 3, 3))
     assert states(replace(known, refused=()), 5) == {1: "sighting", 2: "superseded", 3: "joined", 4: "joined"}
     assert states(known, 5)[1] == "sighting"
+
+
+def test_what_was_judged_stays_in_front() -> None:
+    """Neither a nearer track, nor nearer people, nor a newer analysis takes its place; without it, they do."""
+    judged, nearer, others = row(1, distance=0.4), row(2, track=2), [row(n, person=n, distance=0.1) for n in (3, 4)]
+    newer = row(5, track=5, distance=0.1, analysis=2)
+    known = Known([judged, nearer, *others, newer], links=[(1, 2)], given=said(judged, 2))
+    assert settled(known, 2) == {1: "open", 2: "superseded", 3: "open", 4: "displaced", 5: "joined"}
+    unjudged = replace(known, given=())
+    assert settled(unjudged, 2) == {1: "superseded", 2: "superseded", 3: "open", 4: "open", 5: "open"}
+
+
+def test_what_cannot_be_said_is_closed_and_takes_nobodys_place() -> None:
+    rows = [row(1), row(2, track=2), row(3, person=3, distance=0.5)]
+    known = Known(rows, links=[(1, 2)], given=said(rows[0], 0, 1))
+    assert settled(known, 1) == {1: "undecided", 2: "joined", 3: "open"}
+    found = replace(known, rows=[replace(rows[0], withdrawn=True), *rows[1:]])
+    assert settled(found, 1)[1] == "withdrawn", "undecided, and the person is not missing any more"
+
+
+def test_judgements_count_wherever_a_rejection_would_hold() -> None:
+    seen = places(place(1, 0.2), place(11, 0.2, 2), place(12, 0.6, 2))
+    rows = [row(1), row(2, track=11, blob=2), row(3, track=12, blob=2), row(4, person=2)]
+    known = Known(rows, reposts=BOTH_WAYS, seen=seen, given=said(rows[0], 2))
+    assert {id_: [one.id for one in found] for id_, found in reached(known).items()} == {1: [1], 2: [1]}
+    assert reached(replace(known, reposts={})).keys() == {1}, "the link was withdrawn"
+    assert reached(replace(known, same=[(1, 2)])).keys() == {1, 2, 4}, "entered twice"
+    much_nearer = replace(rows[1], distance=0.1)
+    assert reached(replace(known, rows=[rows[0], much_nearer])).keys() == {1}, "a notice with another photo"
+
+
+def test_two_that_were_judged_and_turn_out_to_be_one_question_are_weighed_together() -> None:
+    seen = places(place(1, 0.2), place(11, 0.2, 2))
+    rows = [row(1), row(2, track=11, blob=2)]
+    apart = Known(rows, seen=seen, given=[*said(rows[1], 3), *said(rows[0], 2, start=2)])
+    assert settled(apart) == {1: "open", 2: "open"}
+    assert weighed(apart)[1] == weighed(apart)[2] == (Verdict.OPEN, Stage.SECOND)
+    together = replace(apart, reposts=BOTH_WAYS)
+    assert settled(together) == {1: "joined", 2: "sighting"}, "the one that was judged first asks"
+    same_person = replace(together, given=[replace(one, said=replace(one.said, reviewer=1)) for one in together.given])
+    assert settled(same_person) == {1: "joined", 2: "open"}, "whoever judged both counts once"
+    assert weighed(same_person)[2] == (Verdict.OPEN, Stage.SECOND)
+
+
+def test_what_was_superseded_or_set_aside_was_said_and_counts_no_more() -> None:
+    rows = [row(1), row(2, track=2, distance=0.1)]
+    given = [replace(one, stands=False) for one in said(rows[0], -3)]
+    known = Known(rows, links=[(1, 2)], given=given)
+    assert settled(known) == {1: "joined", 2: "open"}
+    assert reached(known).keys() == {1, 2}, "whoever said it is not asked again"
+    assert weighed(known)[2] == (Verdict.OPEN, Stage.TRIAGE)
 
 
 def test_thousands_of_candidates_are_settled_at_once() -> None:

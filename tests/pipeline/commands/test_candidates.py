@@ -8,6 +8,7 @@ from storage import accounts, custody, tables
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
 from tests.review.seeding import Seeded, Story, seed
+from tests.storage.judged import account, give
 
 
 @pytest.fixture
@@ -59,9 +60,37 @@ def test_a_rejection_is_made_listed_and_taken_back_and_the_log_says_so(desk: Des
     ]
 
 
+def test_what_two_people_said_is_told_when_both_have_said_it(desk: Desk, found: Seeded) -> None:
+    stores, which = desk.office.stores, str(found.candidate)
+    with stores.db.begin() as db:
+        give(db, account(db, "ada"), found.candidate, 3)
+    first = desk.ask("judgements", which)
+    assert (first["verdict"], first["due"], first["verdicts"]) == ("open", "second", [])
+    assert first["judgements"][0]["reviewer"] == "ada"
+    assert "answer" not in first["judgements"][0]
+    assert "not told yet" in desk.run("judgements", which)
+    assert "open, second" in desk.run("candidates")
+    assert desk.ask("sightings") == {"sightings": []}
+    with stores.db.begin() as db:
+        give(db, account(db, "ben"), found.candidate, 2)
+    both = desk.ask("judgements", which)
+    assert (both["verdict"], both["due"]) == ("possible sighting", None)
+    assert [(one["answer"], one["stands"]) for one in both["judgements"]] == [(3, True), (2, True)]
+    (sighting,) = desk.ask("sightings")["sightings"]
+    assert (sighting["candidate"], sighting["person"], sighting["handed_over_to"]) == (found.candidate, "P-1", [])
+    assert "possible sighting" in desk.run("judgements", which)
+    assert "P-1" in desk.run("sightings")
+    states = {one["id"]: (one["state"], one["due"]) for one in desk.ask("candidates")["candidates"]}
+    assert states[found.candidate] == ("sighting", None)
+    assert "two people" in desk.run("reject", which, "--reason", "x", status=2)
+    with stores.db.begin() as db:
+        assert [event.subject for event in custody.events(db) if event.action == "viewed"] == [f"candidate:{which}"] * 4
+
+
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
+        (("judgements", "1"), "there is no candidate 1"),
         (("reject", "1", "--reason", "  "), "--reason is empty"),
         (("reject", "1", "--reason", "x"), "there is no candidate 1"),
         (("rejections", "revoke", "1", "--reason", "x"), "there is no rejection 1"),

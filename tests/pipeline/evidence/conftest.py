@@ -31,6 +31,7 @@ from tests.pipeline.conftest import PEOPLE, PUBLISHED
 from tests.pipeline.evidence import authorities
 from tests.servers.time_stamp_authority import TimeStampAuthority
 from tests.servers.video_site import Page, VideoSite
+from tests.storage.judged import account, give
 
 TITLE = "Вечір у Пуерто-Рико <b>&amp; #emph[so]"  # noqa: RUF001  Ukrainian
 DESCRIPTION = "Їжак, Єва й Ґудзик.\nДругий рядок: *не розмітка* $x$ @ref <script>alert(1)</script>"  # noqa: RUF001
@@ -125,7 +126,9 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     with office.stores.db.begin() as db:
         refused = rejections.reject(db, best["id"], "another nose", "analyst", 5)
         taken_back = rejections.revoke(db, refused.id, "it was the light", "senior", 5)
-        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries])
+        judged = [give(db, account(db, name), best["id"], answer) for name, answer in (("ada", 3), ("ben", 2))]
+        told_of = [entry for one in judged for entry in one.entries]
+        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries, *told_of])
         custody.append(db, "analyst", Action.VIEWED, f"candidate:{best['id']}")
     target = folder / "package"
     case = f"candidate:{best['id']}"

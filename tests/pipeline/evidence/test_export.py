@@ -208,8 +208,8 @@ def test_a_person_goes_out_with_all_candidates(exported: Exported) -> None:
     assert verify.verify(package).stands
     decisions = attacker.lines(package / "data" / "decisions.jsonl")
     assert exported.candidate in [one["id"] for one in decisions if one["kind"] == "candidate"]
-    assert {one["register_number"] for one in decisions} == {WANTED}
-    mine = {one["id"] for one in decisions}
+    assert {one["register_number"] for one in decisions if one["kind"] == "candidate"} == {WANTED}
+    mine = {one["id"] for one in decisions if one["kind"] == "candidate"}
     for call in attacker.lines(package / "data" / "roll_calls.jsonl"):
         assert call["people"] == sum(call[state] for state in ("accounted_for", "waiting", "unaccounted")) > 0
         named = {one["id"] for face in call["faces"] for one in face["candidates"]}
@@ -228,6 +228,23 @@ def test_what_was_said_against_a_candidate_goes_out_with_it(exported: Exported) 
     report = (exported.folder / "data" / "report.html").read_text()
     assert "another nose" in report
     assert "0.4" not in report.partition("Chance")[2][:80]
+
+
+def test_what_two_people_said_goes_out_as_a_possible_sighting(exported: Exported) -> None:
+    decisions = attacker.lines(exported.folder / "data" / "decisions.jsonl")
+    said = [one for one in decisions if one["kind"] == "judgement"]
+    assert [(one["reviewer"], one["stage"], one["answer"]) for one in said] == [
+        ("ada", "triage", 3),
+        ("ben", "second", 2),
+    ]
+    verdicts = [one for one in decisions if one["kind"] == "verdict"]
+    assert [one["verdict"] for one in verdicts] == ["open", "possible sighting"]
+    assert verdicts[-1]["judgements"] == [one["id"] for one in said]
+    events = [attacker.body(line) for line in attacker.lines(exported.folder / "data" / "custody" / "events.jsonl")]
+    judged = [event["detail"] for event in events if event["action"] == "judged"]
+    assert [one["answer"] for one in judged] == [3, 2]
+    report = (exported.folder / "data" / "report.html").read_text()
+    assert "by ben (second)" in report and "a possible sighting (judgements: " in report
 
 
 def test_the_log_says_that_it_left_and_to_whom(exported: Exported) -> None:

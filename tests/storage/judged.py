@@ -1,0 +1,71 @@
+"""People who judge, for tests: through `storage.judgements`, or as rows, where nothing is to be arranged anew."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from lastseen.judging import Compared
+from lastseen.roles import Role
+from storage import accounts, judgements, reviews
+from storage.accounts import User
+from storage.database import Connection
+from storage.judgements import Judged
+from storage.reviews import Review
+
+LIMIT = 5
+REVIEW = text("""
+    INSERT INTO reviews (token, reviewer_id, candidate_id, described_at, ends_at)
+    VALUES (gen_random_uuid(), :reviewer, :candidate, now(), now() + interval '1 hour') RETURNING id""")
+JUDGE = text("""
+    INSERT INTO judgements (candidate_id, review_id, reviewer_id, reviewer, stage, answer, features, shown)
+    SELECT :candidate, :review, :reviewer, name, due, :answer, '{}', '{}'
+      FROM users, weighed_of(:candidate) WHERE users.id = :reviewer""")
+CONCLUDE = text("""
+    WITH found AS (SELECT verdict, judged FROM weighed_of(:candidate))
+    INSERT INTO verdicts (candidate_id, verdict, judgements) SELECT :candidate, verdict, judged FROM found
+    RETURNING verdict""")
+SETTLE = text("UPDATE candidates SET state = :state, due = NULL WHERE id = :candidate")
+
+
+def account(db: Connection, name: str, *roles: Role) -> User:
+    """The account of this name, made if it is not there: an analyst unless roles are given."""
+    return accounts.find_user(db, name) or accounts.add_user(db, name, None, roles or (Role.ANALYST,))
+
+
+def review(db: Connection, who: User, candidate: int) -> Review:
+    """A review in which the face was described."""
+    taken = reviews.begin(db, who, candidate, timedelta(minutes=10))
+    if taken is None:
+        raise LookupError(f"somebody else has candidate {candidate}")
+    reviews.describe(db, taken, {})
+    return taken
+
+
+def give(
+    db: Connection,
+    who: User,
+    candidate: int,
+    answer: int | None,
+    features: Sequence[Compared] = (),
+    *,
+    supersedes: int | None = None,
+) -> Judged:
+    """Take a candidate up and judge it."""
+    taken = review(db, who, candidate)
+    why = "" if answer is not None else "turned away"
+    return judgements.judge(db, taken, answer, features, why, LIMIT, supersedes=supersedes)
+
+
+def conclude(db: Connection, candidate: int, *answers: int) -> None:
+    """Rows of judgements by ada, ben and, as a senior, carol, of their verdict, and the state that follows from it.
+
+    Other candidates stay as they are.
+    """
+    roles = (Role.ANALYST, Role.ANALYST, Role.SENIOR)
+    for name, role, answer in zip(("ada", "ben", "carol"), roles, answers, strict=False):
+        values = {"reviewer": account(db, name, role).id, "candidate": candidate}
+        taken = db.execute(REVIEW, values).scalar_one()
+        db.execute(JUDGE, {**values, "review": taken, "answer": answer})
+    verdict = db.execute(CONCLUDE, {"candidate": candidate}).scalar_one()
+    db.execute(SETTLE, {"candidate": candidate, "state": verdict})
