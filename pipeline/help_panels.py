@@ -23,7 +23,7 @@ PANELS: Final = {
             "unaccounted",
             "reposts",
         ),
-        "export",
+        *("export", "packages"),
     ),
     "How often it is wrong": ("calibrate", "calibrations", "rematch", "bench"),
     "Whether the evidence stands": ("verify", "fixity", "incidents", "stamps", "custody", "witness"),

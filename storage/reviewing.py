@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
@@ -29,20 +29,7 @@ CANDIDATE = text("""
                 UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
                  FROM member JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
             SELECT count(*) FROM candidates AS other JOIN member ON track = other.track_id
-             WHERE other.id <> :id AND other.state = 'open') AS others,
-           ARRAY(SELECT other.id
-                   FROM candidates AS other
-                   JOIN tracks AS its ON its.id = other.track_id
-                   JOIN analyses AS look ON look.id = its.analysis_id
-                  WHERE other.person_id = candidates.person_id AND other.id <> :id AND other.state = 'open'
-                    AND (look.blob_id = analyses.blob_id
-                         OR EXISTS (SELECT FROM repost_links
-                                     WHERE withdrawn_at IS NULL
-                                       AND one_blob_id = least(look.blob_id, analyses.blob_id)
-                                       AND other_blob_id = greatest(look.blob_id, analyses.blob_id)))
-                  ORDER BY other.id) AS asked,
-           (SELECT min(id) FROM candidates AS other WHERE other.state = 'open' AND other.id > :id) AS newer,
-           (SELECT max(id) FROM candidates AS other WHERE other.state = 'open' AND other.id < :id) AS older
+             WHERE other.id <> :id AND other.state = 'open') AS others
       FROM candidates
       JOIN persons ON persons.id = candidates.person_id
       JOIN reference_photos ON reference_photos.id = candidates.photo_id
@@ -50,6 +37,8 @@ CANDIDATE = text("""
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
      WHERE candidates.id = :id""")
+
+STATE = text("SELECT state FROM candidates WHERE id = :id")
 
 # Faces that were searched: over the last week, or since the first one where that is less.
 A_DAY = text("""
@@ -113,16 +102,6 @@ SHOT_KEY = text("""
        AND EXISTS (SELECT FROM candidates
                     WHERE candidates.track_id = best_shots.track_id
                       AND candidates.state IN ('open', 'undecided', 'sighting'))""")
-
-PHOTO_KEY = text("""
-    SELECT crop_key FROM reference_photos
-     WHERE id = :id
-       AND EXISTS (SELECT FROM candidates
-                    WHERE candidates.photo_id = reference_photos.id AND candidates.state = 'open')""")
-
-STILL_KEY = text("SELECT still_key FROM candidates WHERE id = :id AND state = 'open'")
-
-CLIP_KEY = text("SELECT clip_key FROM candidates WHERE id = :id AND state = 'open'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +183,6 @@ class CandidateShown:
     locked_until: datetime
     others: int
     """other open candidates of the same face, at whatever track of its cast member"""
-    asked: tuple[int, ...]
-    """open candidates of the same entry, in the same footage"""
-    newer: int | None
-    """the open candidate before this one in the queue"""
-    older: int | None
-    """the open candidate after it"""
     shots: tuple[ShotShown, ...]
     places: tuple[Place, ...]
     """earliest seen first"""
@@ -228,13 +201,18 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
-        "asked": tuple(row["asked"]),
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(Place(**place) for place in places),
         "copies": tuple(Copy(**copy) for copy in db.execute(COPIES, {"track": row["track"]}).mappings()),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields
+
+
+def state(db: Connection, id_: int) -> CandidateState | None:
+    """Where a candidate stands; None: there is no such one."""
+    found = db.execute(STATE, {"id": id_}).scalar()
+    return CandidateState(found) if found else None
 
 
 def faces_a_day(db: Connection) -> float | None:
@@ -245,24 +223,5 @@ def faces_a_day(db: Connection) -> float | None:
 
 def shot_key(db: Connection, id_: int) -> str | None:
     """Where the crop of a best shot lies in the derived bucket."""
-    return _key(db, SHOT_KEY, id_)
-
-
-def photo_key(db: Connection, id_: int) -> str | None:
-    """Where the re-encoded crop of a reference photo lies in the derived bucket."""
-    return _key(db, PHOTO_KEY, id_)
-
-
-def still_key(db: Connection, id_: int) -> str | None:
-    """Where a candidate's whole picture lies in the derived bucket."""
-    return _key(db, STILL_KEY, id_)
-
-
-def clip_key(db: Connection, id_: int) -> str | None:
-    """Where a candidate's clip lies in the derived bucket."""
-    return _key(db, CLIP_KEY, id_)
-
-
-def _key(db: Connection, statement: TextClause, id_: int) -> str | None:
-    found: str | None = db.execute(statement, {"id": id_}).scalar()
+    found: str | None = db.execute(SHOT_KEY, {"id": id_}).scalar()
     return found
