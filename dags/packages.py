@@ -3,8 +3,8 @@
 
 Makes the packages that seniors asked for on the pages, and removes those that were there for seven days.
 
-- **When it fails**: what was not made is tried again by the next run; why a package cannot be made stands on the page of
-  its candidate.
+- **When it fails**: what was not made is tried again by the next run; why a package cannot be made stands on the page
+  of its possible sighting.
 - **By hand**: `lastseen packages` does the same; `dry_run` only logs how many are asked for.
 - **Again**: what was made is not made twice.
 """

@@ -39,10 +39,10 @@ from storage.decided import Showing
 from storage.hand_overs import HandOver
 from storage.judgements import Concluded, Judgement
 from storage.log_pages import Happened, Proven
-from storage.name_hints import Hint
+from storage.name_hints import Listed
 from storage.objects import DERIVED
 from storage.packages import Package
-from storage.rejections import Refusal
+from storage.rejections import Rejection
 from storage.review_pictures import Pictures
 from storage.reviewing import CandidateShown
 
@@ -64,8 +64,8 @@ class Record:
     features: Sequence[Feature]
     """that somebody compared"""
     histories: Sequence[History]
-    hints: Sequence[Hint]
-    refused: Sequence[Refusal]
+    hints: Sequence[Listed]
+    refused: Sequence[Rejection]
     handed: Sequence[HandOver]
     packages: Sequence[Package]
     proven: Sequence[Proven]

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from review import undoing
 from review.desk import Desk, desk_of
 from review.doors import visit_of
 from review.roles import Role
@@ -38,6 +39,7 @@ def page(request: Request) -> Response:
             "seen": care.seen(db, user.id),
             "forecast": desk.forecast.get(lambda: review_queue.forecast(db)),
             "choices": desk.choices.get(lambda: review_queue.choices(db)),
+            "after": undoing.just_answered(db, request, user),
             "tired": care.at_their_limit(db, terms.limits) if Role.SENIOR in user.roles else [],
         }
         if filters:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from lastseen.errors import WrongUse
 from lastseen.judging import EXCLUDING, Comparison, Feature
-from review import answers, turns
+from review import answers, turns, undoing
 from review.answers import Lack
 from review.desk import Desk, desk_of
 from review.doors import visit_of
@@ -175,7 +175,7 @@ def _drawn(
         small=prefers.small,
         earlier=_address(earlier) if earlier else _LATELY,
         later=_address(later) if later else "",
-        after=_after(db, request, review.reviewer),
+        after=undoing.just_answered(db, request, review.reviewer),
         lacks=lacks or [],
         wrong=wrong,
         features=list(Feature),
@@ -189,28 +189,23 @@ def _drawn(
 
 def _neighbours(db: Connection, review: Review) -> tuple[UUID | None, UUID | None]:
     """What this person has in hand before and after this one."""
-    mine = review_screen.mine(db, review.reviewer)
+    mine = [held.token for held in review_queue.in_hand(db, review.reviewer)]
+    if review.token not in mine:
+        return None, None  # its time has run out since it was found
     here = mine.index(review.token)
     return (mine[here - 1] if here else None), (mine[here + 1] if here + 1 < len(mine) else None)
-
-
-def _after(db: Connection, request: Request, reviewer: User) -> Answered | None:
-    """The answer that was just given, while it can be undone."""
-    try:
-        token = UUID(request.query_params.get("after", ""))
-    except ValueError:
-        return None
-    found = review_screen.answered(db, token, reviewer)
-    return found if found and found.undo_seconds and not found.instead else None
 
 
 def _next(desk: Desk, done: Review) -> Response:
     with desk.stores.db.begin() as db:
         found = turns.following(db, desk, done)
+        filters = review_queue.filters_of(db, done)
         if isinstance(found, Taken):
             custody.append_all(db, done.reviewer.name, found.entries)
-    place, why = (_address(found.review.token), {}) if isinstance(found, Taken) else (_QUEUE, {"why": found})
-    return RedirectResponse(f"{place}?{urlencode({**why, 'after': done.token})}", 303)
+    told = {undoing.ANSWERED: str(done.token)}
+    if isinstance(found, Taken):
+        return RedirectResponse(f"{_address(found.review.token)}?{urlencode(told)}", 303)
+    return RedirectResponse(f"{_QUEUE}?{urlencode({**filters.said(), 'why': found, **told})}", 303)
 
 
 def _up_again(request: Request, before: Answered) -> Response:

@@ -7,7 +7,7 @@ heads.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -74,6 +74,8 @@ class Followed:
 
     head: Head = field(default_factory=Head)
     """the last event that was read"""
+    reached: int = 0
+    """up to this number events were looked for"""
     frontier: Frontier = field(default_factory=Frontier)
     """of the Merkle tree of the events so far"""
     newest: Checkpoint | None = None
@@ -97,21 +99,15 @@ class Followed:
 def go_on(db: Connection, objects: ObjectStore, trust: Trust, so_far: Followed, events: int) -> Followed:
     """Follow the next events, at most so many, and hold each signed head over them against them.
 
-    Both copies of a head that the database lists are read.  Heads that only the object store has, and those beyond the
-    end of the log, are found by `follow` and not here.
+    Both copies of a head that the database lists are read, also where it is over more events than there are.  Heads
+    that only the object store has are found by `follow` and not here.
     """
-    first, last = so_far.head.seq, so_far.head.seq + events
-    rows = heads.notes_by_size(db, first, last)
+    first, last = so_far.reached, so_far.reached + events
+    upto = None if custody.head(db).seq <= last else last
+    rows = heads.notes_by_size(db, first, upto)
     stored, unreadable = _stored_beside(objects, rows)
-    checks = _Checks(db, rows, StoredHeads(stored), trust, so_far, last)
-    wrong = list(unreadable)
-    head = so_far.head
-    for link in checks.links():
-        if isinstance(link, Event):
-            head = Head(link.seq, link.hash, link.at)
-        else:
-            wrong.append(link)
-    return checks.followed(so_far, head, wrong)
+    checks = _Checks(db, rows, StoredHeads(stored), trust, so_far, upto)
+    return checks.followed(so_far, unreadable)
 
 
 def _stored_beside(objects: ObjectStore, rows: Mapping[int, str]) -> tuple[dict[int, list[Copy]], list[Incident]]:
@@ -141,7 +137,7 @@ class _Checks:
         behind: Followed = Followed(),
         upto: int | None = None,
     ) -> None:
-        self._db, self._rows, self._stored, self._behind, self._upto = db, rows, stored, behind.head, upto
+        self._db, self._rows, self._stored, self._behind, self._upto = db, rows, stored, behind, upto
         self._known = [*trust.log, *(key for key in behind.keys if key not in trust.log)]
         self._witnesses = trust.witnesses
         self._announced: list[VerifierKey] = list(behind.announced)
@@ -149,44 +145,48 @@ class _Checks:
         self._at = behind.dated
         """of the newest head that was met"""
         self._newest = behind.newest
+        self._held = 0
+        """sizes of which heads were held against the events"""
         self._lines: dict[int, list[heads.Cosignature]] = defaultdict(list)
-        for line in heads.cosignatures_of(db, behind.head.seq or -1, upto):
+        for line in heads.cosignatures_of(db, behind.reached or -1, upto):
             self._lines[line.size].append(line)
 
     def follow(self) -> Iterator[Incident | Event]:
-        """The whole log, then what is signed beyond its end."""
+        """The log from where the piece before ended, then what is signed beyond its end."""
         sizes = {*self._rows, *self._stored.signed, *self._stored.cosigned}
-        for link in self.links():
-            if isinstance(link, Event):
-                sizes.discard(link.seq)
-            yield link
-        for size in sorted(sizes):
-            yield from self._beyond(size)
-
-    def links(self) -> Iterator[Incident | Event]:
-        """The log from where the piece before ended, to the last event of this one."""
-        sizes = {*self._rows, *self._stored.signed, *self._stored.cosigned}
-        for link in custody.check(custody.events(self._db, self._behind.seq, self._upto), self._behind):
+        events = custody.events(self._db, self._behind.reached, self._upto)
+        for link in custody.check(events, self._behind.head):
             if isinstance(link, Event):
                 yield from self._note(link)
                 self._tree.push(link.hash)
                 if link.seq in sizes:
+                    sizes.discard(link.seq)
                     yield from self._compare(link)
             yield link
+        for size in sorted(sizes):
+            yield from self._beyond(size)
 
-    def followed(self, before: Followed, head: Head, wrong: Sequence[Incident]) -> Followed:
-        """What the next piece has to know."""
+    def followed(self, before: Followed, wrong: Iterable[Incident]) -> Followed:
+        """Follow this piece.  Returns what the next one has to know."""
+        found, head = dict.fromkeys(wrong), before.head
+        for link in self.follow():
+            if isinstance(link, Event):
+                head = Head(link.seq, link.hash, link.at)
+            else:
+                found[link] = None
+        new = [one for one in found if one not in before.incidents]
         return Followed(
             head,
+            max(before.reached, head.seq if self._upto is None else self._upto),
             self._tree.frontier,
             self._newest,
-            before.heads + sum(1 for size in self._rows if size <= head.seq),
-            before.cosignatures + sum(len(lines) for size, lines in self._lines.items() if size <= head.seq),
+            before.heads + self._held,
+            before.cosignatures + sum(len(self._lines[size]) for size in self._rows if size <= head.seq),
             tuple(self._known),
             tuple(self._announced),
             self._at,
-            (*before.incidents, *wrong)[:MOST_INCIDENTS],
-            before.wrong + len(wrong),
+            (*before.incidents, *new)[:MOST_INCIDENTS],
+            before.wrong + len(new),
         )
 
     def _note(self, event: Event) -> Iterator[Incident]:
@@ -203,6 +203,7 @@ class _Checks:
 
     def _compare(self, event: Event) -> Iterator[Incident]:
         """Every head over so many events, wherever it is kept, with what the events give."""
+        self._held += 1
         yield from self._missing(event.seq)
         text = ""
         for copy in self._copies(event.seq):

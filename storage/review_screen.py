@@ -33,9 +33,6 @@ WARN = text("""
      WHERE candidates.id = :candidate
        AND NOT EXISTS (SELECT FROM content_warnings AS said
                         WHERE said.blob_id = analyses.blob_id AND withdrawn_at IS NULL)""")
-MINE = text("""
-    SELECT token FROM reviews
-     WHERE reviewer_id = :reviewer AND ended_at IS NULL AND ends_at > now() ORDER BY id""")
 _ANSWERED = """
     SELECT reviews.token, reviews.ended_at, reviews.described,
            judgements.id AS judgement, reviews.candidate_id AS candidate, reviews.known_pair_id AS known_pair,
@@ -106,11 +103,6 @@ def warned(db: Connection, review: Review) -> bool:
 def warn(db: Connection, review: Review) -> None:
     """Warn those who come after; of a known pair nothing is kept, for a photo of the register warns nobody."""
     db.execute(WARN, {"candidate": review.candidate, "by": review.reviewer.name})
-
-
-def mine(db: Connection, reviewer: User) -> tuple[UUID, ...]:
-    """Tokens of the reviews that this person has in hand, in the order in which they were taken up."""
-    return tuple(db.execute(MINE, {"reviewer": reviewer.id}).scalars())
 
 
 def answered(db: Connection, token: UUID, reviewer: User) -> Answered | None:

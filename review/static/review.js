@@ -106,24 +106,6 @@
   form.addEventListener("input", exclude);
   exclude();
 
-  // --- the minute in which the last answer can be undone -----------------------------------------------------------
-  const after = document.querySelector(".after");
-  if (after) {
-    const end = Date.now() + Number(after.dataset.seconds) * 1000;
-    const count = () => {
-      const left = Math.ceil((end - Date.now()) / 1000);
-      if (left <= 0) {
-        if (after.contains(document.activeElement)) document.getElementById("title").focus();
-        after.remove();
-        document.getElementById("title").removeAttribute("aria-describedby");
-        return;
-      }
-      after.querySelector(".left").textContent = `${left} s`;
-      setTimeout(count, 500);
-    };
-    count();
-  }
-
   // --- what comes next is fetched while this is looked at ----------------------------------------------------------
   const fetchAhead = async () => {
     const answer = await fetch(`${here}/ahead`, { headers: { Accept: "application/json" } });
@@ -170,7 +152,6 @@
     "{": () => globalThis.looking?.pick("photo", -1),
     "}": () => globalThis.looking?.pick("photo", 1),
     v: () => moment.toggle(),
-    u: () => click(".after button"),
     s: () => compare("similar"),
     d: () => compare("different"),
     x: () => compare("not_visible"),

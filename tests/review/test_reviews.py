@@ -38,6 +38,7 @@ class Person:
 
     def answers(self, **fields: str) -> httpx.Response:
         answer = self.browser.submit(f"{self.at}/answer", **fields)
+        self.last = answer
         self.before, self.at = self.at, answer.headers.get("location", "").split("?")[0]
         return answer
 
@@ -148,8 +149,11 @@ def test_a_clear_no_ends_it(site: Site, ada: Person) -> None:
     seeded = seed(site.stores)
     ada.takes_next()
     ada.describes()
-    assert ada.answers(**NO).headers["location"].startswith("/?why=empty&after=")
+    assert ada.answers(**NO).headers["location"].startswith("/?why=empty&answered=")
     assert state(site, seeded) == "rejected"
+    queue = ada.browser.get(ada.last.headers["location"])
+    assert queue.status_code == 200
+    assert f'action="{ada.before}/undo"' in queue.text
 
 
 def test_an_unexplained_difference_of_the_ears_takes_no_yes(site: Site, ada: Person) -> None:
@@ -246,8 +250,8 @@ def test_the_page_after_an_answer_offers_to_undo_that_one(site: Site, ada: Perso
     page = ada.browser.get(after).text
     assert f'action="{ada.before}/undo"' in page
     assert "Strong support for two people" in page
-    assert "/undo" not in ada.browser.get(after.split("?")[0]).text
-    assert "/undo" not in ada.browser.get(after.split("?")[0] + "?after=nonsense").text
+    assert '/undo"' not in ada.browser.get(after.split("?")[0]).text
+    assert '/undo"' not in ada.browser.get(after.split("?")[0] + "?answered=nonsense").text
 
 
 def test_a_known_pair_looks_like_a_candidate_and_is_answered_undone_and_listed_like_one(

@@ -14,7 +14,7 @@ from uuid import uuid4
 from sqlalchemy import insert, text
 
 from lastseen.records import Finding, FindingKind
-from review.roles import Role
+from review.roles import REVIEWERS, Role
 from storage import accounts, findings, judgements, reviews
 from storage.accounts import User
 from storage.reviews import Ending, Review
@@ -199,6 +199,8 @@ def _ended_review(stores: Stores, mine: User) -> Values:
 
 
 def _answered(stores: Stores, mine: User) -> Values:
+    if not REVIEWERS.intersection(Role(role) for role in mine.roles):
+        return _ended_review(stores, mine)  # whoever may not judge has judged nothing
     begun = _begun(stores, mine)
     with stores.db.begin() as db:
         reviews.describe(db, begun, {})

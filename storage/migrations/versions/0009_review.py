@@ -316,9 +316,7 @@ def _make_packages() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("asked_by", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "btrim(recipient) <> '' AND btrim(reason) <> ''", name=op.f("ck_packages_for_whom_and_why")
-        ),
+        sa.CheckConstraint("btrim(recipient) <> '' AND btrim(reason) <> ''", name=op.f("ck_packages_for_whom_and_why")),
         sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_packages_candidate_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_packages")),
         comment="packages of evidence that somebody asked for on the pages: for whom, and why it leaves the office",

@@ -111,6 +111,20 @@ def test_a_day_by_keys_alone(chromium: Chromium, site: Site, ada: User) -> None:
     assert (count(site, "judgements"), count(site, "judgement_undos")) == (1, 1)
 
 
+def test_the_last_answer_can_be_undone_from_the_queue(chromium: Chromium, site: Site, ada: User) -> None:
+    page = opened(chromium, site, ada)
+    describe(page)
+    page.locator("[data-feature=nose] .different").click()
+    page.keyboard.press("2")
+    page.keyboard.press("Control+Enter")
+    arrived(page, "Candidates")
+    expect(page.locator(".after")).to_contain_text("Support for two people")
+    shoot(page, "review-after-the-last")
+    page.keyboard.press("u")
+    arrived(page, "Compare")
+    expect(page.locator("input[name=answer][value='-2']")).to_be_checked()
+
+
 def test_j_and_k_go_between_what_one_has_in_hand(chromium: Chromium, site: Site, ada: User) -> None:
     page = opened(chromium, site, ada, count=2)
     first = page.url
@@ -310,7 +324,7 @@ def test_the_next_is_there_within_the_blink_of_an_eye(chromium: Chromium, site: 
     page.locator("[data-feature=nose] .different").click()
     page.keyboard.press("1")
     page.keyboard.press("Control+Enter")
-    page.wait_for_url(f"**{ahead}?after=*")
+    page.wait_for_url(f"**{ahead}?answered=*")
     served = page.evaluate(
         "performance.getEntriesByType('resource').filter(e => e.name.includes('/shot/1.jpg')).map(e => e.transferSize)"
     )
