@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
-from review import wording
+from review import problems, wording
 from review.audit import Audit
-from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
+from review.doors import TOKEN_FIELD, form_token, of_api, path_of, visit_of, wants_json
 from review.lately import Lately
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, STAFF
@@ -132,12 +132,14 @@ class Desk:
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(visit.cookie),
-            "path": request.url.path,
+            "path": path_of(request),
         }
         return HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
 
     def problem(self, request: Request, status: int, title: str = "", why: str = "") -> Response:
         """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
+        if of_api(request):
+            return problems.answer(status, title, why)
         usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[500])
         if wants_json(request):
             return JSONResponse({"error": title or usual_title, "why": why or usual_why}, status)

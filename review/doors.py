@@ -27,9 +27,14 @@ FORM_COOKIE = "lastseen_form"
 SECURE_PREFIX = "__Host-"
 """before a cookie's name over HTTPS: browsers then take it from this host alone, and send it there only"""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
+TOKEN_HEADER = "x-lastseen-token"  # noqa: S105 - the name of a header
+"""with which a script in a browser says what a form says by its field"""
+API = "/api/"
+"""how the addresses for programs begin"""
 LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
 _FORM_TYPE = "application/x-www-form-urlencoded"
+_BODY_TYPE = "application/json"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Endpoint = Callable[[Request], Response]
@@ -68,6 +73,16 @@ class Door(Route):
         self.names = names
         self.halfway = halfway
 
+    @property
+    def for_programs(self) -> bool:
+        """Whether a program's token opens it, too: pictures, which are read only, and what the API consists of."""
+        return self.picture
+
+    @property
+    def takes_json(self) -> bool:
+        """Whether what is posted is JSON, and no form."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -78,6 +93,8 @@ class Visit:
     """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet"""
     form: dict[str, str]
     """the fields that were posted; their token has been checked"""
+    body: bytes = b""
+    """what a program posted, unread; empty: nothing, or a form"""
     half: Session | None = None
     """who has still to give or to set up a second factor: signed in nowhere but at the doors for that"""
 
@@ -108,6 +125,17 @@ def number_in(request: Request, name: str) -> int | None:
     return int(given)
 
 
+def path_of(request: Request) -> str:
+    """The address without where the pages are mounted, if they are."""
+    path: str = request.scope["path"]
+    return path.removeprefix(request.scope.get("root_path", ""))
+
+
+def of_api(request: Request) -> bool:
+    """Whether an address for programs was asked for."""
+    return path_of(request).startswith(API)
+
+
 def wants_json(request: Request) -> bool:
     """Whether a script asks, and not somebody who looks at a page."""
     accepted = request.headers.get("accept", "")
@@ -132,12 +160,14 @@ class Guard:
         app: ASGIApp,
         routes: Sequence[BaseRoute],
         find_session: Callable[[str], Session | None],
+        find_token: Callable[[str], Session | None],
         refuse: Refusal,
         limit: RequestLimit,
     ) -> None:
         self.app = app
         self.routes = routes
         self.find_session = find_session
+        self.find_token = find_token
         self.refuse = refuse
         self.limit = limit
 
@@ -155,12 +185,14 @@ class Guard:
         wait = self.limit.take(self._who(request))
         if wait:
             return self._later(request, wait)
-        request.state.visit = visit = await run_in_threadpool(self._visit, request)
+        request.state.visit = visit = await run_in_threadpool(self._visit, request, route)
         if route is None:
             return None  # no such page: the router says so
         refusal = self._refusal(request, route, visit)
         if refusal or request.method in _READING:
             return refusal
+        if isinstance(route, Door) and route.takes_json:
+            return await self._read_json(request, visit)
         return await self._read_form(request, visit)
 
     def _route(self, scope: Scope) -> BaseRoute | None:
@@ -176,22 +208,45 @@ class Guard:
         answer.headers["Retry-After"] = str(wait)
         return answer
 
-    def _visit(self, request: Request) -> Visit:
+    def _visit(self, request: Request, route: BaseRoute | None) -> Visit:
+        token = _bearer(request) if isinstance(route, Door) and route.for_programs else ""
+        if token:  # and never both: who sends a token is who the token says
+            return Visit(self.find_token(token), "", {})
+        return self._of_browser(request)
+
+    def _of_browser(self, request: Request) -> Visit:
         token = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
         session = self.find_session(token) if token else None
         cookie = token if session else request.cookies.get(cookie_name(request, FORM_COOKIE), "")
-        return Visit(None, cookie, {}, session) if session and session.awaits else Visit(session, cookie, {})
+        return Visit(None, cookie, {}, half=session) if session and session.awaits else Visit(session, cookie, {})
 
     def _refusal(self, request: Request, route: BaseRoute, visit: Visit) -> Response | None:
         if not isinstance(route, Door) or not (route.anyone or route.roles):
             return self.refuse(request, 403)
         if route.anyone or visit.roles & route.roles or (route.halfway and visit.half):
             return None
+        if visit.session is None and of_api(request):
+            return self.refuse(request, 401)
         if visit.session is None and wants_json(request):
             return JSONResponse({"error": "signed_out", "sign_in": "/sign-in"}, 401)
         if visit.session is None and request.method in _READING and not route.picture:
             return RedirectResponse(_sign_in_and_back(request), 303)
         return self.refuse(request, 403)
+
+    async def _read_json(self, request: Request, visit: Visit) -> Response | None:
+        """A browser adds its cookie to whatever another site has it send; it adds no header of ours, and no token."""
+        expected = form_token(visit.cookie)
+        given = request.headers.get(TOKEN_HEADER, "")
+        if visit.cookie and not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+            why = f"With a browser's session, the header {TOKEN_HEADER} carries the `form_token` of /session."
+            return self.refuse(request, 403, "No token of this session", why)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _BODY_TYPE:
+            return self.refuse(request, 415, "Not JSON", f"Send JSON, with the header Content-Type: {_BODY_TYPE}.")
+        body = await _read(request, LONGEST_FORM)
+        if body is None:
+            return self.refuse(request, 413, "Too long", f"Send {LONGEST_FORM // 1024} KiB at most.")
+        request.state.visit = replace(visit, body=body)
+        return None
 
     async def _read_form(self, request: Request, visit: Visit) -> Response | None:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
@@ -246,8 +301,14 @@ class SecurityHeaders:
         return [(name.lower().encode(), value.encode()) for name, value in wanted if name not in headers]
 
 
+def _bearer(request: Request) -> str:
+    """The token of a program (RFC 6750); empty: there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def _sign_in_and_back(request: Request) -> str:
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
     return "/sign-in" if path == "/" else "/sign-in?" + urlencode({"next": path})
 
 
