@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lastseen.records import TELEGRAM_EXPORT
 from storage.cases import Case, Observation, Post
 
 
@@ -54,12 +55,17 @@ def of(case: Case) -> list[History]:
     made = []
     for post in sorted(case.posts, key=lambda one: (one.first_seen_at, one.id)):
         seen = [one for one in case.observations if one.post == post.id]
-        there = [one for one in seen if one.seen == "present"]
+        there = sorted((one for one in seen if one.seen == "present"), key=_newness)
         source = sources.get(post.source, {})
         title, text = (there[-1].title, there[-1].text) if there else ("", "")
         story = tuple(_story(seen))
         made.append(History(post, str(source.get("address", "")), str(source.get("reason", "")), story, title, text))
     return made
+
+
+def _newness(one: Observation) -> tuple[bool, int]:
+    """What an export states may be older than what was read before it was imported."""
+    return one.method != TELEGRAM_EXPORT, one.id
 
 
 def _story(seen: Sequence[Observation]) -> Iterator[Seen]:

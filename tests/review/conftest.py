@@ -15,10 +15,11 @@ from review.__main__ import server
 from review.app import create_app
 from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
 from review.roles import Role
-from storage import accounts, custody
+from storage import accounts, custody, judgements
 from storage.accounts import Awaits, User
 from storage.custody import Event
 from storage.stores import Stores
+from tests.storage.judged import account, give
 
 DEADLINE = 10
 
@@ -62,6 +63,14 @@ class Site:
             user = accounts.add_user(db, f"user{self._users}", None, roles)
         return self.as_user(user)
 
+    def reader(self, candidate: int, name: str = "ann", answer: int = 2) -> Browser:
+        """A browser of an analyst who has answered on a candidate: its record is open to them."""
+        with self.stores.db.begin() as db:
+            user = account(db, name)
+            if not judgements.has_judged(db, user, candidate):
+                give(db, user, candidate, answer)
+        return self.as_user(user)
+
     def log(self) -> list[Event]:
         """The custody log."""
         with self.stores.db.begin() as db:
@@ -98,7 +107,7 @@ def analyst(site: Site) -> Browser:
 
 def picture_addresses(page: str) -> list[str]:
     """What a page would load besides its style."""
-    return re.findall(r'(?:src|poster)="(/media/[^"]+)"', page)
+    return re.findall(r'(?:src|poster)="(/(?:media|candidates)/[^"]+)"', page)
 
 
 def texts(values: Iterable[Event]) -> list[tuple[str, str, str]]:

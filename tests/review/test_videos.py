@@ -124,7 +124,7 @@ def test_the_open_items_lead_to_their_roll_calls(site: Site, analyst: Browser) -
 
 def test_a_candidates_page_leads_to_the_roll_call(site: Site, analyst: Browser) -> None:
     seeded = seed(site.stores, Story())
-    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    page = site.reader(seeded.candidate).get(f"/candidates/{seeded.candidate}").text
     link = re.search(r'href="(/videos/[0-9a-f]{64}/roll-call)"', page)
     assert link
     assert "1 person, 0 accounted for" in analyst.get(link[1]).text
