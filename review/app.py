@@ -30,6 +30,7 @@ from review.api.table import api_doors
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.limits import RequestLimit
+from review.mounted import Mounted
 from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
@@ -158,7 +159,7 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
     )
     app.router.redirect_slashes = False
     app.state.desk = desk
-    return SecurityHeaders(app)
+    return SecurityHeaders(Mounted(app))
 
 
 def _http_problem(request: Request, fault: Exception) -> Response:

@@ -26,6 +26,8 @@ SESSION_COOKIE = "lastseen_session"
 FORM_COOKIE = "lastseen_form"
 SECURE_PREFIX = "__Host-"
 """before a cookie's name over HTTPS: browsers then take it from this host alone, and send it there only"""
+MOUNTED_PREFIX = "__Secure-"
+"""the same for pages that are mounted under a path: browsers take no cookie of a path by the other name"""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
 TOKEN_HEADER = "x-lastseen-token"  # noqa: S105 - the name of a header
 """with which a script in a browser says what a form says by its field"""
@@ -128,7 +130,12 @@ def number_in(request: Request, name: str) -> int | None:
 def path_of(request: Request) -> str:
     """The address without where the pages are mounted, if they are."""
     path: str = request.scope["path"]
-    return path.removeprefix(request.scope.get("root_path", ""))
+    return path.removeprefix(root_of(request))
+
+
+def root_of(request: Request) -> str:
+    """Under which path the pages are mounted, without a slash at its end; empty: under none."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
 
 
 def of_api(request: Request) -> bool:
@@ -144,7 +151,8 @@ def wants_json(request: Request) -> bool:
 
 def cookie_name(request: Request, name: str) -> str:
     """What a cookie of ours is called at this address."""
-    return (SECURE_PREFIX if request.url.scheme == "https" else "") + name
+    prefix = MOUNTED_PREFIX if root_of(request) else SECURE_PREFIX
+    return (prefix if request.url.scheme == "https" else "") + name
 
 
 def form_token(cookie: str) -> str:
@@ -268,13 +276,12 @@ class Guard:
 class SecurityHeaders:
     """ASGI middleware, outermost: every answer carries these, errors too."""
 
+    POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+    ALONE = (("Content-Security-Policy", POLICY + "'none'"), ("X-Frame-Options", "DENY"))
+    MOUNTED = (("Content-Security-Policy", POLICY + "'self'"), ("X-Frame-Options", "SAMEORIGIN"))
+    """whoever mounts the pages may show them within a page of their own, from the same host"""
     ALWAYS = (
-        (
-            "Content-Security-Policy",
-            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
         ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
         # not no-referrer: with it, browsers would send our own forms from the origin "null"
         ("Referrer-Policy", "same-origin"),
         ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -297,7 +304,8 @@ class SecurityHeaders:
         await self.app(scope, receive, sealed)
 
     def _missing(self, scope: Scope, headers: Headers) -> list[tuple[bytes, bytes]]:
-        wanted = [*self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
+        framed = self.MOUNTED if scope.get("root_path") else self.ALONE
+        wanted = [*framed, *self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
         return [(name.lower().encode(), value.encode()) for name, value in wanted if name not in headers]
 
 

@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 
 from lastseen.judging import Feature, Stage, Verdict
 from lastseen.lifecycle import CandidateState, FaceState
-from lastseen.roles import Role
 from review import candidates
 from review.api.door import Call, Given, Id, Told, Word
 from review.api.reviewing import LineTold
@@ -22,6 +21,7 @@ from storage.decided import Showing, Which
 from storage.roll_call import RollCall
 
 _HASH: Final = re.compile("[0-9a-f]{64}")
+_ROW: Final = re.compile("[0-9]{1,18}")
 MOST_HINTS: Final = 1_000_000
 """behind the newest"""
 
@@ -330,8 +330,8 @@ class Hints(Told):
 def candidate(call: Call) -> Candidate:
     """The record of a candidate, as far as one may see it.
 
-    Reviewers see nothing before they have answered themselves, and others' answers only once it is settled.  Whoever
-    keeps the register sees possible sightings.  That it was looked at stands in the custody log.
+    Reviewers see nothing before they have answered themselves, and others' answers only once it is settled.  That it
+    was looked at stands in the custody log.
     """
     id_, user = call.id, call.user
     with call.desk.stores.db.begin() as db:
@@ -339,12 +339,15 @@ def candidate(call: Call) -> Candidate:
         if showing is None or state is None:
             raise HTTPException(404)
         if not decided.may_see(user, showing, state):
-            hidden = showing if showing is not Showing.WHOLE and call.roles & _REVIEW else Showing.CLOSED
-            return Candidate(id=id_, state=state, showing=hidden, record=None)
-        record = candidates.of(db, user, id_, showing)
-        told = Candidate(id=id_, state=state, showing=showing, record=_record(call, record))
-        custody.append(db, user.name, Action.VIEWED, f"candidate:{id_}")
-    return told
+            return Candidate(id=id_, state=state, showing=showing, record=None)
+        return _looked_at(db, call, id_, showing, state)
+
+
+def sighting(call: Call) -> Candidate:
+    """The record of a possible sighting.  That it was looked at stands in the custody log."""
+    with call.desk.stores.db.begin() as db:
+        _require(db, call.id)
+        return _looked_at(db, call, call.id, Showing.WHOLE, CandidateState.SIGHTING)
 
 
 def sightings(call: Call, asked: WhichSightings) -> Sightings:
@@ -360,6 +363,7 @@ def sightings(call: Call, asked: WhichSightings) -> Sightings:
 def hand_over(call: Call, given: HandOver) -> HandedTold:
     """Write down that a possible sighting goes to a case officer."""
     with call.desk.stores.db.begin() as db:
+        _require(db, call.id)
         entry = hand_overs.hand_over(db, call.id, given.receiver, given.note, call.user)
         made = HandedTold.model_validate(hand_overs.of_candidate(db, call.id)[-1])
         custody.append_all(db, call.user.name, [entry])
@@ -377,16 +381,12 @@ def person(call: Call) -> PersonTold:
 
 
 def roll_call_(call: Call) -> RollCallTold:
-    """Everybody in one file, by its sha256.
+    """Everybody in one file, by its sha256 or row id.
 
     A candidate is named only to whoever has judged it, or once it is settled.
     """
-    sha256 = call.word("sha256")
     with call.desk.stores.db.begin() as db:
-        found = roll_calls.find(db, sha256) if _HASH.fullmatch(sha256) else []
-        if not found:
-            raise HTTPException(404)
-        drawn = roll_calls.of_blob(db, found[0])
+        drawn = _drawn(db, call.word("blob"))
         told = RollCallTold.model_validate(roll_call.as_dict(drawn, _named(db, call, drawn)))
         custody.append(db, call.user.name, Action.VIEWED, f"blob:{drawn.sha256}", {"what": "roll call"})
     return told
@@ -413,7 +413,24 @@ def hints(call: Call, asked: Page) -> Hints:
     return Hints(total=total, rows=seen, after=_next(past, total))
 
 
-_REVIEW: Final = frozenset({Role.ANALYST.value, Role.SENIOR.value})
+def _require(db: Connection, id_: int) -> None:
+    if reviewing.state(db, id_) is not CandidateState.SIGHTING:
+        raise HTTPException(404)
+
+
+def _looked_at(db: Connection, call: Call, id_: int, showing: Showing, state: CandidateState) -> Candidate:
+    """Call it last in the transaction."""
+    told = _record(call, candidates.of(db, call.user, id_, showing))
+    custody.append(db, call.user.name, Action.VIEWED, f"candidate:{id_}")
+    return Candidate(id=id_, state=state, showing=showing, record=told)
+
+
+def _drawn(db: Connection, named: str) -> RollCall:
+    found = roll_calls.find(db, named) if _HASH.fullmatch(named) else [int(named)] if _ROW.fullmatch(named) else []
+    try:
+        return roll_calls.of_blob(db, found[0])
+    except LookupError as fault:
+        raise HTTPException(404) from fault
 
 
 def _named(db: Connection, call: Call, drawn: RollCall) -> frozenset[int]:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from lastseen.errors import WrongUse
 from review import problems
 from review.desk import Desk, desk_of
-from review.doors import Door, visit_of
+from review.doors import Door, root_of, visit_of
 from review.problems import Refused
 from review.roles import Role
 from storage.accounts import User
@@ -102,7 +102,7 @@ class Call:
 
     def address(self, path: str) -> str:
         """One of our addresses, as the program has to ask for it."""
-        return f"{self.request.scope.get('root_path', '')}{path}"
+        return root_of(self.request) + path
 
 
 class ApiDoor(Door):

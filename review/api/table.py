@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from review.api import cases, house, openapi, reviewing
 from review.api.door import ApiDoor
-from review.doors import Door
+from review.doors import Door, root_of
 from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, OF_CASES, REVIEWERS, SENIORS, STAFF
 
 V1 = "/api/v1"
@@ -26,7 +26,7 @@ def _doors() -> list[ApiDoor]:
 
 def document(request: Request) -> Response:
     """What all of these take and give, by OpenAPI 3.1; made of their declarations."""
-    return JSONResponse(openapi.document(_doors(), request.scope.get("root_path", "")))
+    return JSONResponse(openapi.document(_doors(), root_of(request)))
 
 
 def _reviewing() -> list[ApiDoor]:
@@ -52,8 +52,9 @@ def _reviewing() -> list[ApiDoor]:
 
 def _cases() -> list[ApiDoor]:
     return [
-        ApiDoor(f"{V1}/candidates/{{id:int}}", cases.candidate, roles=OF_CASES, names="record"),
+        ApiDoor(f"{V1}/candidates/{{id:int}}", cases.candidate, roles=REVIEWERS, names="record"),
         ApiDoor(f"{V1}/sightings", cases.sightings, roles=OF_CASES),
+        ApiDoor(f"{V1}/sightings/{{id:int}}", cases.sighting, roles=OF_CASES, names="sighting"),
         ApiDoor(
             f"{V1}/sightings/{{id:int}}/hand-overs",
             cases.hand_over,
@@ -64,7 +65,7 @@ def _cases() -> list[ApiDoor]:
             refuses=[409],
         ),
         ApiDoor(f"{V1}/people/{{number:path}}", cases.person, roles=OF_CASES, names="person"),
-        ApiDoor(f"{V1}/videos/{{sha256}}/roll-call", cases.roll_call_, roles=REVIEWERS, names="file"),
+        ApiDoor(f"{V1}/videos/{{blob}}/roll-call", cases.roll_call_, roles=REVIEWERS, names="blob"),
         ApiDoor(f"{V1}/unaccounted", cases.unaccounted, roles=REVIEWERS),
         ApiDoor(f"{V1}/hints", cases.hints, roles=REVIEWERS),
     ]

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from lastseen.settings import Settings
 from review.__main__ import server
 from review.app import create_app
-from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
+from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, TOKEN_HEADER, form_token
 from review.roles import Role
 from storage import accounts, custody, judgements
 from storage.accounts import Awaits, User
@@ -31,6 +31,11 @@ class Browser(httpx.Client):
         """Post a form with the token that belongs to this browser's cookie."""
         cookie = self.cookies.get(SESSION_COOKIE) or self.cookies.get(FORM_COOKIE) or ""
         return self.post(path, data={TOKEN_FIELD: form_token(cookie), **fields})
+
+    def tell(self, path: str, body: object) -> httpx.Response:
+        """Post JSON as a script of this browser's does."""
+        cookie = self.cookies.get(SESSION_COOKIE) or self.cookies.get(FORM_COOKIE) or ""
+        return self.post(path, json=body, headers={TOKEN_HEADER: form_token(cookie)})
 
 
 class Site:
