@@ -537,7 +537,7 @@ class Settings(BaseSettings):
     review_in_airflow: bool = Field(
         True,
         title="Review pages in Airflow",
-        description="Whether Airflow has an entry for the review pages with `lastseen up`; they keep their own sign-in.",
+        description="Whether Airflow of `lastseen up` has an entry for them; they keep their own sign-in.",
     )
 
     @field_validator("time_stamp_authorities", mode="before")

@@ -62,7 +62,7 @@ def _operation(
     summary, rest = door.says
     posts = door.method == "POST"
     said: JsonSchema = {
-        "operationId": f"{door.does.__module__.rpartition('.')[2]}.{door.does.__name__}".rstrip("_"),
+        "operationId": name_of(door),
         "tags": [door.does.__module__.rpartition(".")[2]],
         "summary": summary,
         "description": rest,
@@ -77,12 +77,19 @@ def _operation(
     return said
 
 
+def name_of(door: ApiDoor) -> str:
+    """What the operation of a door is called."""
+    return f"{door.does.__module__.rpartition('.')[2]}.{door.does.__name__}".rstrip("_")
+
+
+def parts(path: str) -> list[tuple[str, str]]:
+    """(name, kind) of what stands within an address."""
+    return [(found[1], found[2] or "") for found in _PART.finditer(path)]
+
+
 def _parts(door: ApiDoor) -> list[JsonSchema]:
     """What stands within the address."""
-    return [
-        {"name": name, "in": "path", "required": True, "schema": _PARTS[kind]}
-        for name, kind in _PART.findall(door.path)
-    ]
+    return [{"name": name, "in": "path", "required": True, "schema": _PARTS[kind]} for name, kind in parts(door.path)]
 
 
 def _parameters(
