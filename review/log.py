@@ -19,7 +19,7 @@ from storage.log_pages import Filters, Line
 LONGEST_FILTER = 200
 """characters"""
 COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "reason", "hash")
-PAGE = "page:log"
+PAGE = "log"
 """how the log calls itself when it is read"""
 
 

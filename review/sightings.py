@@ -33,7 +33,7 @@ def listed(request: Request) -> Response:
     which = _which(request.query_params.get("show", Which.WAITING))
     with desk.stores.db.begin() as db:
         found, waiting = decided.sightings(db, which, before), decided.waiting(db)
-        custody.append(db, user_of(request).name, Action.VIEWED, "page:sightings", {"show": which})
+        custody.append(db, user_of(request).name, Action.VIEWED, "sightings", {"show": which})
     rows, more = found[: decided.MOST], len(found) > decided.MOST
     return desk.draw(request, "sightings.html", rows=rows, which=which, every=list(Which), waiting=waiting, more=more)
 

@@ -1,7 +1,7 @@
 """A roll call: who is in a video, one row a distinct face, and who of them is accounted for."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -343,7 +343,7 @@ def _stretch(stretch: Stretch) -> dict[str, object]:
 
 def numbers(face: Face) -> list[str]:
     """Register numbers of those whom it may show, each once."""
-    return list(dict.fromkeys(one.register_number for one in face.asked))
+    return list(dict.fromkeys(one.register_number for one in face.asked if one.register_number))
 
 
 def why_not(face: Face) -> str:
@@ -360,3 +360,20 @@ def _picture(face: Face) -> str:
 def _is_shown(question: Question) -> bool:
     """Its page shows the face."""
     return not question.elsewhere and DECIDED.get(question.state) in (FaceState.CANDIDATE, FaceState.SIGHTING)
+
+
+def known_to(call: RollCall, candidates: Collection[int]) -> RollCall:
+    """The same, without whom faces are compared with but in these candidates.
+
+    Whoever may still be asked whether a face is somebody's learns here that somebody is asked, and not of whom.
+    """
+
+    def told(one: Question) -> Question:
+        return one if one.id in candidates else replace(one, register_number="", names=())
+
+    return replace(call, faces=tuple(replace(face, questions=tuple(map(told, face.questions))) for face in call.faces))
+
+
+def questions_of(call: RollCall) -> list[int]:
+    """The candidates that it names."""
+    return [one.id for face in call.faces for one in face.questions]

@@ -29,7 +29,8 @@ def sighting(site: Site) -> Seeded:
 @pytest.fixture
 def senior(site: Site) -> Browser:
     with site.stores.db.begin() as db:
-        return site.as_user(account(db, "cora", Role.SENIOR))
+        user = account(db, "cora", Role.SENIOR)
+    return site.as_user(user)
 
 
 def test_before_ones_own_answer_one_is_led_to_the_queue_and_nothing_is_told(site: Site, analyst: Browser) -> None:

@@ -205,7 +205,9 @@ def _answered(stores: Stores, mine: User) -> Values:
 
 
 def _judged(stores: Stores, mine: User) -> Values:
-    """A candidate that waits for another person, and that this one has answered on."""
+    """A candidate that waits for another person, and that this one has answered on, if they may."""
+    if not REVIEWERS & set(mine.roles):
+        return _waiting(stores, mine)
     begun = _begun(stores, mine)
     with stores.db.begin() as db:
         reviews.describe(db, begun, {})
