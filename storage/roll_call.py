@@ -242,18 +242,15 @@ def as_rows(call: RollCall) -> Iterator[tuple[object, ...]]:
         )
 
 
-def as_dict(call: RollCall, named: Collection[int] | None = None) -> dict[str, object]:
-    """For JSON: times in a video are seconds on its own clock.
-
-    `named`: the only candidates (row ids) that are told, for somebody who has still to judge others; None: all.
-    """
+def as_dict(call: RollCall) -> dict[str, object]:
+    """For JSON: times in a video are seconds on its own clock."""
     return {
         **summary(call),
         "kind": call.look.kind if call.look else None,
         "duration_seconds": call.look.duration_ms / 1000 if call.look else None,
         "analyzed_at": iso(call.look.analyzed_at) if call.look else None,
         "note": call.look.note if call.look else "",
-        "faces": [_face(face, named) for face in call.faces],
+        "faces": [_face(face) for face in call.faces],
         "places": [_place(place) for place in call.places],
         "same_footage": [{"blob": sha256, **_stretch(passage.stretch)} for sha256, passage in call.copies],
     }

@@ -198,7 +198,7 @@ class Asked(Told):
     """A candidate of a face."""
 
     id: int
-    person: str
+    person: str = Field(description="register number; empty: whoever asks may still be asked themselves")
     state: CandidateState
     elsewhere: bool
 
@@ -215,7 +215,7 @@ class FaceTold(Told):
 
     face: int
     state: FaceState
-    candidates: tuple[Asked, ...] = Field(description="those that whoever asks has judged, or that are settled")
+    candidates: tuple[Asked, ...]
     searched: bool
     why_not_searched: str
     seen: tuple[Span, ...]
@@ -387,7 +387,8 @@ def roll_call_(call: Call) -> RollCallTold:
     """
     with call.desk.stores.db.begin() as db:
         drawn = _drawn(db, call.word("blob"))
-        told = RollCallTold.model_validate(roll_call.as_dict(drawn, _named(db, call, drawn)))
+        known = decided.seen_by(db, call.user, roll_call.questions_of(drawn))
+        told = RollCallTold.model_validate(roll_call.as_dict(roll_call.known_to(drawn, known)))
         custody.append(db, call.user.name, Action.VIEWED, f"blob:{drawn.sha256}", {"what": "roll call"})
     return told
 
@@ -397,6 +398,7 @@ def unaccounted(call: Call, asked: Page) -> Unaccounted:
     past = asked.after or 0
     with call.desk.stores.db.begin() as db:
         calls = roll_calls.open_items(db)
+        custody.append(db, call.user.name, Action.VIEWED, "unaccounted", {"videos": len(calls)})
     rows = tuple(Counts.model_validate(roll_call.open_item(one)) for one in calls[past : past + ROWS_A_PAGE])
     return Unaccounted(people=sum(one.unaccounted for one in calls), rows=rows, after=_next(past, len(calls)))
 
@@ -431,10 +433,6 @@ def _drawn(db: Connection, named: str) -> RollCall:
         return roll_calls.of_blob(db, found[0])
     except LookupError as fault:
         raise HTTPException(404) from fault
-
-
-def _named(db: Connection, call: Call, drawn: RollCall) -> frozenset[int]:
-    return decided.seen_by(db, call.user, [one.id for face in drawn.faces for one in face.asked])
 
 
 def _next(past: int, total: int) -> int | None:
