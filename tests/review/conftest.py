@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -38,6 +39,9 @@ class Browser(httpx.Client):
         return self.post(path, json=body, headers={TOKEN_HEADER: form_token(cookie)})
 
 
+Visiting = TypeVar("Visiting", bound=Browser)
+
+
 class Site:
     """The pages on a loopback port, and browsers that visit them."""
 
@@ -49,9 +53,12 @@ class Site:
 
     def browser(self, **headers: str) -> Browser:
         """A browser that is not signed in."""
-        return self._leaving.enter_context(
-            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE)
-        )
+        return self.visited_by(Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE))
+
+    def visited_by(self, browser: Visiting) -> Visiting:
+        """Close it when the site closes."""
+        self._leaving.enter_context(browser)
+        return browser
 
     def as_user(self, user: User, awaits: Awaits = Awaits.NOTHING) -> Browser:
         """A browser that this user is signed in with, or halfway in."""

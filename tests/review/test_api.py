@@ -11,7 +11,7 @@ from review.problems import MEDIA_TYPE, Problem
 from review.roles import Role
 from storage import accounts
 from storage.accounts import User
-from tests.review.conftest import Browser, Site
+from tests.review.conftest import DEADLINE, Browser, Site
 from tests.review.seeding import Story, seed
 from tests.review.things import sighting
 from tests.storage.judged import conclude
@@ -42,7 +42,8 @@ def program(site: Site, name: str, *roles: Role, lent: tuple[Role, ...] = ()) ->
     with site.stores.db.begin() as db:
         user = accounts.add_user(db, name, None, roles)
         token = accounts.make_token(db, user, "test", lent or roles)
-    made = Program(base_url=site.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=10)
+    headers = {"Authorization": f"Bearer {token}"}
+    made = site.visited_by(Program(base_url=site.url, headers=headers, trust_env=False, timeout=DEADLINE))
     made.user = user
     return made
 
@@ -256,5 +257,5 @@ def test_a_rejected_candidate_is_told_whole(site: Site) -> None:
     found = seed(site.stores)
     with site.stores.db.begin() as db:
         conclude(db, found.candidate, -3)
-    record = program(site, "ada", Role.ANALYST).see(f"/candidates/{found.candidate}")
+    record = program(site, "eve", Role.ANALYST).see(f"/candidates/{found.candidate}")
     assert (record["state"], record["record"]["shots"]) == ("rejected", [])

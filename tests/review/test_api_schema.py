@@ -3,6 +3,7 @@
 What is sent follows from the document and a fixed seed, so that a failure comes back with the next run.
 """
 
+import ctypes
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,12 @@ def unhurried(stores: Stores, settings: Settings) -> Iterator[Site]:
     """The application, which answers as fast as it is asked."""
     with serving(stores, settings.model_copy(update={"requests_a_minute": 0})) as site:
         yield site
+
+
+@pytest.fixture(autouse=True)
+def exact_floats() -> None:
+    """Small numbers as IEEE 754 has them, which numbers are made up by: some library of ours switched them off."""
+    ctypes.CDLL(None).fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV of glibc
 
 
 @dataclass(frozen=True, slots=True)
