@@ -1,13 +1,15 @@
 """A door for programs: a function with models as its arguments and result, and what is said of both."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from inspect import cleandoc
 from typing import Annotated, Any, Final, get_type_hints
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,29 +25,36 @@ from storage.accounts import User
 LARGEST: Final = 2**63 - 1
 """of a row id"""
 MOST_PARAMETERS: Final = 20
+MOST_DIGITS: Final = 20
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
-def _plain_number(written: object) -> object:
-    """In an address a number is digits: not ` 1`, `+1`, `1_0` or `1.0`."""
-    if isinstance(written, str) and not (written.isascii() and written.isdigit() and len(written) < 20):
-        raise ValueError("a number is written in digits")
-    return written
+def _whole(written: object, info: ValidationInfo) -> object:
+    """In an address a number is digits: not ` 1`, `+1`, `1_0` or `1.0`.  In JSON 1.0 is 1, and "1" is none."""
+    if info.mode != "json" and isinstance(written, str):
+        if not (written.isascii() and written.isdigit() and len(written) < MOST_DIGITS):
+            raise ValueError("a number is written in digits")
+        return int(written)
+    return int(written) if isinstance(written, float) and written.is_integer() else written
 
 
-def _plain_day(written: object) -> object:
-    if isinstance(written, str) and (len(written) != 10 or written[4] + written[7] != "--"):
+def _day(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    if not _DAY.fullmatch(written):
         raise ValueError("a day is written as YYYY-MM-DD")
-    return written
+    return date.fromisoformat(written)
 
 
 NO_NUL: Final = r"^[^\x00]*$"
 """a NUL sign is in no text that the database keeps"""
-Id = Annotated[int, Field(ge=1, le=LARGEST), BeforeValidator(_plain_number)]
+WHOLE = BeforeValidator(_whole)
+Id = Annotated[int, Field(ge=1, le=LARGEST), WHOLE]
+Day = Annotated[date, BeforeValidator(_day)]
 Word = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 Note = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 Reason = Annotated[str, Field(max_length=500, pattern=NO_NUL)]
 LongReason = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
-PlainDay = BeforeValidator(_plain_day)
 
 
 class Given(BaseModel):

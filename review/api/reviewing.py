@@ -4,7 +4,7 @@ As on the page, nothing that is told before one's own answer says who is looked 
 are, what others said, or whether it is a known pair.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from lastseen.judging import STRONGEST, Compared, Comparison, Feature
 from review import answers, turns
 from review.answers import Answer
-from review.api.door import Call, Given, Id, Note, PlainDay, Reason, Told, Word
+from review.api.door import WHOLE, Call, Day, Given, Id, Note, Reason, Told, Word
 from review.problems import Refused, Wrong
 from review.queue import terms_of
 from review.reviews import LATELY
@@ -25,7 +25,6 @@ from storage.review_queue import Filters, Taken, Why
 from storage.review_screen import Answered
 from storage.reviews import Review
 
-Day = Annotated[date, PlainDay]
 PLACE = r"^[01]\.[0-9]{1,18}\.[0-9]{1,18}$"
 
 
@@ -84,7 +83,7 @@ class Line(Given):
 class Judge(Given):
     """An answer."""
 
-    answer: Annotated[int, Field(ge=-STRONGEST, le=STRONGEST)] | None = Field(
+    answer: Annotated[int, Field(ge=-STRONGEST, le=STRONGEST), WHOLE] | None = Field(
         description="-3, strong support for two people, to +3, strong support for one; null: not comparable"
     )
     features: dict[Feature, Line] = Field(default_factory=dict)
@@ -384,7 +383,7 @@ def _taken(db: Connection, call: Call, found: Taken | Why) -> Taking:
     """With what the custody log must say of it: call it last in the transaction."""
     if isinstance(found, Why):
         return Taking(review=None, why=found)
-    told = _told(db, call, found.review)
+    told = _told(db, call, reviews.find(db, found.review.token, call.user) or found.review)
     custody.append_all(db, call.user.name, found.entries)
     return Taking(review=told, why=None)
 
