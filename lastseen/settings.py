@@ -553,6 +553,11 @@ class Settings(BaseSettings):
     airflow_port: int = Field(
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
     )
+    review_in_airflow: bool = Field(
+        True,
+        title="Review pages in Airflow",
+        description="Whether Airflow of `lastseen up` has an entry for them; they keep their own sign-in.",
+    )
 
     @field_validator("time_stamp_authorities", mode="before")
     @classmethod

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
-from review import wording
+from review import mounted, problems, wording
 from review.audit import Audit
-from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
+from review.doors import TOKEN_FIELD, form_token, of_api, path_of, root_of, visit_of, wants_json
 from review.lately import Lately
 from review.oidc import Provider
 from review.plays import Plays
@@ -124,7 +124,7 @@ class Desk:
 
     def address(self, request: Request) -> str:
         """How browsers reach the pages, without a slash at its end."""
-        return self.settings.review_url or str(request.base_url).rstrip("/")
+        return self.settings.review_url or f"{request.url.scheme}://{request.url.netloc}{root_of(request)}"
 
     def draw(self, request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """A page as HTML, with what the frame around every page needs."""
@@ -139,12 +139,15 @@ class Desk:
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(visit.cookie),
-            "path": request.url.path,
+            "path": path_of(request),
         }
-        return HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
+        page = self._templates.get_template(template).render({**frame, **values})
+        return HTMLResponse(mounted.page(page, root_of(request)), status)
 
     def problem(self, request: Request, status: int, title: str = "", why: str = "") -> Response:
         """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
+        if of_api(request):
+            return problems.answer(status, title, why)
         usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[500])
         if wants_json(request):
             return JSONResponse({"error": title or usual_title, "why": why or usual_why}, status)
