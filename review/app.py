@@ -130,6 +130,7 @@ def doors() -> list[BaseRoute]:
         Door("/sign-in/provider/back", provider.back, anyone=True),
         Door("/sign-in/provider/out", provider.leave, anyone=True),
         Door("/sign-in/provider/link", provider.link, roles=ANY_ROLE),
+        Door("/language", house.set_language, method="POST", anyone=True),
         Door("/session", entrance.session_state, anyone=True, idle=True),
         Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
         Door("/static/{name}", house.static, anyone=True, names="static"),

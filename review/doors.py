@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -18,6 +18,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from review import language
+from review.language import gettext as _
 from review.limits import RequestLimit
 from review.roles import NOBODY, Role
 from storage.accounts import Session
@@ -138,6 +140,17 @@ def number_in(request: Request, name: str) -> int | None:
     return int(given)
 
 
+def page_of(request: Request) -> str:
+    """The page that somebody looks at: the one that is asked for, or whose form was sent; from where we are mounted."""
+    if request.method in _READING:
+        at = urlsplit(str(request.url))
+    else:
+        at = urlsplit(request.headers.get("referer", ""))
+        if at.netloc != request.url.netloc:
+            return "/"
+    return at.path.removeprefix(root_of(request)) + (f"?{at.query}" if at.query else "")
+
+
 def path_of(request: Request) -> str:
     """The address without where the pages are mounted, if they are."""
     path: str = request.scope["path"]
@@ -164,6 +177,23 @@ def cookie_name(request: Request, name: str) -> str:
     """What a cookie of ours is called at this address."""
     prefix = MOUNTED_PREFIX if root_of(request) else SECURE_PREFIX
     return (prefix if request.url.scheme == "https" else "") + name
+
+
+def set_cookie(
+    request: Request, answer: Response, name: str, value: str, seconds: int | None = None, *, lax: bool = False
+) -> None:
+    """A cookie of ours: out of reach of scripts and, unless `lax`, of links from other sites."""
+    https = request.url.scheme == "https"
+    same_site = "lax" if lax else "strict"
+    answer.set_cookie(
+        cookie_name(request, name),
+        value,
+        max_age=seconds,
+        path=root_of(request) or "/",
+        httponly=True,
+        samesite=same_site,  # type: ignore[arg-type]  # mypy sees a str
+        secure=https,
+    )
 
 
 def form_token(cookie: str) -> str:
@@ -200,11 +230,13 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         route = self._route(request.scope)
-        request.state.visit = Visit(None, "", {})
+        request.state.visit = Visit(None, _any_cookie(request), {})
+        language.speak(_language(request))
         wait = self.limit.take(self._who(request))
         if wait:
             return self._later(request, wait)
         request.state.visit = visit = await run_in_threadpool(self._visit, request, route)
+        language.speak(_language(request, visit))
         if route is None:
             return None  # no such page: the router says so
         refusal = self._refusal(request, route, visit)
@@ -224,7 +256,7 @@ class Guard:
         return (cookie or request.headers.get("authorization") or host)[:_LONGEST_KEY]
 
     def _later(self, request: Request, wait: int) -> Response:
-        answer = self.refuse(request, 429, "Too fast", "This browser asks for more than people can look at.")
+        answer = self.refuse(request, 429, _("Too fast"), _("This browser asks for more than people can look at."))
         answer.headers["Retry-After"] = str(wait)
         return answer
 
@@ -270,7 +302,7 @@ class Guard:
 
     async def _read_form(self, request: Request, visit: Visit) -> Response | None:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            return self.refuse(request, 403, "Not from here", "This form was sent from another site.")
+            return self.refuse(request, 403, _("Not from here"), _("This form was sent from another site."))
         if not request.headers.get("content-type", "").startswith(_FORM_TYPE):
             return self.refuse(request, 415)
         body = await _read(request, LONGEST_FORM)
@@ -279,8 +311,8 @@ class Guard:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         expected = form_token(visit.cookie)
         if not visit.cookie or not hmac.compare_digest(form.pop(TOKEN_FIELD, "").encode(), expected.encode()):
-            why = "This form has expired. Load its page again, then repeat what you did."
-            return self.refuse(request, 403, "Please try again", why)
+            why = _("This form has expired. Load its page again, then repeat what you did.")
+            return self.refuse(request, 403, _("Please try again"), why)
         request.state.visit = replace(visit, form=form)
         return None
 
@@ -328,8 +360,22 @@ def _bearer(request: Request) -> str:
 
 
 def _sign_in_and_back(request: Request) -> str:
-    path = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
+    path = page_of(request)
     return "/sign-in" if path == "/" else "/sign-in?" + urlencode({"next": path})
+
+
+def _any_cookie(request: Request) -> str:
+    """What forms hang on in this browser, before it is known whose it is."""
+    kept = (request.cookies.get(cookie_name(request, name)) for name in (SESSION_COOKIE, FORM_COOKIE))
+    return next(filter(None, kept), "")
+
+
+def _language(request: Request, visit: Visit | None = None) -> language.Language:
+    """What whoever asks reads; who it is has still to be found out at first."""
+    session = (visit.session or visit.half) if visit else None
+    cookie = request.cookies.get(cookie_name(request, language.COOKIE), "")
+    preferred = session.user.preferences.language if session else ""
+    return language.chosen(preferred, cookie, request.headers.get("accept-language", ""))
 
 
 async def _read(request: Request, limit: int) -> bytes | None:
