@@ -13,15 +13,26 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
-from review import language, vocabulary, wording
+from review import language, mounted, problems, vocabulary, wording
 from review.audit import Audit
-from review.doors import FORM_COOKIE, TOKEN_FIELD, form_token, page_of, set_cookie, visit_of, wants_json
+from review.doors import (
+    FORM_COOKIE,
+    TOKEN_FIELD,
+    form_token,
+    of_api,
+    page_of,
+    path_of,
+    root_of,
+    set_cookie,
+    visit_of,
+    wants_json,
+)
 from review.language import gettext as _
 from review.language import noted
 from review.lately import Lately
 from review.oidc import Provider
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import sealing
 from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
@@ -133,7 +144,7 @@ class Desk:
 
     def address(self, request: Request) -> str:
         """How browsers reach the pages, without a slash at its end."""
-        return self.settings.review_url or str(request.base_url).rstrip("/")
+        return self.settings.review_url or f"{request.url.scheme}://{request.url.netloc}{root_of(request)}"
 
     def draw(self, request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """A page as HTML, with what the frame around every page needs."""
@@ -142,24 +153,28 @@ class Desk:
         frame = {
             "user": visit.session.user if visit.session else None,
             "may_review": bool(visit.roles & REVIEWERS),
+            "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
             "may_see_sightings": bool(visit.roles & OF_CASES),
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(cookie),
-            "path": request.url.path,
+            "path": path_of(request),
             "spoken": spoken,
             "other_languages": [one for one in language.languages().values() if one is not spoken],
             "form_was_on": "" if request.method == "GET" else page_of(request),
         }
-        answer = HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
+        page = self._templates.get_template(template).render({**frame, **values})
+        answer = HTMLResponse(mounted.page(page, root_of(request)), status)
         if not visit.cookie:  # the switch of languages is a form, and forms hang on a cookie
             set_cookie(request, answer, FORM_COOKIE, cookie)
         return answer
 
     def problem(self, request: Request, status: int, title: str = "", why: str = "") -> Response:
         """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
+        if of_api(request):
+            return problems.answer(status, title, why)
         usual_title, usual_why = (_(said) for said in _PROBLEMS.get(status, _PROBLEMS[500]))
         if wants_json(request):
             return JSONResponse({"error": title or usual_title, "why": why or usual_why}, status)

@@ -28,12 +28,19 @@ SESSION_COOKIE = "lastseen_session"
 FORM_COOKIE = "lastseen_form"
 SECURE_PREFIX = "__Host-"
 """before a cookie's name over HTTPS: browsers then take it from this host alone, and send it there only"""
+MOUNTED_PREFIX = "__Secure-"
+"""the same for pages that are mounted under a path: browsers take no cookie of a path by the other name"""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
+TOKEN_HEADER = "x-lastseen-token"  # noqa: S105 - the name of a header
+"""with which a script in a browser says what a form says by its field"""
+API = "/api/"
+"""how the addresses for programs begin"""
 LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
 _LONGEST_KEY = 64
 """characters of a cookie by which requests are counted"""
 _FORM_TYPE = "application/x-www-form-urlencoded"
+_BODY_TYPE = "application/json"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Endpoint = Callable[[Request], Response]
@@ -75,6 +82,16 @@ class Door(Route):
         self.halfway = halfway
         self.idle = idle
 
+    @property
+    def for_programs(self) -> bool:
+        """Whether a program's token opens it, too: pictures, which are read only, and what the API consists of."""
+        return self.picture
+
+    @property
+    def takes_json(self) -> bool:
+        """Whether what is posted is JSON, and no form."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -85,6 +102,8 @@ class Visit:
     """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet"""
     form: dict[str, str]
     """the fields that were posted; their token has been checked"""
+    body: bytes = b""
+    """what a program posted, unread; empty: nothing, or a form"""
     half: Session | None = None
     """who has still to give or to set up a second factor: signed in nowhere but at the doors for that"""
 
@@ -129,8 +148,23 @@ def page_of(request: Request) -> str:
         at = urlsplit(request.headers.get("referer", ""))
         if at.netloc != request.url.netloc:
             return "/"
-    path = at.path.removeprefix(request.scope.get("root_path", "").rstrip("/"))
-    return path + (f"?{at.query}" if at.query else "")
+    return at.path.removeprefix(root_of(request)) + (f"?{at.query}" if at.query else "")
+
+
+def path_of(request: Request) -> str:
+    """The address without where the pages are mounted, if they are."""
+    path: str = request.scope["path"]
+    return path.removeprefix(root_of(request))
+
+
+def root_of(request: Request) -> str:
+    """Under which path the pages are mounted, without a slash at its end; empty: under none."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def of_api(request: Request) -> bool:
+    """Whether an address for programs was asked for."""
+    return path_of(request).startswith(API)
 
 
 def wants_json(request: Request) -> bool:
@@ -141,7 +175,8 @@ def wants_json(request: Request) -> bool:
 
 def cookie_name(request: Request, name: str) -> str:
     """What a cookie of ours is called at this address."""
-    return (SECURE_PREFIX if request.url.scheme == "https" else "") + name
+    prefix = MOUNTED_PREFIX if root_of(request) else SECURE_PREFIX
+    return (prefix if request.url.scheme == "https" else "") + name
 
 
 def set_cookie(
@@ -154,6 +189,7 @@ def set_cookie(
         cookie_name(request, name),
         value,
         max_age=seconds,
+        path=root_of(request) or "/",
         httponly=True,
         samesite=same_site,  # type: ignore[arg-type]  # mypy sees a str
         secure=https,
@@ -173,12 +209,14 @@ class Guard:
         app: ASGIApp,
         routes: Sequence[BaseRoute],
         find_session: FindSession,
+        find_token: Callable[[str], Session | None],
         refuse: Refusal,
         limit: RequestLimit,
     ) -> None:
         self.app = app
         self.routes = routes
         self.find_session = find_session
+        self.find_token = find_token
         self.refuse = refuse
         self.limit = limit
 
@@ -197,14 +235,15 @@ class Guard:
         wait = self.limit.take(self._who(request))
         if wait:
             return self._later(request, wait)
-        counts = not (isinstance(route, Door) and route.idle)
-        request.state.visit = visit = await run_in_threadpool(self._visit, request, counts)
+        request.state.visit = visit = await run_in_threadpool(self._visit, request, route)
         language.speak(_language(request, visit))
         if route is None:
             return None  # no such page: the router says so
         refusal = self._refusal(request, route, visit)
         if refusal or request.method in _READING:
             return refusal
+        if isinstance(route, Door) and route.takes_json:
+            return await self._read_json(request, visit)
         return await self._read_form(request, visit)
 
     def _route(self, scope: Scope) -> BaseRoute | None:
@@ -221,22 +260,45 @@ class Guard:
         answer.headers["Retry-After"] = str(wait)
         return answer
 
-    def _visit(self, request: Request, counts: bool) -> Visit:
+    def _visit(self, request: Request, route: BaseRoute | None) -> Visit:
+        token = _bearer(request) if isinstance(route, Door) and route.for_programs else ""
+        if token:  # and never both: who sends a token is who the token says
+            return Visit(self.find_token(token), "", {})
+        return self._of_browser(request, counts=not (isinstance(route, Door) and route.idle))
+
+    def _of_browser(self, request: Request, *, counts: bool) -> Visit:
         token = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
         session = self.find_session(token, counts) if token else None
         cookie = token if session else request.cookies.get(cookie_name(request, FORM_COOKIE), "")
-        return Visit(None, cookie, {}, session) if session and session.awaits else Visit(session, cookie, {})
+        return Visit(None, cookie, {}, half=session) if session and session.awaits else Visit(session, cookie, {})
 
     def _refusal(self, request: Request, route: BaseRoute, visit: Visit) -> Response | None:
         if not isinstance(route, Door) or not (route.anyone or route.roles):
             return self.refuse(request, 403)
         if route.anyone or visit.roles & route.roles or (route.halfway and visit.half):
             return None
+        if visit.session is None and of_api(request):
+            return self.refuse(request, 401)
         if visit.session is None and wants_json(request):
             return JSONResponse({"error": "signed_out", "sign_in": "/sign-in"}, 401)
         if visit.session is None and request.method in _READING and not route.picture:
             return RedirectResponse(_sign_in_and_back(request), 303)
         return self.refuse(request, 403)
+
+    async def _read_json(self, request: Request, visit: Visit) -> Response | None:
+        """A browser adds its cookie to whatever another site has it send; it adds no header of ours, and no token."""
+        expected = form_token(visit.cookie)
+        given = request.headers.get(TOKEN_HEADER, "")
+        if visit.cookie and not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+            why = f"With a browser's session, the header {TOKEN_HEADER} carries the `form_token` of /session."
+            return self.refuse(request, 403, "No token of this session", why)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _BODY_TYPE:
+            return self.refuse(request, 415, "Not JSON", f"Send JSON, with the header Content-Type: {_BODY_TYPE}.")
+        body = await _read(request, LONGEST_FORM)
+        if body is None:
+            return self.refuse(request, 413, "Too long", f"Send {LONGEST_FORM // 1024} KiB at most.")
+        request.state.visit = replace(visit, body=body)
+        return None
 
     async def _read_form(self, request: Request, visit: Visit) -> Response | None:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
@@ -258,13 +320,12 @@ class Guard:
 class SecurityHeaders:
     """ASGI middleware, outermost: every answer carries these, errors too."""
 
+    POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+    ALONE = (("Content-Security-Policy", POLICY + "'none'"), ("X-Frame-Options", "DENY"))
+    MOUNTED = (("Content-Security-Policy", POLICY + "'self'"), ("X-Frame-Options", "SAMEORIGIN"))
+    """whoever mounts the pages may show them within a page of their own, from the same host"""
     ALWAYS = (
-        (
-            "Content-Security-Policy",
-            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
         ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
         # not no-referrer: with it, browsers would send our own forms from the origin "null"
         ("Referrer-Policy", "same-origin"),
         ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -287,8 +348,15 @@ class SecurityHeaders:
         await self.app(scope, receive, sealed)
 
     def _missing(self, scope: Scope, headers: Headers) -> list[tuple[bytes, bytes]]:
-        wanted = [*self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
+        framed = self.MOUNTED if scope.get("root_path") else self.ALONE
+        wanted = [*framed, *self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
         return [(name.lower().encode(), value.encode()) for name, value in wanted if name not in headers]
+
+
+def _bearer(request: Request) -> str:
+    """The token of a program (RFC 6750); empty: there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _sign_in_and_back(request: Request) -> str:

@@ -16,7 +16,17 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from lastseen.clock import utcnow
 from review import required
 from review.desk import desk_of
-from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name, form_token, set_cookie, visit_of, wants_json
+from review.doors import (
+    FORM_COOKIE,
+    SESSION_COOKIE,
+    Visit,
+    cookie_name,
+    form_token,
+    root_of,
+    set_cookie,
+    visit_of,
+    wants_json,
+)
 from review.language import gettext as _
 from review.language import ngettext
 from storage import accounts, custody, lockouts, second_factors
@@ -124,7 +134,7 @@ def _answer(request: Request, token: str, to: str, awaits: Awaits = Awaits.NOTHI
     if not wants_json(request):
         return RedirectResponse(to, 303)
     state: dict[str, object] = {"signed_in": not awaits, "form_token": form_token(token)}
-    return JSONResponse({**state, "second_factor": awaits.value, "next": to} if awaits else state)
+    return JSONResponse({**state, "second_factor": awaits.value, "next": root_of(request) + to} if awaits else state)
 
 
 def _keeping(request: Request, token: str, lifetime: timedelta, answer: Response) -> Response:
@@ -149,7 +159,8 @@ def signed_out(request: Request, to: str) -> Response:
 def forget_cookie(request: Request, answer: Response, name: str) -> None:
     """Take a cookie of ours away."""
     https = request.url.scheme == "https"
-    answer.delete_cookie(cookie_name(request, name), httponly=True, samesite="strict", secure=https)
+    path = root_of(request) or "/"
+    answer.delete_cookie(cookie_name(request, name), path, httponly=True, samesite="strict", secure=https)
 
 
 def wait_first(request: Request, seconds: int) -> Response:

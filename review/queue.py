@@ -1,6 +1,7 @@
 """The queue: what waits for this person, taking the next, and care for whoever looks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from starlette.background import BackgroundTask
@@ -76,7 +77,8 @@ def lead(db: Connection, user: User, found: Taken | Why, filters: Filters) -> Re
 
 def terms_of(desk: Desk, user: User) -> Terms:
     """How this office reviews, and this person."""
-    return Terms.of(desk.settings)
+    terms = Terms.of(desk.settings)
+    return replace(terms, limits=terms.limits.at_most(user.preferences.cap or 0))
 
 
 def paused(request: Request) -> Response:

@@ -18,7 +18,7 @@ from lastseen.judging import EXCLUDING, Comparison, Feature
 from review import answers, turns, undoing
 from review.answers import Lack
 from review.desk import Desk, desk_of
-from review.doors import visit_of
+from review.doors import root_of, visit_of
 from review.language import said
 from review.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
@@ -115,7 +115,7 @@ def ahead(request: Request) -> Response:
         covered = review_screen.warned(db, taken.review)
         shots = () if covered else review_pictures.of_review(db, taken.review).shots
         custody.append_all(db, review.reviewer.name, taken.entries)
-    place = _address(taken.review.token)
+    place = root_of(request) + _address(taken.review.token)
     return JSONResponse({"page": place, "pictures": [f"{place}/shot/{n}.jpg" for n in range(1, len(shots) + 1)]})
 
 

@@ -98,7 +98,7 @@ def _known(request: Request, db: Connection, call: RollCall) -> RollCall:
     """As this person may read it, before they have said what they think of a face."""
     session = visit_of(request).session
     seen = decided.seen_by(db, session.user, roll_call.questions_of(call)) if session else frozenset()
-    return roll_call.known_to(call, seen)
+    return roll_call.told_to(call, seen)
 
 
 def _note(request: Request, db: Connection, action: Action, call: RollCall, detail: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
 from storage import candidates
+from storage.accounts import User
 from storage.candidates import NO_KIN, Kin
 
 CANDIDATE = text("""
@@ -95,12 +96,15 @@ COPIES = text("""
      GROUP BY posts.id, blobs.sha256, mirrored
      ORDER BY posts.first_seen_at, posts.id, at_ms""")
 
-SHOT_KEY = text("""
+# Whoever may still have to judge sees the pictures of what waits under their review only, where nothing tells what it
+# is: here they are for those who have given their own answer, and for all once it is decided.
+_SHOWN_TO = """(candidates.state IN ('undecided', 'sighting')
+                OR candidates.state IN ('open', 'rejected') AND has_judged(:reader, candidates.id))"""
+
+SHOT_KEY = text(f"""
     SELECT crop_key FROM best_shots
      WHERE id = :id
-       AND EXISTS (SELECT FROM candidates
-                    WHERE candidates.track_id = best_shots.track_id
-                      AND candidates.state IN ('open', 'undecided', 'sighting'))""")
+       AND EXISTS (SELECT FROM candidates WHERE candidates.track_id = best_shots.track_id AND {_SHOWN_TO})""")  # noqa: S608  our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,7 @@ def faces_a_day(db: Connection) -> float | None:
     return float(found) if found else None
 
 
-def shot_key(db: Connection, id_: int) -> str | None:
+def shot_key(db: Connection, reader: User, id_: int) -> str | None:
     """Where the crop of a best shot lies in the derived bucket."""
-    found: str | None = db.execute(SHOT_KEY, {"id": id_}).scalar()
+    found: str | None = db.execute(SHOT_KEY, {"id": id_, "reader": reader.id}).scalar()
     return found

@@ -202,6 +202,15 @@ class RollCall:
         return tuple(why for why, holds in said.items() if holds)
 
 
+def told_to(call: RollCall, seen: Collection[int]) -> RollCall:
+    """The same for somebody who may still have to judge what waits: only candidates in `seen` (row ids) are told.
+
+    What is counted stays as it is.
+    """
+    faces = (replace(face, questions=tuple(one for one in face.questions if one.id in seen)) for face in call.faces)
+    return replace(call, faces=tuple(faces))
+
+
 # --- as text -----------------------------------------------------------------------------------------------
 
 COLUMNS: Final = (
@@ -342,18 +351,6 @@ def _picture(face: Face) -> str:
 def _is_shown(question: Question) -> bool:
     """Its page shows the face."""
     return not question.elsewhere and DECIDED.get(question.state) in (FaceState.CANDIDATE, FaceState.SIGHTING)
-
-
-def known_to(call: RollCall, candidates: Collection[int]) -> RollCall:
-    """The same, without whom faces are compared with but in these candidates.
-
-    Whoever may still be asked whether a face is somebody's learns here that somebody is asked, and not of whom.
-    """
-
-    def told(one: Question) -> Question:
-        return one if one.id in candidates else replace(one, register_number="", names=())
-
-    return replace(call, faces=tuple(replace(face, questions=tuple(map(told, face.questions))) for face in call.faces))
 
 
 def questions_of(call: RollCall) -> list[int]:

@@ -1,13 +1,18 @@
-"""Pictures and clips: derived ones only, for open candidates only, in pieces where a player asks for pieces."""
+"""Pictures and clips: derived ones only, of what one has answered or what is decided, in pieces where a player asks."""
 
 import pytest
 
 from review.media import RangeNotSatisfiable, byte_range
 from review.plays import LASTS_SECONDS, Plays
+from review.roles import Role
+from storage import judgements
 from storage.objects import EVIDENCE, REGISTER
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, texts
 from tests.review.seeding import CLIP, Story, jpeg, seed
+from tests.storage import judged
+
+WHO = (("ada", Role.ANALYST), ("ben", Role.ANALYST), ("senior", Role.SENIOR))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,26 @@ def test_a_clip_read_from_its_middle_is_a_play_too() -> None:
     assert plays.begins("a", 1, 0)
     now[0] = LASTS_SECONDS + 1
     assert plays.begins("a", 1, 900)
+
+
+def test_what_waits_is_shown_to_nobody_who_may_still_judge_it(site: Site) -> None:
+    """By its number, that is: a review of it has addresses of its own.  An answer opens it, an undone one does not."""
+    seeded = seed(site.stores)
+    with site.stores.db.begin() as db:
+        ada, ben, senior = (judged.account(db, name, role) for name, role in WHO)
+        given = judged.give(db, ada, seeded.candidate, 0)
+    record = f"/candidates/{seeded.candidate}"
+    pictures = [f"{record}/{name}" for name in ("shot/1.jpg", "photo/1.jpg", "still.jpg", "clip.mp4")]
+    paths = [f"/media/crop/{seeded.shots[0]}", *pictures]
+    browsers = {who.name: site.as_user(who) for who in (ada, ben, senior)}
+
+    def statuses(name: str) -> set[int]:
+        return {browsers[name].get(path).status_code for path in paths}
+
+    assert [statuses(name) for name in ("ada", "ben", "senior")] == [{200}, {404}, {404}]
+    with site.stores.db.begin() as db:
+        judgements.undo(db, given.id, ada, judged.LIMIT)
+    assert statuses("ada") == {404}
 
 
 def test_nothing_can_be_had_by_counting_ids(site: Site, analyst: Browser) -> None:

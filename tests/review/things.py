@@ -25,6 +25,7 @@ from storage.stores import Stores
 from storage.tables import calibrations, templates
 from tests.review.seeding import Seeded, Story, put, seed
 from tests.review.seeding import jpeg as picture
+from tests.storage import judged
 from tests.storage.casting import Seen, candidate, person, post, video
 from tests.storage.judged import conclude
 
@@ -83,8 +84,16 @@ def _closed_candidate(stores: Stores, _: User) -> Values:
     return {"id": _seeded(stores, "withdrawn").candidate}
 
 
+def _sighted(stores: Stores) -> Seeded:
+    """Its pictures everybody may see who reviews: it is decided."""
+    seeded = _seeded(stores)
+    with stores.db.begin() as db:
+        judged.conclude(db, seeded.candidate, 3, 3)
+    return seeded
+
+
 def _shot(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).shots[0]}
+    return {"id": _sighted(stores).shots[0]}
 
 
 def _closed_shot(stores: Stores, _: User) -> Values:
@@ -92,7 +101,7 @@ def _closed_shot(stores: Stores, _: User) -> Values:
 
 
 def _photo(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).photo}
+    return {"id": _sighted(stores).photo}
 
 
 def _odd(stores: Stores) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from sqlalchemy import event, text
 
+from lastseen.roles import Role
 from storage import (
     candidates,
     engines,
@@ -28,6 +29,7 @@ from storage import (
     name_hints,
     register,
     retention,
+    review_queue,
     reviewing,
     roll_calls,
     shards,
@@ -35,12 +37,14 @@ from storage import (
     sweeps,
     work,
 )
+from storage.accounts import User
 from storage.database import Connection, Engine, connect, migrate
 from storage.embedded import Part, running
 from storage.versions import What, version
 from storage.work import Queue
 
 ENGINE: Final = "dlib"
+ANALYST: Final = User(0, "analyst", (Role.ANALYST,), has_password=False)
 """with which everything was made"""
 ANOTHER: Final = "another"
 """one that nothing was made with yet"""
@@ -219,7 +223,7 @@ ASKED: Final[dict[str, Asked]] = {
     "page: register, list": lambda db, _: findings.listed(db, limit=50),
     "import: expired tracks": lambda db, _: retention.expired(db),
     "rematch: photos": lambda db, _: sweeps.searchable(db, ENGINE),
-    "page: queue": lambda db, _: reviewing.queue(db, 25).rows,
+    "page: queue": lambda db, _: review_queue.page(db, ANALYST).rows,
     "page: candidate": lambda db, _: reviewing.candidate(db, _first_open(db)),
     "page: faces a day": lambda db, _: reviewing.faces_a_day(db),
     "page: hints": lambda db, _: name_hints.page(db, 25).rows,
