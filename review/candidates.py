@@ -6,7 +6,6 @@ Others are led to the queue: whoever may still be asked learns nothing here befo
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -35,6 +34,7 @@ from storage import (
 )
 from storage.accounts import User
 from storage.custody import Action
+from storage.database import Connection
 from storage.decided import Showing
 from storage.hand_overs import HandOver
 from storage.judgements import Concluded, Judgement

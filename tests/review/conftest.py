@@ -23,6 +23,8 @@ from storage.stores import Stores
 from tests.storage.judged import account, give
 
 DEADLINE = 10
+KEEPS = httpx.Limits(keepalive_expiry=1)
+"""seconds; the server lets an idle connection go after five, and whoever comes at that moment has nobody at the door"""
 
 
 class Browser(httpx.Client):
@@ -53,7 +55,9 @@ class Site:
 
     def browser(self, **headers: str) -> Browser:
         """A browser that is not signed in."""
-        return self.visited_by(Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE))
+        return self.visited_by(
+            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS)
+        )
 
     def visited_by(self, browser: Visiting) -> Visiting:
         """Close it when the site closes."""
