@@ -615,6 +615,8 @@ class PersonFacts:
     birth_year: int | None
     """None: unknown"""
     status: PersonStatus
+    region: str | None = None
+    """where the person went missing, or whatever the office sorts by; None: not stated, and stays as it is"""
 
 
 @dataclass(frozen=True, slots=True)

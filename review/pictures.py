@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +11,7 @@ from review.doors import visit_of
 from review.media import KEEP, stretch
 from storage import custody, review_pictures, reviews
 from storage.custody import Action
+from storage.database import Connection
 from storage.objects import DERIVED
 from storage.review_pictures import Pictures
 from storage.reviews import Review

@@ -9,7 +9,6 @@ from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
-from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -24,6 +23,7 @@ from review.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
 from storage.accounts import User
 from storage.custody import Action
+from storage.database import Connection
 from storage.review_queue import Taken
 from storage.review_screen import Answered
 from storage.reviews import Review

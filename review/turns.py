@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from review.answers import Answer, form_of
 from review.desk import Desk
 from review.queue import terms_of
 from storage import judgements, review_queue, review_screen, reviews
 from storage.accounts import User
 from storage.custody import Action, Entry
+from storage.database import Connection
 from storage.review_queue import Taken, Why
 from storage.review_screen import Answered
 from storage.reviews import Review

@@ -3,11 +3,11 @@
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection
 from starlette.requests import Request
 
 from storage import review_screen
 from storage.accounts import User
+from storage.database import Connection
 from storage.review_screen import Answered
 
 ANSWERED: Final = "answered"

@@ -38,9 +38,13 @@ SEEN = text("""
                     WHERE user_id = :user AND lifted_at >= date_trunc('day', now())) AS lifted""")
 PAUSE = text("INSERT INTO review_pauses (user_id) VALUES (:user) ON CONFLICT DO NOTHING")
 GO_ON = text("DELETE FROM review_pauses WHERE user_id = :user")
-LOOKED_TODAY = text("""
-    SELECT id, name, roles, password_hash <> '' AS has_password FROM users
-     WHERE id IN (SELECT reviewer_id FROM reviews WHERE ended_at >= date_trunc('day', now())) ORDER BY name""")
+LOOKED_ENOUGH = text("""
+    SELECT users.id, name FROM reviews JOIN users ON users.id = reviewer_id
+     WHERE ended_at >= date_trunc('day', now()) AND ending IN ('judged', 'returned')
+     GROUP BY users.id
+    HAVING (:items > 0 AND count(*) FILTER (WHERE ending = 'judged') >= :items)
+        OR (:time > interval '0' AND sum(ended_at - greatest(begun_at, date_trunc('day', now()))) >= :time)
+     ORDER BY name""")
 LIFT = text("""
     INSERT INTO limit_lifts (user_id, lifted_by, reason)
     SELECT id, :senior, :reason FROM users WHERE name = :name RETURNING user_id""")
@@ -122,8 +126,8 @@ def go_on(db: Connection, user: User) -> None:
 
 
 def at_their_limit(db: Connection, limits: Limits) -> list[str]:
-    """Names of those who have reached a limit today."""
-    rows = db.execute(LOOKED_TODAY)
+    """Names of those who have reached a limit of the office's today, and were not told to go on."""
+    rows = db.execute(LOOKED_ENOUGH, {"items": limits.items, "time": limits.time}).all()
     return [row.name for row in rows if seen(db, row.id).is_enough(limits)]
 
 

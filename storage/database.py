@@ -55,8 +55,8 @@ DRIVER = "postgresql+psycopg"
 APPLICATION = "lastseen"
 CONNECT_SECONDS = 10
 POOL = 40
-"""connections of one process at most, opened as they are needed: as many as Starlette works on requests at once, so that
-none of them waits for one, and gives up"""
+"""connections of one process at most, opened as they are needed: as many as Starlette works on requests at once, so
+that none of them waits for one, and gives up"""
 HOW_TO_WRITE_IT = (
     "write postgresql://user:password@host:port/database, and in user and password %40 for @, %3A for :, %2F for /,"
     " %25 for %"

@@ -137,7 +137,8 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
     Call it before anything else in its transaction: it may take `candidates.lock`.
     """
     facts = entry.facts or PersonFacts((entry.register_number,), None, PersonStatus.MISSING)
-    row = {"names": list(facts.names), "birth_year": facts.birth_year, "status": facts.status}
+    row: dict[str, object] = {"names": list(facts.names), "birth_year": facts.birth_year, "status": facts.status}
+    row |= {} if facts.region is None else {"region": facts.region}
     if facts.status is not PersonStatus.MISSING:
         candidates.lock(db)
     made: int | None = db.execute(
@@ -149,7 +150,7 @@ def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Ke
     if made is not None:
         return Kept(made, new=True)
     held = db.execute(select(persons).where(persons.c.register_number == entry.register_number).with_for_update()).one()
-    if entry.facts is None or (list(held.names), held.birth_year, held.status) == tuple(row.values()):
+    if entry.facts is None or all(held._mapping[name] == value for name, value in row.items()):
         return Kept(held.id)
     db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
     if facts.status is PersonStatus.MISSING:

@@ -1,8 +1,10 @@
 """What waits for people: which candidate is whose turn, who has which, and how long it will take.
 
 `review_queue` holds a row for each open candidate for which a judgement is due.  Nobody writes those rows: triggers
-(migration 0009) follow candidates, judgements, casts and posts in the transaction that changes them; this file only
-notes who has taken what, for some minutes.
+(migration 0009) follow candidates, what is due of them, casts and posts in the transaction that changes them; this file
+only notes who has taken what, for some minutes.  It waits for no row of the queue, and locks what belongs to a review
+in the order in which a judgement does (queue, item in `work`, review): a draft that is kept while its answer comes in
+hinders nobody.
 
 Candidates are taken in the order of `turn`: the moment since when the face waits, moved ahead by
 
@@ -54,22 +56,19 @@ LEAST_DECIDED: Final = 10
 
 _MINE = "(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges))"
 _FREE = "(taken_until IS NULL OR taken_until <= now() OR taken_by = :user)"
-_FILTERS: Final[Mapping[str, str]] = {
-    "source": """blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON media_items.post_id = posts.id
-                              WHERE posts.source_id = :source)""",
-    "since": """blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON media_items.post_id = posts.id
-                             WHERE coalesce(published_at, first_seen_at) >= CAST(:since AS date))""",
-    "until": """blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON media_items.post_id = posts.id
-                             WHERE coalesce(published_at, first_seen_at) < CAST(:until AS date) + 1)""",
-    "status": "person_id IN (SELECT id FROM persons WHERE status = :status)",
-    "region": "person_id IN (SELECT id FROM persons WHERE region = :region)",
+_OF_POSTS: Final[Mapping[str, str]] = {
+    "source": "posts.source_id = :source",
+    "since": "coalesce(published_at, first_seen_at) >= CAST(:since AS date)",
+    "until": "coalesce(published_at, first_seen_at) < CAST(:until AS date) + 1",
 }
+"""filters that one post has to pass, whichever carries the file"""
+_OF_PEOPLE: Final[Mapping[str, str]] = {"status": "persons.status = :status", "region": "persons.region = :region"}
 
-_NEXT = f"""
+NEXT = f"""
     SELECT candidate_id AS candidate, member FROM review_queue
      WHERE {_FREE} AND {_MINE} AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
      ORDER BY turn, candidate_id LIMIT 1 FOR UPDATE SKIP LOCKED"""  # noqa: S608  our own words
-_RESERVED = f"""
+RESERVED = f"""
     SELECT candidate_id AS candidate, member FROM review_queue
      WHERE taken_by = :user AND taken_until > now() AND {_MINE}
        AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
@@ -84,25 +83,28 @@ RESERVE = text(f"""
                              WHERE member = :member AND {_FREE} AND {_MINE}
                              ORDER BY candidate_id FOR UPDATE SKIP LOCKED)
     RETURNING candidate_id""")  # noqa: S608  our own words
-LET_GO = text("UPDATE review_queue SET taken_by = NULL, taken_until = NULL WHERE taken_by = :user")
+LET_GO = text("""
+    UPDATE review_queue SET taken_by = NULL, taken_until = NULL
+     WHERE candidate_id IN (SELECT candidate_id FROM review_queue WHERE taken_by = :user FOR UPDATE SKIP LOCKED)""")
 
 # Not offered again so soon: what its reviewer has in hand, or gave back half a day ago or less.
 BARRED = text("""
     SELECT candidate_id FROM reviews
      WHERE reviewer_id = :user AND candidate_id IS NOT NULL
        AND (ended_at IS NULL OR (ending = 'returned' AND ended_at > now() - interval '12 hours'))""")
+
 # --- what is in hand ----------------------------------------------------------------------------------------
 
 RUN_OUT = text("""
     UPDATE reviews SET ended_at = ends_at, ending = 'ran out'
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at <= now()""")
-_IN_HAND = """
+IN_HAND = text("""
     SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
            described, draft
       FROM reviews
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now()
-       AND (CAST(:candidate AS bigint) IS NULL OR candidate_id = :candidate)"""
-IN_HAND = text(_IN_HAND + " ORDER BY id")
+       AND (CAST(:candidate AS bigint) IS NULL OR candidate_id = :candidate)
+     ORDER BY id""")
 # The one that is shown: it begins now, not when it was reserved.  What was described as it began was carried over.
 SHOW = text("""
     UPDATE reviews SET begun_at = now(), ends_at = now() + :lasts,
@@ -129,19 +131,22 @@ KEEP_FILTERS = text("UPDATE reviews SET filters = :filters WHERE id = :review").
     bindparam("filters", type_=JSONB)
 )
 FILTERS_OF = text("SELECT filters FROM reviews WHERE id = :review")
-EXTEND = text("""
-    UPDATE reviews SET ends_at = greatest(ends_at, least(now() + :lasts, begun_at + :longest))
-     WHERE id = :review AND ended_at IS NULL RETURNING ends_at""")
+UNTIL = text("""
+    SELECT greatest(ends_at, least(now() + :lasts, begun_at + :longest)) FROM reviews
+     WHERE id = :review AND ended_at IS NULL""")
+EXTEND = text("UPDATE reviews SET ends_at = :until WHERE id = :review AND ended_at IS NULL")
 EXTEND_CLAIM = text("""
     UPDATE work SET ready_at = :until WHERE step = :step AND subject = :candidate AND lease = :token""")
 EXTEND_HOLD = text("""
     UPDATE review_queue SET taken_until = :until
-     WHERE taken_by = :user
-       AND member = (SELECT member FROM review_queue WHERE candidate_id = :candidate)""")
+     WHERE candidate_id IN (SELECT candidate_id FROM review_queue
+                             WHERE taken_by = :user
+                               AND member = (SELECT member FROM review_queue WHERE candidate_id = :candidate)
+                               FOR UPDATE SKIP LOCKED)""")
 
 # --- looking ------------------------------------------------------------------------------------------------
 
-_FACES = f"""
+FACES = f"""
     WITH faces AS (
         SELECT DISTINCT ON (threatened, since, member) threatened, since, member, candidate_id AS candidate, blob_id
           FROM review_queue
@@ -161,7 +166,7 @@ _FACES = f"""
                           WHERE posts.id IN (SELECT post_id FROM media_items WHERE media_items.blob_id = faces.blob_id)
                           ORDER BY first_seen_at, posts.id LIMIT 1) AS place ON true
      ORDER BY threatened DESC, since, member"""  # noqa: S608  our own words
-_HOW_MANY = f"""
+HOW_MANY = f"""
     SELECT count(*) FROM (SELECT FROM review_queue WHERE {_FREE} AND {_MINE}{{filters}}
                            GROUP BY member LIMIT :limit) AS faces"""  # noqa: S608  our own words
 SOURCES = text("""
@@ -247,7 +252,15 @@ class Filters:
 
     def statement(self, sql: str) -> TextClause:
         """A statement of this file with these filters in it."""
-        return text(sql.format(filters="".join(f" AND {_FILTERS[name]}" for name in self.said())))
+        posts = [clause for name, clause in _OF_POSTS.items() if name in self.said()]
+        people = [clause for name, clause in _OF_PEOPLE.items() if name in self.said()]
+        clauses = ""
+        if posts:
+            clauses += f""" AND blob_id IN (SELECT media_items.blob_id FROM posts JOIN media_items ON post_id = posts.id
+                                             WHERE {" AND ".join(posts)})"""  # noqa: S608  our own words
+        if people:
+            clauses += f" AND person_id IN (SELECT id FROM persons WHERE {' AND '.join(people)})"  # noqa: S608  ours
+        return text(sql.format(filters=clauses))
 
 
 ALL: Final = Filters()
@@ -433,12 +446,14 @@ def extend(db: Connection, review: Review, terms: Terms) -> datetime:
     Returns until when.  To be called when a page keeps its draft.
     """
     values = {"review": review.id, "lasts": terms.lasts, "longest": LONGEST * terms.lasts}
-    until: datetime | None = db.execute(EXTEND, values).scalar()
-    if until is None or review.candidate is None:
-        return until or review.ends_at
-    held = {"until": until, "candidate": review.candidate, "token": review.token, "user": review.reviewer.id}
-    db.execute(EXTEND_CLAIM, {**held, "step": reviews.STEP})
-    db.execute(EXTEND_HOLD, held)
+    until: datetime | None = db.execute(UNTIL, values).scalar()
+    if until is None:
+        return review.ends_at
+    if review.candidate is not None:
+        held = {"until": until, "candidate": review.candidate, "token": review.token, "user": review.reviewer.id}
+        db.execute(EXTEND_HOLD, held)
+        db.execute(EXTEND_CLAIM, {**held, "step": reviews.STEP})
+    db.execute(EXTEND, {"review": review.id, "until": until})
     return until
 
 
@@ -448,9 +463,9 @@ def page(db: Connection, user: User, filters: Filters = ALL, after: str | None =
     Raises ValueError for an `after` that no page has given.
     """
     values = {**_who(user), **filters.said()}
-    found = db.execute(filters.statement(_FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
+    found = db.execute(filters.statement(FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
     rows = tuple(Row(**row) for row in found)
-    faces: int = db.execute(filters.statement(_HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
+    faces: int = db.execute(filters.statement(HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
     shown = rows[:ROWS_A_PAGE]
     return Page(shown, faces, shown[-1].place if len(rows) > ROWS_A_PAGE else None)
 
@@ -517,8 +532,8 @@ def _matches(db: Connection, held: Review, filters: Filters) -> bool:
 
 
 def _shown(db: Connection, held: Review, terms: Terms) -> Review:
-    db.execute(SHOW, {"id": held.id, "lasts": terms.lasts})
     extend(db, held, terms)
+    db.execute(SHOW, {"id": held.id, "lasts": terms.lasts})
     return reviews.find(db, held.token, held.reviewer) or held
 
 
@@ -528,14 +543,14 @@ def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review 
     values = {**_who(user), **filters.said()}
     asked_for_pair = False
     for _ in range(TRIES):
-        row = db.execute(filters.statement(_RESERVED), {**values, "barred": barred}).first()
+        row = db.execute(filters.statement(RESERVED), {**values, "barred": barred}).first()
         if row is None and not asked_for_pair:
             asked_for_pair = True
             pair = terms.known_pair(db, user) if terms.known_pair else None
             if pair is not None:
                 return reviews.begin_known(db, user, pair, terms.lasts)
         if row is None:
-            row = db.execute(filters.statement(_NEXT), {**values, "barred": barred}).first()
+            row = db.execute(filters.statement(NEXT), {**values, "barred": barred}).first()
         if row is None:
             return Why.EMPTY
         begun = _begin(db, user, terms, row.candidate, row.member, barred)

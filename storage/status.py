@@ -51,6 +51,7 @@ BY_STATE = {
                         (SELECT act FROM erasure_acts WHERE erasure_id = erasures.id), 'asked') AS state, count(*)
           FROM erasures GROUP BY 1""",
     "candidates_by_state": "SELECT state, count(*) FROM candidates GROUP BY state",
+    "judgements_due": "SELECT stage AS state, count(*) FROM review_queue GROUP BY stage",
     "outcomes": """
         SELECT outcome AS state, count(*)
           FROM (SELECT outcome FROM work WHERE outcome IS NOT NULL UNION ALL SELECT outcome FROM refusals) AS every

@@ -1,8 +1,8 @@
 """Reading a register as an office keeps it: a folder of `PERSON/photo.jpg`, or a CSV with photos.
 
-The CSV is UTF-8, parted by `,`, `;` or tabs, with the columns of `COLUMNS` in any order and perhaps those of `TIES`; an
-empty status means missing, paths of photos are relative to the file.  A folder names people by their register numbers
-and states nothing else of them.  Hidden files are passed over.
+The CSV is UTF-8, parted by `,`, `;` or tabs, with the columns of `COLUMNS` in any order, perhaps `TIES` and `REGION`;
+an empty status means missing, paths of photos are relative to the file.  A folder names people by their register
+numbers and states nothing else of them.  Hidden files are passed over.
 
 Nothing is stored here.  What cannot be read is a `Refusal` with its place and reason; everything else goes on.
 Reasons quote no cell and name no file: they are kept, and logs carry them.
@@ -25,6 +25,8 @@ from lastseen.records import PersonEntry, PersonFacts, PersonStatus
 COLUMNS = ("register_number", "names", "birth_year", "status", "photos")
 TIES = ("kin", "same_as")
 """columns that a file may have or not: register numbers of relatives, and of entries of the same person"""
+REGION = "region"
+"""a column that a file may have or not: by it the queue can be filtered"""
 DELIMITERS = ",;\t"
 SEPARATOR = "|"
 """between several names, and between several photos, of one person"""
@@ -34,6 +36,8 @@ LONGEST_NUMBER = 128
 """characters of a register number"""
 LONGEST_NAME = 300
 """characters of one name"""
+LONGEST_REGION = 100
+"""characters"""
 MOST_PHOTOS = 50
 """of one person: more are a mistake, and each costs seconds"""
 MOST_TIES = 200
@@ -189,7 +193,7 @@ def _check_columns(register: Path, columns: Sequence[str]) -> None:
     count = Counter(columns)
     faults = {
         "lacks": [name for name in COLUMNS if not count[name]],
-        "has more than once": [name for name in (*COLUMNS, *TIES) if count[name] > 1],
+        "has more than once": [name for name in (*COLUMNS, *TIES, REGION) if count[name] > 1],
     }
     for fault, names in faults.items():
         if names:
@@ -232,7 +236,8 @@ def _entry(columns: Sequence[str], cells: list[str] | Unfit, folder: Path, place
 
 def _facts(row: Mapping[str, str]) -> PersonFacts:
     names = tuple(" ".join(name.split()) for name in _parts(row["names"]))
-    return PersonFacts(names, _year(row["birth_year"].strip()), _status(row["status"].strip().lower()))
+    year, status = _year(row["birth_year"].strip()), _status(row["status"].strip().lower())
+    return PersonFacts(names, year, status, _region(row[REGION]) if REGION in row else None)
 
 
 def _parts(cell: str) -> tuple[str, ...]:
@@ -246,6 +251,12 @@ def _year(cell: str) -> int | None:
     if not OLDEST_BIRTH_YEAR <= year <= utcnow().year:
         raise Unfit(f"birth_year is no year between {OLDEST_BIRTH_YEAR} and now")
     return year
+
+
+def _region(cell: str) -> str:
+    region = " ".join(cell.split())
+    _check_text("region", region, LONGEST_REGION)
+    return region
 
 
 def _status(cell: str) -> PersonStatus:

@@ -107,8 +107,11 @@
   exclude();
 
   // --- what comes next is fetched while this is looked at ----------------------------------------------------------
+  const leaving = new AbortController();
+  form.addEventListener("submit", () => leaving.abort());
   const fetchAhead = async () => {
-    const answer = await fetch(`${here}/ahead`, { headers: { Accept: "application/json" } });
+    const asked = { headers: { Accept: "application/json" }, signal: leaving.signal };
+    const answer = await fetch(`${here}/ahead`, asked);
     if (!answer.ok) return;
     const { page, pictures } = await answer.json();
     for (const address of pictures) new Image().src = address;

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from time import monotonic, sleep
 
 import pytest
@@ -67,6 +68,14 @@ def test_what_is_not_stated_stays_as_it_is(db: Engine) -> None:
     first = keep(db, STATED)
     assert keep(db, None) == Kept(first.person)
     assert row(db) == (list(STATED.names), STATED.birth_year, STATED.status)
+
+
+def test_a_region_that_a_file_does_not_state_stays(db: Engine) -> None:
+    first = keep(db, replace(STATED, region="Sumy"))
+    assert keep(db, STATED) == Kept(first.person)
+    assert keep(db, replace(STATED, region="")) == Kept(first.person, changed=True)
+    with db.begin() as one:
+        assert one.execute(text("SELECT region FROM persons")).scalar_one() == ""
 
 
 def test_a_new_person_of_whom_nothing_is_stated_is_missing_and_named_by_the_number(db: Engine) -> None:

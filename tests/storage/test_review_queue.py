@@ -13,6 +13,7 @@ from storage.database import Connection
 from storage.review_queue import ALL, Filters, Taken, Terms, Why
 from storage.reviews import Review
 from storage.stores import Stores
+from tests.review import queue_bench
 from tests.review.seeding import Seeded, Story, seed
 
 PEOPLE = 5
@@ -399,3 +400,15 @@ def test_a_break_is_due_after_a_while_and_over_after_ten_minutes(stores: Stores,
         assert seen.is_enough(care.Limits(time=timedelta(minutes=46)))
         db.execute(text("UPDATE reviews SET ended_at = ended_at - interval '9 minutes'"))
         assert care.seen(db, ada.id).without_break is None
+
+
+def test_the_statements_that_everybody_waits_for_walk_their_index(stores: Stores) -> None:
+    queue_bench.fill(stores, 2000)
+    asked = {"user": 1, "senior": False, "barred": [], "limit": 26}
+    asked |= {"after_calm": None, "after_since": None, "after_member": None}
+    plans = {review_queue.NEXT: "ix_review_queue_turn", review_queue.FACES: "ix_review_queue_faces"}
+    with stores.db.begin() as db:
+        for statement, index in plans.items():
+            plan = "\n".join(db.execute(text(f"EXPLAIN {ALL.statement(statement).text}"), asked).scalars())
+            assert f"using {index}" in plan, plan
+            assert "Seq Scan on review_queue" not in plan, plan

@@ -75,6 +75,15 @@ def test_ties_are_columns_that_a_file_may_have(table: Table) -> None:
     assert told == [("1", ("2", "3"), (), "row 2"), ("2", (), ("9",), "row 3")]
 
 
+def test_a_region_is_a_column_that_a_file_may_have(table: Table) -> None:
+    told = table("register_number,names,birth_year,status,photos,region\n1,A,,,, Sumy  oblast \n2,B,,,,\n")
+    assert [one.facts.region for one in entries(told) if one.facts] == ["Sumy oblast", ""]
+    assert [one.facts.region for one in entries(table(HEADER + "1,A,,,\n")) if one.facts] == [None]
+    (refused,) = files.read(table("register_number,names,birth_year,status,photos,region\n1,A,,,," + "r" * 101 + "\n"))
+    assert isinstance(refused, Refusal)
+    assert refused.why == "region is longer than 100 characters"
+
+
 def test_a_column_of_ties_stands_there_once(table: Table) -> None:
     with pytest.raises(NotARegister, match="has more than once the column kin"):
         files.read(table("kin,kin,register_number,names,birth_year,status,photos\n"))
