@@ -1,4 +1,4 @@
-"""The review pages within Airflow's: registered where they are asked for, opened with the first request, never in the way.
+"""The review pages within Airflow's: registered where asked for, opened with the first request, in nobody's way.
 
 That they are served by the real API server is seen in tests/pipeline/test_servers.py.
 """

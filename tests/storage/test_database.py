@@ -78,8 +78,6 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_judgements_scale",
         "ck_judgements_stage",
         "ck_known_answers_scale",
-        "ck_limit_lifts_by_another",
-        "ck_limit_lifts_why",
         "ck_reviews_ended_somehow",
         "ck_reviews_of_one",
         "ck_sessions_awaits",
