@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -228,7 +228,10 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
-        refusal = await self._admit(request)
+        try:
+            refusal = await self._admit(request)
+        except ClientDisconnect:
+            return  # whoever left before the form was whole has sent nothing, and reads no answer
         await (refusal or self.app)(scope, receive, send)
 
     async def _admit(self, request: Request) -> Response | None:
