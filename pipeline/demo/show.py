@@ -124,11 +124,20 @@ def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
     with (
         log.open("ab") as file,
         subprocess.Popen(
-            command, env=environ, cwd=settings.data_dir, stdout=subprocess.PIPE, stderr=file, text=True
+            command,
+            env=environ,
+            cwd=settings.data_dir,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            start_new_session=True,
         ) as process,
     ):
-        for line in process.stdout or ():
-            say(f"  DAG {line.strip()}")
+        try:
+            for line in process.stdout or ():
+                say(f"  DAG {line.decode().strip()}")
+            process.wait()
+        finally:
+            servers.end([process])
     if process.returncode:
         raise DemoFailed(f"a DAG did not succeed: see {log}")
 
