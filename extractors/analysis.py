@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
-from extractors.crops import face_crop
+from extractors.crops import cropped
 from extractors.faces.protocol import Engine
 from extractors.frames import Picture
 from extractors.glimpses import embedded, glimpses
@@ -68,15 +68,17 @@ def enroll_file(file: File, engine: Engine, limits: Limits, choices: Choices) ->
     if why := refusal(gates, quality, engine):
         return Rejection(Fault.SKIPPED, f"too poor for the register: {why}")
     template = Template("photo", plain(vectors[0]), weight(quality, engine, choices))
-    return Enrolment(template, quality, face_crop(pixels, found[0].box), badge(quality, engine))
+    crop = cropped(pixels, found[0].box, found[0].eyes)
+    return Enrolment(template, quality, crop.jpeg, badge(quality, engine), crop.eyes)
 
 
 def _analyze_still(still: Still, engine: Engine, choices: Choices) -> Analysis:
     picture = Picture(Fraction(0), still.pixels)
     scale = scale_for(still.pixels, engine, choices.gates.min_width, choices.still_pixels)
-    seen = glimpses(picture.at, picture.pixels, engine.detect([picture.pixels], scale)[0], engine, choices)
+    found = engine.detect([picture.pixels], scale)[0]
+    seen = glimpses(picture.at, picture.pixels, found, engine, choices)
     tracker = Tracker(engine, choices)
     tracker.cut()
-    tracker.see(picture.at, seen, cropper(picture, seen))
+    tracker.see(picture.at, seen, cropper(picture, found))
     height, width = still.pixels.shape[:2]
     return Analysis("image", width, height, 0, 1, 1, 0, True, (Shot(0, 0, 0),), tuple(tracker.cut()), still.note)

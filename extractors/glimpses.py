@@ -7,12 +7,14 @@ from typing import Final
 
 import numpy as np
 
+from extractors.crops import Cropped
 from extractors.faces.protocol import Engine, Face
 from extractors.quality import measured, refusal, refusal_at_sight, weight
 from lastseen.choices import Choices
 from lastseen.records import Pixels, Quality, Vectors
 
 NO_CHIP: Final = np.empty((0, 0, 3), np.uint8)
+NO_CROP: Final = Cropped(b"")
 
 
 @dataclass(eq=False, slots=True)
@@ -27,7 +29,7 @@ class Glimpse:
     """0 .. 1: what it counts for in a template"""
     gate: str
     """why it is not good enough to be searched with; empty: it is"""
-    crop: bytes = b""
+    crop: Cropped = NO_CROP
     vector: Vectors | None = None
     """d values; None: not embedded yet"""
 

@@ -153,5 +153,5 @@ def surest(faces: Sequence[Face], most: int) -> Sequence[Face]:
 
 
 def _shifted(face: Face, right: int, down: int) -> Face:
-    landmarks = face.landmarks + np.array((right, down), np.float32)
-    return replace(face, box=moved(face.box, right, down), landmarks=landmarks)
+    by = np.array((right, down), np.float32)
+    return replace(face, box=moved(face.box, right, down), landmarks=face.landmarks + by, eyes=face.eyes + by)

@@ -16,7 +16,7 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from extractors.crops import hide, jpeg
+from extractors.crops import hide, hide_all_but, jpeg
 from extractors.frames import JITTER, Lost, TookTooLong, decode, time_of
 from extractors.limits import Limits, Unfit
 from extractors.media import File, Still, Video, open_media
@@ -27,7 +27,8 @@ from lastseen.records import Box, FaceSeen, Moment, MomentWanted, Pixels, Reject
 
 AROUND_MS: Final = 2000
 """before and after: enough to see how somebody moves"""
-CLIP_WIDTH: Final = 640
+CLIP_SIDE: Final = 960
+"""pixels, at most: how somebody moves and stands; what the face is like, the crops show in the picture's own pixels"""
 STILL_SIDE: Final = 1280
 FASTEST_MS: Final = 30
 """between two pictures of a clip: 30 a second are enough for any eye"""
@@ -36,6 +37,10 @@ LINGERS_MS: Final = 500
 CLIP_CLOCK: Final = Fraction(1, 1000)
 CRF: Final = "23"
 """x264's constant quality: its own default"""
+STEPPED: Final = {"g": "6", "bf": "0"}
+"""a key frame in every six, so that one frame back is there at once, and times that need no correction"""
+NO_TRACE: Final = {"movflags": "+faststart", "fflags": "+bitexact"}
+"""the index in front; and nothing in the file that says when or with what it was made"""
 
 
 def cut_moment(file: File, wanted: MomentWanted, limits: Limits, workspace: Path) -> Moment | Rejection:
@@ -75,13 +80,12 @@ def hidden_at(wanted: MomentWanted, at_ms: int, pixels: Pixels, scale: float = 1
 
     Hidden faces linger, the wanted one does not: after a cut somebody else may be where it was.
     """
+    found = place_at(wanted.faces, at_ms, lingers_ms=0)
+    keep = None if found is None else _times(found, scale)
+    if wanted.crowd:
+        pixels = hide_all_but(pixels, keep)
     places = [place_at(faces, at_ms) for faces in wanted.others]
-    keep = place_at(wanted.faces, at_ms, lingers_ms=0)
-    return hide(
-        pixels,
-        [_times(place, scale) for place in places if place is not None],
-        keep=None if keep is None else _times(keep, scale),
-    )
+    return hide(pixels, [_times(place, scale) for place in places if place is not None], keep)
 
 
 def _still(pixels: Pixels, wanted: MomentWanted) -> bytes:
@@ -90,23 +94,24 @@ def _still(pixels: Pixels, wanted: MomentWanted) -> bytes:
 
 def _cut(video: Video, wanted: MomentWanted, limits: Limits, target: Path) -> Moment:
     start, end = wanted.at_ms - AROUND_MS, wanted.at_ms + AROUND_MS
-    still, first, last, wrote = b"", None, start, -FASTEST_MS
-    with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as out:
+    still, first = b"", None
+    frames: list[int] = []
+    with av.open(str(target), "w", format="mp4", options=NO_TRACE) as out:
         stream: VideoStream | None = None
         for frame, at_ms in _between(video, start, end, limits):
             if not still and at_ms >= wanted.at_ms:
                 still = _still(shown(frame, video.aspect), wanted)
             first = at_ms if first is None else first
-            if at_ms - first - wrote < FASTEST_MS:
+            if frames and at_ms - first - frames[-1] < FASTEST_MS:
                 continue
-            wrote, last = at_ms - first, at_ms
-            stream = _write(out, stream, _shrunk(frame, video.aspect), at_ms - first, wanted, at_ms)
+            frames.append(at_ms - first)
+            stream = _write(out, stream, _shrunk(frame, video.aspect), frames[-1], wanted, at_ms)
         if stream is None or first is None:
             raise Unfit(Fault.DEFECT, f"no picture could be decoded around {wanted.at_ms} ms")
         out.mux(stream.encode(None))
     if not still:
         raise Unfit(Fault.DEFECT, f"the picture at {wanted.at_ms} ms could not be decoded")
-    return Moment(target.read_bytes(), still, first, last)
+    return Moment(target.read_bytes(), still, first, first + frames[-1], tuple(frames))
 
 
 def _between(video: Video, start_ms: int, end_ms: int, limits: Limits) -> Iterator[tuple[VideoFrame, int]]:
@@ -147,7 +152,7 @@ def _write(
 
 def _stream(out: OutputContainer, pixels: Pixels) -> VideoStream:
     height, width = pixels.shape[:2]
-    stream = out.add_stream("libx264", rate=30, options={"crf": CRF, "preset": "veryfast"})
+    stream = out.add_stream("libx264", rate=30, options={"crf": CRF, "preset": "veryfast", **STEPPED})
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = stream.time_base = CLIP_CLOCK
     stream.codec_context.thread_count = 1
@@ -155,10 +160,10 @@ def _stream(out: OutputContainer, pixels: Pixels) -> VideoStream:
 
 
 def _shrunk(frame: VideoFrame, aspect: Fraction) -> tuple[Pixels, float]:
-    """As shown, at most CLIP_WIDTH wide and with even sides as yuv420p needs them; by how much it was shrunk."""
+    """As shown, at most CLIP_SIDE a side and with even sides as yuv420p needs them; by how much it was shrunk."""
     pixels = shown(frame, aspect)
     height, width = pixels.shape[:2]
-    scale = min(1.0, CLIP_WIDTH / width)
+    scale = min(1.0, CLIP_SIDE / max(width, height))
     wide, high = (max(2, int(side * scale) // 2 * 2) for side in (width, height))
     return np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA), np.uint8), wide / width
 

@@ -29,6 +29,9 @@ SAME_PLACE: Final = 0.2
 """overlap (intersection over union) with where the face was.  No setting: detectors frame one face differently (half of
 both boxes in common is usual), and all other faces on a crop are hidden"""
 
+ENOUGH: Final = 320
+"""pixels a side of a crop that a detector has to be shown: a face fills nearly half of it"""
+
 
 def reembed_file(file: IO[bytes], kept: CropsKept, engine: Engine, limits: Limits, choices: Choices) -> Reembedded:
     """Templates of each track from its crops, which stand one after the other in `file`; none where none will do.
@@ -81,7 +84,8 @@ class _Again:
         """The face that the crop was cut for; None: the engine does not see it."""
         expected = place(crop.box, self.width, self.height, pixels)
         # Enough to find this face: where it is large already, a detector needs no more pixels.
-        scale = max(1.0, scale_for(pixels, self.engine, expected.width, self.choices.still_pixels))
+        least = min(1.0, ENOUGH / max(pixels.shape[:2]))
+        scale = max(least, scale_for(pixels, self.engine, expected.width, self.choices.still_pixels))
         found = self.engine.detect([pixels], scale)[0]
         nearest = max(found, key=lambda face: overlap(face.box, expected), default=None)
         if nearest is None or overlap(nearest.box, expected) < SAME_PLACE:

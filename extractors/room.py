@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from extractors.crops import CROP_SIDE
 from lastseen.records import Track
 
 MIB: Final = 1024 * 1024
@@ -16,13 +17,16 @@ VERDICT_BYTES: Final = 256 * MIB
 CROP_BYTES: Final = 96 * MIB
 """of pictures; tracks found after that keep the picture of their best shot only.  No setting, like all of this file:
 whoever has found more than it holds has `complete` and the note to tell, and the numbers must fit to each other"""
+CROP_SIDES: Final = ((CROP_BYTES // 3, CROP_SIDE), (CROP_BYTES * 2 // 3, 640), (CROP_BYTES, 320))
+"""how large pictures may be until so many bytes are taken: a film of many close-ups loses detail before it loses
+pictures"""
 TRACK_BYTES: Final = 160 * MIB
 """of all tracks as JSON, without their positions; then the earlier ones keep one picture, too"""
 POSITIONS: Final = 400_000
 """of faces, 60 MiB: those of thirty faces in view for two hours"""
 
 # Bytes of JSON, at most; a test holds them against real verdicts.
-_TRACK, _SHOT, _POSITION, _NUMBER = 400, 500, 160, 25
+_TRACK, _SHOT, _POSITION, _NUMBER = 400, 560, 160, 25
 
 
 def size(track: Track) -> int:
@@ -30,6 +34,11 @@ def size(track: Track) -> int:
     pictures = sum(len(shot.crop) * 4 // 3 + _SHOT for shot in track.best_shots)
     numbers = sum(len(template.vector) for template in track.templates)
     return _TRACK + pictures + numbers * _NUMBER
+
+
+def crop_side(taken: int) -> int:
+    """How large the next picture may be, in pixels a side, where those before it take so many bytes."""
+    return next((side for until, side in CROP_SIDES if taken < until), CROP_SIDES[-1][1])
 
 
 def with_best_only(track: Track) -> Track:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from extractors.boxes import overlap, overlaps
+from extractors.crops import Cropped
 from extractors.faces.protocol import Engine
 from extractors.glimpses import Glimpse, embed
 from extractors.shots import admit, rank
@@ -21,7 +22,7 @@ from extractors.templates import likeness, people, templates
 from lastseen.choices import Choices
 from lastseen.records import BestShot, Box, FaceSeen, Track
 
-Crop = Callable[[Glimpse], bytes]
+Crop = Callable[[Glimpse], Cropped]
 """makes the picture of a face that people will see, while the whole picture is at hand"""
 Pair = tuple["OpenTrack", Glimpse]
 Thing = TypeVar("Thing")
@@ -124,6 +125,10 @@ class Tracker:
             for track in self._on_screen()
             if track.faces[0].at_ms > new and all(shot.weight < self.choices.good_shot for shot in track.best)
         )
+
+    def places(self) -> tuple[Box, ...]:
+        """Where the faces were last that are on the screen."""
+        return tuple(track.last.face.box for track in self._on_screen())
 
     def _on_screen(self) -> list[OpenTrack]:
         return [track for track in self.open if self.looked_at is None or track.seen_at >= self.looked_at]
@@ -235,8 +240,7 @@ class Tracker:
             end_ms=track.faces[-1].at_ms,
             faces=tuple(track.faces),
             best_shots=tuple(
-                BestShot(number, milliseconds(shot.at), shot.face.box, shot.quality, shot.crop, _worth(shot))
-                for number, shot in enumerate(sorted(track.best, key=lambda shot: shot.at))
+                _best_shot(number, shot) for number, shot in enumerate(sorted(track.best, key=lambda shot: shot.at))
             ),
             templates=made,
             gate="" if passed else self._refusal(track),
@@ -251,6 +255,11 @@ class Tracker:
 def milliseconds(at: Fraction) -> int:
     """Whole milliseconds, never later than the moment itself."""
     return int(at * 1000 // 1)
+
+
+def _best_shot(number: int, shot: Glimpse) -> BestShot:
+    at, crop = milliseconds(shot.at), shot.crop
+    return BestShot(number, at, shot.face.box, shot.quality, crop.jpeg, _worth(shot), crop.eyes)
 
 
 def _greedily(pairs: Iterable[tuple[float, Pair]]) -> list[Pair]:

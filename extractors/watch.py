@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import Final
 
 from extractors import cast, room
-from extractors.boxes import edges, meeting, scaled
-from extractors.crops import CROP_TIMES, HIDDEN_TIMES, face_crop
-from extractors.faces.protocol import Engine
+from extractors.boxes import edges, meeting, overlap, scaled
+from extractors.crops import CROP_SIDE, CROP_TIMES, HIDDEN_TIMES, Cropped, cropped
+from extractors.faces.protocol import Engine, Face
 from extractors.frames import Cut, End, Event, Lost, Pace, Picture, Remark, Same, sample
 from extractors.glimpses import Glimpse, glimpses
 from extractors.limits import Limits, Unfit
@@ -112,7 +112,9 @@ class Watch:
         self.crowd = max(self.crowd, len(looked.faces))
         faces = surest(looked.faces, self.choices.most_faces)
         seen = glimpses(picture.at, picture.pixels, faces, self.engine, self.choices)
-        self._keep(self.tracker.see(picture.at, seen, cropper(picture, seen), whole=looked.everywhere))
+        elsewhere = () if looked.everywhere else self.tracker.places()
+        crop = cropper(picture, looked.faces, elsewhere, room.crop_side(self.crop_bytes))
+        self._keep(self.tracker.see(picture.at, seen, crop, whole=looked.everywhere))
         self._ask_for_more(picture.at)
 
     def _ask_for_more(self, at: Fraction) -> None:
@@ -211,12 +213,21 @@ def _undecoded(lost: Sequence[Lost], missing: Fraction) -> str:
     return f"{many}, {float(missing):.1f} s are missing, {'' if len(lost) == 1 else 'the longest '}{where}"
 
 
-def cropper(picture: Picture, seen: Sequence[Glimpse]) -> Callable[[Glimpse], bytes]:
-    """Cuts out a face of this picture, the others hidden: of a crowd's only those that reach into the crop."""
-    hidden = edges([scaled(one.face.box, HIDDEN_TIMES) for one in seen])
+def cropper(
+    picture: Picture, found: Sequence[Face], elsewhere: Sequence[Box] = (), side: int = CROP_SIDE
+) -> Callable[[Glimpse], Cropped]:
+    """Cuts out a face of this picture, the others hidden: of a crowd's only those that reach into the crop.
 
-    def crop(one: Glimpse) -> bytes:
-        near = [seen[number] for number in meeting(hidden, scaled(one.face.box, CROP_TIMES))]
-        return face_crop(picture.pixels, one.face.box, [other.face.box for other in near if other is not one])
+    `found`: all that were found on it, those that are not followed, too; `elsewhere`: where faces were last of which
+    nobody looked whether they are still there.
+    """
+    unseen = [box for box in elsewhere if all(overlap(box, face.box) == 0 for face in found)]
+    places = [*(face.box for face in found), *unseen]
+    hidden = edges([scaled(box, HIDDEN_TIMES) for box in places])
+
+    def crop(one: Glimpse) -> Cropped:
+        near = [places[number] for number in meeting(hidden, scaled(one.face.box, CROP_TIMES))]
+        others = [box for box in near if box is not one.face.box]
+        return cropped(picture.pixels, one.face.box, one.face.eyes, others, side)
 
     return crop

@@ -17,6 +17,8 @@ Pixels = NDArray[np.uint8]
 """height x width x 3, RGB"""
 Vectors = NDArray[np.float32]
 """rows x dimension"""
+Eyes = tuple[tuple[float, float], tuple[float, float]]
+"""middles of both eyes, x and y in pixels; that one first which is on the left of an upright picture"""
 
 
 class Platform(StrEnum):
@@ -403,6 +405,8 @@ class BestShot:
     """JPEG of the face with some surroundings, other faces blurred"""
     weight: float
     """0 .. 1: how good it is to look at and to search with; 0 if it passed no gate"""
+    eyes: Eyes | None = None
+    """on the crop"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,6 +536,8 @@ class Enrolment:
     crop: bytes
     """JPEG of the face, upright"""
     badge: Badge
+    eyes: Eyes | None = None
+    """on the crop"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -586,6 +592,8 @@ class MomentWanted:
     """of the track that is shown"""
     others: tuple[tuple[FaceSeen, ...], ...]
     """of every other track of the same blob"""
+    crowd: bool = False
+    """there are more faces than were followed: everything but the one that is shown has to be covered"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -598,6 +606,8 @@ class Moment:
     """JPEG of the whole picture, other faces blurred"""
     start_ms: int
     end_ms: int
+    frames: tuple[int, ...] = ()
+    """when each picture of the clip is shown, ms from its beginning, rising; empty for an image"""
 
 
 @dataclass(frozen=True, slots=True)

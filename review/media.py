@@ -1,5 +1,8 @@
 """Pictures and clips: re-encoded objects of the derived bucket, through the application and never by a link to the
 store.  Bytes as they came from outside are not served at all.
+
+What waits for an answer is shown under the address of a review (`review.pictures`); here are the pictures of what one
+has answered, or of what is decided.
 """
 
 from collections.abc import Callable
@@ -11,12 +14,13 @@ from starlette.responses import Response
 from review.desk import desk_of
 from review.doors import visit_of
 from storage import custody, findings, reviewing, roll_calls
-from storage.accounts import SESSION_LIFETIME
+from storage.accounts import SESSION_LIFETIME, User
 from storage.custody import Action
+from storage.database import Connection
 from storage.objects import DERIVED, ObjectStore
 
-Finder = Callable[..., str | None]
-"""(connection, row id) -> the object's key"""
+Finder = Callable[[Connection, User, int], str | None]
+"""(connection, who asks, row id) -> the object's key"""
 
 # Addresses carry a mark of the object's key, so what they show never changes; a browser keeps them as long as a
 # session lasts at most, and for one session only.
@@ -53,7 +57,7 @@ def reference(request: Request) -> Response:
 
 def photo(request: Request) -> Response:
     """The crop of a reference photo that a finding is about."""
-    return _picture(request, findings.photo_key)
+    return _picture(request, lambda db, _, id_: findings.photo_key(db, id_))
 
 
 def still(request: Request) -> Response:
@@ -65,7 +69,7 @@ def clip(request: Request) -> Response:
     """The seconds around a candidate's moment; playing it is written into the custody log before a byte goes out."""
     desk, visit, id_ = desk_of(request), visit_of(request), _id(request)
     with desk.stores.db.begin() as db:
-        key = _found(reviewing.clip_key(db, id_))
+        key = _key(db, request, reviewing.clip_key)
     answer, first = stretch(desk.stores.objects, key, request.headers.get("range", ""))
     if visit.session and first is not None and desk.plays.begins(visit.cookie, id_, first):
         with desk.stores.db.begin() as db:
@@ -116,8 +120,13 @@ def byte_range(header: str, length: int) -> tuple[int, int] | None:
 def _picture(request: Request, find: Finder) -> Response:
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        key = _found(find(db, _id(request)))
+        key = _key(db, request, find)
     return Response(desk.stores.objects.read(DERIVED, key), media_type="image/jpeg", headers=KEEP)
+
+
+def _key(db: Connection, request: Request, find: Finder) -> str:
+    session = visit_of(request).session
+    return _found(find(db, session.user, _id(request)) if session else None)
 
 
 def _found(key: str | None) -> str:

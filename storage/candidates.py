@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, text, update
 
 from lastseen.judging import Stage, Verdict
 from lastseen.lifecycle import CandidateState
-from lastseen.records import Judged, Match
+from lastseen.records import Judged, Match, Moment
 from storage import footage, questions, verdicts, work
 from storage.questions import Given, Known, Refused, Row
 from storage.same_face import Overlap, Seen
@@ -489,9 +489,8 @@ def best_moment(db: Connection, candidate: int) -> BestMoment:
     return BestMoment(**db.execute(statement).mappings().one())
 
 
-def keep_moment(
-    db: Connection, candidate: int, still_key: str, clip_key: str | None, start_ms: int, end_ms: int
-) -> None:
-    """Record where the candidate's still and clip lie in the derived bucket."""
-    values = {"still_key": still_key, "clip_key": clip_key, "clip_start_ms": start_ms, "clip_end_ms": end_ms}
-    db.execute(update(candidates).where(candidates.c.id == candidate).values(**values))
+def keep_moment(db: Connection, candidate: int, still_key: str, clip_key: str | None, moment: Moment) -> None:
+    """Record where the candidate's still and clip lie in the derived bucket, and when their pictures are shown."""
+    where = {"still_key": still_key, "clip_key": clip_key, "clip_frames": list(moment.frames) or None}
+    when = {"clip_start_ms": moment.start_ms, "clip_end_ms": moment.end_ms}
+    db.execute(update(candidates).where(candidates.c.id == candidate).values(**where, **when))

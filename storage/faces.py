@@ -104,6 +104,12 @@ def keep_analysis(
     return analysis
 
 
+def has_unfollowed(db: Connection, track: int) -> bool:
+    """Whether the file that shows this track has more faces on one picture than were followed."""
+    found = select(analyses.c.unfollowed).join(tracks, tracks.c.analysis_id == analyses.c.id)
+    return bool(db.execute(found.where(tracks.c.id == track)).scalar_one())
+
+
 def keep_photo_template(db: Connection, photo: int, engine: str, template: Template, seal: Sealer) -> None:
     """Keep the template of an accepted reference photo."""
     _keep_template(db, None, photo, engine, template, seal)
@@ -281,6 +287,7 @@ def _keep_track(db: Connection, analysis: int, engine: str, track: Track, keys: 
             "quality": asdict(shot.quality),
             "weight": shot.weight,
             "crop_key": key,
+            "eyes": shot.eyes,
         }
         for shot, key in zip(track.best_shots, keys, strict=True)
     ]

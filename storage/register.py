@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
-from lastseen.records import Badge, PersonEntry, PersonFacts, PersonStatus, Quality
+from lastseen.records import Badge, Eyes, PersonEntry, PersonFacts, PersonStatus, Quality
 from storage import candidates, holds, name_hints
 from storage.custody import Action, Entry
 from storage.database import any_of
@@ -217,9 +217,9 @@ def photo(db: Connection, photo_id: int) -> Photo:
     return Photo(**db.execute(statement).mappings().one())
 
 
-def keep_check(db: Connection, photo_id: int, crop_key: str, quality: Quality, badge: Badge) -> None:
+def keep_check(db: Connection, photo_id: int, crop_key: str, eyes: Eyes | None, quality: Quality, badge: Badge) -> None:
     """Record what was measured of an accepted photo, and where the face that was cut from it lies (derived bucket)."""
-    row = {"crop_key": crop_key, "quality": asdict(quality), "badge": badge}
+    row = {"crop_key": crop_key, "eyes": eyes, "quality": asdict(quality), "badge": badge}
     db.execute(update(reference_photos).where(reference_photos.c.id == photo_id).values(**row))
 
 

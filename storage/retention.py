@@ -58,7 +58,8 @@ CROPS = text("""
      UNION SELECT clip_key FROM candidates WHERE track_id = ANY(:tracks) AND clip_key IS NOT NULL
      ORDER BY key""")
 NO_MOMENT = text("""
-    UPDATE candidates SET still_key = NULL, clip_key = NULL, clip_start_ms = NULL, clip_end_ms = NULL
+    UPDATE candidates SET still_key = NULL, clip_key = NULL, clip_start_ms = NULL, clip_end_ms = NULL,
+                          clip_frames = NULL
      WHERE track_id = ANY(:tracks) AND still_key IS NOT NULL RETURNING id, state""")
 DROP = text("DELETE FROM best_shots WHERE track_id = ANY(:tracks)")
 SAY_WHEN = text("UPDATE tracks SET expired_at = now() WHERE id = ANY(:tracks)")
@@ -79,7 +80,7 @@ COUNT_PHOTOS = text(f"SELECT count(*) {_OF_PEOPLE}")
 STILL_USED = text("""
     SELECT object_key AS key FROM reference_photos WHERE object_key = ANY(:keys) AND NOT (id = ANY(:photos))
      UNION SELECT crop_key FROM reference_photos WHERE crop_key = ANY(:keys) AND NOT (id = ANY(:photos))""")
-EMPTY = text("UPDATE reference_photos SET object_key = '', crop_key = NULL WHERE id = ANY(:photos)")
+EMPTY = text("UPDATE reference_photos SET object_key = '', crop_key = NULL, eyes = NULL WHERE id = ANY(:photos)")
 
 
 @dataclass(frozen=True, slots=True)

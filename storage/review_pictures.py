@@ -1,37 +1,44 @@
 """Where the pictures of one review lie: of the probe, of the moment, and of the reference once the probe was described.
 
 They are numbered from 1 in the order in which the page shows them.  A known pair has the same shape as a candidate
-from a still image.
+from a still image: one picture of the face, a whole picture, no clip.
 """
 
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from lastseen.records import Eyes
 from storage.reviews import Review
 
 MOST_SHOTS = 8
-MOST_PHOTOS = 12
+MOST_PHOTOS = 24
+"""all that nearly any entry has"""
 
 # The best one first.
 SHOTS = text("""
-    (SELECT crop_key AS key, CASE WHEN analyses.kind = 'video' THEN at_ms END AS at_ms
+    (SELECT crop_key AS key, CASE WHEN analyses.kind = 'video' THEN at_ms END AS at_ms, eyes
       FROM candidates
       JOIN tracks ON tracks.id = candidates.track_id
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN best_shots ON best_shots.track_id = tracks.id
      WHERE candidates.id = :candidate ORDER BY weight DESC, best_shots.ordinal)
     UNION ALL
-    SELECT crop_key, NULL FROM known_pairs JOIN reference_photos ON reference_photos.id = probe_photo_id
+    SELECT crop_key, NULL, eyes FROM known_pairs JOIN reference_photos ON reference_photos.id = probe_photo_id
      WHERE known_pairs.id = :known_pair
      LIMIT :most""")
-MOMENT = text("SELECT still_key AS still, clip_key AS clip FROM candidates WHERE id = :candidate")
+# Of a known pair's photo nothing larger than its crop is kept: it is the whole picture, too.
+MOMENT = text("""
+    SELECT still_key AS still, clip_key AS clip, clip_frames AS frames FROM candidates WHERE id = :candidate
+     UNION ALL
+    SELECT crop_key, NULL, NULL FROM known_pairs JOIN reference_photos ON reference_photos.id = probe_photo_id
+     WHERE known_pairs.id = :known_pair""")
 # The photo that was found first, then the others of the same person.
 PHOTOS = text("""
     WITH asked (person, photo, probe) AS (
         SELECT person_id, photo_id, NULL::bigint FROM candidates WHERE id = :candidate
          UNION ALL SELECT person_id, photo_id, probe_photo_id FROM known_pairs WHERE id = :known_pair)
-    SELECT crop_key AS key, NULL AS at_ms
+    SELECT crop_key AS key, NULL AS at_ms, eyes
       FROM reference_photos JOIN asked ON person = person_id
      WHERE crop_key IS NOT NULL AND id IS DISTINCT FROM probe
        AND (id = photo OR EXISTS (SELECT FROM templates WHERE photo_id = reference_photos.id))
@@ -45,8 +52,8 @@ class Picture:
     key: str
     at_ms: int | None
     """of the video; None: it is no moment of one"""
-    eyes: tuple[tuple[float, float], tuple[float, float]] | None = None
-    """where the eyes are, in pixels of this picture; None: not known"""
+    eyes: Eyes | None = None
+    """where they are on this picture; None: not known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Pictures:
     still: str | None
     """the whole picture, other faces covered"""
     clip: str | None
+    frames: tuple[int, ...] = ()
+    """when each picture of the clip is shown, ms from its beginning; empty: not known"""
 
 
 def of_review(db: Connection, review: Review) -> Pictures:
@@ -72,4 +81,5 @@ def of_review(db: Connection, review: Review) -> Pictures:
         tuple(Picture(**row) for row in photos),
         moment.still if moment else None,
         moment.clip if moment else None,
+        tuple(moment.frames or ()) if moment else (),
     )

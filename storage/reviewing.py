@@ -5,7 +5,7 @@ nobody, and photos of the register that no candidate points to, cannot be had by
 whose other faces may be looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, TextClause, text
 from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
 from storage import candidates
+from storage.accounts import User
 from storage.candidates import NO_KIN, Kin
 
 CANDIDATE = text("""
@@ -106,22 +107,28 @@ COPIES = text("""
      GROUP BY posts.id, blobs.sha256, mirrored
      ORDER BY posts.first_seen_at, posts.id, at_ms""")
 
-SHOT_KEY = text("""
+# Whoever may still have to judge sees the pictures of what waits under their review only, where nothing tells what it
+# is: here they are for those who have given their own answer, and for all once it is decided.
+_SHOWN_TO = """(candidates.state IN ('undecided', 'sighting')
+                OR candidates.state IN ('open', 'rejected') AND has_judged(:reader, candidates.id))"""
+
+SHOT_KEY = text(f"""
     SELECT crop_key FROM best_shots
      WHERE id = :id
-       AND EXISTS (SELECT FROM candidates
-                    WHERE candidates.track_id = best_shots.track_id
-                      AND candidates.state IN ('open', 'undecided', 'sighting'))""")
+       AND EXISTS (SELECT FROM candidates WHERE candidates.track_id = best_shots.track_id AND {_SHOWN_TO})""")  # noqa: S608  our own words
 
-PHOTO_KEY = text("""
+PHOTO_KEY = text(f"""
     SELECT crop_key FROM reference_photos
      WHERE id = :id
-       AND EXISTS (SELECT FROM candidates
-                    WHERE candidates.photo_id = reference_photos.id AND candidates.state = 'open')""")
+       AND EXISTS (SELECT FROM candidates WHERE candidates.photo_id = reference_photos.id AND {_SHOWN_TO})""")  # noqa: S608  our own words
 
-STILL_KEY = text("SELECT still_key FROM candidates WHERE id = :id AND state = 'open'")
+STILL_KEY = text(f"SELECT still_key FROM candidates WHERE id = :id AND {_SHOWN_TO}")  # noqa: S608  our own words
 
-CLIP_KEY = text("SELECT clip_key FROM candidates WHERE id = :id AND state = 'open'")
+CLIP_KEY = text(f"SELECT clip_key FROM candidates WHERE id = :id AND {_SHOWN_TO}")  # noqa: S608  our own words
+
+SEEN_BY = text("""
+    SELECT id FROM candidates
+     WHERE id = ANY(CAST(:candidates AS bigint[])) AND (state <> 'open' OR has_judged(:reader, id))""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,26 +249,35 @@ def faces_a_day(db: Connection) -> float | None:
     return float(found) if found else None
 
 
-def shot_key(db: Connection, id_: int) -> str | None:
+def shot_key(db: Connection, reader: User, id_: int) -> str | None:
     """Where the crop of a best shot lies in the derived bucket."""
-    return _key(db, SHOT_KEY, id_)
+    return _key(db, SHOT_KEY, reader, id_)
 
 
-def photo_key(db: Connection, id_: int) -> str | None:
+def photo_key(db: Connection, reader: User, id_: int) -> str | None:
     """Where the re-encoded crop of a reference photo lies in the derived bucket."""
-    return _key(db, PHOTO_KEY, id_)
+    return _key(db, PHOTO_KEY, reader, id_)
 
 
-def still_key(db: Connection, id_: int) -> str | None:
+def still_key(db: Connection, reader: User, id_: int) -> str | None:
     """Where a candidate's whole picture lies in the derived bucket."""
-    return _key(db, STILL_KEY, id_)
+    return _key(db, STILL_KEY, reader, id_)
 
 
-def clip_key(db: Connection, id_: int) -> str | None:
+def clip_key(db: Connection, reader: User, id_: int) -> str | None:
     """Where a candidate's clip lies in the derived bucket."""
-    return _key(db, CLIP_KEY, id_)
+    return _key(db, CLIP_KEY, reader, id_)
 
 
-def _key(db: Connection, statement: TextClause, id_: int) -> str | None:
-    found: str | None = db.execute(statement, {"id": id_}).scalar()
+def seen_by(db: Connection, reader: User, candidates: Collection[int]) -> set[int]:
+    """Of some candidates (row ids) those of which this person may know who is asked about.
+
+    Those are decided, or they have given their own answer.
+    """
+    values = {"candidates": list(candidates), "reader": reader.id}
+    return set(db.execute(SEEN_BY, values).scalars())
+
+
+def _key(db: Connection, statement: TextClause, reader: User, id_: int) -> str | None:
+    found: str | None = db.execute(statement, {"id": id_, "reader": reader.id}).scalar()
     return found

@@ -1,7 +1,7 @@
 """A roll call: who is in a video, one row a distinct face, and who of them is accounted for."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -197,6 +197,15 @@ class RollCall:
             f"a crowd: {self.look.unfollowed} faces of one picture were too many to follow": self.look.unfollowed > 0,
         }
         return tuple(why for why, holds in said.items() if holds)
+
+
+def told_to(call: RollCall, seen: Collection[int]) -> RollCall:
+    """The same for somebody who may still have to judge what waits: only candidates in `seen` (row ids) are told.
+
+    What is counted stays as it is.
+    """
+    faces = (replace(face, questions=tuple(one for one in face.questions if one.id in seen)) for face in call.faces)
+    return replace(call, faces=tuple(faces))
 
 
 # --- as text -----------------------------------------------------------------------------------------------

@@ -373,6 +373,7 @@ best_shots = Table(
     Column("quality", JSONB, nullable=False),
     Column("weight", Double, nullable=False),
     _text("crop_key"),
+    Column("eyes", JSONB(none_as_null=True)),
     UniqueConstraint("track_id", "ordinal"),
     comment="the pictures of a track that are worth looking at; crops are in the derived bucket",
 )
@@ -419,6 +420,7 @@ reference_photos = Table(
     _text("media_type"),
     _text("object_key"),
     Column("crop_key", Text),
+    Column("eyes", JSONB(none_as_null=True)),
     _moment("added_at", now=True),
     Column("quality", JSONB),
     _text("badge", ""),
@@ -515,6 +517,7 @@ candidates = Table(
     Column("clip_key", Text),
     Column("clip_start_ms", BigInteger),
     Column("clip_end_ms", BigInteger),
+    Column("clip_frames", JSONB(none_as_null=True)),
     Column("expected_false", Double),
     Column("withdrawn", Boolean, nullable=False, server_default=text("false")),
     _ref("calibration_id", "calibrations", nullable=True),

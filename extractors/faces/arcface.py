@@ -80,7 +80,7 @@ class ArcFace:
         if found.points is None:
             raise ValueError(f"{self.name} needs a detector that gives points")
         eye, other, nose = found.points[:3]
-        return Face(found.box, found.points, found.score, turned(eye, other, nose))
+        return Face(found.box, found.points, found.score, turned(eye, other, nose), found.points[:2])
 
     def align(self, image: Pixels, faces: Sequence[Face]) -> Chips:
         """n x side x side x 3, the five points moved as near to the template as shift, turn and scale bring them."""

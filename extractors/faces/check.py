@@ -156,7 +156,8 @@ def _likeness() -> Pixels:
 
 def _face(head: Head) -> Face:
     box = Box(float(MARGIN + 75 - head.width), MARGIN + 10.0, 2.0 * head.width, 140.0)
-    return Face(box, head.points() + np.float32(MARGIN), 1.0, 0.0)
+    points = head.points() + np.float32(MARGIN)
+    return Face(box, points, 1.0, 0.0, points[:2])
 
 
 def _on_ground(drawn: Pixels) -> Pixels:

@@ -64,7 +64,7 @@ class DlibEmbedder:
         parts = predictor()(np.ascontiguousarray(image), _square(found)).parts()
         landmarks = np.array([(point.x, point.y) for point in parts], np.float32)
         one, other, nose = landmarks[0:2].mean(axis=0), landmarks[2:4].mean(axis=0), landmarks[4]
-        return Face(found.box, landmarks, found.score, turned(one, other, nose))
+        return Face(found.box, landmarks, found.score, turned(one, other, nose), np.stack([other, one]))
 
     def align(self, image: Pixels, faces: Sequence[Face]) -> Chips:
         """n x 150 x 150 x 3."""

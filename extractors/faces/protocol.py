@@ -37,6 +37,8 @@ class Face:
     """the detector's; comparable within one engine only"""
     pose: float
     """0 frontal .. 1 profile, from the landmarks' symmetry"""
+    eyes: Points
+    """2 x 2: their middles, that one first which is on the left of an upright picture"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

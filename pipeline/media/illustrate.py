@@ -38,7 +38,7 @@ def _load(db: Connection, claim: Claim) -> Job:
     rows = faces.of_analysis(db, best.track)
     shown = next(row for row in rows if row.track == best.track)
     others = tuple(row.faces for row in rows if row.track != best.track)
-    wanted = MomentWanted(best.at_ms, shown.faces, others)
+    wanted = MomentWanted(best.at_ms, shown.faces, others, faces.has_unfollowed(db, best.track))
     return Job(best, shown.ordinal, posts.blob(db, best.blob), wanted)
 
 
@@ -57,7 +57,7 @@ def _keep(db: Connection, result: Result[Job, Moment]) -> list[Entry]:
     job = result.job
     for moment in result.made:
         clip = _clip_key(job) if moment.clip else None
-        candidates.keep_moment(db, job.best.candidate, _still_key(job), clip, moment.start_ms, moment.end_ms)
+        candidates.keep_moment(db, job.best.candidate, _still_key(job), clip, moment)
     return []
 
 

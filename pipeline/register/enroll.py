@@ -51,7 +51,7 @@ def _keep(db: Connection, result: Result[Job, Enrolment], made: Enrolment, seale
     photo, engine = result.job.photo, result.job.engine
     if not register.is_searched(db, photo.id):
         return []  # found, withdrawn or removed while we looked: no template is made
-    register.keep_check(db, photo.id, keys.photo_crop(photo.sha256, engine), made.quality, made.badge)
+    register.keep_check(db, photo.id, keys.photo_crop(photo.sha256, engine), made.eyes, made.quality, made.badge)
     faces.keep_photo_template(db, photo.id, engine, made.template, sealer)
     sweeps.ask(db, engine, [photo.id])
     findings.look_again(db, engine, [photo.person])

@@ -13,13 +13,24 @@
   const uncover = () => {
     for (const cover of covers()) cover.open = true;
   };
+  // When each picture is shown, in seconds: films have no even pace.  Older clips do not say, and are taken as even.
+  const frames = (video?.dataset.frames ?? "").split(" ").filter(Boolean).map((ms) => Number(ms) / 1000);
+  // The middle of the picture that comes so many after the one shown: on its edge, rounding would show the one before.
+  const beside = (by) => {
+    if (frames.length === 0) {
+      const frame = 1 / Number(video.dataset.fps || 25);
+      return (Math.floor(video.currentTime / frame + 1e-6) + by + 0.5) * frame;
+    }
+    const shown = frames.findLastIndex((from) => from <= video.currentTime + 1e-6);
+    const next = Math.min(Math.max(0, shown + by), frames.length - 1);
+    const until = frames[next + 1] ?? Math.max(video.duration || 0, frames[next] + 0.02);
+    return (frames[next] + until) / 2;
+  };
   const inStep = (by) => {
     if (!video) return;
     openUp();
     video.pause();
-    const frame = 1 / Number(video.dataset.fps || 25);
-    // to the middle of the next frame: on its edge, rounding would show the one before
-    const at = (Math.floor(video.currentTime / frame + 1e-6) + by + 0.5) * frame;
+    const at = beside(by);
     const seek = () => { video.currentTime = Math.min(Math.max(0, at), video.duration || at); };
     if (video.readyState > 0) return seek();
     video.addEventListener("loadedmetadata", seek, { once: true });

@@ -59,7 +59,7 @@ def glimpse(
     """A face at a time and place, of somebody."""
     chip = np.zeros((4, 4, 3), np.uint8)
     chip[0, 0, :2] = who
-    face = Face(Box(x, 50, width, width), landmarks, 1.0, 0.0)
+    face = Face(Box(x, 50, width, width), landmarks, 1.0, 0.0, landmarks[:2])
     return Glimpse(Fraction(at).limit_denominator(1000), face, chip, Quality(width, 1.0, 50.0, 0.0), weight, gate)
 
 

@@ -45,7 +45,7 @@ class Places:
 
     def face(self, image: Pixels, found: Detection) -> Face:
         assert found.points is not None
-        return Face(found.box, found.points, found.score, 0.0)
+        return Face(found.box, found.points, found.score, 0.0, found.points[:2])
 
     def align(self, image: Pixels, faces: Sequence[Face]) -> Chips:
         return np.zeros((len(faces), 8, 8, 3), np.uint8)

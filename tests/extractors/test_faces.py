@@ -97,6 +97,7 @@ def test_detect_answers_each_image_on_its_own(case: Case) -> None:
     assert middle == pytest.approx(case.middle, abs=case.within)
     assert face.landmarks.shape == (5, 2)
     assert face.landmarks.dtype == np.float32
+    assert face.eyes.shape == (2, 2)
     assert face.score >= case.engine.min_score
     assert face.pose < 0.2, "it is seen from the front"
 

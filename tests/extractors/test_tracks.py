@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from extractors.boxes import overlap
+from extractors.crops import Cropped
 from extractors.faces.protocol import Engine
 from extractors.glimpses import Glimpse
 from extractors.tracks import Tracker
@@ -29,7 +30,7 @@ def follow(engine: Engine, *pictures: Sequence[Glimpse] | str) -> list[Track]:
         if isinstance(seen, str):
             done += tracker.cut()
         elif seen:
-            done += tracker.see(seen[0].at, seen, lambda _: b"crop")
+            done += tracker.see(seen[0].at, seen, lambda _: Cropped(b"crop"))
     return sorted([*done, *tracker.cut()], key=lambda track: track.ordinal)
 
 
@@ -146,8 +147,8 @@ def test_who_comes_last_and_briefly_is_not_lost(numbers: Numbers) -> None:
 def test_a_picture_that_is_the_same_extends_what_was_on_the_screen(numbers: Numbers) -> None:
     tracker = Tracker(numbers, CHOICES)
     tracker.cut()
-    tracker.see(Fraction(0), [glimpse(0, 0), glimpse(0, 300)], lambda _: b"")
-    tracker.see(Fraction(1, 2), [glimpse(0.5, 0)], lambda _: b"")
+    tracker.see(Fraction(0), [glimpse(0, 0), glimpse(0, 300)], lambda _: Cropped(b""))
+    tracker.see(Fraction(1, 2), [glimpse(0.5, 0)], lambda _: Cropped(b""))
     ended = [track for n in (2, 3, 4) for track in tracker.same(Fraction(n, 2))]
     assert [(track.faces[0].box.x, track.end_ms) for track in ended] == [(300, 0)], "it was not on the screen any more"
     (track,) = tracker.cut()
@@ -159,8 +160,8 @@ def test_who_is_outside_of_a_partial_look_is_not_missing(numbers: Numbers) -> No
     """A new face in the place that is looked at is not taken for the one who is elsewhere."""
     tracker = Tracker(numbers, CHOICES)
     tracker.cut()
-    tracker.see(Fraction(0), [glimpse(0, 0, ANNA)], lambda _: b"")
-    tracker.see(Fraction(1, 5), [glimpse(0.2, 400, ANNA)], lambda _: b"", whole=False)
+    tracker.see(Fraction(0), [glimpse(0, 0, ANNA)], lambda _: Cropped(b""))
+    tracker.see(Fraction(1, 5), [glimpse(0.2, 400, ANNA)], lambda _: Cropped(b""), whole=False)
     assert len(tracker.open) == 2
     tracker.same(Fraction(1, 2))
     assert [len(track.faces) for track in tracker.cut()] == [2, 2], "both go on"
@@ -169,8 +170,8 @@ def test_who_is_outside_of_a_partial_look_is_not_missing(numbers: Numbers) -> No
 def test_another_look_at_the_same_picture_adds_nobody_twice(numbers: Numbers) -> None:
     tracker = Tracker(numbers, CHOICES)
     tracker.cut()
-    tracker.see(Fraction(0), [glimpse(0, 0)], lambda _: b"")
-    tracker.see(Fraction(0), [glimpse(0, 2), glimpse(0, 300)], lambda _: b"", whole=False)
+    tracker.see(Fraction(0), [glimpse(0, 0)], lambda _: Cropped(b""))
+    tracker.see(Fraction(0), [glimpse(0, 2), glimpse(0, 300)], lambda _: Cropped(b""), whole=False)
     assert [len(track.faces) for track in tracker.cut()] == [1, 1]
 
 

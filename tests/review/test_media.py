@@ -1,13 +1,32 @@
-"""Pictures and clips: derived ones only, for open candidates only, in pieces where a player asks for pieces."""
+"""Pictures and clips: derived ones only, of what one has answered or what is decided, in pieces where a player asks."""
 
 import pytest
 
 from review.media import RangeNotSatisfiable, byte_range
 from review.plays import LASTS_SECONDS, Plays
+from review.roles import Role
+from storage import judgements
 from storage.objects import EVIDENCE, REGISTER
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, texts
-from tests.review.seeding import CLIP, Story, jpeg, seed
+from tests.review.seeding import CLIP, Seeded, Story, jpeg, seed
+from tests.storage import judged
+
+WHO = (("ada", Role.ANALYST), ("ben", Role.ANALYST), ("senior", Role.SENIOR))
+
+
+def sighted(site: Site, story: Story | None = None) -> Seeded:
+    """A candidate that two people confirmed."""
+    seeded = seed(site.stores, story)
+    with site.stores.db.begin() as db:
+        judged.conclude(db, seeded.candidate, 3, 3)
+    return seeded
+
+
+def addresses(seeded: Seeded) -> list[str]:
+    """Of its pictures and its clip, outside of any review."""
+    pictures = [f"/media/crop/{seeded.shots[0]}", f"/media/reference/{seeded.photo}"]
+    return [*pictures, f"/media/still/{seeded.candidate}", f"/media/clip/{seeded.candidate}"]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +61,7 @@ def test_ranges_that_hold_no_byte(header: str) -> None:
 
 def test_pictures_are_the_derived_ones_and_kept_for_one_session(site: Site, analyst: Browser) -> None:
     reference = jpeg("#aa5533")
-    seeded = seed(site.stores, Story(reference=reference))
+    seeded = sighted(site, Story(reference=reference))
     answer = analyst.get(f"/media/reference/{seeded.photo}")
     assert answer.content == reference
     assert answer.headers["content-type"] == "image/jpeg"
@@ -56,7 +75,7 @@ def test_pictures_are_the_derived_ones_and_kept_for_one_session(site: Site, anal
 
 
 def test_a_clip_comes_whole_or_in_pieces(site: Site, analyst: Browser) -> None:
-    path = f"/media/clip/{seed(site.stores).candidate}"
+    path = f"/media/clip/{sighted(site).candidate}"
     whole = analyst.get(path)
     assert (whole.status_code, whole.content) == (200, CLIP)
     assert whole.headers["accept-ranges"] == "bytes"
@@ -71,7 +90,7 @@ def test_a_clip_comes_whole_or_in_pieces(site: Site, analyst: Browser) -> None:
 
 
 def test_a_play_is_one_event_however_many_pieces(site: Site, analyst: Browser) -> None:
-    seeded = seed(site.stores)
+    seeded = sighted(site)
     path, subject = f"/media/clip/{seeded.candidate}", f"candidate:{seeded.candidate}"
     for span in ("0-", "1000-1999", "2000-"):
         assert analyst.get(path, headers={"Range": f"bytes={span}"}).status_code == 206
@@ -92,6 +111,23 @@ def test_a_clip_read_from_its_middle_is_a_play_too() -> None:
     assert plays.begins("a", 1, 900)
 
 
+def test_what_waits_is_shown_to_nobody_who_may_still_judge_it(site: Site) -> None:
+    """By its number, that is: a review of it has addresses of its own.  An answer opens it, an undone one does not."""
+    seeded = seed(site.stores)
+    with site.stores.db.begin() as db:
+        ada, ben, senior = (judged.account(db, name, role) for name, role in WHO)
+        given = judged.give(db, ada, seeded.candidate, 0)
+    browsers = {who.name: site.as_user(who) for who in (ada, ben, senior)}
+
+    def statuses(name: str) -> set[int]:
+        return {browsers[name].get(path).status_code for path in addresses(seeded)}
+
+    assert [statuses(name) for name in ("ada", "ben", "senior")] == [{200}, {404}, {404}]
+    with site.stores.db.begin() as db:
+        judgements.undo(db, given.id, ada, judged.LIMIT)
+    assert statuses("ada") == {404}
+
+
 def test_nothing_can_be_had_by_counting_ids(site: Site, analyst: Browser) -> None:
     closed = seed(site.stores, Story(state="withdrawn"))
     paths = (
@@ -110,7 +146,7 @@ def test_nothing_can_be_had_by_counting_ids(site: Site, analyst: Browser) -> Non
 
 
 def test_an_object_that_the_store_has_not_is_not_found(site: Site, analyst: Browser, stores: Stores) -> None:
-    seeded = seed(site.stores)
+    seeded = sighted(site)
     with stores.db.begin() as db:
         db.exec_driver_sql("UPDATE candidates SET clip_key = 'lost', still_key = 'lost'")
     for kind in ("clip", "still"):

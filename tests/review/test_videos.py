@@ -12,6 +12,7 @@ from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
 from tests.review.seeding import Story, jpeg, put, seed
 from tests.review.test_pages import faults
+from tests.storage import judged
 from tests.storage.casting import Seen, Video, candidate, person, post, video
 
 ARABIC = "عبد الرحمن بن محمد"
@@ -37,6 +38,13 @@ def fill(stores: Stores) -> Video:
     return made
 
 
+def answered_by(site: Site, name: str, shown: Video) -> None:
+    """Somebody gives their answer on the candidate of the third track, which leaves it open."""
+    with site.stores.db.begin() as db:
+        asked = db.execute(text("SELECT id FROM candidates WHERE track_id = :track"), {"track": shown.tracks[2]})
+        judged.give(db, judged.account(db, name), asked.scalar_one(), 0)
+
+
 def shot(stores: Stores, track: int) -> int:
     with stores.db.begin() as db:
         found: int = db.execute(
@@ -48,6 +56,7 @@ def shot(stores: Stores, track: int) -> int:
 def test_a_roll_call_tells_how_many_there_are_and_shows_only_who_is_asked_about(
     site: Site, analyst: Browser, shown: Video
 ) -> None:
+    answered_by(site, "user1", shown)
     page = analyst.get(f"/videos/{shown.sha256}/roll-call").text
     assert "<h1>3 people, 1 accounted for</h1>" in page
     for told in (ARABIC, "HC-2", "0:00.0 to 0:02.0", "0:09.0 to 0:09.9", "24 px", "https://first.example/1"):
@@ -59,6 +68,22 @@ def test_a_roll_call_tells_how_many_there_are_and_shows_only_who_is_asked_about(
     assert [analyst.get(address).status_code for address in addresses] == [200, 200]
     assert texts(site.log()) == [("user1", "viewed", f"blob:{shown.sha256}")]
     assert analyst.get(f"/videos/{shown.blob}/roll-call").text == page
+
+
+def test_whoever_may_still_judge_is_not_told_who_is_asked_about(site: Site, analyst: Browser, shown: Video) -> None:
+    """Neither on the page nor in a file; the face is covered like a stranger's, and counted as what it is."""
+    page = analyst.get(f"/videos/{shown.sha256}/roll-call").text
+    assert "<h1>3 people, 1 accounted for</h1>" in page
+    assert "waits for review" in page
+    assert "HC-2" in page
+    assert picture_addresses(page)[0].startswith(f"/media/crop/{shot(site.stores, shown.tracks[3])}?")
+    assert len(picture_addresses(page)) == 1
+    for address in ("", ".csv", ".json"):
+        said = analyst.get(f"/videos/{shown.sha256}/roll-call{address}").text
+        assert [word for word in (ARABIC, "HC-1") if word in said] == []
+    answered_by(site, "user1", shown)
+    assert ARABIC in analyst.get(f"/videos/{shown.sha256}/roll-call").text
+    assert "HC-1" in analyst.get(f"/videos/{shown.sha256}/roll-call.json").text
 
 
 def test_a_look_at_a_stranger_is_asked_for_and_recorded(site: Site, analyst: Browser, shown: Video) -> None:

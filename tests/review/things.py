@@ -22,6 +22,7 @@ from storage.stores import Stores
 from storage.tables import calibrations, templates
 from tests.review.seeding import Seeded, Story, put, seed
 from tests.review.seeding import jpeg as picture
+from tests.storage import judged
 from tests.storage.casting import Seen, candidate, person, post, video
 
 NEVER = "999999999"
@@ -83,8 +84,24 @@ def _closed_candidate(stores: Stores, _: User) -> Values:
     return {"id": _seeded(stores, "withdrawn").candidate}
 
 
+def _sighted(stores: Stores) -> Seeded:
+    """Its pictures everybody may see who reviews: it is decided."""
+    seeded = _seeded(stores)
+    with stores.db.begin() as db:
+        judged.conclude(db, seeded.candidate, 3, 3)
+    return seeded
+
+
+def _moment(stores: Stores, _: User) -> Values:
+    return {"id": _sighted(stores).candidate}
+
+
+def _unanswered(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores).candidate}
+
+
 def _shot(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).shots[0]}
+    return {"id": _sighted(stores).shots[0]}
 
 
 def _closed_shot(stores: Stores, _: User) -> Values:
@@ -92,7 +109,7 @@ def _closed_shot(stores: Stores, _: User) -> Values:
 
 
 def _photo(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).photo}
+    return {"id": _sighted(stores).photo}
 
 
 def _closed_photo(stores: Stores, _: User) -> Values:
@@ -210,6 +227,7 @@ def _answered(stores: Stores, mine: User) -> Values:
 
 KINDS: Mapping[str, Kind] = {
     "candidate": Kind(_candidate, _closed_candidate),
+    "moment": Kind(_moment, _unanswered),
     "shot": Kind(_shot, _closed_shot),
     "photo": Kind(_photo, _closed_photo),
     "finding": Kind(_finding, _explained),

@@ -110,6 +110,9 @@ FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answe
 def upgrade() -> None:
     """Make the tables."""
     op.execute(EXCLUDES)
+    for table in ("best_shots", "reference_photos"):
+        op.add_column(table, sa.Column("eyes", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column("candidates", sa.Column("clip_frames", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
     op.create_table(
         "content_warnings",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -443,4 +446,7 @@ def downgrade() -> None:
     op.drop_table("known_pairs")
     op.drop_index(op.f("ix_content_warnings_blob_id"), table_name="content_warnings")
     op.drop_table("content_warnings")
+    op.drop_column("candidates", "clip_frames")
+    for table in ("best_shots", "reference_photos"):
+        op.drop_column(table, "eyes")
     op.execute("DROP FUNCTION excludes(jsonb)")

@@ -193,6 +193,20 @@ def test_whoever_wants_no_motion_turns_the_overlay_by_hand(chromium: Chromium, s
     expect(over).to_have_count(0)
 
 
+def test_frames_are_where_the_clip_says_and_not_at_an_even_pace(chromium: Chromium, site: Site, ada: User) -> None:
+    page = opened(chromium, site, ada)
+    with site.stores.db.begin() as db:
+        db.execute(text("UPDATE candidates SET clip_frames = '[0, 40, 120, 160, 1900]'"))
+    page.reload()
+    at = "() => Math.round(document.querySelector('video').currentTime * 1000)"
+    frames = [0]
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        page.keyboard.press(key)
+        page.wait_for_function(f"before => ({at})() !== before", arg=frames[-1])
+        frames.append(page.evaluate(at))
+    assert frames == [0, 80, 140, 80]
+
+
 def test_the_moment_plays_and_goes_frame_by_frame(chromium: Chromium, site: Site, ada: User) -> None:
     page = opened(chromium, site, ada)
     assert not [path for path in chromium.asked if path.endswith("clip.mp4")]
