@@ -17,10 +17,13 @@ def guarded(cell: object) -> str:
     return f"'{said}" if said.lstrip(" ").startswith(FORMULA) else said
 
 
-def sheet(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def sheet(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     """A CSV with a head line (RFC 4180), to be written as UTF-8 without changing its line ends."""
+    return MARK + rows([columns]) + rows(lines)
+
+
+def rows(lines: Iterable[Sequence[object]]) -> str:
+    """Further lines of one."""
     made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([guarded(cell) for cell in row] for row in rows)
-    return MARK + made.getvalue()
+    csv.writer(made, lineterminator="\r\n").writerows([guarded(cell) for cell in line] for line in lines)
+    return made.getvalue()

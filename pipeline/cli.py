@@ -83,6 +83,7 @@ register.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
 app.add_typer(export.app, name="export")
+app.command("packages")(export.packages_)
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[

@@ -181,6 +181,20 @@ def retention(params: Mapping[str, object]) -> dict[str, int]:
     return gone
 
 
+def packages(params: Mapping[str, object]) -> dict[str, int]:
+    """Make the packages of evidence that were asked for on the pages.  Returns counts."""
+    from pipeline.evidence import packing  # what it draws and typesets with is loaded for it only
+
+    with open_app(settings(), ACTOR) as app:
+        if params.get("dry_run"):
+            due = packing.due(app)
+            log.info("packages: dry run, nothing is done; %d are asked for", due)
+            return {"due": due}
+        done = packing.run(app)
+    log.info("packages: %s", done)
+    return done
+
+
 def calibrate(params: Mapping[str, object]) -> dict[str, int]:
     """Measure what distances are worth in the register, and keep the proposal.  Returns counts."""
     tracks, accept = (_number(params.get(name)) for name in ("tracks_a_day", "accept"))

@@ -15,6 +15,7 @@ from review import (
     entrance,
     hints,
     house,
+    log,
     media,
     pictures,
     provider,
@@ -22,13 +23,14 @@ from review import (
     register,
     reviews,
     second_factor,
+    sightings,
     users,
     videos,
 )
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.limits import RequestLimit
-from review.roles import ADMINISTRATORS, ANY_ROLE, KEEPERS, REVIEWERS, SENIORS, STAFF
+from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -43,7 +45,21 @@ def doors() -> list[BaseRoute]:
         Door("/pause", queue.pause, method="POST", roles=REVIEWERS),
         Door("/pause/end", queue.go_on, method="POST", roles=REVIEWERS),
         Door("/limits/lift", queue.lift, method="POST", roles=SENIORS),
-        Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS, names="candidate"),
+        Door("/candidates/{id:int}", candidates.candidate, roles=REVIEWERS, names="record"),
+        Door("/candidates/{id:int}/shot/{n:int}.jpg", candidates.shot, roles=OF_CASES, picture=True, names="seen"),
+        Door("/candidates/{id:int}/photo/{n:int}.jpg", candidates.photo, roles=OF_CASES, picture=True, names="seen"),
+        Door("/candidates/{id:int}/still.jpg", candidates.still, roles=OF_CASES, picture=True, names="seen"),
+        Door("/candidates/{id:int}/clip.mp4", candidates.clip, roles=OF_CASES, picture=True, names="seen"),
+        Door("/sightings", sightings.listed, roles=OF_CASES),
+        Door("/sightings/{id:int}", sightings.sighting, roles=OF_CASES, names="sighting"),
+        Door("/sightings/{id:int}/facts", sightings.letter, roles=SENIORS, names="sighting"),
+        Door("/sightings/{id:int}/hand-over", sightings.hand_over, method="POST", roles=SENIORS, names="sighting"),
+        Door("/sightings/{id:int}/package", sightings.ask_package, method="POST", roles=SENIORS, names="sighting"),
+        Door("/packages/{id:int}.zip", sightings.fetch_package, roles=SENIORS, picture=True, names="package"),
+        Door("/people/{number:path}", sightings.person, roles=OF_CASES, names="person"),
+        Door("/log", log.page, roles=AUDITORS),
+        Door("/log/verify", log.verify, method="POST", roles=AUDITORS),
+        Door("/log.{ending}", log.download, roles=AUDITORS, picture=True, names="log_file"),
         Door("/reviews/{token:uuid}", reviews.page, roles=REVIEWERS, names="review"),
         Door("/reviews/{token:uuid}/description", reviews.describe, method="POST", roles=REVIEWERS, names="review"),
         Door("/reviews/{token:uuid}/answer", reviews.answer, method="POST", roles=REVIEWERS, names="review"),
@@ -60,9 +76,6 @@ def doors() -> list[BaseRoute]:
         Door("/judgements", reviews.lately, roles=REVIEWERS),
         Door("/hints", hints.hints, roles=REVIEWERS),
         Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True, names="shot"),
-        Door("/media/reference/{id:int}", media.reference, roles=REVIEWERS, picture=True, names="photo"),
-        Door("/media/still/{id:int}", media.still, roles=REVIEWERS, picture=True, names="moment"),
-        Door("/media/clip/{id:int}", media.clip, roles=REVIEWERS, picture=True, names="moment"),
         Door("/register", register.keeping, roles=KEEPERS),
         Door("/register/findings/{id:int}/explain", register.explain, method="POST", roles=KEEPERS, names="finding"),
         Door("/media/photo/{id:int}", media.photo, roles=KEEPERS, picture=True, names="finding_photo"),

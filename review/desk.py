@@ -13,11 +13,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
 from review import wording
+from review.audit import Audit
 from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
 from review.lately import Lately
 from review.oidc import Provider
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, KEEPERS, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, STAFF
 from storage import sealing
 from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
@@ -80,6 +81,7 @@ class Desk:
         self.plays = Plays()
         self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
         self.choices: Lately[Choices] = Lately(FIGURES_SECONDS)
+        self.audit = Audit()
         self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()
         self._templates = Environment(
@@ -132,6 +134,8 @@ class Desk:
             "may_review": bool(visit.roles & REVIEWERS),
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
+            "may_see_sightings": bool(visit.roles & OF_CASES),
+            "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(visit.cookie),
             "path": request.url.path,

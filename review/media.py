@@ -50,31 +50,9 @@ def face(request: Request) -> Response:
     return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
-def reference(request: Request) -> Response:
-    """The crop of a reference photo."""
-    return _picture(request, reviewing.photo_key)
-
-
 def photo(request: Request) -> Response:
     """The crop of a reference photo that a finding is about."""
     return _picture(request, lambda db, _, id_: findings.photo_key(db, id_))
-
-
-def still(request: Request) -> Response:
-    """The whole picture of a candidate's moment."""
-    return _picture(request, reviewing.still_key)
-
-
-def clip(request: Request) -> Response:
-    """The seconds around a candidate's moment; playing it is written into the custody log before a byte goes out."""
-    desk, visit, id_ = desk_of(request), visit_of(request), _id(request)
-    with desk.stores.db.begin() as db:
-        key = _key(db, request, reviewing.clip_key)
-    answer, first = stretch(desk.stores.objects, key, request.headers.get("range", ""))
-    if visit.session and first is not None and desk.plays.begins(visit.cookie, id_, first):
-        with desk.stores.db.begin() as db:
-            custody.append(db, visit.session.user.name, Action.PLAYED, f"candidate:{id_}")
-    return answer
 
 
 def stretch(objects: ObjectStore, key: str, wanted: str) -> tuple[Response, int | None]:

@@ -2,14 +2,29 @@
 
 from lastseen.roles import Role
 
-__all__ = ["ADMINISTRATORS", "ANY_ROLE", "FIRST_ACCOUNT", "KEEPERS", "NOBODY", "REVIEWERS", "SENIORS", "STAFF", "Role"]
+__all__ = [
+    "ADMINISTRATORS",
+    "ANY_ROLE",
+    "AUDITORS",
+    "FIRST_ACCOUNT",
+    "KEEPERS",
+    "NOBODY",
+    "OF_CASES",
+    "REVIEWERS",
+    "SENIORS",
+    "STAFF",
+    "Role",
+]
 
 NOBODY: frozenset[Role] = frozenset()
 REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})
 SENIORS = frozenset({Role.SENIOR})
 KEEPERS = frozenset({Role.REGISTER_KEEPER, Role.SENIOR})
 """of the register; in a new office the first account is a senior"""
+OF_CASES = REVIEWERS | KEEPERS
+"""possible sightings are for whoever judges, and for whoever keeps the entry of the person"""
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
+AUDITORS = frozenset({Role.AUDITOR})
 STAFF = frozenset(Role) - {Role.AUDITOR}
 ANY_ROLE = frozenset(Role)
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.sheets import sheet
 from review.desk import Desk, desk_of
 from review.doors import visit_of
-from storage import custody, reviewing, roll_call, roll_calls
+from storage import custody, decided, roll_call, roll_calls
 from storage.custody import Action
 from storage.database import Connection
 from storage.roll_call import RollCall
@@ -48,7 +48,7 @@ def download(request: Request) -> Response:
     media_type, write = _ENDINGS[ending]
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        call = _found(db, request)
+        call = _known(request, db, _found(db, request.path_params["blob"]))
         content = write(call).encode()
         digest = hashlib.sha256(content).hexdigest()
         _note(request, db, Action.EXPORTED, call, {"what": "roll call", "format": ending, "sha256": digest})
@@ -57,10 +57,12 @@ def download(request: Request) -> Response:
 
 
 def unaccounted(request: Request) -> Response:
-    """Videos in which only some of the people could be accounted for, newest first."""
-    desk = desk_of(request)
+    """Videos in which only some of the people could be accounted for, newest first.  Looking is recorded."""
+    desk, session = desk_of(request), visit_of(request).session
     with desk.stores.db.begin() as db:
         calls = roll_calls.open_items(db)
+        if session is not None:
+            custody.append(db, session.user.name, Action.VIEWED, "unaccounted", {"videos": len(calls)})
     people = sum(call.unaccounted for call in calls)
     return desk.draw(request, "unaccounted.html", calls=calls[:MOST_LISTED], total=len(calls), people=people)
 
@@ -78,23 +80,25 @@ def part(request: Request) -> Response:
 
 def _call(request: Request, desk: Desk, action: Action, detail: dict[str, object]) -> RollCall:
     with desk.stores.db.begin() as db:
-        call = _found(db, request)
+        call = _known(request, db, _found(db, request.path_params["blob"]))
         _note(request, db, action, call, detail)
     return call
 
 
-def _found(db: Connection, request: Request) -> RollCall:
-    """By sha256 or row id, as whoever asks may see it.  Raises HTTPException."""
-    named, session = request.path_params["blob"], visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
+def _found(db: Connection, named: str) -> RollCall:
+    """By sha256 or row id.  Raises HTTPException."""
     found = roll_calls.find(db, named) if _HASH.fullmatch(named) else [int(named)] if _ROW.fullmatch(named) else []
     try:
-        call = roll_calls.of_blob(db, found[0])
+        return roll_calls.of_blob(db, found[0])
     except LookupError as fault:
         raise HTTPException(404) from fault
-    asked = {one.id for face in call.faces for one in face.questions}
-    return roll_call.told_to(call, reviewing.seen_by(db, session.user, asked))
+
+
+def _known(request: Request, db: Connection, call: RollCall) -> RollCall:
+    """As this person may read it, before they have said what they think of a face."""
+    session = visit_of(request).session
+    seen = decided.seen_by(db, session.user, roll_call.questions_of(call)) if session else frozenset()
+    return roll_call.told_to(call, seen)
 
 
 def _note(request: Request, db: Connection, action: Action, call: RollCall, detail: dict[str, object]) -> None:

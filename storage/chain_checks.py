@@ -7,22 +7,24 @@ heads.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from lastseen.clock import iso
 from storage import custody, heads, keys
-from storage.custody import Action, Event, Incident
+from storage.custody import Action, Event, Head, Incident
 from storage.custody_keys import Trust
-from storage.merkle import Growing
+from storage.merkle import Frontier, Growing
 from storage.notes import BadNote, Checkpoint, Note, VerifierKey
 from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 
 CLOCKS = timedelta(minutes=5)
 """by so much the clocks of the machines that log and sign may differ"""
+MOST_INCIDENTS = 100
+"""that are remembered of a log that is followed piece by piece"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +68,94 @@ def follow(db: Connection, stored: StoredHeads, trust: Trust) -> Iterator[Incide
     yield from checks.follow()
 
 
-class _Checks:
-    """One pass."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How far a log was followed that is followed piece by piece: all that the next piece has to know."""
 
-    def __init__(self, db: Connection, rows: Mapping[int, str], stored: StoredHeads, trust: Trust) -> None:
-        self._db, self._rows, self._stored = db, rows, stored
-        self._known = list(trust.log)
+    head: Head = field(default_factory=Head)
+    """the last event that was read"""
+    reached: int = 0
+    """up to this number events were looked for"""
+    frontier: Frontier = field(default_factory=Frontier)
+    """of the Merkle tree of the events so far"""
+    newest: Checkpoint | None = None
+    """the signed head over most of them"""
+    heads: int = 0
+    """signed heads that were held against the events"""
+    cosignatures: int = 0
+    """lines of witnesses under these"""
+    keys: tuple[VerifierKey, ...] = ()
+    """that are believed by now, beside those that are trusted"""
+    announced: tuple[VerifierKey, ...] = ()
+    """that the log announced so far"""
+    dated: datetime = custody.BEGINNING
+    """of the newest head that was met"""
+    incidents: tuple[Incident, ...] = ()
+    """the first MOST_INCIDENTS that were found so far"""
+    wrong: int = 0
+    """how many there were"""
+
+
+def go_on(db: Connection, objects: ObjectStore, trust: Trust, so_far: Followed, events: int) -> Followed:
+    """Follow the next events, at most so many, and hold each signed head over them against them.
+
+    Both copies of a head that the database lists are read, also where it is over more events than there are.  Heads
+    that only the object store has are found by `follow` and not here.
+    """
+    first, last = so_far.reached, so_far.reached + events
+    upto = None if custody.head(db).seq <= last else last
+    rows = heads.notes_by_size(db, first, upto)
+    stored, unreadable = _stored_beside(objects, rows)
+    checks = _Checks(db, rows, StoredHeads(stored), trust, so_far, upto)
+    return checks.followed(so_far, unreadable)
+
+
+def _stored_beside(objects: ObjectStore, rows: Mapping[int, str]) -> tuple[dict[int, list[Copy]], list[Incident]]:
+    """The objects that there should be of signed heads in the database."""
+    found: dict[int, list[Copy]] = {}
+    wrong = []
+    for size, note in rows.items():
+        try:
+            key = keys.checkpoint(size, Checkpoint.parse(Note.parse(note).text).at)
+            found[size] = [Copy(key, objects.read(EVIDENCE, key).decode())]
+        except ObjectMissing:
+            continue  # the pass says so
+        except (BadNote, ObjectUnreadable, UnicodeDecodeError) as fault:
+            wrong.append(Incident(f"this signed head cannot be read: {type(fault).__name__}", _row(size)))
+    return found, wrong
+
+
+class _Checks:
+    """One pass, or one piece of it."""
+
+    def __init__(
+        self,
+        db: Connection,
+        rows: Mapping[int, str],
+        stored: StoredHeads,
+        trust: Trust,
+        behind: Followed = Followed(),
+        upto: int | None = None,
+    ) -> None:
+        self._db, self._rows, self._stored, self._behind, self._upto = db, rows, stored, behind, upto
+        self._known = [*trust.log, *(key for key in behind.keys if key not in trust.log)]
         self._witnesses = trust.witnesses
-        self._announced: list[VerifierKey] = []
-        self._tree = Growing()
-        self._at = custody.BEGINNING
+        self._announced: list[VerifierKey] = list(behind.announced)
+        self._tree = Growing(behind.frontier)
+        self._at = behind.dated
         """of the newest head that was met"""
+        self._newest = behind.newest
+        self._held = 0
+        """sizes of which heads were held against the events"""
         self._lines: dict[int, list[heads.Cosignature]] = defaultdict(list)
-        for line in heads.cosignatures_of(db):
+        for line in heads.cosignatures_of(db, behind.reached or -1, upto):
             self._lines[line.size].append(line)
 
     def follow(self) -> Iterator[Incident | Event]:
-        """The whole log, then what is signed beyond its end."""
+        """The log from where the piece before ended, then what is signed beyond its end."""
         sizes = {*self._rows, *self._stored.signed, *self._stored.cosigned}
-        for link in custody.check(custody.events(self._db)):
+        events = custody.events(self._db, self._behind.reached, self._upto)
+        for link in custody.check(events, self._behind.head):
             if isinstance(link, Event):
                 yield from self._note(link)
                 self._tree.push(link.hash)
@@ -94,6 +165,29 @@ class _Checks:
             yield link
         for size in sorted(sizes):
             yield from self._beyond(size)
+
+    def followed(self, before: Followed, wrong: Iterable[Incident]) -> Followed:
+        """Follow this piece.  Returns what the next one has to know."""
+        found, head = dict.fromkeys(wrong), before.head
+        for link in self.follow():
+            if isinstance(link, Event):
+                head = Head(link.seq, link.hash, link.at)
+            else:
+                found[link] = None
+        new = [one for one in found if one not in before.incidents]
+        return Followed(
+            head,
+            max(before.reached, head.seq if self._upto is None else self._upto),
+            self._tree.frontier,
+            self._newest,
+            before.heads + self._held,
+            before.cosignatures + sum(len(self._lines[size]) for size in self._rows if size <= head.seq),
+            tuple(self._known),
+            tuple(self._announced),
+            self._at,
+            (*before.incidents, *new)[:MOST_INCIDENTS],
+            before.wrong + len(new),
+        )
 
     def _note(self, event: Event) -> Iterator[Incident]:
         """What an event means for the heads behind it."""
@@ -109,6 +203,7 @@ class _Checks:
 
     def _compare(self, event: Event) -> Iterator[Incident]:
         """Every head over so many events, wherever it is kept, with what the events give."""
+        self._held += 1
         yield from self._missing(event.seq)
         text = ""
         for copy in self._copies(event.seq):
@@ -120,6 +215,7 @@ class _Checks:
                 for witness in self._witnesses:
                     witness.verified(note)
                 self._at = max(self._at, said.at)
+                self._newest = said
             except BadNote as fault:
                 yield Incident(str(fault), copy.where)
                 continue

@@ -114,6 +114,9 @@ RECORDS = text("""
 
 TAKE = (
     "DELETE FROM hand_overs WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM package_files WHERE package_id IN ({packages})",
+    "DELETE FROM work WHERE step = 'package' AND subject IN ({packages})",
+    "DELETE FROM packages WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
     "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM verdicts WHERE candidate_id = ANY(:candidates)",
@@ -175,6 +178,7 @@ _AMONG = {
     "analyses": _ANALYSES,
     "judgements": _JUDGEMENTS,
     "known_pairs": _KNOWN_PAIRS,
+    "packages": "SELECT id FROM packages WHERE candidate_id = ANY(:candidates)",
     "rejections": _REJECTIONS,
 }
 # What stays, and may have other states by that: candidates of re-posts, and others of the same face.

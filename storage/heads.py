@@ -81,9 +81,11 @@ def of_size(db: Connection, size: int) -> SignedHead | None:
     return _head(row) if row else None
 
 
-def notes_by_size(db: Connection) -> dict[int, str]:
-    """Every head as it stands in the database."""
-    return {row.size: row.note for row in db.execute(select(checkpoints.c.size, checkpoints.c.note))}
+def notes_by_size(db: Connection, after: int = -1, upto: int | None = None) -> dict[int, str]:
+    """Every head as it stands in the database: those over more than `after` events, to those over `upto` of them."""
+    wanted = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.size > after)
+    rows = db.execute(wanted if upto is None else wanted.where(checkpoints.c.size <= upto))
+    return {row.size: row.note for row in rows}
 
 
 def keep(db: Connection, head: SignedHead) -> None:
@@ -147,10 +149,11 @@ def cosigned(db: Connection, size: int, witness: VerifierKey, line: Signature) -
     db.execute(upsert(cosignatures).values(values).on_conflict_do_nothing())
 
 
-def cosignatures_of(db: Connection, size: int | None = None) -> Iterator[Cosignature]:
-    """Those of one head, or all, by size."""
-    wanted = select(cosignatures.c.size, cosignatures.c.witness, cosignatures.c.signature).order_by(cosignatures.c.size)
-    for row in db.execute(wanted if size is None else wanted.where(cosignatures.c.size == size)):
+def cosignatures_of(db: Connection, after: int = -1, upto: int | None = None) -> Iterator[Cosignature]:
+    """Those of every head over more than `after` events, to those over `upto` of them, by size."""
+    columns = cosignatures.c
+    wanted = select(columns.size, columns.witness, columns.signature).where(columns.size > after).order_by(columns.size)
+    for row in db.execute(wanted if upto is None else wanted.where(columns.size <= upto)):
         yield Cosignature(*row)
 
 

@@ -4,6 +4,7 @@ They are numbered from 1 in the order in which the page shows them.  A known pai
 from a still image: one picture of the face, a whole picture, no clip.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -73,8 +74,17 @@ class Pictures:
 def of_review(db: Connection, review: Review) -> Pictures:
     """Which pictures a review has."""
     whose = {"candidate": review.candidate, "known_pair": review.known_pair}
+    return _of(db, whose, with_photos=review.described_at is not None)
+
+
+def of_candidate(db: Connection, candidate: int) -> Pictures:
+    """Which pictures the record of a candidate has (`storage.decided` says who may see it)."""
+    return _of(db, {"candidate": candidate, "known_pair": None}, with_photos=True)
+
+
+def _of(db: Connection, whose: Mapping[str, int | None], *, with_photos: bool) -> Pictures:
     shots = db.execute(SHOTS, {**whose, "most": MOST_SHOTS}).mappings()
-    photos = db.execute(PHOTOS, {**whose, "most": MOST_PHOTOS}).mappings() if review.described_at else ()
+    photos = db.execute(PHOTOS, {**whose, "most": MOST_PHOTOS}).mappings() if with_photos else ()
     moment = db.execute(MOMENT, whose).first()
     return Pictures(
         tuple(Picture(**row) for row in shots),

@@ -5,11 +5,11 @@ nobody, and photos of the register that no candidate points to, cannot be had by
 whose other faces may be looked at.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import TELEGRAM_EXPORT
@@ -30,20 +30,7 @@ CANDIDATE = text("""
                 UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
                  FROM member JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
             SELECT count(*) FROM candidates AS other JOIN member ON track = other.track_id
-             WHERE other.id <> :id AND other.state = 'open') AS others,
-           ARRAY(SELECT other.id
-                   FROM candidates AS other
-                   JOIN tracks AS its ON its.id = other.track_id
-                   JOIN analyses AS look ON look.id = its.analysis_id
-                  WHERE other.person_id = candidates.person_id AND other.id <> :id AND other.state = 'open'
-                    AND (look.blob_id = analyses.blob_id
-                         OR EXISTS (SELECT FROM repost_links
-                                     WHERE withdrawn_at IS NULL
-                                       AND one_blob_id = least(look.blob_id, analyses.blob_id)
-                                       AND other_blob_id = greatest(look.blob_id, analyses.blob_id)))
-                  ORDER BY other.id) AS asked,
-           (SELECT min(id) FROM candidates AS other WHERE other.state = 'open' AND other.id > :id) AS newer,
-           (SELECT max(id) FROM candidates AS other WHERE other.state = 'open' AND other.id < :id) AS older
+             WHERE other.id <> :id AND other.state = 'open') AS others
       FROM candidates
       JOIN persons ON persons.id = candidates.person_id
       JOIN reference_photos ON reference_photos.id = candidates.photo_id
@@ -51,6 +38,8 @@ CANDIDATE = text("""
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
      WHERE candidates.id = :id""")
+
+STATE = text("SELECT state FROM candidates WHERE id = :id")
 
 # Faces that were searched: over the last week, or since the first one where that is less.
 A_DAY = text("""
@@ -116,19 +105,6 @@ SHOT_KEY = text(f"""
     SELECT crop_key FROM best_shots
      WHERE id = :id
        AND EXISTS (SELECT FROM candidates WHERE candidates.track_id = best_shots.track_id AND {_SHOWN_TO})""")  # noqa: S608  our own words
-
-PHOTO_KEY = text(f"""
-    SELECT crop_key FROM reference_photos
-     WHERE id = :id
-       AND EXISTS (SELECT FROM candidates WHERE candidates.photo_id = reference_photos.id AND {_SHOWN_TO})""")  # noqa: S608  our own words
-
-STILL_KEY = text(f"SELECT still_key FROM candidates WHERE id = :id AND {_SHOWN_TO}")  # noqa: S608  our own words
-
-CLIP_KEY = text(f"SELECT clip_key FROM candidates WHERE id = :id AND {_SHOWN_TO}")  # noqa: S608  our own words
-
-SEEN_BY = text("""
-    SELECT id FROM candidates
-     WHERE id = ANY(CAST(:candidates AS bigint[])) AND (state <> 'open' OR has_judged(:reader, id))""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +186,6 @@ class CandidateShown:
     locked_until: datetime
     others: int
     """other open candidates of the same face, at whatever track of its cast member"""
-    asked: tuple[int, ...]
-    """open candidates of the same entry, in the same footage"""
-    newer: int | None
-    """the open candidate before this one in the queue"""
-    older: int | None
-    """the open candidate after it"""
     shots: tuple[ShotShown, ...]
     places: tuple[PostShown, ...]
     """earliest seen first"""
@@ -234,13 +204,18 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
-        "asked": tuple(row["asked"]),
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
         "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(PostShown(**place) for place in places),
         "copies": tuple(Copy(**copy) for copy in db.execute(COPIES, {"track": row["track"]}).mappings()),
     }
     return CandidateShown(**told)  # type: ignore[arg-type]  # the query's columns are the fields
+
+
+def state(db: Connection, id_: int) -> CandidateState | None:
+    """Where a candidate stands; None: there is no such one."""
+    found = db.execute(STATE, {"id": id_}).scalar()
+    return CandidateState(found) if found else None
 
 
 def faces_a_day(db: Connection) -> float | None:
@@ -251,33 +226,5 @@ def faces_a_day(db: Connection) -> float | None:
 
 def shot_key(db: Connection, reader: User, id_: int) -> str | None:
     """Where the crop of a best shot lies in the derived bucket."""
-    return _key(db, SHOT_KEY, reader, id_)
-
-
-def photo_key(db: Connection, reader: User, id_: int) -> str | None:
-    """Where the re-encoded crop of a reference photo lies in the derived bucket."""
-    return _key(db, PHOTO_KEY, reader, id_)
-
-
-def still_key(db: Connection, reader: User, id_: int) -> str | None:
-    """Where a candidate's whole picture lies in the derived bucket."""
-    return _key(db, STILL_KEY, reader, id_)
-
-
-def clip_key(db: Connection, reader: User, id_: int) -> str | None:
-    """Where a candidate's clip lies in the derived bucket."""
-    return _key(db, CLIP_KEY, reader, id_)
-
-
-def seen_by(db: Connection, reader: User, candidates: Collection[int]) -> set[int]:
-    """Of some candidates (row ids) those of which this person may know who is asked about.
-
-    Those are decided, or they have given their own answer.
-    """
-    values = {"candidates": list(candidates), "reader": reader.id}
-    return set(db.execute(SEEN_BY, values).scalars())
-
-
-def _key(db: Connection, statement: TextClause, reader: User, id_: int) -> str | None:
-    found: str | None = db.execute(statement, {"id": id_, "reader": reader.id}).scalar()
+    found: str | None = db.execute(SHOT_KEY, {"id": id_, "reader": reader.id}).scalar()
     return found

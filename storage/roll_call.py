@@ -331,7 +331,7 @@ def _stretch(stretch: Overlap) -> dict[str, object]:
 
 def numbers(face: Face) -> list[str]:
     """Register numbers of those whom it may show, each once."""
-    return list(dict.fromkeys(one.register_number for one in face.asked))
+    return list(dict.fromkeys(one.register_number for one in face.asked if one.register_number))
 
 
 def why_not(face: Face) -> str:
@@ -348,3 +348,8 @@ def _picture(face: Face) -> str:
 def _is_shown(question: Question) -> bool:
     """Its page shows the face."""
     return not question.elsewhere and DECIDED.get(question.state) in (FaceState.CANDIDATE, FaceState.SIGHTING)
+
+
+def questions_of(call: RollCall) -> list[int]:
+    """The candidates that it names."""
+    return [one.id for face in call.faces for one in face.questions]

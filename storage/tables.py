@@ -524,6 +524,7 @@ candidates = Table(
     Column("due", Text, server_default="triage"),
     UniqueConstraint("track_id", "person_id", "engine"),
     Index("ix_candidates_open", "id", postgresql_where=text("state = 'open'")),
+    Index("ix_candidates_sighting", "id", postgresql_where=text("state = 'sighting'")),
     comment="a (track, person) pair within the review threshold, waiting for people",
 )
 
@@ -815,6 +816,9 @@ custody_events = Table(
     Column("version", SmallInteger, nullable=False, server_default=text("1")),
     _text("reason", ""),
     Index("ix_custody_events_at", "at", postgresql_using="brin"),
+    Index("ix_custody_events_actor", "actor", "seq"),
+    Index("ix_custody_events_action", "action", "seq"),
+    Index("ix_custody_events_subject", "subject", "seq"),
     comment="hash chain without gaps; each hash binds the one before it; version: of what is hashed",
 )
 
@@ -1148,6 +1152,33 @@ hand_overs = Table(
     _text("handed_by"),
     _moment("handed_at", now=True),
     comment="a possible sighting was given to a case officer",
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    _id(),
+    _ref("candidate_id", "candidates"),
+    _text("recipient"),
+    _text("reason"),
+    _text("asked_by"),
+    _moment("asked_at", now=True),
+    CheckConstraint("btrim(recipient) <> '' AND btrim(reason) <> ''", name="for_whom_and_why"),
+    comment="packages of evidence that somebody asked for on the pages: for whom, and why it leaves the office",
+)
+
+package_files = Table(
+    "package_files",
+    metadata,
+    Column("package_id", BigInteger, ForeignKey("packages.id"), primary_key=True),
+    _text("export_id"),
+    _text("sha256"),
+    _text("log_key"),
+    Column("size", BigInteger, nullable=False),
+    _text("object_key"),
+    _moment("made_at", now=True),
+    _moment("removed_at", nullable=True),
+    comment="packages that were made; sha256: of what binds every file in one; removed_at: it can be fetched no more",
 )
 
 content_warnings = Table(

@@ -56,3 +56,15 @@ def evidence(
             f"They check it with: python3 -I verify.py PACKAGE --package-sha256 {made.sha256} --key {plain(made.key)}",
         ],
     )
+
+
+def packages_(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many are asked for, and make none.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the packages of evidence that were asked for on the pages, and remove those that were there for a week."""
+    from pipeline.evidence import packing  # what it draws and typesets with is loaded for it only
+
+    with open_app(settings()) as opened:
+        counts = {"due": packing.due(opened)} if dry_run else packing.run(opened)
+    Voice(as_json).result(counts, [", ".join(f"{count} {name}" for name, count in counts.items())])

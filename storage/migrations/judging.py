@@ -165,6 +165,19 @@ CHECK_ALSO = """
         END IF;
         RETURN NEW;
     END $$"""
+# Only a possible sighting, and only by a senior.
+CHECK_HAND_OVER = """
+    CREATE FUNCTION check_hand_over() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM lock_judging();
+        NEW.handed_at := clock_timestamp();
+        IF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id AND state = 'sighting') THEN
+            PERFORM break_rule('handed_over_as_a_possible_sighting');
+        ELSIF NOT EXISTS (SELECT FROM users WHERE name = NEW.handed_by AND 'senior' = ANY(roles)) THEN
+            PERFORM break_rule('handed_over_by_a_senior');
+        END IF;
+        RETURN NEW;
+    END $$"""
 
 RULES = (
     ("judgements", "INSERT", "", "check_judgement"),
@@ -172,12 +185,13 @@ RULES = (
     ("verdicts", "INSERT", "", "check_verdict"),
     ("candidates", "INSERT OR UPDATE OF state", "WHEN (NEW.state IN ('sighting', 'undecided'))", "check_state"),
     ("also_judged", "INSERT OR UPDATE", "", "check_also_judged"),
+    ("hand_overs", "INSERT", "", "check_hand_over"),
 )
 """table, what is checked, when, by which function"""
 
 MAKE = (
     *(WEIGHED, STANDS, OF_QUESTION, WEIGHED_OF, HAS_JUDGED, BREAK, LOCK),
-    *(CHECK_JUDGEMENT, CHECK_UNDO, CHECK_VERDICT, CHECK_STATE, CHECK_ALSO),
+    *(CHECK_JUDGEMENT, CHECK_UNDO, CHECK_VERDICT, CHECK_STATE, CHECK_ALSO, CHECK_HAND_OVER),
     *(
         f"CREATE TRIGGER judging BEFORE {what} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {check}()"
         for table, what, when, check in RULES

@@ -33,6 +33,7 @@ DAGS = {
     "reembed_tracks",
     "register_import",
     "rematch_register",
+    "packages",
     "retention",
 }
 MAX_MAP_LENGTH = 1024

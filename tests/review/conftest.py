@@ -16,13 +16,16 @@ from review.__main__ import server
 from review.app import create_app
 from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
 from review.roles import Role
-from storage import accounts, custody
+from storage import accounts, custody, judgements
 from storage.accounts import Awaits, User
 from storage.custody import Event
 from storage.stores import Stores
 from tests.servers.oidc import CLIENT, SECRET, OpenIdProvider
+from tests.storage.judged import account, give
 
 DEADLINE = 10
+KEEPS = httpx.Limits(keepalive_expiry=1)
+"""seconds; the server lets an idle connection go after five, and whoever comes at that moment has nobody at the door"""
 
 
 class Browser(httpx.Client):
@@ -46,7 +49,7 @@ class Site:
     def browser(self, **headers: str) -> Browser:
         """A browser that is not signed in."""
         return self._leaving.enter_context(
-            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE)
+            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS)
         )
 
     def as_user(self, user: User, awaits: Awaits = Awaits.NOTHING) -> Browser:
@@ -62,6 +65,14 @@ class Site:
         self._users += 1
         with self.stores.db.begin() as db:
             user = accounts.add_user(db, f"user{self._users}", None, roles)
+        return self.as_user(user)
+
+    def reader(self, candidate: int, name: str = "ann", answer: int = 2) -> Browser:
+        """A browser of an analyst who has answered on a candidate: its record is open to them."""
+        with self.stores.db.begin() as db:
+            user = account(db, name)
+            if not judgements.has_judged(db, user, candidate):
+                give(db, user, candidate, answer)
         return self.as_user(user)
 
     def log(self) -> list[Event]:
@@ -118,7 +129,7 @@ def ours(settings: Settings, provider: OpenIdProvider) -> Settings:
 
 def picture_addresses(page: str) -> list[str]:
     """What a page would load besides its style."""
-    return re.findall(r'(?:src|poster)="(/media/[^"]+)"', page)
+    return re.findall(r'(?:src|poster)="(/(?:media|candidates)/[^"]+)"', page)
 
 
 def texts(values: Iterable[Event]) -> list[tuple[str, str, str]]:

@@ -26,10 +26,10 @@ def seeded(site: Site) -> Seeded:
 
 
 def test_a_candidate_shows_the_words_apart_from_the_face(site: Site, analyst: Browser, seeded: Seeded) -> None:
-    before = analyst.get(f"/candidates/{seeded.candidate}").text
+    before = site.reader(seeded.candidate).get(f"/candidates/{seeded.candidate}").text
     assert "Words of the post" not in before
     hinted(site.stores, seeded)
-    page = analyst.get(f"/candidates/{seeded.candidate}").text
+    page = site.reader(seeded.candidate).get(f"/candidates/{seeded.candidate}").text
     words = page.partition("Words of the post")[2].partition("</section>")[0]
     assert "A hint by words, apart from the face" in words
     assert "&lt;b&gt;Example&lt;/b&gt;" in words and "genitive or accusative" in words and "not stated" in words

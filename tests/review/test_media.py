@@ -9,24 +9,10 @@ from storage import judgements
 from storage.objects import EVIDENCE, REGISTER
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, texts
-from tests.review.seeding import CLIP, Seeded, Story, jpeg, seed
+from tests.review.seeding import CLIP, Story, jpeg, seed
 from tests.storage import judged
 
 WHO = (("ada", Role.ANALYST), ("ben", Role.ANALYST), ("senior", Role.SENIOR))
-
-
-def sighted(site: Site, story: Story | None = None) -> Seeded:
-    """A candidate that two people confirmed."""
-    seeded = seed(site.stores, story)
-    with site.stores.db.begin() as db:
-        judged.conclude(db, seeded.candidate, 3, 3)
-    return seeded
-
-
-def addresses(seeded: Seeded) -> list[str]:
-    """Of its pictures and its clip, outside of any review."""
-    pictures = [f"/media/crop/{seeded.shots[0]}", f"/media/reference/{seeded.photo}"]
-    return [*pictures, f"/media/still/{seeded.candidate}", f"/media/clip/{seeded.candidate}"]
 
 
 @pytest.mark.parametrize(
@@ -59,23 +45,25 @@ def test_ranges_that_hold_no_byte(header: str) -> None:
         byte_range(header, 100)
 
 
-def test_pictures_are_the_derived_ones_and_kept_for_one_session(site: Site, analyst: Browser) -> None:
+def test_pictures_are_the_derived_ones_and_kept_for_one_session(site: Site) -> None:
     reference = jpeg("#aa5533")
-    seeded = sighted(site, Story(reference=reference))
-    answer = analyst.get(f"/media/reference/{seeded.photo}")
+    seeded = seed(site.stores, Story(reference=reference))
+    reader, record = site.reader(seeded.candidate), f"/candidates/{seeded.candidate}"
+    answer = reader.get(f"{record}/photo/1.jpg")
     assert answer.content == reference
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["cache-control"] == "private, max-age=43200, immutable"
     assert answer.headers["vary"] == "Cookie"
-    for path in (f"/media/crop/{seeded.shots[1]}", f"/media/still/{seeded.candidate}"):
-        assert analyst.get(path).headers["content-type"] == "image/jpeg"
+    for path in (f"/media/crop/{seeded.shots[1]}", f"{record}/still.jpg", f"{record}/shot/3.jpg"):
+        assert reader.get(path).headers["content-type"] == "image/jpeg"
     for bucket in (EVIDENCE, REGISTER):
         assert list(site.stores.objects.keys(bucket)) == []
     assert site.log() == []
 
 
-def test_a_clip_comes_whole_or_in_pieces(site: Site, analyst: Browser) -> None:
-    path = f"/media/clip/{sighted(site).candidate}"
+def test_a_clip_comes_whole_or_in_pieces(site: Site) -> None:
+    seeded = seed(site.stores)
+    path, analyst = f"/candidates/{seeded.candidate}/clip.mp4", site.reader(seeded.candidate)
     whole = analyst.get(path)
     assert (whole.status_code, whole.content) == (200, CLIP)
     assert whole.headers["accept-ranges"] == "bytes"
@@ -89,12 +77,13 @@ def test_a_clip_comes_whole_or_in_pieces(site: Site, analyst: Browser) -> None:
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(CLIP)}")
 
 
-def test_a_play_is_one_event_however_many_pieces(site: Site, analyst: Browser) -> None:
-    seeded = sighted(site)
-    path, subject = f"/media/clip/{seeded.candidate}", f"candidate:{seeded.candidate}"
+def test_a_play_is_one_event_however_many_pieces(site: Site) -> None:
+    seeded = seed(site.stores)
+    path, subject = f"/candidates/{seeded.candidate}/clip.mp4", f"candidate:{seeded.candidate}"
+    analyst = site.reader(seeded.candidate)
     for span in ("0-", "1000-1999", "2000-"):
         assert analyst.get(path, headers={"Range": f"bytes={span}"}).status_code == 206
-    assert texts(site.log()) == [("user1", "played", subject)]
+    assert texts(site.log()) == [("ann", "played", subject)]
     analyst.get(path, headers={"Range": "bytes=0-"})
     assert len(site.log()) == 2
 
@@ -117,10 +106,13 @@ def test_what_waits_is_shown_to_nobody_who_may_still_judge_it(site: Site) -> Non
     with site.stores.db.begin() as db:
         ada, ben, senior = (judged.account(db, name, role) for name, role in WHO)
         given = judged.give(db, ada, seeded.candidate, 0)
+    record = f"/candidates/{seeded.candidate}"
+    pictures = [f"{record}/{name}" for name in ("shot/1.jpg", "photo/1.jpg", "still.jpg", "clip.mp4")]
+    paths = [f"/media/crop/{seeded.shots[0]}", *pictures]
     browsers = {who.name: site.as_user(who) for who in (ada, ben, senior)}
 
     def statuses(name: str) -> set[int]:
-        return {browsers[name].get(path).status_code for path in addresses(seeded)}
+        return {browsers[name].get(path).status_code for path in paths}
 
     assert [statuses(name) for name in ("ada", "ben", "senior")] == [{200}, {404}, {404}]
     with site.stores.db.begin() as db:
@@ -129,15 +121,12 @@ def test_what_waits_is_shown_to_nobody_who_may_still_judge_it(site: Site) -> Non
 
 
 def test_nothing_can_be_had_by_counting_ids(site: Site, analyst: Browser) -> None:
-    closed = seed(site.stores, Story(state="withdrawn"))
-    paths = (
-        f"/media/crop/{closed.shots[0]}",
-        f"/media/reference/{closed.photo}",
-        f"/media/still/{closed.candidate}",
-        f"/media/clip/{closed.candidate}",
-        "/media/crop/999",
-        f"/media/clip/{10**25}",
-    )
+    closed, waiting = seed(site.stores, Story(state="withdrawn")), seed(site.stores, Story(number="HC-2"))
+    paths = [f"/media/crop/{closed.shots[0]}", "/media/crop/999", f"/candidates/{10**25}/clip.mp4"]
+    for one in (closed, waiting):
+        paths += [
+            f"/candidates/{one.candidate}/{name}" for name in ("shot/1.jpg", "photo/1.jpg", "still.jpg", "clip.mp4")
+        ]
     for path in paths:
         answer = analyst.get(path)
         assert answer.status_code == 404, path
@@ -145,10 +134,11 @@ def test_nothing_can_be_had_by_counting_ids(site: Site, analyst: Browser) -> Non
     assert site.log() == []
 
 
-def test_an_object_that_the_store_has_not_is_not_found(site: Site, analyst: Browser, stores: Stores) -> None:
-    seeded = sighted(site)
+def test_an_object_that_the_store_has_not_is_not_found(site: Site, stores: Stores) -> None:
+    seeded = seed(site.stores)
     with stores.db.begin() as db:
         db.exec_driver_sql("UPDATE candidates SET clip_key = 'lost', still_key = 'lost'")
-    for kind in ("clip", "still"):
-        assert analyst.get(f"/media/{kind}/{seeded.candidate}").status_code == 404
+    reader = site.reader(seeded.candidate)
+    for name in ("clip.mp4", "still.jpg"):
+        assert reader.get(f"/candidates/{seeded.candidate}/{name}").status_code == 404
     assert site.log() == []

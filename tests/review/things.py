@@ -4,6 +4,7 @@ A door with something to fill in says what that is (`names`); whoever opens a do
 is made here.  Sealed: it is there, and must not show (any more): withdrawn, closed, used up, without a cause.
 """
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from uuid import uuid4
 
 from sqlalchemy import insert, text
 
+from lastseen.outcomes import ObjectToStore
 from lastseen.records import Finding, FindingKind
 from review.roles import REVIEWERS, Role
-from storage import accounts, findings, judgements, reviews
+from storage import accounts, findings, judgements, packages, reviews
 from storage.accounts import User
+from storage.objects import EXPORT
 from storage.reviews import Ending, Review
 from storage.stores import Stores
 from storage.tables import calibrations, templates
@@ -24,6 +27,7 @@ from tests.review.seeding import Seeded, Story, put, seed
 from tests.review.seeding import jpeg as picture
 from tests.storage import judged
 from tests.storage.casting import Seen, candidate, person, post, video
+from tests.storage.judged import conclude
 
 NEVER = "999999999"
 """no row has this id"""
@@ -76,10 +80,6 @@ def _seeded(stores: Stores, state: str = "open") -> Seeded:
     return seed(stores, Story(number=_number(), state=state))
 
 
-def _candidate(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).candidate}
-
-
 def _closed_candidate(stores: Stores, _: User) -> Values:
     return {"id": _seeded(stores, "withdrawn").candidate}
 
@@ -92,14 +92,6 @@ def _sighted(stores: Stores) -> Seeded:
     return seeded
 
 
-def _moment(stores: Stores, _: User) -> Values:
-    return {"id": _sighted(stores).candidate}
-
-
-def _unanswered(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores).candidate}
-
-
 def _shot(stores: Stores, _: User) -> Values:
     return {"id": _sighted(stores).shots[0]}
 
@@ -110,10 +102,6 @@ def _closed_shot(stores: Stores, _: User) -> Values:
 
 def _photo(stores: Stores, _: User) -> Values:
     return {"id": _sighted(stores).photo}
-
-
-def _closed_photo(stores: Stores, _: User) -> Values:
-    return {"id": _seeded(stores, "withdrawn").photo}
 
 
 def _odd(stores: Stores) -> tuple[int, int]:
@@ -225,11 +213,68 @@ def _answered(stores: Stores, mine: User) -> Values:
     return {"token": begun.token}
 
 
+def _judged(stores: Stores, mine: User) -> Values:
+    """A candidate that waits for another person, and that this one has answered on, if they may."""
+    if not REVIEWERS & set(mine.roles):
+        return _waiting(stores, mine)
+    begun = _begun(stores, mine)
+    with stores.db.begin() as db:
+        reviews.describe(db, begun, {})
+        judgements.judge(db, begun, 2, (), "", 5)
+    return {"id": begun.candidate, "n": 1}
+
+
+def _waiting(stores: Stores, _: User) -> Values:
+    return {"id": _seeded(stores).candidate, "n": 1}
+
+
+def sighting(stores: Stores, _: User | None = None, number: str = "") -> Values:
+    """A possible sighting."""
+    seeded = seed(stores, Story(number=number or _number()))
+    with stores.db.begin() as db:
+        conclude(db, seeded.candidate, 2, 3)
+    return {"id": seeded.candidate, "n": 1, "number": number}
+
+
+def package_file(stores: Stores) -> str:
+    """A finished package of three bytes; its key."""
+    key = f"{secrets.token_hex(8)}/package.zip"
+    digest = hashlib.sha256(b"zip").hexdigest()
+    stores.objects.put_verified(ObjectToStore(EXPORT, key, b"zip", digest, "application/zip"))
+    return key
+
+
+def _package(stores: Stores, mine: User) -> Values:
+    """One that is ready."""
+    found = int(str(sighting(stores)["id"]))
+    with stores.db.begin() as db:
+        packages.ask(db, found, "court", "order 7", mine)
+        (asked, *_) = packages.of_candidate(db, found)
+        packages.keep(db, asked.id, "E", "0" * 64, "key", 3, package_file(stores))
+    return {"id": asked.id}
+
+
+def _removed_package(stores: Stores, mine: User) -> Values:
+    values = _package(stores, mine)
+    with stores.db.begin() as db:
+        packages.removed(db, int(str(values["id"])), 1, "E")
+    return values
+
+
+def _person(stores: Stores, _: User) -> Values:
+    number = f"{_number()}/7 Київ"
+    sighting(stores, number=number)
+    return {"number": number}
+
+
 KINDS: Mapping[str, Kind] = {
-    "candidate": Kind(_candidate, _closed_candidate),
-    "moment": Kind(_moment, _unanswered),
+    "record": Kind(_judged, _closed_candidate),
+    "seen": Kind(sighting, _waiting, none={"id": NEVER, "n": 1}),
+    "sighting": Kind(sighting, _waiting),
+    "package": Kind(_package, _removed_package),
+    "person": Kind(_person, none={"number": "nobody"}),
+    "log_file": Kind(lambda *_: {"ending": "csv"}, none={"ending": "exe"}),
     "shot": Kind(_shot, _closed_shot),
-    "photo": Kind(_photo, _closed_photo),
     "finding": Kind(_finding, _explained),
     "finding_photo": Kind(_odd_photo, _photo),
     "blob": Kind(_blob, none={"blob": NEVER, "ending": "csv"}),

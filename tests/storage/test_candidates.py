@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, insert, select, text
 
 from lastseen.errors import WrongUse
-from lastseen.records import Found, Judged, Match, TieKind
+from lastseen.records import Found, Judged, Match, Moment, TieKind
 from storage import candidates, faces, rejections, retention, reviewing, ties
 from storage.candidates import Kin
 from storage.database import Connection, Engine, connect
@@ -444,7 +444,7 @@ def test_a_moment_that_was_cut_once_more_expires_once_more(world: World) -> None
     retention.drop(world.db, [one])
     assert (retention.forget(world.db, 0), retention.due(world.db, 0, 0).tracks) == (([], 0), 0)
     world.revoke(done.id)
-    candidates.keep_moment(world.db, only, "still", None, 0, 1)
+    candidates.keep_moment(world.db, only, "still", None, Moment(b"", b"", 0, 1))
     assert retention.due(world.db, 0, 0).tracks == 0, "somebody is to look at it"
     world.reject(only)
     assert retention.due(world.db, 0, 0).tracks == 1

@@ -59,6 +59,9 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_blobs_sha256",
         "ck_cast_links_in_order",
         "ck_cast_links_withdrawn_by_somebody",
+        "ck_limit_lifts_by_another",
+        "ck_limit_lifts_why",
+        "ck_packages_for_whom_and_why",
         "ck_erasure_acts_act",
         "ck_posts_numbered_in_a_chat",
         "ck_photo_findings_apart_from_its_own",
@@ -76,8 +79,6 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_judgements_scale",
         "ck_judgements_stage",
         "ck_known_answers_scale",
-        "ck_limit_lifts_by_another",
-        "ck_limit_lifts_why",
         "ck_reviews_ended_somehow",
         "ck_reviews_of_one",
         "ck_sessions_awaits",
@@ -293,6 +294,7 @@ DECIDED = (
     "hand_overs",
     "known_answers",
     "limit_lifts",
+    "packages",
 )
 
 

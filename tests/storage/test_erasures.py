@@ -22,6 +22,8 @@ OUT_OF_A_CASE = frozenset(
         "reviews",  # who looked when stands in the custody log
         "known_pairs",  # of the register; they measure reviewers and are no evidence of anybody
         "known_answers",
+        "packages",  # what left the office stands in the custody log
+        "package_files",
         "content_warnings",  # how our own people look
         "fingerprints",  # can be made again from the bytes
     }

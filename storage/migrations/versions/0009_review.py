@@ -104,7 +104,9 @@ FOLLOWED = {
     "links_changed": ("cast_links", "UPDATE"),
     "posts_changed": ("posts", "UPDATE"),
 }
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers")
+READ_BY = ("actor", "action", "subject")
+"""columns by which the custody log is read, beside its numbers"""
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers", "packages")
 
 
 def upgrade() -> None:
@@ -167,6 +169,12 @@ def upgrade() -> None:
         comment="a possible sighting was given to a case officer",
     )
     op.create_index(op.f("ix_hand_overs_candidate_id"), "hand_overs", ["candidate_id"], unique=False)
+    op.create_index(
+        "ix_candidates_sighting", "candidates", ["id"], unique=False, postgresql_where=sa.text("state = 'sighting'")
+    )
+    _make_packages()
+    for column in READ_BY:
+        op.create_index(f"ix_custody_events_{column}", "custody_events", [column, "seq"], unique=False)
     op.create_table(
         "reviews",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -300,6 +308,38 @@ def upgrade() -> None:
     for statement in judging.MAKE:
         op.execute(statement)
     _make_queue()
+
+
+def _make_packages() -> None:
+    op.create_table(
+        "packages",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("candidate_id", sa.BigInteger(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("btrim(recipient) <> '' AND btrim(reason) <> ''", name=op.f("ck_packages_for_whom_and_why")),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_packages_candidate_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_packages")),
+        comment="packages of evidence that somebody asked for on the pages: for whom, and why it leaves the office",
+    )
+    op.create_index(op.f("ix_packages_candidate_id"), "packages", ["candidate_id"], unique=False)
+    op.create_table(
+        "package_files",
+        sa.Column("package_id", sa.BigInteger(), nullable=False),
+        sa.Column("export_id", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("log_key", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("object_key", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["package_id"], ["packages.id"], name=op.f("fk_package_files_package_id")),
+        sa.PrimaryKeyConstraint("package_id", name=op.f("pk_package_files")),
+        comment="packages that were made; sha256: of what binds every file in one; removed_at: it can be fetched no"
+        " more",
+    )
 
 
 def _make_queue() -> None:
@@ -438,6 +478,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_reviews_known_pair_id"), table_name="reviews")
     op.drop_index(op.f("ix_reviews_candidate_id"), table_name="reviews")
     op.drop_table("reviews")
+    op.drop_table("package_files")
+    op.drop_index(op.f("ix_packages_candidate_id"), table_name="packages")
+    op.drop_table("packages")
+    for column in READ_BY:
+        op.drop_index(f"ix_custody_events_{column}", table_name="custody_events")
+    op.drop_index("ix_candidates_sighting", table_name="candidates", postgresql_where=sa.text("state = 'sighting'"))
     op.drop_index(op.f("ix_hand_overs_candidate_id"), table_name="hand_overs")
     op.drop_table("hand_overs")
     op.drop_index(op.f("ix_known_pairs_probe_photo_id"), table_name="known_pairs")

@@ -1,0 +1,87 @@
+"""What became of a post: its observations as a story of changes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lastseen.records import TELEGRAM_EXPORT
+from storage.cases import Case, Observation, Post
+
+
+class Change(StrEnum):
+    """What an observation shows that the one before it did not; the page has the words."""
+
+    FIRST = "first"
+    """it was seen"""
+    CHANGED = "changed"
+    """its words, or what it carries, are others"""
+    MISSING = "missing"
+    """it was not there; once is not enough to call it gone"""
+    GONE = "gone"
+    """it was not there again"""
+    BACK = "back"
+    """it was there again"""
+    AGAIN = "again"
+    """read anew, by another way or whole; it looked as before"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One observation in the story."""
+
+    change: Change
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One post that carried the file, and what became of it."""
+
+    post: Post
+    source: str
+    """its address"""
+    reason: str
+    """why it is watched"""
+    story: tuple[Seen, ...]
+    """the oldest first"""
+    title: str
+    text: str
+    """the newest words that were seen"""
+
+
+def of(case: Case) -> list[History]:
+    """Of each post of a case, the one that was seen first leading."""
+    sources = {int(str(source["id"])): source for source in case.sources}
+    made = []
+    for post in sorted(case.posts, key=lambda one: (one.first_seen_at, one.id)):
+        seen = [one for one in case.observations if one.post == post.id]
+        there = sorted((one for one in seen if one.seen == "present"), key=_newness)
+        source = sources.get(post.source, {})
+        title, text = (there[-1].title, there[-1].text) if there else ("", "")
+        story = tuple(_story(seen))
+        made.append(History(post, str(source.get("address", "")), str(source.get("reason", "")), story, title, text))
+    return made
+
+
+def _newness(one: Observation) -> tuple[bool, int]:
+    """What an export states may be older than what was read before it was imported."""
+    return one.method != TELEGRAM_EXPORT, one.id
+
+
+def _story(seen: Sequence[Observation]) -> Iterator[Seen]:
+    before: Observation | None = None
+    content = ""
+    """of the newest that found it there"""
+    for one in sorted(seen, key=lambda each: (each.observed_at, each.id)):
+        yield Seen(_change(before, content, one), one)
+        before, content = one, one.content_hash if one.seen == "present" else content
+
+
+def _change(before: Observation | None, content: str, now: Observation) -> Change:
+    if now.seen != "present":
+        return Change.GONE if now.seen == "gone" else Change.MISSING
+    if before is None:
+        return Change.FIRST
+    if before.seen != "present":
+        return Change.BACK
+    return Change.AGAIN if now.content_hash == content else Change.CHANGED

@@ -1,0 +1,146 @@
+"""Possible sightings: the list, the page of one, its hand-over to a case officer, its package of evidence, and people.
+
+Everything that leaves the office from here is written down: to whom, by whom, and why.
+"""
+
+from collections.abc import Iterator
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from lastseen.errors import WrongUse
+from lastseen.lifecycle import CandidateState
+from review import candidates
+from review.candidates import number_of, user_of
+from review.desk import desk_of
+from review.doors import number_in, visit_of
+from storage import custody, decided, hand_overs, packages, reviewing
+from storage.custody import Action
+from storage.database import Connection
+from storage.decided import Showing, Which
+from storage.objects import EXPORT, ObjectStore
+
+LONGEST = {"receiver": 200, "note": 1000, "recipient": 200, "reason": 500}
+"""characters of the fields of both forms"""
+CHUNK = 1024 * 1024
+"""bytes of a package that are sent at once"""
+
+
+def listed(request: Request) -> Response:
+    """Possible sightings, the newest first."""
+    desk, before = desk_of(request), number_in(request, "before")
+    which = _which(request.query_params.get("show", Which.WAITING))
+    with desk.stores.db.begin() as db:
+        found, waiting = decided.sightings(db, which, before), decided.waiting(db)
+        custody.append(db, user_of(request).name, Action.VIEWED, "sightings", {"show": which})
+    rows, more = found[: decided.MOST], len(found) > decided.MOST
+    return desk.draw(request, "sightings.html", rows=rows, which=which, every=list(Which), waiting=waiting, more=more)
+
+
+def sighting(request: Request) -> Response:
+    """One possible sighting.  That it was looked at stands in the custody log before it is shown."""
+    with desk_of(request).stores.db.begin() as db:
+        record = _record(db, request)
+        custody.append(db, user_of(request).name, Action.VIEWED, f"candidate:{number_of(request)}")
+    return candidates.drawn(request, record)
+
+
+def letter(request: Request) -> Response:
+    """The facts on one page, to be printed: for a case officer, or for an office that asks."""
+    with desk_of(request).stores.db.begin() as db:
+        record = _record(db, request)
+        detail = {"what": "facts to print"}
+        custody.append(db, user_of(request).name, Action.EXPORTED, f"candidate:{number_of(request)}", detail)
+    return desk_of(request).draw(request, "facts.html", record=record, office=desk_of(request).settings.office)
+
+
+def hand_over(request: Request) -> Response:
+    """Write down that it goes to a case officer."""
+    desk, user, id_ = desk_of(request), user_of(request), number_of(request)
+    form = _form(request)
+    try:
+        with desk.stores.db.begin() as db:
+            _require(db, id_)
+            entry = hand_overs.hand_over(db, id_, form["receiver"], form["note"], user)
+            custody.append_all(db, user.name, [entry])
+    except WrongUse as fault:
+        return _again(request, str(fault))
+    return RedirectResponse(f"/sightings/{id_}#hand-over", 303)
+
+
+def ask_package(request: Request) -> Response:
+    """Have a package of evidence made."""
+    desk, user, id_ = desk_of(request), user_of(request), number_of(request)
+    form = _form(request)
+    try:
+        with desk.stores.db.begin() as db:
+            _require(db, id_)
+            entry = packages.ask(db, id_, form["recipient"], form["reason"], user)
+            custody.append_all(db, user.name, [entry])
+    except WrongUse as fault:
+        return _again(request, str(fault))
+    return RedirectResponse(f"/sightings/{id_}#package", 303)
+
+
+def fetch_package(request: Request) -> Response:
+    """A package that is ready; who fetches it stands in the custody log before a byte goes out."""
+    desk = desk_of(request)
+    with desk.stores.db.begin() as db:
+        found = packages.find(db, number_of(request))
+        if found is None or found.key is None or not found.ready:
+            raise HTTPException(404)
+        detail = {"package": found.id, "export": found.export, "sha256": found.sha256}
+        custody.append(db, user_of(request).name, Action.DOWNLOADED, f"candidate:{found.candidate}", detail)
+    headers = {
+        "Content-Disposition": f'attachment; filename="evidence-{found.export}.zip"',
+        "Content-Length": str(found.size),
+    }
+    pieces = _pieces(desk.stores.objects, found.key, found.size or 0)
+    return StreamingResponse(pieces, 200, headers, "application/zip")
+
+
+def person(request: Request) -> Response:
+    """One person of the register: where they were perhaps seen, in the order of time."""
+    desk = desk_of(request)
+    with desk.stores.db.begin() as db:
+        found = decided.person(db, request.path_params["number"])
+        if found is None:
+            raise HTTPException(404)
+        custody.append(db, user_of(request).name, Action.VIEWED, f"person:{found.id}")
+    return desk.draw(request, "person.html", person=found)
+
+
+def _record(db: Connection, request: Request) -> candidates.Record:
+    """Raises HTTPException: it is no possible sighting (any more)."""
+    _require(db, number_of(request))
+    return candidates.of(db, user_of(request), number_of(request), Showing.WHOLE)
+
+
+def _require(db: Connection, id_: int) -> None:
+    if reviewing.state(db, id_) is not CandidateState.SIGHTING:
+        raise HTTPException(404)
+
+
+def _again(request: Request, wrong: str) -> Response:
+    """The page once more, with what was written and what is wrong with it."""
+    with desk_of(request).stores.db.begin() as db:
+        record = _record(db, request)
+    return candidates.drawn(request, record, 422, wrong=wrong, form=_form(request))
+
+
+def _form(request: Request) -> dict[str, str]:
+    form = visit_of(request).form
+    return {name: form.get(name, "").replace("\0", "")[:longest] for name, longest in LONGEST.items()}
+
+
+def _which(written: str) -> Which:
+    if written not in set(Which):
+        raise HTTPException(400)
+    return Which(written)
+
+
+def _pieces(objects: ObjectStore, key: str, size: int) -> Iterator[bytes]:
+    """No connection to the database is held while somebody's slow line is waited for."""
+    for offset in range(0, size, CHUNK):
+        yield objects.read_range(EXPORT, key, offset, min(CHUNK, size - offset))

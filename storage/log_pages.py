@@ -1,0 +1,180 @@
+"""The custody log as an auditor reads it: by who, what, on what and when, page by page, and as a file.
+
+Pages go by the events' numbers, so nothing is counted or skipped over.  Time never runs back along the log, so that a
+stretch of time is a stretch of numbers.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Row, Select, select, text
+
+from lastseen.clock import iso
+from storage import manifests
+from storage.custody import Action
+from storage.tables import custody_events
+
+MOST: Final = 100
+"""events on a page"""
+AT_ONCE: Final = 2000
+"""events of a file that are read from the database at once"""
+BLIND: Final[Mapping[str, frozenset[str]]] = {
+    Action.JUDGED: frozenset({"answer", "content", "verdict", "due"}),
+    Action.JUDGEMENT_UNDONE: frozenset({"answer", "content", "verdict", "due"}),
+}
+"""action -> what of its detail nobody reads who may judge themselves: it is another's answer"""
+
+_COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
+OF_SUBJECTS = text("""
+    SELECT seq, at, actor, action, subject FROM custody_events
+     WHERE subject = ANY(CAST(:subjects AS text[])) ORDER BY seq DESC LIMIT :most""")
+# What was stored of the case: the first signed head that covers it, who has seen that, and the stamps of its day.
+PROVEN = text("""
+    SELECT stored.seq, stored.at, stored.subject, head.size, head.signed_at,
+           (SELECT count(*) FROM cosignatures WHERE cosignatures.size = head.size) AS witnesses,
+           ARRAY(SELECT authority || ': ' || CASE WHEN stamped.gen_time IS NOT NULL
+                             THEN to_char(stamped.gen_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+                             WHEN stamped.complete THEN 'in a block'
+                             ELSE 'promised' END
+                   FROM stamp_statements
+                   JOIN stamp_requests ON statement_id = stamp_statements.id
+                   JOIN LATERAL (SELECT * FROM stamps WHERE request_id = stamp_requests.id ORDER BY id DESC LIMIT 1)
+                        AS stamped ON true
+                  WHERE stamp_statements.day = CAST(stored.at AT TIME ZONE 'UTC' AS date)
+                  ORDER BY authority) AS stamps
+      FROM custody_events AS stored
+      LEFT JOIN LATERAL (SELECT size, signed_at FROM checkpoints WHERE size >= stored.seq ORDER BY size LIMIT 1)
+           AS head ON true
+     WHERE stored.subject = ANY(CAST(:subjects AS text[])) AND stored.action = 'stored'
+     ORDER BY stored.seq""")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which events somebody wants to read; empty or None: all."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: date | None = None
+    """on this day (UTC) or later"""
+    until: date | None = None
+    """on this day or before"""
+
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> "Filters":
+        """As they stand in an address.  Raises ValueError for what is no day."""
+        actor, action, subject = (said.get(name, "").strip() for name in ("actor", "action", "subject"))
+        since, until = (date.fromisoformat(said[name]) if said.get(name) else None for name in ("since", "until"))
+        return cls(actor, action, subject, since, until)
+
+    def said(self) -> dict[str, str]:
+        """Those that are given, as they stand in an address."""
+        return {name: str(value) for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event, to be read."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, object]
+    reason: str
+    hash: str
+    """hexadecimal"""
+
+    def blinded(self) -> "Line":
+        """As whoever may judge reads it."""
+        hidden = BLIND.get(self.action, frozenset())
+        left = {name: value for name, value in self.detail.items() if name not in hidden}
+        return Line(self.seq, self.at, self.actor, self.action, self.subject, left, self.reason, self.hash)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {**asdict(self), "at": iso(self.at)}
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event of a case, without its detail."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What shows when an original was there."""
+
+    seq: int
+    at: datetime
+    """when it was stored, by the office's own clock"""
+    subject: str
+    size: int | None
+    """events that the first signed head covers which covers this one; None: none does yet"""
+    signed_at: datetime | None
+    witnesses: int
+    """that cosigned this head"""
+    stamps: Sequence[str]
+    """of the day's manifest: by whom, and when"""
+
+
+def page(db: Connection, filters: Filters, before: int | None = None) -> list[Line]:
+    """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one."""
+    wanted = _wanted(filters).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
+    rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
+    return [_line(row) for row in rows]
+
+
+def whole(engine: Engine, filters: Filters, upto: int) -> Iterator[Line]:
+    """Events to number `upto`, in order, in pieces: no connection is held while they are sent."""
+    seq, after = custody_events.c.seq, 0
+    wanted = _wanted(filters).where(seq <= upto).order_by(seq).limit(AT_ONCE)
+    while True:
+        with engine.begin() as db:
+            lines = [_line(row) for row in db.execute(wanted.where(seq > after))]
+        yield from lines
+        if len(lines) < AT_ONCE:
+            return
+        after = lines[-1].seq
+
+
+def of_subjects(db: Connection, subjects: Sequence[str], most: int) -> list[Happened]:
+    """What was done to some things, the newest first."""
+    rows = db.execute(OF_SUBJECTS, {"subjects": list(subjects), "most": most}).mappings()
+    return [Happened(**row) for row in rows]
+
+
+def proven(db: Connection, sha256s: Sequence[str]) -> list[Proven]:
+    """Of some originals what shows when they were there."""
+    rows = db.execute(PROVEN, {"subjects": [f"blob:{one}" for one in sha256s]}).mappings()
+    return [Proven(**row) for row in rows]
+
+
+def _wanted(filters: Filters) -> Select[Any]:
+    """Only with what is asked for: the database then uses the index of it."""
+    columns, said = custody_events.c, filters.said()
+    wanted = select(*_COLUMNS, columns.hash)
+    for name in ("actor", "action", "subject"):
+        if name in said:
+            wanted = wanted.where(columns[name] == said[name])
+    if filters.since is not None:
+        wanted = wanted.where(columns.at >= manifests.start(filters.since))
+    if filters.until is not None:
+        wanted = wanted.where(columns.at < manifests.start(filters.until) + timedelta(days=1))
+    return wanted
+
+
+def _line(row: Row[Any]) -> Line:
+    return Line(
+        row.seq, row.at, row.actor, row.action, row.subject, detail=row.detail, reason=row.reason, hash=row.hash.hex()
+    )

@@ -1,0 +1,122 @@
+"""What each door leaves in the custody log: every view, search, play and decision, or the reason why none."""
+
+from collections.abc import Mapping
+
+from review.app import doors
+from review.doors import Door
+from review.roles import ANY_ROLE
+from storage import accounts
+from storage.custody import Action
+from tests.review.conftest import Site
+from tests.review.test_doors import filled
+from tests.review.things import KINDS, Relation
+
+VIEWED = (Action.VIEWED,)
+OF_ONE_REVIEW = "taking a review up is the view, and was recorded: pictures, drafts and what comes next belong to it"
+OWN = "shows nothing but what the visitor did, or is, themselves"
+NOBODY = "shows counts and states of the installation, and nobody's face, name or words"
+NO_ACCOUNT = "nobody is signed in"
+KEPT = "what was recorded is the page that shows the picture"
+CARE = "how somebody rests is nobody's business"
+
+LEFT: Mapping[tuple[str, str], tuple[Action, ...] | str] = {
+    ("GET", "/"): "names and faces are hidden in the queue; a search by filters is recorded",
+    ("POST", "/reviews"): (Action.TOOK_UP,),
+    ("GET", "/pause"): CARE,
+    ("POST", "/pause"): CARE,
+    ("POST", "/pause/end"): CARE,
+    ("POST", "/limits/lift"): (Action.LIMIT_LIFTED,),
+    ("GET", "/candidates/{id:int}"): VIEWED,
+    ("GET", "/candidates/{id:int}/shot/{n:int}.jpg"): KEPT,
+    ("GET", "/candidates/{id:int}/photo/{n:int}.jpg"): KEPT,
+    ("GET", "/candidates/{id:int}/still.jpg"): KEPT,
+    ("GET", "/candidates/{id:int}/clip.mp4"): (Action.PLAYED,),
+    ("GET", "/sightings"): VIEWED,
+    ("GET", "/sightings/{id:int}"): VIEWED,
+    ("GET", "/sightings/{id:int}/facts"): (Action.EXPORTED,),
+    ("POST", "/sightings/{id:int}/hand-over"): (Action.HANDED_OVER,),
+    ("POST", "/sightings/{id:int}/package"): (Action.ASKED_FOR,),
+    ("GET", "/packages/{id:int}.zip"): (Action.DOWNLOADED,),
+    ("GET", "/people/{number:path}"): VIEWED,
+    ("GET", "/log"): (Action.VIEWED, Action.SEARCHED),
+    ("POST", "/log/verify"): (Action.VERIFIED,),
+    ("GET", "/log.{ending}"): (Action.EXPORTED,),
+    ("GET", "/reviews/{token:uuid}"): OF_ONE_REVIEW,
+    ("POST", "/reviews/{token:uuid}/description"): (Action.DESCRIBED,),
+    ("POST", "/reviews/{token:uuid}/answer"): (Action.JUDGED,),
+    ("POST", "/reviews/{token:uuid}/draft"): OF_ONE_REVIEW,
+    ("POST", "/reviews/{token:uuid}/return"): (Action.RETURNED,),
+    ("POST", "/reviews/{token:uuid}/warn"): (Action.WARNED,),
+    ("POST", "/reviews/{token:uuid}/undo"): (Action.JUDGEMENT_UNDONE, Action.TOOK_UP),
+    ("POST", "/reviews/{token:uuid}/again"): (Action.TOOK_UP,),
+    ("GET", "/reviews/{token:uuid}/ahead"): "what is reserved is taken up, and recorded, where there is something",
+    ("GET", "/reviews/{token:uuid}/shot/{n:int}.jpg"): OF_ONE_REVIEW,
+    ("GET", "/reviews/{token:uuid}/photo/{n:int}.jpg"): OF_ONE_REVIEW,
+    ("GET", "/reviews/{token:uuid}/still.jpg"): OF_ONE_REVIEW,
+    ("GET", "/reviews/{token:uuid}/clip.mp4"): (Action.PLAYED,),
+    ("GET", "/judgements"): OWN,
+    ("GET", "/hints"): VIEWED,
+    ("GET", "/media/crop/{id:int}"): KEPT,
+    ("GET", "/register"): VIEWED,
+    ("POST", "/register/findings/{id:int}/explain"): (Action.EXPLAINED,),
+    ("GET", "/media/photo/{id:int}"): KEPT,
+    ("GET", "/media/face/{id:int}"): VIEWED,
+    ("GET", "/unaccounted"): VIEWED,
+    ("GET", "/videos/{blob}/roll-call"): VIEWED,
+    ("GET", "/videos/{blob}/roll-call.{ending}"): (Action.EXPORTED,),
+    ("POST", "/cast-links/{id:int}/withdraw"): (Action.PARTED,),
+    ("GET", "/status"): NOBODY,
+    ("GET", "/calibration"): NOBODY,
+    ("GET", "/calibration/{id:int}/plot.svg"): NOBODY,
+    ("GET", "/users"): NOBODY,
+    ("POST", "/users"): (Action.ACCOUNT_ADDED, Action.LINK_MADE),
+    ("POST", "/users/{id:int}/roles"): (Action.ROLES_CHANGED,),
+    ("POST", "/users/{id:int}/disable"): (Action.DISABLED,),
+    ("POST", "/users/{id:int}/enable"): (Action.ENABLED,),
+    ("POST", "/users/{id:int}/unlock"): (Action.UNLOCKED,),
+    ("POST", "/users/{id:int}/link"): (Action.LINK_MADE,),
+    ("POST", "/users/{id:int}/reset-second-factor"): (Action.SECOND_FACTOR_RESET,),
+    ("GET", "/account"): OWN,
+    ("POST", "/account/password"): (Action.PASSWORD_SET,),
+    ("POST", "/account/preferences"): OWN,
+    ("POST", "/account/browsers/end"): (Action.SIGNED_OUT,),
+    ("POST", "/account/browsers/{id:int}/end"): (Action.SIGNED_OUT,),
+    ("GET", "/account/second-factor"): OWN,
+    ("POST", "/account/second-factor"): (Action.SECOND_FACTOR_SET,),
+    ("GET", "/account/second-factor.svg"): OWN,
+    ("POST", "/account/second-factor/remove"): (Action.SECOND_FACTOR_RESET,),
+    ("POST", "/account/recovery-codes"): (Action.RECOVERY_CODES_MADE,),
+    ("POST", "/sign-out"): (Action.SIGNED_OUT,),
+    ("GET", "/sign-in"): NO_ACCOUNT,
+    ("POST", "/sign-in"): (Action.SIGNED_IN,),
+    ("GET", "/sign-in/second-factor"): NO_ACCOUNT,
+    ("POST", "/sign-in/second-factor"): (Action.SIGNED_IN,),
+    ("GET", "/session"): NO_ACCOUNT,
+    ("GET", "/enter/{token}"): (Action.SIGNED_IN,),
+    ("GET", "/static/{name}"): NO_ACCOUNT,
+}
+"""door -> what it leaves in the log, or why nothing"""
+
+
+def test_every_door_says_what_it_leaves_in_the_log_or_why_nothing() -> None:
+    there = {(door.method, door.path) for door in doors() if isinstance(door, Door)}
+    assert there - set(LEFT) == set(), "say here what a new door leaves in the custody log, or why nothing"
+    assert set(LEFT) - there == set(), "these doors are no more"
+
+
+def test_doors_that_are_only_looked_through_leave_what_they_say(site: Site) -> None:
+    """Those that change something are tried one by one, with what they need, beside what they do."""
+    wrong = []
+    with site.stores.db.begin() as db:
+        user = accounts.add_user(db, "visitor", None, ANY_ROLE)
+    for door in doors():
+        if not isinstance(door, Door) or door.method != "GET" or door.anyone:
+            continue
+        said = LEFT[door.method, door.path]
+        values = KINDS[door.names].values(site.stores, Relation.OWN, user, user) if door.names else {}
+        before = len(site.log())
+        site.as_user(user).get(filled(door.path, values or {}))
+        left = [event.action for event in site.log()[before:] if event.actor == user.name]
+        if left != [] if isinstance(said, str) else not (left and set(left) <= set(said)):
+            wrong.append(f"{door.path}: {left}, not {said}")
+    assert wrong == []
