@@ -112,7 +112,7 @@ def test_from_a_link_to_a_possible_sighting_by_two_who_do_not_know_of_each_other
     assert inaccessible(page) == []
 
     other = opened(chromium, petro)
-    secret = ("oksana", NOTCH, "Strong support for one person</b>", "HC-0001", "Ada Example", "second", "0.43")
+    secret = ("oksana", NOTCH, "Strong support for one person</b>", "HC-0001", "Ada Example", "0.43")
     assert told(other, *secret) == []
     take(other)
     assert told(other, *secret) == []
@@ -129,7 +129,8 @@ def test_from_a_link_to_a_possible_sighting_by_two_who_do_not_know_of_each_other
 def comes_in(page: Page, site: Site, user: User) -> None:
     """By a one-time link; then a password, a second factor, and in again with both."""
     with site.stores.db.begin() as db:
-        page.goto(f"/enter/{accounts.make_link(db, user.name)}")
+        token = accounts.make_link(db, user.name)
+    page.goto(f"/enter/{token}")
     arrived(page, "Candidates")
     page.get_by_role("link", name=user.name).click()
     page.get_by_label("New password").fill(PASSWORD)
@@ -174,7 +175,8 @@ def test_a_disagreement_goes_to_a_senior_who_is_as_blind(chromium: Chromium, sit
 
 
 def test_two_who_open_the_same_face(chromium: Chromium, site: Site, case: Seeded) -> None:
-    candidate(site.stores, "HC-0002")
+    for number in ("HC-0002", "HC-0003"):  # who reviews holds the next one, too
+        candidate(site.stores, number)
     first, second = (opened(chromium, chromium.user(name, Role.ANALYST)) for name in ("oksana", "petro"))
     rows = [page.get_by_role("button", name="Review row 1") for page in (first, second)]
     rows[0].click()
@@ -184,7 +186,8 @@ def test_two_who_open_the_same_face(chromium: Chromium, site: Site, case: Seeded
     expect(second.get_by_role("status").first).to_contain_text("Somebody else is looking at that one at this moment.")
     shoot(second, "way-taken")
     assert inaccessible(second) == []
-    take(second)
+    second.get_by_role("button", name="Review next").click()
+    arrived(second, "Describe the face")
     assert second.url != first.url
 
 
@@ -226,7 +229,7 @@ def test_of_eighteen_faces_in_one_frame_one_is_shown(chromium: Chromium, site: S
     still = page.context.request.get(f"{page.url.partition('?')[0]}/still.jpg")
     assert still.ok
     sharp = sharpness(still.body())
-    assert [number for number, value in enumerate(sharp) if value > 3 * float(np.median(sharp))] == [8]
+    assert [number for number, value in enumerate(sharp) if value > 2 * float(np.median(sharp))] == [8]
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => document.querySelector('video').currentTime > 0")
     shoot(page, "way-eighteen-faces")
@@ -235,7 +238,7 @@ def test_of_eighteen_faces_in_one_frame_one_is_shown(chromium: Chromium, site: S
     page.goto(f"/videos/{blob_of(site)}/roll-call")
     shoot(page, "way-eighteen-roll-call", whole=True)
     assert inaccessible(page) == []
-    assert page.get_by_role("row").count() >= 18
+    assert page.get_by_text("Look at face").count() == 17
 
 
 def blob_of(site: Site) -> str:
