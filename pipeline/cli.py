@@ -32,6 +32,7 @@ from pipeline.commands import (
     export,
     hints,
     judgements,
+    known_pairs,
     models,
     register,
     rematch,
@@ -82,6 +83,7 @@ calibrate.add_to(app)
 register.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
+app.add_typer(known_pairs.app, name="known-pairs")
 app.add_typer(export.app, name="export")
 app.command("packages")(export.packages_)
 
