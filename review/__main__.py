@@ -98,8 +98,12 @@ def _invite(stores: Stores, address: str, given: argparse.Namespace) -> list[str
     with stores.db.begin() as db:
         links = [f"{address}/enter/{accounts.make_link(db, name, lifetime)}" for name in names]
     for name, link in zip(names, links, strict=True):
-        _say(f"Sign in as {name}, once, within {given.link_minutes} minutes: {link}")
+        _say(f"Sign in as {name}, once, within {_spelt(given.link_minutes)}: {link}")
     return links
+
+
+def _spelt(minutes: int) -> str:
+    return f"{minutes // 60} hours" if minutes >= 120 and minutes % 60 == 0 else f"{minutes} minutes"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,7 @@
 """The whole way in a real browser: from a one-time link to what several people came to, and what goes wrong between."""
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +27,6 @@ from review.roles import Role
 from storage import accounts, work
 from storage.accounts import User
 from storage.objects import EVIDENCE
-from storage.stores import Stores
 from storage.work import Queue
 from tests.extractors.films import ANNA, BOHDAN, film
 from tests.review.browser.cases import arrived, candidate, crops, describe
@@ -139,6 +139,7 @@ def comes_in(page: Page, site: Site, user: User) -> None:
     expect(page.get_by_text("Your password is set")).to_be_visible()
     page.get_by_role("link", name="set up").click()
     secret = page.locator("code").first.inner_text()
+    page.wait_for_function("() => document.querySelector('img.qr').naturalWidth > 0")
     shoot(page, "way-second-factor")
     assert inaccessible(page) == []
     page.get_by_label("Code of six digits").fill(code(secret))
@@ -249,8 +250,6 @@ def blob_of(site: Site) -> str:
 
 def sharpness(content: bytes) -> list[float]:
     """How much changes from pixel to pixel within each of the 18 places."""
-    import io
-
     grey = np.asarray(Image.open(io.BytesIO(content)).convert("L"), np.float32)
     scale = grey.shape[1] / 640
     found = []
