@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes pyproject.tom
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo up test lint lock clean
+.PHONY: help install demo up test lint words lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,14 @@ lint: $(INSTALLED) ## check style, formatting, types and which room imports whic
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+words: $(INSTALLED) ## bring the catalogues of the pages up to date with what the sources say (docs/translating.md)
+	@mkdir -p build
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keyword words --keyword noted \
+		--add-location=file --no-wrap --sort-by-file --add-comments=translators: --output build/lastseen.pot \
+		lastseen review storage
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date --no-wrap --domain lastseen \
+		--input-file build/lastseen.pot --output-dir review/locale
 
 lock: $(UV) ## resolve pyproject.toml into both lock files; ARGS=--upgrade takes the newest of everything
 	$(COMPILE) $(ARGS) --output-file requirements.lock

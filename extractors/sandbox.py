@@ -39,6 +39,8 @@ from lastseen.records import (
     Analysis,
     Comparison,
     CropsKept,
+    Disguised,
+    DisguiseWanted,
     Enrolment,
     Fingerprint,
     Joined,
@@ -100,6 +102,10 @@ class Sandbox:
     def enroll(self, path: Path) -> Enrolment | Rejection:
         """Take the one face of a reference photo.  Raises OSError, SandboxUnavailable and EngineUnavailable."""
         return self._ask(Request("enroll"), [path], Enrolment, Gear.ENGINE)
+
+    def disguise(self, path: Path, wanted: DisguiseWanted) -> Disguised | Rejection:
+        """Make a reference photo look as if it had been published.  Raises as `enroll` does."""
+        return self._ask(Request("disguise", disguise=wanted), [path], Disguised, Gear.ENGINE)
 
     def reembed(self, path: Path, kept: CropsKept) -> Reembedded | Rejection:
         """Embed kept pictures that stand one after the other in a file.

@@ -16,6 +16,8 @@ from lastseen.records import (
     Analysis,
     Comparison,
     CropsKept,
+    Disguised,
+    DisguiseWanted,
     Enrolment,
     Fingerprint,
     Joined,
@@ -27,7 +29,9 @@ from lastseen.records import (
     Rejection,
 )
 
-Task = Literal["analyze", "enroll", "fingerprint", "compare", "reembed", "moment", "measure", "join", "probe"]
+Task = Literal[
+    "analyze", "enroll", "disguise", "fingerprint", "compare", "reembed", "moment", "measure", "join", "probe"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,26 @@ class Request:
     moment: MomentWanted | None = None
     crops: CropsKept | None = None
     links: tuple[LinkedStretch, ...] = ()
+    disguise: DisguiseWanted | None = None
     probe: ProbeRequest | None = None
 
 
-Verdict = Analysis | Enrolment | Fingerprint | Comparison | Reembedded | Moment | Measured | Joined | Rejection | Probe
-Kind = TypeVar("Kind", Analysis, Enrolment, Fingerprint, Comparison, Reembedded, Moment, Measured, Joined, Probe)
+Verdict = (
+    Analysis
+    | Enrolment
+    | Disguised
+    | Fingerprint
+    | Comparison
+    | Reembedded
+    | Moment
+    | Measured
+    | Joined
+    | Rejection
+    | Probe
+)
+Kind = TypeVar(
+    "Kind", Analysis, Enrolment, Disguised, Fingerprint, Comparison, Reembedded, Moment, Measured, Joined, Probe
+)
 
 _STRICT: Final = ConfigDict(extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", allow_inf_nan=False)
 
@@ -96,6 +115,7 @@ _VERDICT: Final[TypeAdapter[Verdict]] = TypeAdapter(Verdict, config=_STRICT)
 # One for each kind: told to choose among all of them, pydantic takes five times as long to read an analysis.
 _ANSWERS: Final[Mapping[type[Verdict], TypeAdapter[Any]]] = {
     Analysis: TypeAdapter(Analysis | Rejection, config=_STRICT),
+    Disguised: TypeAdapter(Disguised | Rejection, config=_STRICT),
     Enrolment: TypeAdapter(Enrolment | Rejection, config=_STRICT),
     Reembedded: TypeAdapter(Reembedded | Rejection, config=_STRICT),
     Fingerprint: TypeAdapter(Fingerprint | Rejection, config=_STRICT),

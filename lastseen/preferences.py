@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from lastseen.errors import WrongUse
+from lastseen.words import words
 
 LANGUAGES: Final = {"en": "English", "uk": "Українська"}
 """of the pages: code -> its own name"""
@@ -34,9 +35,9 @@ class Preferences:
     def __post_init__(self) -> None:
         """Raises NotAPreference."""
         if self.language and self.language not in LANGUAGES:
-            raise NotAPreference(f"The pages do not speak {self.language!r}.")
+            raise NotAPreference(words("The pages do not speak {language}.", language=repr(self.language)))
         if self.cap is not None and not 1 <= self.cap <= MOST_A_DAY:
-            raise NotAPreference(f"A cap lies between 1 and {MOST_A_DAY:,} comparisons a day.")
+            raise NotAPreference(words("A cap lies between 1 and {most} comparisons a day.", most=MOST_A_DAY))
 
     def as_dict(self) -> dict[str, object]:
         """As it is kept."""
@@ -60,7 +61,7 @@ class Preferences:
         """From the fields of the form; a box that is not ticked is not sent.  Raises NotAPreference."""
         cap = form.get("cap", "").strip()
         if cap and not (cap.isascii() and cap.isdigit() and len(cap) <= len(str(MOST_A_DAY))):
-            raise NotAPreference(f"A cap is a number between 1 and {MOST_A_DAY:,}.")
+            raise NotAPreference(words("A cap is a number between 1 and {most}.", most=MOST_A_DAY))
         ticked = {name: name in form for name in ("greyscale", "small", "cover")}
         return cls(form.get("language", ""), cap=int(cap) if cap else None, **ticked)
 

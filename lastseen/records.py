@@ -611,6 +611,42 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class DisguiseWanted:
+    """How a reference photo is to be made to look like a picture that was published."""
+
+    face_width: float
+    """pixels; a face that is narrower stays as it is"""
+    quality: int
+    """of the JPEG that it is saved as before it is cut"""
+
+
+@dataclass(frozen=True, slots=True)
+class Disguised:
+    """A reference photo as if it had been published."""
+
+    crop: bytes
+    """JPEG of the face with its surroundings"""
+    still: bytes
+    """JPEG of the whole picture"""
+    eyes: Eyes | None
+    """on the crop"""
+
+
+@dataclass(frozen=True, slots=True)
+class PairKnown:
+    """Two reference photos of which is known whether they show one person."""
+
+    genuine: bool
+    probe: int
+    """row id of the photo that is shown as if it had been published"""
+    person: int
+    """row id of the person with whose photos it is compared"""
+    photo: int
+    """the one of them that is nearest"""
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """How long a file with moving pictures or sound lasts, by its packets: what a header says may be cut off."""
 

@@ -476,6 +476,20 @@ class Settings(BaseSettings):
         title="Minutes until a break",
         description="After so long without ten minutes of rest a reviewer is asked to take some. 0: never.",
     )
+    known_pairs: float = Field(
+        0.05,
+        ge=0,
+        le=0.2,
+        title="Share of known pairs",
+        description="Of what a reviewer is given, what part is two photos of the register, to measure how often people "
+        "are wrong; less where few candidates are still pictures, which known pairs look like. 0: none.",
+    )
+    figures_days: int = Field(
+        365,
+        ge=30,
+        title="Days of reviewers' figures",
+        description="Days until answers on known pairs are deleted, and over which figures look back at most.",
+    )
     review_url: str = Field(
         "",
         title="Address of the review pages",
@@ -538,6 +552,11 @@ class Settings(BaseSettings):
     # --- Airflow on one machine -----------------------------------------------------------------------------
     airflow_port: int = Field(
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
+    )
+    review_in_airflow: bool = Field(
+        True,
+        title="Review pages in Airflow",
+        description="Whether Airflow of `lastseen up` has an entry for them; they keep their own sign-in.",
     )
 
     @field_validator("time_stamp_authorities", mode="before")

@@ -57,6 +57,7 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         **LOG_LEVELS,
         "LASTSEEN_DATA_DIR": str(settings.data_dir.resolve()),
+        "LASTSEEN_REVIEW_IN_AIRFLOW": str(int(settings.review_in_airflow)),  # for dags.plugin
     }
     return {**os.environ, **own}
 

@@ -26,7 +26,7 @@ PANELS: Final = {
             "packages",
         ),
     ),
-    "How often it is wrong": ("calibrate", "calibrations", "rematch", "bench"),
+    "How often it is wrong": ("calibrate", "calibrations", "known-pairs", "rematch", "bench"),
     "Whether the evidence stands": ("verify", "fixity", "incidents", "stamps", "custody", "witness"),
     "What may be kept, and what has to go": ("retention", "hold", "erase", "erasures"),
 }

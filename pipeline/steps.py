@@ -10,7 +10,7 @@ from pipeline.custody import anchor, manifest, stamp
 from pipeline.matching import match, names, sweep
 from pipeline.matching.held_register import HeldRegister
 from pipeline.media import analyze, fingerprint, illustrate, reembed
-from pipeline.register import check_photos, enroll
+from pipeline.register import check_photos, disguise, enroll
 from pipeline.runner import Step
 from pipeline.sources import collect, fetch, recheck
 from storage.sealing import Sealer
@@ -67,6 +67,7 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
             faces.published_apart(settings.engine, settings.models_dir),
             register,
         ),
+        disguise.step(),
         names.step(settings),
         match.tracks_step(settings, engine, published, sealer, register),
         sweep.step(settings, engine, published, sealer),

@@ -22,7 +22,9 @@ from pipeline.matching import calibrate as calibrating
 from pipeline.matching import rematch
 from pipeline.matching.rematch import Wanted
 from pipeline.register import importing
+from pipeline.register import known_pairs as making_pairs
 from pipeline.runner import VISITING
+from storage import known_pairs as pairs_kept
 from storage.stores import open_stores
 
 ACTOR = "airflow"
@@ -205,6 +207,19 @@ def calibrate(params: Mapping[str, object]) -> dict[str, int]:
     thresholds = [round(band.threshold, 4) for band in made.calibration.bands]
     log.info("calibrate: %s, proposed %s%s", made.counts, thresholds, "; dry run, nothing is kept" if dry else "")
     return {**made.counts, "calibration": made.id or 0}
+
+
+def known_pairs(params: Mapping[str, object]) -> dict[str, int]:
+    """Choose known pairs among the register's photos, and make their pictures.  Returns counts."""
+    with open_app(settings(), ACTOR) as app:
+        if params.get("dry_run"):
+            with app.stores.db.begin() as db:
+                in_use = len(pairs_kept.listed(db))
+            log.info("known pairs: dry run, nothing is done; %d are in use", in_use)
+            return {"in_use": in_use}
+        made, tally = making_pairs.make(app), making_pairs.draw(app)
+    log.info("known pairs: %d made, %d retired; pictures %s", len(made.pairs), made.retired, tally.as_dict())
+    return {"made": len(made.pairs), "retired": made.retired, **tally.as_dict()}
 
 
 def _number(given: object) -> float | None:

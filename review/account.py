@@ -8,6 +8,8 @@ from lastseen.preferences import LANGUAGES, NotAPreference, Preferences
 from review import entrance, required
 from review.desk import desk_of
 from review.doors import visit_of
+from review.language import gettext as _
+from review.language import said
 from storage import accounts, custody, identities, second_factors
 from storage.accounts import NotAcceptable, Session
 from storage.custody import Action
@@ -22,17 +24,17 @@ def set_password(request: Request) -> Response:
     """Set the password; a session that is not fresh has to sign in again first."""
     desk, visit, session = desk_of(request), visit_of(request), _session(request)
     if not session.fresh:
-        return _page(request, "Sign out and in again first.", 403)
+        return _page(request, _("Sign out and in again first."), 403)
     password = visit.form.get("password", "")
     if password != visit.form.get("again", ""):
-        return _page(request, "The two passwords are not the same.", 422)
+        return _page(request, _("The two passwords are not the same."), 422)
     try:
         with entrance.HASHING, desk.stores.db.begin() as db:
             accounts.set_password(db, session.user, password)
             accounts.end_other_ways_in(db, session.user, visit.cookie)
             custody.append(db, session.user.name, Action.PASSWORD_SET, f"user:{session.user.id}")
     except NotAcceptable as why:
-        return _page(request, str(why), 422)
+        return _page(request, said(why), 422)
     return RedirectResponse("/account?saved=password", 303)
 
 
@@ -42,7 +44,7 @@ def set_preferences(request: Request) -> Response:
     try:
         wanted = Preferences.of_form(visit_of(request).form)
     except NotAPreference as why:
-        return desk.problem(request, 422, "That cannot be kept", str(why))
+        return desk.problem(request, 422, _("That cannot be kept"), said(why))
     with desk.stores.db.begin() as db:
         accounts.set_preferences(db, session.user, wanted)
     return RedirectResponse("/account?saved=preferences", 303)

@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 
 from lastseen.settings import Settings
 from review import (
@@ -13,6 +13,7 @@ from review import (
     calibration,
     candidates,
     entrance,
+    figures,
     hints,
     house,
     log,
@@ -27,18 +28,23 @@ from review import (
     users,
     videos,
 )
+from review.api.table import api_doors
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.limits import RequestLimit
+from review.mounted import Mounted
 from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
 
+NONE = Match.NONE
+
 
 def doors() -> list[BaseRoute]:
-    """Every page and who may open it."""
+    """Every page, and every address for programs, and who may open it."""
     return [
+        *api_doors(),
         Door("/", queue.page, roles=REVIEWERS),
         Door("/reviews", queue.take, method="POST", roles=REVIEWERS),
         Door("/pause", queue.paused, roles=REVIEWERS),
@@ -74,6 +80,10 @@ def doors() -> list[BaseRoute]:
         Door("/reviews/{token:uuid}/still.jpg", pictures.still, roles=REVIEWERS, picture=True, names="review"),
         Door("/reviews/{token:uuid}/clip.mp4", pictures.clip, roles=REVIEWERS, picture=True, names="review"),
         Door("/judgements", reviews.lately, roles=REVIEWERS),
+        Door("/me", figures.me, roles=REVIEWERS),
+        Door("/me.json", figures.me_json, roles=REVIEWERS),
+        Door("/team", figures.team, roles=SENIORS),
+        Door("/team.json", figures.team_json, roles=SENIORS),
         Door("/hints", hints.hints, roles=REVIEWERS),
         Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True, names="shot"),
         Door("/register", register.keeping, roles=KEEPERS),
@@ -120,6 +130,7 @@ def doors() -> list[BaseRoute]:
         Door("/sign-in/provider/back", provider.back, anyone=True),
         Door("/sign-in/provider/out", provider.leave, anyone=True),
         Door("/sign-in/provider/link", provider.link, roles=ANY_ROLE),
+        Door("/language", house.set_language, method="POST", anyone=True),
         Door("/session", entrance.session_state, anyone=True, idle=True),
         Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
         Door("/static/{name}", house.static, anyone=True, names="static"),
@@ -134,6 +145,10 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
         with stores.db.begin() as db:
             return accounts.find_session(db, token, desk.idle, counts=counts)
 
+    def find_token(token: str) -> accounts.Session | None:
+        with stores.db.begin() as db:
+            return accounts.find_token(db, token)
+
     app = Starlette(
         routes=routes,
         middleware=[
@@ -141,6 +156,7 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
                 Guard,
                 routes=routes,
                 find_session=find_session,
+                find_token=find_token,
                 refuse=desk.problem,
                 limit=RequestLimit(settings.requests_a_minute),
             )
@@ -154,12 +170,21 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
     )
     app.router.redirect_slashes = False
     app.state.desk = desk
-    return SecurityHeaders(app)
+    return SecurityHeaders(Mounted(app))
 
 
 def _http_problem(request: Request, fault: Exception) -> Response:
     status = fault.status_code if isinstance(fault, HTTPException) else 500
-    return desk_of(request).problem(request, status)
+    answer = desk_of(request).problem(request, status)
+    if status == 405:
+        answer.headers["Allow"] = ", ".join(_methods_here(request))
+    return answer
+
+
+def _methods_here(request: Request) -> list[str]:
+    """What the address that was asked for answers to."""
+    routes: list[BaseRoute] = request.app.routes
+    return sorted({one.method for one in routes if isinstance(one, Door) and one.matches(request.scope)[0] is not NONE})
 
 
 def _missing(request: Request, fault: Exception) -> Response:

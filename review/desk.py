@@ -1,6 +1,7 @@
 """What every page works with, and how a page is drawn."""
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +13,26 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
-from review import wording
+from review import language, mounted, problems, vocabulary, wording
 from review.audit import Audit
-from review.doors import TOKEN_FIELD, form_token, visit_of, wants_json
+from review.doors import (
+    FORM_COOKIE,
+    TOKEN_FIELD,
+    form_token,
+    of_api,
+    page_of,
+    path_of,
+    root_of,
+    set_cookie,
+    visit_of,
+    wants_json,
+)
+from review.language import gettext as _
+from review.language import noted
 from review.lately import Lately
 from review.oidc import Provider
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, STAFF
+from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import sealing
 from storage.review_queue import Choices, Forecast
 from storage.sealing import Secrets
@@ -32,23 +46,26 @@ DANGERS_SECONDS = 600
 _STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 _PROBLEMS: Mapping[int, tuple[str, str]] = {
-    400: ("That cannot be read", "The browser sent something that this page does not understand."),
-    401: ("You are signed out", "Sign in again; what you noted stays on the page where it is."),
+    400: (noted("That cannot be read"), noted("The browser sent something that this page does not understand.")),
+    401: (noted("You are signed out"), noted("Sign in again; what you noted stays on the page where it is.")),
     403: (
-        "Not for this account",
-        "Your account has no role that may open this page. An administrator can change that.",
+        noted("Not for this account"),
+        noted("Your account has no role that may open this page. An administrator can change that."),
     ),
-    404: ("Nothing here", "There is no such page, or what it showed is not open for review any more."),
-    405: ("Not like this", "This address cannot be used in this way."),
-    409: ("Not any more", "Meanwhile something changed, and this cannot be done as it stands."),
-    413: ("Too long", "The form holds more than it should."),
-    415: ("Not a form", "This address takes forms only."),
-    429: ("Too many tries", "Please wait a little, then try again."),
+    404: (noted("Nothing here"), noted("There is no such page, or what it showed is not open for review any more.")),
+    405: (noted("Not like this"), noted("This address cannot be used in this way.")),
+    409: (noted("Not any more"), noted("Meanwhile something changed, and this cannot be done as it stands.")),
+    413: (noted("Too long"), noted("The form holds more than it should.")),
+    415: (noted("Not a form"), noted("This address takes forms only.")),
+    429: (noted("Too many tries"), noted("Please wait a little, then try again.")),
     500: (
-        "Something broke",
-        "It is our mistake, not yours. Nothing was lost; please tell the administrator when it was.",
+        noted("Something broke"),
+        noted("It is our mistake, not yours. Nothing was lost; please tell the administrator when it was."),
     ),
-    503: ("Not at this moment", "A server that holds the pictures does not answer. Nothing was lost; try again soon."),
+    503: (
+        noted("Not at this moment"),
+        noted("A server that holds the pictures does not answer. Nothing was lost; try again soon."),
+    ),
 }
 
 
@@ -92,9 +109,12 @@ class Desk:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
-        self._templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # by the extension
-        for name in ("plain", "when", "clock", "size", "host", "short_source", "version", "people"):
+        self._templates.install_gettext_callables(  # type: ignore[attr-defined]  # by the extension
+            language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext, npgettext=language.npgettext
+        )
+        for name in wording.__all__:
             self._templates.filters[name] = getattr(wording, name)
+        self._templates.filters.update(number=language.number, said=language.said, word=vocabulary.word)
         self._templates.globals.update(static=self._static_address, TOKEN_FIELD=TOKEN_FIELD)
 
     @cached_property
@@ -124,27 +144,38 @@ class Desk:
 
     def address(self, request: Request) -> str:
         """How browsers reach the pages, without a slash at its end."""
-        return self.settings.review_url or str(request.base_url).rstrip("/")
+        return self.settings.review_url or f"{request.url.scheme}://{request.url.netloc}{root_of(request)}"
 
     def draw(self, request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """A page as HTML, with what the frame around every page needs."""
-        visit = visit_of(request)
+        visit, spoken = visit_of(request), language.spoken()
+        cookie = visit.cookie or secrets.token_urlsafe(32)
         frame = {
             "user": visit.session.user if visit.session else None,
             "may_review": bool(visit.roles & REVIEWERS),
+            "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
             "may_see_sightings": bool(visit.roles & OF_CASES),
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
-            "form_token": form_token(visit.cookie),
-            "path": request.url.path,
+            "form_token": form_token(cookie),
+            "path": path_of(request),
+            "spoken": spoken,
+            "other_languages": [one for one in language.languages().values() if one is not spoken],
+            "form_was_on": "" if request.method == "GET" else page_of(request),
         }
-        return HTMLResponse(self._templates.get_template(template).render({**frame, **values}), status)
+        page = self._templates.get_template(template).render({**frame, **values})
+        answer = HTMLResponse(mounted.page(page, root_of(request)), status)
+        if not visit.cookie:  # the switch of languages is a form, and forms hang on a cookie
+            set_cookie(request, answer, FORM_COOKIE, cookie)
+        return answer
 
     def problem(self, request: Request, status: int, title: str = "", why: str = "") -> Response:
         """A page that says what went wrong and what to do, in the usual words of this status or in its own."""
-        usual_title, usual_why = _PROBLEMS.get(status, _PROBLEMS[500])
+        if of_api(request):
+            return problems.answer(status, title, why)
+        usual_title, usual_why = (_(said) for said in _PROBLEMS.get(status, _PROBLEMS[500]))
         if wants_json(request):
             return JSONResponse({"error": title or usual_title, "why": why or usual_why}, status)
         return self.draw(request, "problem.html", status, title=title or usual_title, why=why or usual_why)

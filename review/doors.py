@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -18,6 +18,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from review import language
+from review.language import gettext as _
 from review.limits import RequestLimit
 from review.roles import NOBODY, Role
 from storage.accounts import Session
@@ -26,12 +28,19 @@ SESSION_COOKIE = "lastseen_session"
 FORM_COOKIE = "lastseen_form"
 SECURE_PREFIX = "__Host-"
 """before a cookie's name over HTTPS: browsers then take it from this host alone, and send it there only"""
+MOUNTED_PREFIX = "__Secure-"
+"""the same for pages that are mounted under a path: browsers take no cookie of a path by the other name"""
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form field
+TOKEN_HEADER = "x-lastseen-token"  # noqa: S105 - the name of a header
+"""with which a script in a browser says what a form says by its field"""
+API = "/api/"
+"""how the addresses for programs begin"""
 LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
 _LONGEST_KEY = 64
 """characters of a cookie by which requests are counted"""
 _FORM_TYPE = "application/x-www-form-urlencoded"
+_BODY_TYPE = "application/json"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Endpoint = Callable[[Request], Response]
@@ -73,6 +82,16 @@ class Door(Route):
         self.halfway = halfway
         self.idle = idle
 
+    @property
+    def for_programs(self) -> bool:
+        """Whether a program's token opens it, too: pictures, which are read only, and what the API consists of."""
+        return self.picture
+
+    @property
+    def takes_json(self) -> bool:
+        """Whether what is posted is JSON, and no form."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -80,9 +99,14 @@ class Visit:
 
     session: Session | None
     cookie: str
-    """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet"""
+    """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet
+
+    Of a program it names the token, and is none: what is counted by it is counted for each program.
+    """
     form: dict[str, str]
     """the fields that were posted; their token has been checked"""
+    body: bytes = b""
+    """what a program posted, unread; empty: nothing, or a form"""
     half: Session | None = None
     """who has still to give or to set up a second factor: signed in nowhere but at the doors for that"""
 
@@ -119,6 +143,33 @@ def number_in(request: Request, name: str) -> int | None:
     return int(given)
 
 
+def page_of(request: Request) -> str:
+    """The page that somebody looks at: the one that is asked for, or whose form was sent; from where we are mounted."""
+    if request.method in _READING:
+        at = urlsplit(str(request.url))
+    else:
+        at = urlsplit(request.headers.get("referer", ""))
+        if at.netloc != request.url.netloc:
+            return "/"
+    return at.path.removeprefix(root_of(request)) + (f"?{at.query}" if at.query else "")
+
+
+def path_of(request: Request) -> str:
+    """The address without where the pages are mounted, if they are."""
+    path: str = request.scope["path"]
+    return path.removeprefix(root_of(request))
+
+
+def root_of(request: Request) -> str:
+    """Under which path the pages are mounted, without a slash at its end; empty: under none."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def of_api(request: Request) -> bool:
+    """Whether an address for programs was asked for."""
+    return path_of(request).startswith(API)
+
+
 def wants_json(request: Request) -> bool:
     """Whether a script asks, and not somebody who looks at a page."""
     accepted = request.headers.get("accept", "")
@@ -127,7 +178,25 @@ def wants_json(request: Request) -> bool:
 
 def cookie_name(request: Request, name: str) -> str:
     """What a cookie of ours is called at this address."""
-    return (SECURE_PREFIX if request.url.scheme == "https" else "") + name
+    prefix = MOUNTED_PREFIX if root_of(request) else SECURE_PREFIX
+    return (prefix if request.url.scheme == "https" else "") + name
+
+
+def set_cookie(
+    request: Request, answer: Response, name: str, value: str, seconds: int | None = None, *, lax: bool = False
+) -> None:
+    """A cookie of ours: out of reach of scripts and, unless `lax`, of links from other sites."""
+    https = request.url.scheme == "https"
+    same_site = "lax" if lax else "strict"
+    answer.set_cookie(
+        cookie_name(request, name),
+        value,
+        max_age=seconds,
+        path=root_of(request) or "/",
+        httponly=True,
+        samesite=same_site,  # type: ignore[arg-type]  # mypy sees a str
+        secure=https,
+    )
 
 
 def form_token(cookie: str) -> str:
@@ -143,12 +212,14 @@ class Guard:
         app: ASGIApp,
         routes: Sequence[BaseRoute],
         find_session: FindSession,
+        find_token: Callable[[str], Session | None],
         refuse: Refusal,
         limit: RequestLimit,
     ) -> None:
         self.app = app
         self.routes = routes
         self.find_session = find_session
+        self.find_token = find_token
         self.refuse = refuse
         self.limit = limit
 
@@ -165,17 +236,20 @@ class Guard:
 
     async def _admit(self, request: Request) -> Response | None:
         route = self._route(request.scope)
-        request.state.visit = Visit(None, "", {})
+        request.state.visit = Visit(None, _any_cookie(request), {})
+        language.speak(_language(request))
         wait = self.limit.take(self._who(request))
         if wait:
             return self._later(request, wait)
-        counts = not (isinstance(route, Door) and route.idle)
-        request.state.visit = visit = await run_in_threadpool(self._visit, request, counts)
+        request.state.visit = visit = await run_in_threadpool(self._visit, request, route)
+        language.speak(_language(request, visit))
         if route is None:
             return None  # no such page: the router says so
         refusal = self._refusal(request, route, visit)
         if refusal or request.method in _READING:
             return refusal
+        if isinstance(route, Door) and route.takes_json:
+            return await self._read_json(request, visit)
         return await self._read_form(request, visit)
 
     def _route(self, scope: Scope) -> BaseRoute | None:
@@ -188,30 +262,55 @@ class Guard:
         return (cookie or request.headers.get("authorization") or host)[:_LONGEST_KEY]
 
     def _later(self, request: Request, wait: int) -> Response:
-        answer = self.refuse(request, 429, "Too fast", "This browser asks for more than people can look at.")
+        answer = self.refuse(request, 429, _("Too fast"), _("This browser asks for more than people can look at."))
         answer.headers["Retry-After"] = str(wait)
         return answer
 
-    def _visit(self, request: Request, counts: bool) -> Visit:
+    def _visit(self, request: Request, route: BaseRoute | None) -> Visit:
+        token = _bearer(request) if isinstance(route, Door) and route.for_programs else ""
+        if token:  # and never both: who sends a token is who the token says
+            session = self.find_token(token)
+            return Visit(session, f"program {session.token}" if session else "", {})
+        return self._of_browser(request, counts=not (isinstance(route, Door) and route.idle))
+
+    def _of_browser(self, request: Request, *, counts: bool) -> Visit:
         token = request.cookies.get(cookie_name(request, SESSION_COOKIE), "")
         session = self.find_session(token, counts) if token else None
         cookie = token if session else request.cookies.get(cookie_name(request, FORM_COOKIE), "")
-        return Visit(None, cookie, {}, session) if session and session.awaits else Visit(session, cookie, {})
+        return Visit(None, cookie, {}, half=session) if session and session.awaits else Visit(session, cookie, {})
 
     def _refusal(self, request: Request, route: BaseRoute, visit: Visit) -> Response | None:
         if not isinstance(route, Door) or not (route.anyone or route.roles):
             return self.refuse(request, 403)
         if route.anyone or visit.roles & route.roles or (route.halfway and visit.half):
             return None
+        if visit.session is None and of_api(request):
+            return self.refuse(request, 401)
         if visit.session is None and wants_json(request):
             return JSONResponse({"error": "signed_out", "sign_in": "/sign-in"}, 401)
         if visit.session is None and request.method in _READING and not route.picture:
             return RedirectResponse(_sign_in_and_back(request), 303)
         return self.refuse(request, 403)
 
+    async def _read_json(self, request: Request, visit: Visit) -> Response | None:
+        """A browser adds its cookie to whatever another site has it send; it adds no header of ours, and no token."""
+        expected = form_token(visit.cookie)
+        given = request.headers.get(TOKEN_HEADER, "")
+        of_browser = visit.session is not None and visit.session.token is None
+        if of_browser and not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+            why = f"With a browser's session, the header {TOKEN_HEADER} carries the `form_token` of /session."
+            return self.refuse(request, 403, "No token of this session", why)
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _BODY_TYPE:
+            return self.refuse(request, 415, "Not JSON", f"Send JSON, with the header Content-Type: {_BODY_TYPE}.")
+        body = await _read(request, LONGEST_FORM)
+        if body is None:
+            return self.refuse(request, 413, "Too long", f"Send {LONGEST_FORM // 1024} KiB at most.")
+        request.state.visit = replace(visit, body=body)
+        return None
+
     async def _read_form(self, request: Request, visit: Visit) -> Response | None:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            return self.refuse(request, 403, "Not from here", "This form was sent from another site.")
+            return self.refuse(request, 403, _("Not from here"), _("This form was sent from another site."))
         if not request.headers.get("content-type", "").startswith(_FORM_TYPE):
             return self.refuse(request, 415)
         body = await _read(request, LONGEST_FORM)
@@ -220,8 +319,8 @@ class Guard:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         expected = form_token(visit.cookie)
         if not visit.cookie or not hmac.compare_digest(form.pop(TOKEN_FIELD, "").encode(), expected.encode()):
-            why = "This form has expired. Load its page again, then repeat what you did."
-            return self.refuse(request, 403, "Please try again", why)
+            why = _("This form has expired. Load its page again, then repeat what you did.")
+            return self.refuse(request, 403, _("Please try again"), why)
         request.state.visit = replace(visit, form=form)
         return None
 
@@ -229,13 +328,12 @@ class Guard:
 class SecurityHeaders:
     """ASGI middleware, outermost: every answer carries these, errors too."""
 
+    POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors "
+    ALONE = (("Content-Security-Policy", POLICY + "'none'"), ("X-Frame-Options", "DENY"))
+    MOUNTED = (("Content-Security-Policy", POLICY + "'self'"), ("X-Frame-Options", "SAMEORIGIN"))
+    """whoever mounts the pages may show them within a page of their own, from the same host"""
     ALWAYS = (
-        (
-            "Content-Security-Policy",
-            "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
         ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
         # not no-referrer: with it, browsers would send our own forms from the origin "null"
         ("Referrer-Policy", "same-origin"),
         ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -258,13 +356,34 @@ class SecurityHeaders:
         await self.app(scope, receive, sealed)
 
     def _missing(self, scope: Scope, headers: Headers) -> list[tuple[bytes, bytes]]:
-        wanted = [*self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
+        framed = self.MOUNTED if scope.get("root_path") else self.ALONE
+        wanted = [*framed, *self.ALWAYS, self.UNLESS_SAID, *([self.HTTPS] if scope.get("scheme") == "https" else [])]
         return [(name.lower().encode(), value.encode()) for name, value in wanted if name not in headers]
 
 
+def _bearer(request: Request) -> str:
+    """The token of a program (RFC 6750); empty: there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def _sign_in_and_back(request: Request) -> str:
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path = page_of(request)
     return "/sign-in" if path == "/" else "/sign-in?" + urlencode({"next": path})
+
+
+def _any_cookie(request: Request) -> str:
+    """What forms hang on in this browser, before it is known whose it is."""
+    kept = (request.cookies.get(cookie_name(request, name)) for name in (SESSION_COOKIE, FORM_COOKIE))
+    return next(filter(None, kept), "")
+
+
+def _language(request: Request, visit: Visit | None = None) -> language.Language:
+    """What whoever asks reads; who it is has still to be found out at first."""
+    session = (visit.session or visit.half) if visit else None
+    cookie = request.cookies.get(cookie_name(request, language.COOKIE), "")
+    preferred = session.user.preferences.language if session else ""
+    return language.chosen(preferred, cookie, request.headers.get("accept-language", ""))
 
 
 async def _read(request: Request, limit: int) -> bytes | None:

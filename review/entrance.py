@@ -16,7 +16,19 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from lastseen.clock import utcnow
 from review import required
 from review.desk import desk_of
-from review.doors import FORM_COOKIE, SESSION_COOKIE, Visit, cookie_name, form_token, visit_of, wants_json
+from review.doors import (
+    FORM_COOKIE,
+    SESSION_COOKIE,
+    Visit,
+    cookie_name,
+    form_token,
+    root_of,
+    set_cookie,
+    visit_of,
+    wants_json,
+)
+from review.language import gettext as _
+from review.language import ngettext
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, User
 from storage.custody import Action
@@ -57,8 +69,8 @@ def enter(request: Request) -> Response:
     with desk_of(request).stores.db.begin() as db:
         user = accounts.use_link(db, request.path_params["token"])
     if user is None:
-        why = "This link was used already or is older than 15 minutes. An administrator can make a new one."
-        return desk_of(request).problem(request, 403, "This link does not work any more", why)
+        why = _("This link was used already or is older than 15 minutes. An administrator can make a new one.")
+        return desk_of(request).problem(request, 403, _("This link does not work any more"), why)
     return begin(request, user, "link", wanted(request))
 
 
@@ -122,7 +134,7 @@ def _answer(request: Request, token: str, to: str, awaits: Awaits = Awaits.NOTHI
     if not wants_json(request):
         return RedirectResponse(to, 303)
     state: dict[str, object] = {"signed_in": not awaits, "form_token": form_token(token)}
-    return JSONResponse({**state, "second_factor": awaits.value, "next": to} if awaits else state)
+    return JSONResponse({**state, "second_factor": awaits.value, "next": root_of(request) + to} if awaits else state)
 
 
 def _keeping(request: Request, token: str, lifetime: timedelta, answer: Response) -> Response:
@@ -144,40 +156,27 @@ def signed_out(request: Request, to: str) -> Response:
     return answer
 
 
-def set_cookie(
-    request: Request, answer: Response, name: str, value: str, seconds: int | None = None, *, lax: bool = False
-) -> None:
-    """A cookie of ours: out of reach of scripts and, unless `lax`, of links from other sites."""
-    https = request.url.scheme == "https"
-    same_site = "lax" if lax else "strict"
-    answer.set_cookie(
-        cookie_name(request, name),
-        value,
-        max_age=seconds,
-        httponly=True,
-        samesite=same_site,  # type: ignore[arg-type]  # mypy sees a str
-        secure=https,
-    )
-
-
 def forget_cookie(request: Request, answer: Response, name: str) -> None:
     """Take a cookie of ours away."""
     https = request.url.scheme == "https"
-    answer.delete_cookie(cookie_name(request, name), httponly=True, samesite="strict", secure=https)
+    path = root_of(request) or "/"
+    answer.delete_cookie(cookie_name(request, name), path, httponly=True, samesite="strict", secure=https)
 
 
 def wait_first(request: Request, seconds: int) -> Response:
     """Too many tries; the same for a name that exists and for one that does not."""
     minutes = -(-seconds // 60)
-    why = f"Please wait {minutes} {'minute' if minutes == 1 else 'minutes'}, then try again."
+    why = ngettext(
+        "Please wait %(count)s minute, then try again.", "Please wait %(count)s minutes, then try again.", minutes
+    ) % {"count": minutes}
     answer = desk_of(request).problem(request, 429, why=why)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
 
-def wanted(request: Request) -> str:
-    """Where to go after signing in: a path of ours, whatever the address bar or the form said."""
-    said = visit_of(request).form.get("next") or request.query_params.get("next")
+def wanted(request: Request, otherwise: str = "/") -> str:
+    """Where to go on: a path of ours, whatever the address bar or the form said."""
+    said = visit_of(request).form.get("next") or request.query_params.get("next") or otherwise
     return said if said and _OUR_PATH.fullmatch(said) else "/"
 
 

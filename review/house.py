@@ -1,10 +1,16 @@
-"""Pages about the installation itself, and our own static files."""
+"""Pages about the installation itself, the language of the pages, and our own static files."""
+
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from lastseen.preferences import LANGUAGES
+from review import entrance, language
 from review.desk import desk_of
+from review.doors import page_of, set_cookie, visit_of
+from storage import accounts
 from storage import status as storage_status
 
 
@@ -14,6 +20,20 @@ def status(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         counts, troubles = storage_status.counts(db), storage_status.troubles(db)
     return desk.draw(request, "status.html", counts=counts, troubles=troubles)
+
+
+def set_language(request: Request) -> Response:
+    """Read the pages in another language: an account keeps it, and so does the browser, for its sign-in page."""
+    visit, code = visit_of(request), visit_of(request).form.get("language", "")
+    if code not in LANGUAGES:
+        raise HTTPException(400)
+    session = visit.session or visit.half
+    if session:
+        with desk_of(request).stores.db.begin() as db:
+            accounts.set_preferences(db, session.user, replace(session.user.preferences, language=code))
+    answer = RedirectResponse(entrance.wanted(request, page_of(request)), 303)
+    set_cookie(request, answer, language.COOKIE, code, language.COOKIE_SECONDS)
+    return answer
 
 
 def static(request: Request) -> Response:

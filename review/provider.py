@@ -15,9 +15,12 @@ from starlette.responses import RedirectResponse, Response
 
 from lastseen.errors import WrongUse
 from lastseen.roles import Role
+from lastseen.words import words
 from review import entrance, oidc
 from review.desk import Desk, desk_of
-from review.doors import cookie_name, visit_of
+from review.doors import cookie_name, set_cookie, visit_of
+from review.language import gettext as _
+from review.language import said
 from review.oidc import ProviderFault, Tried, Vouched
 from storage import accounts, custody, identities, keeping_accounts
 from storage.accounts import User
@@ -48,7 +51,7 @@ def link(request: Request) -> Response:
     """To the provider, to link the account that one is signed in with."""
     session = visit_of(request).session
     if session is None or not session.fresh:
-        return desk_of(request).problem(request, 403, "Please sign in again", "Sign out and in again first.")
+        return desk_of(request).problem(request, 403, _("Please sign in again"), _("Sign out and in again first."))
     return _send(request, "/account?saved=provider", session.user.id)
 
 
@@ -57,17 +60,18 @@ def back(request: Request) -> Response:
     desk = desk_of(request)
     tried = _opened(desk, request.cookies.get(cookie_name(request, COOKIE), ""))
     if desk.provider is None or tried is None:
-        why = "It took too long, or began in another browser. Begin again."
-        return desk.problem(request, 403, "This attempt is over", why)
+        why = _("It took too long, or began in another browser. Begin again.")
+        return desk.problem(request, 403, _("This attempt is over"), why)
     attempt, next_, linking = tried
     try:
         vouched = desk.provider.finish(attempt, dict(request.query_params), _back(request))
         answer = _link(request, vouched, linking) if linking else _sign_in(request, vouched, next_)
     except ProviderFault as fault:
         log.warning("the OpenID provider: %s", fault)
-        answer = desk.problem(request, 403, "The provider did not let you in", "Begin again, or tell an administrator.")
-    except NotLetIn as why:
-        answer = desk.problem(request, 403, "Not let in", str(why))
+        why = _("Begin again, or tell an administrator.")
+        answer = desk.problem(request, 403, _("The provider did not let you in"), why)
+    except NotLetIn as refused:
+        answer = desk.problem(request, 403, _("Not let in"), said(refused))
     entrance.forget_cookie(request, answer, COOKIE)
     return answer
 
@@ -92,9 +96,10 @@ def _send(request: Request, next_: str, linking: int) -> Response:
         address, tried = desk.provider.begin(_back(request))
     except ProviderFault as fault:
         log.warning("the OpenID provider: %s", fault)
-        return desk.problem(request, 503, "The provider does not answer", "Sign in with your password, or try later.")
+        why = _("Sign in with your password, or try later.")
+        return desk.problem(request, 503, _("The provider does not answer"), why)
     answer = RedirectResponse(address, 303)
-    entrance.set_cookie(request, answer, COOKIE, _sealed(desk, tried, next_, linking), LASTS_SECONDS, lax=True)
+    set_cookie(request, answer, COOKIE, _sealed(desk, tried, next_, linking), LASTS_SECONDS, lax=True)
     return answer
 
 
@@ -114,25 +119,29 @@ def _account(db: Connection, desk: Desk, vouched: Vouched) -> User:
     if linked is None:
         return _made(db, identity, vouched, roles)
     if linked.user.disabled:
-        raise NotLetIn("Your account here is disabled. An administrator can say why.")
+        raise NotLetIn(words("Your account here is disabled. An administrator can say why."))
     return _following(db, linked, roles)
 
 
 def _made(db: Connection, identity: Identity, vouched: Vouched, roles: tuple[str, ...]) -> User:
     if not roles:
-        raise NotLetIn("You have no account here, and your groups at the provider give you none. Ask an administrator.")
+        raise NotLetIn(
+            words("You have no account here, and your groups at the provider give you none. Ask an administrator.")
+        )
     try:
         name = accounts.tidy_name(vouched.name)
         if accounts.find_user(db, name) is not None:
             raise NotLetIn(
-                "There is an account of your name already. If it is yours, sign in with its password, and link it"
-                " under your account."
+                words(
+                    "There is an account of your name already. If it is yours, sign in with its password, and link it"
+                    " under your account."
+                )
             )
         user = keeping_accounts.add(db, _ACTOR, name, None, roles)
     except accounts.NotAcceptable as why:
-        raise NotLetIn(f"The provider's name for you cannot be one here: {why}") from why
+        raise NotLetIn(words("The provider's name for you cannot be one here: {why}", why=why.args[0])) from why
     if not identities.link(db, identity, user, follows=True):  # made a moment ago, by another of their browsers
-        raise NotLetIn("Your account was made a moment ago in another browser. Begin again.")
+        raise NotLetIn(words("Your account was made a moment ago in another browser. Begin again."))
     return user
 
 
@@ -142,7 +151,7 @@ def _following(db: Connection, linked: Linked, roles: tuple[str, ...]) -> User:
     if not linked.follows or set(roles) == set(user.roles):
         return user
     if not roles:
-        raise NotLetIn("Your groups at the provider give you no role here any more.")
+        raise NotLetIn(words("Your groups at the provider give you no role here any more."))
     try:
         return keeping_accounts.roles(db, _ACTOR, user, roles, "by the groups at the provider")
     except accounts.LastAdministrator:
@@ -156,7 +165,7 @@ def _link(request: Request, vouched: Vouched, linking: int) -> Response:
     with desk.stores.db.begin() as db:
         user = accounts.user_of(db, linking)
         if user is None or user.disabled or not identities.link(db, identity, user):
-            raise NotLetIn("This is linked with an account already.")
+            raise NotLetIn(words("This is linked with an account already."))
         custody.append(db, user.name, Action.PROVIDER_LINKED, f"user:{user.id}", {"issuer": identity.issuer})
     return _onward(request, RedirectResponse("/account?saved=provider", 303))
 

@@ -13,6 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from review import undoing
 from review.desk import Desk, desk_of
 from review.doors import visit_of
+from review.language import gettext as _
+from review.language import said
 from review.roles import Role
 from storage import care, custody, review_queue
 from storage.accounts import User
@@ -112,7 +114,7 @@ def lift(request: Request) -> Response:
             entry = care.lift(db, user, form.get("name", ""), reason)
             custody.append_all(db, user.name, [entry])
     except care.NotToLift as fault:
-        return desk.problem(request, 422, "It stays as it is", str(fault))
+        return desk.problem(request, 422, _("It stays as it is"), said(fault))
     return RedirectResponse("/", 303)
 
 

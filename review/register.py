@@ -4,8 +4,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen.errors import WrongUse
+from lastseen.words import words
 from review.desk import desk_of
 from review.doors import visit_of
+from review.language import gettext as _
+from review.language import said
 from storage import custody, findings, register
 from storage.custody import Action
 
@@ -13,6 +16,9 @@ ROWS = 50
 """findings, and refused photos, on the page; the command line lists all"""
 LONGEST_REASON = 2000
 """characters"""
+WHY_TO_SAY = words(
+    "Say why, in {most} characters at most, for whoever reads the log in ten years.", most=LONGEST_REASON
+)
 
 
 def keeping(request: Request) -> Response:
@@ -33,13 +39,13 @@ def explain(request: Request) -> Response:
     desk, visit = desk_of(request), visit_of(request)
     reason = visit.form.get("reason", "").strip()
     if not reason or len(reason) > LONGEST_REASON or visit.session is None:
-        why = f"Say why, in {LONGEST_REASON} characters at most, for whoever reads the log in ten years."
-        return desk.problem(request, 422, "A reason is needed", why)
+        why = said(WHY_TO_SAY)
+        return desk.problem(request, 422, _("A reason is needed"), why)
     actor = visit.session.user.name
     try:
         with desk.stores.db.begin() as db:
             custody.append_all(db, actor, findings.explain(db, request.path_params["id"], reason, actor))
     except WrongUse:
-        why = "Somebody explained this finding before, or its cause is gone."
-        return desk.problem(request, 409, "Not open any more", why)
+        why = _("Somebody explained this finding before, or its cause is gone.")
+        return desk.problem(request, 409, _("Not open any more"), why)
     return RedirectResponse("/register", 303)

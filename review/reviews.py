@@ -18,7 +18,8 @@ from lastseen.judging import EXCLUDING, Comparison, Feature
 from review import answers, turns, undoing
 from review.answers import Lack
 from review.desk import Desk, desk_of
-from review.doors import visit_of
+from review.doors import root_of, visit_of
+from review.language import said
 from review.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
 from storage.accounts import User
@@ -68,7 +69,7 @@ def answer(request: Request) -> Response:
             custody.append_all(db, review.reviewer.name, turns.keep(db, desk, review, given))
     except WrongUse as why:
         with desk.stores.db.begin() as db:
-            return _drawn(db, request, review, draft=answers.fields(form), wrong=str(why))
+            return _drawn(db, request, review, draft=answers.fields(form), wrong=said(why))
     return _next(desk, review)
 
 
@@ -113,7 +114,7 @@ def ahead(request: Request) -> Response:
         covered = review_screen.warned(db, taken.review)
         shots = () if covered else review_pictures.of_review(db, taken.review).shots
         custody.append_all(db, review.reviewer.name, taken.entries)
-    place = _address(taken.review.token)
+    place = root_of(request) + _address(taken.review.token)
     return JSONResponse({"page": place, "pictures": [f"{place}/shot/{n}.jpg" for n in range(1, len(shots) + 1)]})
 
 
@@ -125,7 +126,7 @@ def undo(request: Request) -> Response:
             before = _answered(db, request)
             custody.append_all(db, user.name, turns.take_back(db, desk, user, before))
     except WrongUse as why:
-        return desk.problem(request, 409, why=str(why))
+        return desk.problem(request, 409, why=said(why))
     return _up_again(request, before)
 
 

@@ -15,12 +15,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from review import entrance, required
 from review.desk import desk_of
 from review.doors import visit_of, wants_json
+from review.language import gettext as _
+from review.language import noted
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, Session
 from storage.custody import Action
 
-_FOLLOWED = "You signed in a while ago. Sign out and in again first."
-_NOT_THIS = "That is not the code of this moment. Wait for the next one, and see that the telephone's clock is right."
+_FOLLOWED = noted("You signed in a while ago. Sign out and in again first.")
+_NOT_THIS = noted(
+    "That is not the code of this moment. Wait for the next one, and see that the telephone's clock is right."
+)
 
 
 def code_page(request: Request) -> Response:
@@ -77,9 +81,9 @@ def confirm(request: Request) -> Response:
         return entrance.wait_first(request, wait)
     with desk.stores.db.begin() as db:
         if second_factors.is_set(db, session.user):
-            return desk.problem(request, 409, "There is one already", "Your account has a second factor.")
+            return desk.problem(request, 409, _("There is one already"), _("Your account has a second factor."))
         if not second_factors.check(db, session.user, visit.form.get("code", ""), desk.secrets):
-            return _page(request, _NOT_THIS, 422)
+            return _page(request, _(_NOT_THIS), 422)
         codes = second_factors.new_recovery_codes(db, session.user)
         lockouts.was_right(db, lockouts.of_factor(session.user.id))
         token = accounts.go_on(db, visit.cookie, desk.lifetime) if session.awaits else visit.cookie
@@ -98,14 +102,14 @@ def remove(request: Request) -> Response:
     """Do without it, where the office allows that.  A code proves that it is oneself."""
     session, desk = _signed_in(request), desk_of(request)
     if not session.fresh:
-        return _page(request, _FOLLOWED, 403)
+        return _page(request, _(_FOLLOWED), 403)
     if required.needs(desk.settings, session.user):
-        return _page(request, "Your roles need a second factor. An administrator can reset it.", 422)
+        return _page(request, _("Your roles need a second factor. An administrator can reset it."), 422)
     by = _by(request, session, visit_of(request).form.get("code", ""))
     if isinstance(by, Response):
         return by
     if not by:
-        return _page(request, _NOT_THIS, 422)
+        return _page(request, _(_NOT_THIS), 422)
     with desk.stores.db.begin() as db:
         second_factors.reset(db, session.user)
         custody.append(db, session.user.name, Action.SECOND_FACTOR_RESET, f"user:{session.user.id}")
@@ -116,10 +120,10 @@ def renew_codes(request: Request) -> Response:
     """New recovery codes instead of those before."""
     session, desk = _signed_in(request), desk_of(request)
     if not session.fresh:
-        return _page(request, _FOLLOWED, 403)
+        return _page(request, _(_FOLLOWED), 403)
     with desk.stores.db.begin() as db:
         if not second_factors.is_set(db, session.user):
-            return _page(request, "Set up the second factor first.", 422)
+            return _page(request, _("Set up the second factor first."), 422)
         codes = second_factors.new_recovery_codes(db, session.user)
         custody.append(db, session.user.name, Action.RECOVERY_CODES_MADE, f"user:{session.user.id}")
     return _codes(request, codes)

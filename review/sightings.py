@@ -15,6 +15,7 @@ from review import candidates
 from review.candidates import number_of, user_of
 from review.desk import desk_of
 from review.doors import number_in, visit_of
+from review.language import said
 from storage import custody, decided, hand_overs, packages, reviewing
 from storage.custody import Action
 from storage.database import Connection
@@ -65,7 +66,7 @@ def hand_over(request: Request) -> Response:
             entry = hand_overs.hand_over(db, id_, form["receiver"], form["note"], user)
             custody.append_all(db, user.name, [entry])
     except WrongUse as fault:
-        return _again(request, str(fault))
+        return _again(request, said(fault))
     return RedirectResponse(f"/sightings/{id_}#hand-over", 303)
 
 
@@ -79,7 +80,7 @@ def ask_package(request: Request) -> Response:
             entry = packages.ask(db, id_, form["recipient"], form["reason"], user)
             custody.append_all(db, user.name, [entry])
     except WrongUse as fault:
-        return _again(request, str(fault))
+        return _again(request, said(fault))
     return RedirectResponse(f"/sightings/{id_}#package", 303)
 
 

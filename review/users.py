@@ -11,8 +11,11 @@ from starlette.responses import RedirectResponse, Response
 
 from lastseen.errors import WrongUse
 from lastseen.roles import Role
+from lastseen.words import words
 from review.desk import desk_of
 from review.doors import visit_of
+from review.language import gettext as _
+from review.language import said
 from storage import accounts, keeping_accounts
 from storage.accounts import LINK_LIFETIME, User
 from storage.database import Connection
@@ -39,14 +42,14 @@ def add(request: Request) -> Response:
             user = made(db)
         return _with_link(request, user)
     except WrongUse as why:
-        return _page(request, str(why), 422)
+        return _page(request, said(why), 422)
 
 
 def roles(request: Request) -> Response:
     """Give an account other roles."""
     wanted = _roles(request)
     if not wanted:
-        return _page(request, "An account has at least one role: disable it instead.", 422)
+        return _page(request, _("An account has at least one role: disable it instead."), 422)
     return _act(request, lambda db, actor, user, why: keeping_accounts.roles(db, actor, user, wanted, why))
 
 
@@ -74,7 +77,7 @@ def link(request: Request) -> Response:
     """A one-time link, for a new account or a forgotten password."""
     user = _named(request)
     if user.disabled:
-        return _page(request, f"{user.name} is disabled.", 409)
+        return _page(request, said(words("{name} is disabled.", name=user.name)), 409)
     return _with_link(request, user)
 
 
@@ -82,14 +85,14 @@ def _act(request: Request, act: Act, *, oneself: bool = False) -> Response:
     """Do it, or say why not; `oneself`: may be done to one's own account."""
     user, actor = _named(request), _actor(request)
     if user.id == actor.id and not oneself:
-        return _page(request, "Nobody does that to their own account here: ask another administrator.", 409)
+        return _page(request, _("Nobody does that to their own account here: ask another administrator."), 409)
     try:
         with desk_of(request).stores.db.begin() as db:
             act(db, actor.name, user, visit_of(request).form.get("reason", ""))
     except keeping_accounts.Unfounded as why:
-        return _page(request, str(why), 422)
+        return _page(request, said(why), 422)
     except WrongUse as why:
-        return _page(request, str(why), 409)
+        return _page(request, said(why), 409)
     return RedirectResponse(f"/users?done={user.id}", 303)
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from lastseen.clock import mark as clock
+from review import language
+from review.language import gettext as _
 
-__all__ = ["clock", "host", "people", "plain", "short_source", "size", "version", "when"]
+__all__ = ["clock", "host", "people", "plain", "short_source", "significant", "size", "version", "when"]
 
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
@@ -26,23 +28,28 @@ def plain(text: str | None) -> str:
 def when(moment: datetime | None) -> str:
     """A time of day in UTC, e.g. `22 Nov 2026, 12:07 UTC`."""
     if moment is None:
-        return "not stated"
-    utc = moment.astimezone(UTC)
-    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+        return _("not stated")
+    return language.moment(moment)
 
 
 def size(count: int) -> str:
     """A number of bytes, e.g. `3.4 MB (3,412,332 bytes)`."""
-    exact = f"{count:,} bytes"
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+    exact = language.ngettext("%(count)s byte", "%(count)s bytes", count) % {"count": language.number(count)}
+    for unit, factor in ((_("GB"), 10**9), (_("MB"), 10**6), (_("kB"), 10**3)):
         if count >= factor:
-            return f"{count / factor:.1f} {unit} ({exact})"
+            return f"{language.number(count / factor, 1)} {unit} ({exact})"
     return exact
+
+
+def significant(value: float) -> str:
+    """With two significant digits."""
+    written = f"{value:.2g}"
+    return written.replace(".", language.spoken().locale.number_symbols["latn"]["decimal"])
 
 
 def people(count: int) -> str:
     """`1 person`, `2 people`."""
-    return f"{count:,} {'person' if count == 1 else 'people'}"
+    return language.ngettext("%(count)s person", "%(count)s people", count) % {"count": language.number(count)}
 
 
 def host(address: str | None) -> str:

@@ -38,6 +38,7 @@ from sqlalchemy.exc import IntegrityError
 from lastseen.errors import WrongUse
 from lastseen.preferences import PREFERS_NOTHING, Preferences
 from lastseen.roles import Role
+from lastseen.words import words
 from storage.tables import api_tokens, second_factors, sessions, sign_in_links, users
 
 SESSION_LIFETIME = timedelta(hours=12)
@@ -188,9 +189,9 @@ def tidy_name(name: str) -> str:
     """
     tidy = unicodedata.normalize("NFKC", name).casefold().strip()
     if not 0 < len(tidy) <= LONGEST_NAME:
-        raise NotAcceptable(f"A name has 1 to {LONGEST_NAME} characters.")
+        raise NotAcceptable(words("A name has 1 to {most} characters.", most=LONGEST_NAME))
     if not all(char.isalnum() or char in _NAME_SIGNS for char in tidy):
-        raise NotAcceptable("A name consists of letters, digits and . _ - @ only.")
+        raise NotAcceptable(words("A name consists of letters, digits and . _ - @ only."))
     return tidy
 
 
@@ -203,7 +204,7 @@ def add_user(db: Connection, name: str, password: str | None, roles: Iterable[st
         with db.begin_nested():
             return _user(db.execute(row.returning(*_USER)).one())
     except IntegrityError as taken:
-        raise NotAcceptable(f"There is already an account {tidy!r}.") from taken
+        raise NotAcceptable(words("There is already an account {name}.", name=repr(tidy))) from taken
 
 
 def find_user(db: Connection, name: str) -> User | None:
@@ -409,9 +410,9 @@ def make_token(
             f"A token has at least one role, of those of its account: not {', '.join(lacking) or 'none'}."
         )
     if not 0 < len(name.strip()) <= LONGEST_TOKEN_NAME:
-        raise NotAcceptable(f"Say in 1 to {LONGEST_TOKEN_NAME} characters what the token is for.")
+        raise NotAcceptable(words("Say in 1 to {most} characters what the token is for.", most=LONGEST_TOKEN_NAME))
     if not timedelta() < lifetime <= LONGEST_TOKEN_LIFETIME:
-        raise NotAcceptable(f"A token lasts for 1 to {LONGEST_TOKEN_LIFETIME.days} days.")
+        raise NotAcceptable(words("A token lasts for 1 to {days} days.", days=LONGEST_TOKEN_LIFETIME.days))
     token = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     row = {"user_id": user.id, "name": name.strip(), "roles": asked, "expires_at": func.now() + lifetime}
     db.execute(insert(api_tokens).values(token_hash=_sha256(token), **row))
@@ -488,7 +489,7 @@ def _another_administrator(db: Connection, user: User) -> None:
     keeps = and_(users.c.roles.contains([Role.ADMINISTRATOR.value]), users.c.disabled_at.is_(None))
     found = db.execute(select(users.c.id).where(keeps).order_by(users.c.id).with_for_update()).scalars().all()
     if list(found) == [user.id]:
-        raise LastAdministrator(f"{user.name} is the last administrator: make another one before.")
+        raise LastAdministrator(words("{name} is the last administrator: make another one before.", name=user.name))
 
 
 def _find(db: Connection, name: str) -> Row[Any] | None:
@@ -510,9 +511,11 @@ def _nobodys_hash() -> str:
 
 def _hash(name: str, password: str) -> str:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise NotAcceptable(f"A password has at least {SHORTEST_PASSWORD} characters: several words make a good one.")
+        raise NotAcceptable(
+            words("A password has at least {least} characters: several words make a good one.", least=SHORTEST_PASSWORD)
+        )
     if name in password.casefold():
-        raise NotAcceptable("A password does not contain the account's name.")
+        raise NotAcceptable(words("A password does not contain the account's name."))
     return _HASHER.hash(_one_spelling(password))
 
 

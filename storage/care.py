@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from lastseen.errors import WrongUse
 from lastseen.roles import Role
 from lastseen.settings import Settings
+from lastseen.words import words
 from storage.accounts import User
 from storage.custody import Action, Entry
 
@@ -134,12 +135,12 @@ def at_their_limit(db: Connection, limits: Limits) -> list[str]:
 def lift(db: Connection, senior: User, name: str, reason: str) -> Entry:
     """Have somebody go on for the rest of the day.  Returns what the custody log must say.  Raises NotToLift."""
     if Role.SENIOR not in senior.roles:
-        raise NotToLift("Only a senior lifts a limit.")
+        raise NotToLift(words("Only a senior lifts a limit."))
     if not reason.strip():
-        raise NotToLift("Say why, for whoever reads the log later.")
+        raise NotToLift(words("Say why, for whoever reads the log later."))
     if name == senior.name:
-        raise NotToLift("Nobody lifts their own limit: ask another senior.")
+        raise NotToLift(words("Nobody lifts their own limit: ask another senior."))
     user: int | None = db.execute(LIFT, {"senior": senior.id, "reason": reason.strip(), "name": name}).scalar()
     if user is None:
-        raise NotToLift("There is no such account.")
+        raise NotToLift(words("There is no such account."))
     return Entry(Action.LIMIT_LIFTED, f"user:{name}", {}, reason.strip())

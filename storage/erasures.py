@@ -125,6 +125,7 @@ TAKE = (
     "DELETE FROM judgements WHERE id IN ({judgements})",
     "DELETE FROM known_answers WHERE known_pair_id IN ({known_pairs})",
     "DELETE FROM reviews WHERE candidate_id = ANY(:candidates) OR known_pair_id IN ({known_pairs})",
+    "DELETE FROM work WHERE step = 'disguise' AND subject IN ({known_pairs})",
     "DELETE FROM known_pairs WHERE id IN ({known_pairs})",
     "DELETE FROM content_warnings WHERE blob_id = ANY(:blobs)",
     "DELETE FROM near_misses WHERE track_id = ANY(:tracks) OR person_id = ANY(:people)",
@@ -168,6 +169,8 @@ _JUDGEMENTS = "SELECT id FROM judgements WHERE candidate_id = ANY(:candidates)"
 _KNOWN_PAIRS = """
     SELECT id FROM known_pairs
      WHERE person_id = ANY(:people) OR photo_id = ANY(:photos) OR probe_photo_id = ANY(:photos)"""
+KNOWN_PICTURES = text(f"""
+    SELECT unnest(ARRAY[probe_key, still_key]) FROM known_pairs WHERE id IN ({_KNOWN_PAIRS})""")  # noqa: S608  our own
 _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
 _REJECTIONS = """
     SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)
@@ -357,6 +360,7 @@ def plan(db: Connection, subject: Subject) -> Plan:
         *db.execute(CROPS, values).scalars(),
         *db.execute(MOMENTS, values).scalars(),
         *db.execute(PHOTO_CROPS, values).scalars(),
+        *db.execute(KNOWN_PICTURES, values).scalars(),
     ]
     return Plan(
         *(blobs, posts, tracks, chosen, people, photos),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
+from lastseen.words import words
 from storage import candidates
 from storage.accounts import User
 from storage.custody import Action, Entry
@@ -49,10 +50,10 @@ def hand_over(db: Connection, candidate: int, receiver: str, note: str, user: Us
     """
     receiver, note = " ".join(receiver.split()), note.strip()
     if not receiver:
-        raise NotHanded("Say who gets it: the name or the office of the case officer.")
+        raise NotHanded(words("Say who gets it: the name or the office of the case officer."))
     candidates.lock_question(db, candidate)
     if db.execute(STATE, {"candidate": candidate}).scalar() != CandidateState.SIGHTING:
-        raise NotHanded("This is no possible sighting any more, so there is nothing to hand over.")
+        raise NotHanded(words("This is no possible sighting any more, so there is nothing to hand over."))
     said = {"receiver": receiver, "note": note}
     made = db.execute(KEEP, {**said, "candidate": candidate, "by": user.name}).scalar_one()
     content = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

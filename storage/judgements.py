@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lastseen.errors import WrongUse
 from lastseen.judging import Compared, Stage, Verdict
+from lastseen.words import words
 from storage import candidates, reviews
 from storage.accounts import User
 from storage.candidates import Arranged
@@ -67,20 +68,25 @@ VERDICTS = text("""
     SELECT id, verdict, judgements, made_at FROM verdicts WHERE candidate_id = :candidate ORDER BY id""")
 
 WORDS: Final[Mapping[str, str]] = {
-    "judged_by_whom_it_takes": "Your account may not judge this: analysts and seniors judge, and a disagreement is a"
-    " senior's.",
-    "judged_in_a_review": "This review has ended, or the face was not described yet: take the next one.",
-    "supersedes_their_own": "Only the newest judgement of one's own can be replaced, and only on the same candidate.",
-    "nobody_judges_twice": "You have judged this face and person before: another person has to look now.",
-    "judged_while_it_is_open": "This has been settled meanwhile: take the next one.",
-    "judged_when_it_is_due": "Somebody else has judged this meanwhile: take the next one.",
-    "undone_by_who_judged": "Only who gave a judgement can undo it.",
-    "undone_while_it_stands": "This judgement stands no more: there is nothing to undo.",
-    "undone_within_a_minute": "The minute is over: judge anew, and the new judgement replaces this one.",
-    "ck_judgements_difference_excludes": "An ear, scar or mark differs and nothing explains it: then the answer is -2"
-    " or -3, or the difference has to be explained.",
-    "ck_judgements_not_comparable_why": "Why can the two not be compared? Give a reason.",
-    "ck_judgements_scale": "An answer is a whole number from -3 to +3, or not comparable.",
+    "judged_by_whom_it_takes": words(
+        "Your account may not judge this: analysts and seniors judge, and a disagreement is a senior's."
+    ),
+    "judged_in_a_review": words("This review has ended, or the face was not described yet: take the next one."),
+    "supersedes_their_own": words(
+        "Only the newest judgement of one's own can be replaced, and only on the same candidate."
+    ),
+    "nobody_judges_twice": words("You have judged this face and person before: another person has to look now."),
+    "judged_while_it_is_open": words("This has been settled meanwhile: take the next one."),
+    "judged_when_it_is_due": words("Somebody else has judged this meanwhile: take the next one."),
+    "undone_by_who_judged": words("Only who gave a judgement can undo it."),
+    "undone_while_it_stands": words("This judgement stands no more: there is nothing to undo."),
+    "undone_within_a_minute": words("The minute is over: judge anew, and the new judgement replaces this one."),
+    "ck_judgements_difference_excludes": words(
+        "An ear, scar or mark differs and nothing explains it: then the answer is -2"
+        " or -3, or the difference has to be explained."
+    ),
+    "ck_judgements_not_comparable_why": words("Why can the two not be compared? Give a reason."),
+    "ck_judgements_scale": words("An answer is a whole number from -3 to +3, or not comparable."),
 }
 """rule that the database refuses to see broken -> what to tell the person"""
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from lastseen.errors import WrongUse
+from lastseen.words import words
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import TOKEN_LIFETIME, User
 from storage.custody import Action
@@ -25,7 +26,7 @@ LONGEST_REASON = 2000
 def add(db: Connection, actor: str, name: str, password: str | None, roles: Collection[str]) -> User:
     """Make an account.  Raises accounts.NotAcceptable."""
     if not roles:
-        raise accounts.NotAcceptable("An account has at least one role.")
+        raise accounts.NotAcceptable(words("An account has at least one role."))
     user = accounts.add_user(db, name, password, roles)
     custody.append(db, actor, Action.ACCOUNT_ADDED, _subject(user), {"roles": sorted(roles)})
     return user
@@ -51,7 +52,7 @@ def disable(db: Connection, actor: str, user: User, reason: str) -> None:
     """Let an account in no more.  Raises Unfounded, accounts.LastAdministrator; WrongUse if it is disabled."""
     why = founded(reason)
     if not accounts.disable(db, user):
-        raise WrongUse(f"{user.name} is disabled already.")
+        raise WrongUse(words("{name} is disabled already.", name=user.name))
     custody.append(db, actor, Action.DISABLED, _subject(user), reason=why)
 
 
@@ -59,14 +60,14 @@ def enable(db: Connection, actor: str, user: User, reason: str) -> None:
     """Let an account in again.  Raises Unfounded; WrongUse if it is not disabled."""
     why = founded(reason)
     if not accounts.enable(db, user):
-        raise WrongUse(f"{user.name} is not disabled.")
+        raise WrongUse(words("{name} is not disabled.", name=user.name))
     custody.append(db, actor, Action.ENABLED, _subject(user), reason=why)
 
 
 def unlock(db: Connection, actor: str, user: User) -> None:
     """Let an account try to sign in again at once.  Raises WrongUse if nothing holds it up."""
     if not lockouts.unlock(db, user.name, user.id):
-        raise WrongUse(f"{user.name} is not locked: nobody tried in vain of late.")
+        raise WrongUse(words("{name} is not locked: nobody tried in vain of late.", name=user.name))
     custody.append(db, actor, Action.UNLOCKED, _subject(user))
 
 
@@ -74,7 +75,7 @@ def reset_second_factor(db: Connection, actor: str, user: User, reason: str) -> 
     """Take an account's second factor away, and sign it out.  Raises Unfounded; WrongUse if it has none."""
     why = founded(reason)
     if not second_factors.reset(db, user):
-        raise WrongUse(f"{user.name} has no second factor.")
+        raise WrongUse(words("{name} has no second factor.", name=user.name))
     accounts.end_everywhere(db, user)
     custody.append(db, actor, Action.SECOND_FACTOR_RESET, _subject(user), reason=why)
 
@@ -101,7 +102,9 @@ def founded(reason: str) -> str:
     """Raises Unfounded."""
     tidy = reason.strip()
     if not 0 < len(tidy) <= LONGEST_REASON:
-        raise Unfounded(f"Say why, in {LONGEST_REASON} characters at most, for whoever reads the log in ten years.")
+        raise Unfounded(
+            words("Say why, in {most} characters at most, for whoever reads the log in ten years.", most=LONGEST_REASON)
+        )
     return tidy
 
 

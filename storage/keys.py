@@ -72,6 +72,11 @@ def photo_crop(sha256: str, engine: str) -> str:
     return f"photo-crop/{sha256}/{_safe(engine)}.jpg"
 
 
+def disguised(sha256: str, pair: int, what: str) -> str:
+    """The probe of a known pair, in the derived bucket; `what`: `face` or `whole`."""
+    return f"known-pair/{sha256}/{pair}-{what}.jpg"
+
+
 def still(sha256: str, recipe: str, at_ms: int, number: int) -> str:
     """The whole picture at a moment, others blurred, in the derived bucket."""
     return f"moment/{sha256}/{_safe(recipe)}/{at_ms}-{number}.jpg"

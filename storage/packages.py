@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
+from lastseen.words import words
 from storage import work
 from storage.accounts import User
 from storage.custody import Action, Entry
@@ -103,7 +104,9 @@ def ask(db: Connection, candidate: int, recipient: str, reason: str, user: User)
     """Have a package made of a candidate's case.  Returns what the custody log must say.  Raises WrongUse."""
     recipient, reason = " ".join(recipient.split()), reason.strip()
     if not recipient or not reason:
-        raise WrongUse("Say for whom the package is, and why it leaves the office: both stand in it and in the log.")
+        raise WrongUse(
+            words("Say for whom the package is, and why it leaves the office: both stand in it and in the log.")
+        )
     values = {"candidate": candidate, "recipient": recipient, "reason": reason, "by": user.name}
     made: int = db.execute(ASK, values).scalar_one()
     work.offer(db, Queue(STEP), [made])

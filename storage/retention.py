@@ -80,6 +80,13 @@ COUNT_PHOTOS = text(f"SELECT count(*) {_OF_PEOPLE}")
 STILL_USED = text("""
     SELECT object_key AS key FROM reference_photos WHERE object_key = ANY(:keys) AND NOT (id = ANY(:photos))
      UNION SELECT crop_key FROM reference_photos WHERE crop_key = ANY(:keys) AND NOT (id = ANY(:photos))""")
+# A known pair's pictures are made of its probe.
+DISGUISED = text("""
+    SELECT unnest(ARRAY[probe_key, still_key]) AS key FROM known_pairs
+     WHERE probe_photo_id = ANY(:photos) AND probe_key IS NOT NULL ORDER BY key""")
+UNDISGUISE = text("""
+    UPDATE known_pairs SET probe_key = NULL, still_key = NULL, eyes = NULL, retired_at = coalesce(retired_at, now())
+     WHERE probe_photo_id = ANY(:photos)""")
 EMPTY = text("UPDATE reference_photos SET object_key = '', crop_key = NULL, eyes = NULL WHERE id = ANY(:photos)")
 
 
@@ -161,13 +168,15 @@ def _going(db: Connection, rows: Sequence[Row[Any]]) -> Photos:
     ids = [row.id for row in rows]
     keys = {row.object_key for row in rows} | {row.crop_key for row in rows if row.crop_key}
     used = set(db.execute(STILL_USED, {"keys": sorted(keys), "photos": ids}).scalars())
+    disguised = db.execute(DISGUISED, {"photos": ids}).scalars()
     return Photos(
         tuple(ids),
         tuple(sorted({row.object_key for row in rows} - used)),
-        tuple(sorted({row.crop_key for row in rows if row.crop_key} - used)),
+        tuple(sorted({*({row.crop_key for row in rows if row.crop_key} - used), *disguised})),
     )
 
 
 def empty(db: Connection, photo_ids: Sequence[int]) -> None:
     """Their rows stay, since candidates refer to them, and say that nothing is there any more."""
     db.execute(EMPTY, {"photos": list(photo_ids)})
+    db.execute(UNDISGUISE, {"photos": list(photo_ids)})

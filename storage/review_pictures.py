@@ -25,15 +25,11 @@ SHOTS = text("""
       JOIN best_shots ON best_shots.track_id = tracks.id
      WHERE candidates.id = :candidate ORDER BY weight DESC, best_shots.ordinal)
     UNION ALL
-    SELECT crop_key, NULL, eyes FROM known_pairs JOIN reference_photos ON reference_photos.id = probe_photo_id
-     WHERE known_pairs.id = :known_pair
+    SELECT probe_key, NULL, eyes FROM known_pairs WHERE id = :known_pair AND probe_key IS NOT NULL
      LIMIT :most""")
-# Of a known pair's photo nothing larger than its crop is kept: it is the whole picture, too.
 MOMENT = text("""
     SELECT still_key AS still, clip_key AS clip, clip_frames AS frames FROM candidates WHERE id = :candidate
-     UNION ALL
-    SELECT crop_key, NULL, NULL FROM known_pairs JOIN reference_photos ON reference_photos.id = probe_photo_id
-     WHERE known_pairs.id = :known_pair""")
+     UNION ALL SELECT still_key, NULL, NULL FROM known_pairs WHERE id = :known_pair""")
 # The photo that was found first, then the others of the same person.
 PHOTOS = text("""
     WITH asked (person, photo, probe) AS (

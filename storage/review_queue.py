@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from lastseen.judging import Stage
 from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import candidates, care, reviews
+from storage import candidates, care, known_pairs, reviews
 from storage.accounts import User
 from storage.care import Limits
 from storage.custody import Action, Entry
@@ -279,7 +279,9 @@ class Terms:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """As the settings say."""
-        return cls(timedelta(minutes=settings.review_minutes), Limits.of(settings))
+        share = settings.known_pairs
+        pairs = (lambda db, user: known_pairs.due(db, user, share)) if share else None
+        return cls(timedelta(minutes=settings.review_minutes), Limits.of(settings), pairs)
 
 
 @dataclass(frozen=True, slots=True)

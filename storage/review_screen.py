@@ -24,7 +24,9 @@ WARNED = text("""
                      JOIN analyses ON analyses.blob_id = content_warnings.blob_id
                      JOIN tracks ON tracks.analysis_id = analyses.id
                      JOIN candidates ON candidates.track_id = tracks.id
-                    WHERE candidates.id = :candidate AND withdrawn_at IS NULL)""")
+                    WHERE candidates.id = :candidate AND withdrawn_at IS NULL)
+        OR EXISTS (SELECT FROM reviews WHERE known_pair_id = :known_pair AND reviewer_id = :reviewer
+                      AND warned_at IS NOT NULL)""")
 # Whoever warns twice has said it once.
 WARN = text("""
     INSERT INTO content_warnings (blob_id, said_by)
@@ -33,6 +35,8 @@ WARN = text("""
      WHERE candidates.id = :candidate
        AND NOT EXISTS (SELECT FROM content_warnings AS said
                         WHERE said.blob_id = analyses.blob_id AND withdrawn_at IS NULL)""")
+# So that the page says the same after it, whatever is looked at.
+WARNED_HERE = text("UPDATE reviews SET warned_at = now() WHERE id = :review AND known_pair_id IS NOT NULL")
 _ANSWERED = """
     SELECT reviews.token, reviews.ended_at, reviews.described,
            judgements.id AS judgement, reviews.candidate_id AS candidate, reviews.known_pair_id AS known_pair,
@@ -97,12 +101,14 @@ class Answered:
 
 def warned(db: Connection, review: Review) -> bool:
     """Whether somebody warned of what the file shows."""
-    return bool(db.execute(WARNED, {"candidate": review.candidate}).scalar())
+    about = {"candidate": review.candidate, "known_pair": review.known_pair, "reviewer": review.reviewer.id}
+    return bool(db.execute(WARNED, about).scalar())
 
 
 def warn(db: Connection, review: Review) -> None:
-    """Warn those who come after; of a known pair nothing is kept, for a photo of the register warns nobody."""
+    """Warn those who come after; of a known pair only this review remembers it, for its photo warns nobody else."""
     db.execute(WARN, {"candidate": review.candidate, "by": review.reviewer.name})
+    db.execute(WARNED_HERE, {"review": review.id})
 
 
 def answered(db: Connection, token: UUID, reviewer: User) -> Answered | None:

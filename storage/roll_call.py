@@ -7,6 +7,7 @@ from typing import Final
 
 from lastseen.clock import iso, mark
 from lastseen.lifecycle import CandidateState, FaceState
+from lastseen.words import words
 from storage.faces import LinkKept
 from storage.footage import Passage, Place
 from storage.same_face import Overlap
@@ -190,11 +191,13 @@ class RollCall:
     def lacks(self) -> tuple[str, ...]:
         """Why it may show more people than are listed; empty: all of it was looked at."""
         if self.look is None:
-            return ("not analysed",)
+            return (words("not analysed"),)
         said = {
-            "not looked at to its end": not self.look.complete,
-            f"stretches that would not decode: {self.look.gaps}": self.look.gaps > 0,
-            f"a crowd: {self.look.unfollowed} faces of one picture were too many to follow": self.look.unfollowed > 0,
+            words("not looked at to its end"): not self.look.complete,
+            words("stretches that would not decode: {count}", count=self.look.gaps): self.look.gaps > 0,
+            words(
+                "a crowd: {count} faces of one picture were too many to follow", count=self.look.unfollowed
+            ): self.look.unfollowed > 0,
         }
         return tuple(why for why, holds in said.items() if holds)
 

@@ -1015,10 +1015,14 @@ known_pairs = Table(
     _ref("photo_id", "reference_photos"),
     _text("engine"),
     Column("distance", Double, nullable=False),
+    Column("probe_key", Text),
+    Column("still_key", Text),
+    Column("eyes", JSONB(none_as_null=True)),
     _moment("made_at", now=True),
     _moment("retired_at", nullable=True),
     UniqueConstraint("probe_photo_id", "person_id", "photo_id"),
-    comment="two photos of the register of which is known whether they show one person: they measure reviewers",
+    comment="two photos of the register of which is known whether they show one person: they measure reviewers;"
+    " probe_key, still_key: the probe as if it came from footage, in the derived bucket",
 )
 
 reviews = Table(
@@ -1037,6 +1041,7 @@ reviews = Table(
     _moment("ended_at", nullable=True),
     _text("ending", ""),
     Column("filters", JSONB, nullable=False, server_default=text("'{}'")),
+    _moment("warned_at", nullable=True),
     CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
     CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
     Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),

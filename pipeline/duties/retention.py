@@ -4,7 +4,7 @@ from collections import Counter
 
 from pipeline.app import App
 from pipeline.duties import template_files
-from storage import custody, retention
+from storage import custody, known_pairs, retention
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
@@ -25,6 +25,7 @@ def run(app: App) -> dict[str, int]:
             counts.update(gone)
         while gone := _photos(app):
             counts.update(gone)
+        counts.update(_known_pairs(app))
     finally:
         template_files.sweep(app)  # also when nothing was due here: another machine may have taken it
     return dict(counts)
@@ -57,6 +58,29 @@ def _photos(app: App) -> dict[str, int]:
         gone = {"photos": len(photos.ids)}
         custody.append_all(db, app.actor, [_expired("photos", gone, app.settings.photo_retention_days)])
     return gone
+
+
+def _known_pairs(app: App) -> dict[str, int]:
+    """Pictures of pairs that are not shown any more, and answers that are as old as figures may be."""
+    gone = 0
+    with app.stores.db.begin() as db:
+        known_pairs.retire_worn(db)
+    while True:
+        with app.stores.db.begin() as db:
+            worn = known_pairs.worn_pictures(db)
+        if not worn:
+            break
+        for key in sorted(key for both in worn.values() for key in both):
+            app.stores.objects.erase(DERIVED, key)
+        with app.stores.db.begin() as db:
+            known_pairs.drop_pictures(db, list(worn))
+        gone += len(worn)
+    with app.stores.db.begin() as db:
+        answers = known_pairs.expire(db, app.settings.figures_days)
+        if answers:
+            told = {"known_answers": answers}
+            custody.append_all(db, app.actor, [_expired("known_answers", told, app.settings.figures_days)])
+    return {"known_pairs": gone, "known_answers": answers} if gone or answers else {}
 
 
 def take(app: App, db: Connection, photos: Photos) -> None:

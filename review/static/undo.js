@@ -6,10 +6,12 @@
   const title = document.getElementById("title");
   const button = after.querySelector("button");
   const end = Date.now() + Number(after.dataset.seconds) * 1000;
+  const of = { style: "unit", unit: "second", unitDisplay: "short" };
+  const seconds = new Intl.NumberFormat(document.documentElement.lang, of);
   const count = () => {
     const left = Math.ceil((end - Date.now()) / 1000);
     if (left > 0) {
-      after.querySelector(".left").textContent = `${left} s`;
+      after.querySelector(".left").textContent = seconds.format(left);
       setTimeout(count, 500);
       return;
     }

@@ -151,6 +151,7 @@ def test_up_keeps_everything_running_and_leaves_nothing(tmp_path: Path) -> None:
     with started([*LASTSEEN, "up", "--port", "0"], environ, tmp_path) as process:
         told(process, SERVING)
         in_time(lambda: heartbeat(port))
+        assert sent_to(port, "/lastseen/status") == "/lastseen/sign-in?next=%2Fstatus", "the review pages, in Airflow"
         first = in_time(lambda: scheduler(process.pid))
         workers = in_time(lambda: descendants(first))
         os.kill(first, signal.SIGKILL)
@@ -187,6 +188,13 @@ def heartbeat(port: int) -> str | None:
             return None
     moment: str = said["latest_scheduler_heartbeat"]
     return moment if said["status"] == "healthy" else None
+
+
+def sent_to(port: int, path: str) -> str | None:
+    """Where the API server redirects whoever asks for an address."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().getheader("location")
 
 
 def scheduler(parent: int) -> int | None:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from starlette.routing import BaseRoute
 from lastseen.settings import Settings
 from review.__main__ import server
 from review.app import create_app
-from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, form_token
+from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, TOKEN_HEADER, form_token
 from review.roles import Role
 from storage import accounts, custody, judgements
 from storage.accounts import Awaits, User
@@ -36,6 +37,14 @@ class Browser(httpx.Client):
         cookie = self.cookies.get(SESSION_COOKIE) or self.cookies.get(FORM_COOKIE) or ""
         return self.post(path, data={TOKEN_FIELD: form_token(cookie), **fields})
 
+    def tell(self, path: str, body: object) -> httpx.Response:
+        """Post JSON as a script of this browser's does."""
+        cookie = self.cookies.get(SESSION_COOKIE) or self.cookies.get(FORM_COOKIE) or ""
+        return self.post(path, json=body, headers={TOKEN_HEADER: form_token(cookie)})
+
+
+Visiting = TypeVar("Visiting", bound=Browser)
+
 
 class Site:
     """The pages on a loopback port, and browsers that visit them."""
@@ -48,9 +57,14 @@ class Site:
 
     def browser(self, **headers: str) -> Browser:
         """A browser that is not signed in."""
-        return self._leaving.enter_context(
+        return self.visited_by(
             Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS)
         )
+
+    def visited_by(self, browser: Visiting) -> Visiting:
+        """Close it when the site closes."""
+        self._leaving.enter_context(browser)
+        return browser
 
     def as_user(self, user: User, awaits: Awaits = Awaits.NOTHING) -> Browser:
         """A browser that this user is signed in with, or halfway in."""

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from lastseen.settings import Settings
 from review.app import doors
-from review.doors import FORM_COOKIE, SECURE_PREFIX, SESSION_COOKIE, Door, form_token
+from review.doors import FORM_COOKIE, LONGEST_FORM, SECURE_PREFIX, SESSION_COOKIE, Door, form_token
 from review.limits import BURST_SECONDS, MOST_KEYS, RequestLimit
 from review.roles import Role
 from storage import accounts, lockouts
@@ -232,7 +232,7 @@ def test_forms_from_other_sites_odd_ones_and_long_ones_are_refused(site: Site, o
     token = form_token(browser.cookies[SESSION_COOKIE])
     crossed = browser.post("/sign-out", data={"token": token}, headers={"Sec-Fetch-Site": "cross-site"})
     odd = browser.post("/sign-out", json={"token": token})
-    long = browser.post("/sign-out", data={"token": token, "x": "x" * 20_000})
+    long = browser.post("/sign-out", data={"token": token, "x": "x" * (LONGEST_FORM + 1)})
     assert (crossed.status_code, odd.status_code, long.status_code) == (403, 415, 413)
     assert browser.get("/").status_code == 200
 

@@ -1,7 +1,5 @@
 """What each door leaves in the custody log: every view, search, play and decision, or the reason why none."""
 
-from collections.abc import Mapping
-
 from review.app import doors
 from review.doors import Door
 from review.roles import ANY_ROLE
@@ -19,7 +17,7 @@ NO_ACCOUNT = "nobody is signed in"
 KEPT = "what was recorded is the page that shows the picture"
 CARE = "how somebody rests is nobody's business"
 
-LEFT: Mapping[tuple[str, str], tuple[Action, ...] | str] = {
+LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/"): "names and faces are hidden in the queue; a search by filters is recorded",
     ("POST", "/reviews"): (Action.TOOK_UP,),
     ("GET", "/pause"): CARE,
@@ -31,6 +29,10 @@ LEFT: Mapping[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/candidates/{id:int}/photo/{n:int}.jpg"): KEPT,
     ("GET", "/candidates/{id:int}/still.jpg"): KEPT,
     ("GET", "/candidates/{id:int}/clip.mp4"): (Action.PLAYED,),
+    ("GET", "/me"): (Action.LOOKED_AT_FIGURES,),
+    ("GET", "/me.json"): (Action.LOOKED_AT_FIGURES,),
+    ("GET", "/team"): (Action.LOOKED_AT_FIGURES,),
+    ("GET", "/team.json"): (Action.LOOKED_AT_FIGURES,),
     ("GET", "/sightings"): VIEWED,
     ("GET", "/sightings/{id:int}"): VIEWED,
     ("GET", "/sightings/{id:int}/facts"): (Action.EXPORTED,),
@@ -96,6 +98,45 @@ LEFT: Mapping[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/static/{name}"): NO_ACCOUNT,
 }
 """door -> what it leaves in the log, or why nothing"""
+
+
+LEFT |= {
+    (method, f"/api{path}" if path == "/openapi.json" else f"/api/v1{path}"): LEFT[method, page] if page else OWN
+    for method, path, page in (
+        ("GET", "/openapi.json", "/session"),
+        ("GET", "/me", ""),
+        ("GET", "/queue", "/"),
+        ("POST", "/reviews", "/reviews"),
+        ("GET", "/reviews/{token:uuid}", "/reviews/{token:uuid}"),
+        *(
+            ("POST", path, path)
+            for act in ("description", "answer", "return", "warn", "undo", "again")
+            for path in [f"/reviews/{{token:uuid}}/{act}"]
+        ),
+        ("GET", "/judgements", "/judgements"),
+        ("POST", "/pause", "/pause"),
+        ("POST", "/pause/end", "/pause/end"),
+        ("GET", "/candidates/{id:int}", "/candidates/{id:int}"),
+        ("GET", "/sightings", "/sightings"),
+        ("GET", "/sightings/{id:int}", "/sightings/{id:int}"),
+        ("POST", "/sightings/{id:int}/hand-overs", "/sightings/{id:int}/hand-over"),
+        ("GET", "/people/{number:path}", "/people/{number:path}"),
+        ("GET", "/videos/{blob}/roll-call", "/videos/{blob}/roll-call"),
+        ("GET", "/unaccounted", "/unaccounted"),
+        ("GET", "/hints", "/hints"),
+        ("GET", "/status", "/status"),
+        ("GET", "/calibrations", "/calibration"),
+        ("GET", "/log", "/log"),
+        ("GET", "/users", "/users"),
+        ("POST", "/users", "/users"),
+        *(
+            ("POST", path, path)
+            for act in ("roles", "disable", "enable", "unlock", "link", "reset-second-factor")
+            for path in [f"/users/{{id:int}}/{act}"]
+        ),
+    )
+}
+"""what is done by a program leaves what it leaves when it is done on a page"""
 
 
 def test_every_door_says_what_it_leaves_in_the_log_or_why_nothing() -> None:

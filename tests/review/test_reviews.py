@@ -11,7 +11,7 @@ from review.roles import Role
 from storage import accounts, judgements, reviews, tables
 from storage.accounts import User
 from tests.review.conftest import Browser, Site, texts
-from tests.review.seeding import Seeded, Story, seed
+from tests.review.seeding import Seeded, Story, jpeg, put, seed
 from tests.review.test_pages import faults
 
 SEEN = {"visible.nose": "on", "visible.ears": "on"}
@@ -69,6 +69,7 @@ def state(site: Site, seeded: Seeded) -> str:
 
 def pair(site: Site, seeded: Seeded) -> int:
     """A known pair of the seeded photo with itself: what it shows does not matter here."""
+    face, whole = (put(site.stores, f"known-pair/{seeded.photo}-{what}.jpg", jpeg()) for what in ("face", "whole"))
     row = {
         "genuine": True,
         "probe_photo_id": seeded.photo,
@@ -76,6 +77,8 @@ def pair(site: Site, seeded: Seeded) -> int:
         "photo_id": seeded.photo,
         "engine": "dlib",
         "distance": 0.4,
+        "probe_key": face,
+        "still_key": whole,
     }
     with site.stores.db.begin() as db:
         return int(db.execute(insert(tables.known_pairs).values(row).returning(tables.known_pairs.c.id)).scalar_one())
@@ -258,7 +261,8 @@ def test_a_known_pair_looks_like_a_candidate_and_is_answered_undone_and_listed_l
     site: Site, ada: Person
 ) -> None:
     on_pair(ada, pair(site, seed(site.stores)))
-    assert "/still.jpg" in ada.sees()
+    assert f'src="{ada.at}/still.jpg"' in ada.sees()
+    assert ada.browser.get(f"{ada.at}/still.jpg").content == ada.browser.get(f"{ada.at}/shot/1.jpg").content
     ada.describes()
     assert "/photo/1.jpg" not in ada.sees()  # here the only photo is the probe itself
     assert ada.answers(**YES).status_code == 303
@@ -273,6 +277,18 @@ def test_a_known_pair_looks_like_a_candidate_and_is_answered_undone_and_listed_l
         assert db.execute(text("SELECT count(*) FROM judgements")).scalar() == 0
         endings = db.execute(text("SELECT answer, ending FROM known_answers JOIN reviews ON reviews.id = review_id"))
         assert sorted(endings.all()) == [(-3, "judged"), (3, "undone")]
+
+
+def test_of_a_known_pair_a_warning_is_taken_as_of_anything(site: Site, ada: Person) -> None:
+    on_pair(ada, pair(site, seed(site.stores)))
+    assert ada.browser.submit(f"{ada.at}/warn").status_code == 303
+    assert "Others are warned" in ada.sees()
+    ada.describes()
+    ada.answers(**YES)
+    ada.at = ada.browser.submit(f"{ada.before}/undo").headers["location"]
+    assert "Others are warned" in ada.sees()
+    with site.stores.db.begin() as db:
+        assert db.execute(text("SELECT count(*) FROM content_warnings")).scalar() == 0
 
 
 def test_whoever_warns_covers_it_for_all(site: Site, ada: Person) -> None:

@@ -292,7 +292,6 @@ DECIDED = (
     "judgement_undos",
     "verdicts",
     "hand_overs",
-    "known_answers",
     "limit_lifts",
     "packages",
 )

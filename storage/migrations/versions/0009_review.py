@@ -106,7 +106,11 @@ FOLLOWED = {
 }
 READ_BY = ("actor", "action", "subject")
 """columns by which the custody log is read, beside its numbers"""
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "known_answers", "packages")
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "packages")
+# What is measured of employees is not changed either, but it ends: `LASTSEEN_FIGURES_DAYS`.
+UNCHANGED = """
+    CREATE TRIGGER unchanged BEFORE UPDATE OR TRUNCATE ON known_answers
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"""
 
 
 def upgrade() -> None:
@@ -140,6 +144,9 @@ def upgrade() -> None:
         sa.Column("photo_id", sa.BigInteger(), nullable=False),
         sa.Column("engine", sa.Text(), nullable=False),
         sa.Column("distance", sa.Double(), nullable=False),
+        sa.Column("probe_key", sa.Text(), nullable=True),
+        sa.Column("still_key", sa.Text(), nullable=True),
+        sa.Column("eyes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_known_pairs_person_id")),
@@ -151,7 +158,8 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "probe_photo_id", "person_id", "photo_id", name=op.f("uq_known_pairs_probe_photo_id_person_id_photo_id")
         ),
-        comment="two photos of the register of which is known whether they show one person: they measure reviewers",
+        comment="two photos of the register of which is known whether they show one person: they measure reviewers;"
+        " probe_key, still_key: the probe as if it came from footage, in the derived bucket",
     )
     op.create_index(op.f("ix_known_pairs_person_id"), "known_pairs", ["person_id"], unique=False)
     op.create_index(op.f("ix_known_pairs_photo_id"), "known_pairs", ["photo_id"], unique=False)
@@ -190,6 +198,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ending", sa.Text(), server_default="", nullable=False),
         sa.Column("filters", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("warned_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(ended_at IS NULL) = (ending = '')", name=op.f("ck_reviews_ended_somehow")),
         sa.CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name=op.f("ck_reviews_of_one")),
         sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_reviews_candidate_id")),
@@ -305,6 +314,8 @@ def upgrade() -> None:
     )
     for table in FACTS:
         defend_but_erasure(table)
+    op.execute(UNCHANGED)
+    op.execute("ALTER TABLE known_answers ENABLE ALWAYS TRIGGER unchanged")  # also in a session that replays
     for statement in judging.MAKE:
         op.execute(statement)
     _make_queue()

@@ -4,6 +4,7 @@ Playwright's event loop stays in the thread that started it, so it lives no long
 modules on the same worker start loops of their own.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,6 +54,7 @@ class Chromium:
         still: bool = False,
         touch: bool = False,
         scripts: bool = True,
+        language: str = "en-GB",
     ) -> Page:
         """A window with cookies of its own, signed in as `user`.  `still`: who uses it wants no motion."""
         context = self._browser.new_context(
@@ -62,7 +64,7 @@ class Chromium:
             reduced_motion="reduce" if still else "no-preference",
             has_touch=touch,
             java_script_enabled=scripts,
-            locale="en-GB",
+            locale=language,
         )
         self._leaving.callback(context.close)
         context.set_default_timeout(PATIENCE_MS)
@@ -94,7 +96,8 @@ class Chromium:
 def chromium_itself() -> Iterator[Browser]:
     """One Chromium for a module."""
     if not CHROMIUM.exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}: apt-get install chromium")
+        missing = f"there is no browser at {CHROMIUM}: apt-get install chromium"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", NOWHERE_ELSE])
         yield browser
@@ -113,13 +116,16 @@ def chromium(chromium_itself: Browser, site: Site) -> Iterator[Chromium]:
 
 def shoot(page: Page, name: str, *, whole: bool = False) -> None:
     """Keep a picture of what the page shows."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=whole)
+    path = PICTURES / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=path, full_page=whole)
 
 
 def inaccessible(page: Page) -> list[str]:
     """What breaks the rules of WCAG 2.2 AA on this page, as axe sees it: rule and element."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}, "resultTypes": ["violations"]})
+    only = {"type": "tag", "values": RULES}
+    options = {"runOnly": only, "rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options)
     return [
         f"{broken['id']}: {node['html'][:160]}" for broken in found.response["violations"] for node in broken["nodes"]
     ]

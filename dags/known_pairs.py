@@ -1,0 +1,40 @@
+"""
+# Choose known pairs
+
+Chooses pairs of the register's own photos of which is known whether they show one person, and makes their pictures.
+Among the candidates they measure how often the people who review are wrong (`LASTSEEN_KNOWN_PAIRS`). Pairs that are not
+certain any more, or that everybody has seen, are retired.
+
+- **When it fails**: pairs without pictures are shown to nobody; the next run makes them.
+- **By hand**: `lastseen known-pairs make` does the same; `dry_run` only logs how many are in use.
+- **Again**: there are never more of each kind in use than are wanted.
+"""
+
+from airflow.sdk import dag, get_current_context, task
+
+from dags import wiring
+
+
+@dag(
+    schedule="30 3 * * 1",
+    catchup=False,
+    max_active_runs=1,
+    default_args=wiring.DEFAULTS,
+    params={"dry_run": wiring.DRY_RUN},
+    tags=["lastseen", "review"],
+    doc_md=__doc__,
+)
+def known_pairs() -> None:
+    """Photos of the register in, known pairs out."""
+
+    @task
+    def choose() -> dict[str, int]:
+        """Choose pairs, and make their pictures."""
+        from pipeline import tasks
+
+        return tasks.known_pairs(dict(get_current_context()["params"]))
+
+    choose()
+
+
+known_pairs()

@@ -1,0 +1,264 @@
+"""Every page, in each language, light and dark: the rules of WCAG 2.2 AA, by keys, narrow, and large.
+
+What is seen is left in `build/screenshots/pages`, to be looked at.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page
+from sqlalchemy import text
+
+from lastseen.preferences import LANGUAGES
+from review.roles import Role
+from storage import reviews
+from storage.accounts import User
+from tests.review.browser.cases import candidate
+from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
+from tests.review.conftest import Site
+from tests.review.seeding import Seeded
+from tests.storage import judged
+
+NARROW, SMALL = (320, 720), (683, 384)
+"""reflow (WCAG 1.4.10), and what is left of a laptop at 200 % (1.4.4)"""
+LEAST_TARGET = 24
+"""CSS pixels (2.5.8)"""
+MOST_STOPS, MOST_INSIDE = 200, 12
+OPEN_PAGES = ("/sign-in", "/sign-in?provider=1", "/enter/used-before")
+
+# Where the focus is, and whether that is to be seen: a radio may lie over its picture or word, which then shows it.
+AT_FOCUS = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  const shows = (element) => {
+    const style = getComputedStyle(element);
+    return style.outlineStyle !== 'none' && style.outlineWidth !== '0px';
+  };
+  const seen = shows(at) || [...(at.parentElement?.querySelectorAll('*') ?? [])].some(shows);
+  const index = [...document.querySelectorAll('*')].indexOf(at);
+  return { index, name: at.outerHTML.slice(0, 120), seen, positive: at.tabIndex > 0 };
+}"""
+# Of radios with one name the tabulator reaches the one that is chosen, or else the first; the arrows reach the others.
+REACHABLE = """() => {
+  const every = [...document.querySelectorAll('*')];
+  const takes = 'a[href], button, input, select, textarea, summary, video[controls], [tabindex="0"]';
+  const first = (one) => {
+    if (one.type !== 'radio') return true;
+    const group = [...document.getElementsByName(one.name)].filter((each) => !each.disabled);
+    return one === (group.find((each) => each.checked) ?? group[0]);
+  };
+  return [...document.querySelectorAll(takes)]
+    .filter((one) => !one.disabled && one.tabIndex >= 0 && one.type !== 'hidden' && first(one))
+    .filter((one) => one.checkVisibility({ visibilityProperty: true }))
+    .map((one) => [every.indexOf(one), one.outerHTML.slice(0, 120)]);
+}"""
+# Links within a sentence are as high as its line, which the rule allows.
+TOO_SMALL = """(least) => {
+  const pressed = 'button, summary, select, nav a, a.button, input:not([type=hidden])';
+  const seen = { visibilityProperty: true, opacityProperty: true };
+  return [...document.querySelectorAll(pressed)].filter((one) => one.checkVisibility(seen)).filter((one) => {
+    const box = (one.closest('label') ?? one).getBoundingClientRect();
+    return box.width > 1 && (box.width < least - 0.5 || box.height < least - 0.5);
+  }).map((one) => one.outerHTML.slice(0, 120));
+}"""
+TOO_WIDE = """() => {
+  const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const over = (one) => one.getBoundingClientRect().right > innerWidth + 1;
+  const every = [...document.querySelectorAll('header *, main *')].filter(over);
+  const names = every.map((one) => one.outerHTML.slice(0, 90));
+  return wide > 0 ? [`${wide} pixels too wide`, ...names.slice(0, 4)] : [];
+}"""
+SPEAK = text("UPDATE users SET preferences = preferences || jsonb_build_object('language', CAST(:code AS text))")
+
+
+@pytest.fixture
+def everybody(chromium: Chromium) -> User:
+    """An account that may do everything, so that every page has all its parts."""
+    return chromium.user("Олена", *Role)
+
+
+@pytest.fixture
+def cases(site: Site) -> tuple[Seeded, Seeded]:
+    """One that waits, and a possible sighting."""
+    waits, seen = candidate(site.stores, "HC-0001"), candidate(site.stores, "HC-0002")
+    with site.stores.db.begin() as db:
+        judged.conclude(db, seen.candidate, 3, 2)
+    return waits, seen
+
+
+def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]:
+    waits, seen = cases
+    with site.stores.db.begin() as db:
+        sha256 = db.execute(text("SELECT sha256 FROM blobs WHERE id = :id"), {"id": waits.blob}).scalar_one()
+        review = reviews.begin(db, user, waits.candidate, timedelta(minutes=10))
+    yield from ("/", "/?region=nowhere", "/hints", "/unaccounted", "/register", "/status", "/calibration", "/users")
+    yield from ("/account", "/account/second-factor", "/judgements", "/sightings", "/sightings?show=all", "/log")
+    yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
+    yield f"/videos/{sha256}/roll-call"
+    yield f"/videos/{sha256}/roll-call?face={waits.track}"
+    yield "/nothing/here"
+    if review:
+        yield f"/reviews/{review.token}"
+        with site.stores.db.begin() as db:
+            reviews.describe(db, review, {"features": {"ears": {"visible": True, "note": "torn"}}})
+        yield f"/reviews/{review.token}?step=compare"
+
+
+def visited(
+    chromium: Chromium,
+    site: Site,
+    cases: tuple[Seeded, Seeded],
+    user: User,
+    look: Callable[[Page, str], list[str]],
+    *,
+    code: str = "uk",
+    size: tuple[int, int] = LAPTOP,
+    dark: bool = False,
+) -> dict[str, list[str]]:
+    """What `look` finds wrong on each page, by address; pages without a fault are left out."""
+    with site.stores.db.begin() as db:
+        db.execute(SPEAK, {"code": code})
+    window = chromium.window(user, size, dark=dark)
+    stranger = chromium.window(None, size, dark=dark, language=code)
+    found = {}
+    for page, paths in ((window, pages(site, cases, user)), (stranger, OPEN_PAGES)):
+        for path in paths:
+            page.goto(path)
+            if page.locator("html").get_attribute("lang") != code:
+                found[path] = ["another language"]
+            elif faults := look(page, path):
+                found[path] = faults
+    chromium.faults[:] = [one for one in chromium.faults if "status of 40" not in one]  # error pages are meant
+    return found
+
+
+def named(path: str) -> str:
+    """A file name."""
+    words = [part for part in path.replace("?", "/").split("/") if part and len(part) < 30]
+    return "-".join(words).replace("=", "-") or "queue"
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_page_keeps_the_rules_of_accessibility(
+    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded], code: str, dark: bool
+) -> None:
+    def look(page: Page, path: str) -> list[str]:
+        shoot(page, f"pages/{code}{'-dark' if dark else ''}-{named(path)}", whole=True)
+        return inaccessible(page)
+
+    assert visited(chromium, site, cases, everybody, look, code=code, dark=dark) == {}
+
+
+@pytest.mark.parametrize("size", [NARROW, SMALL], ids=["narrow", "large-type"])
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_page_fits_a_narrow_window_and_large_type(
+    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded], code: str, size: tuple[int, int]
+) -> None:
+    def look(page: Page, path: str) -> list[str]:
+        shoot(page, f"pages/{code}-{size[0]}-{named(path)}", whole=True)
+        found: list[str] = page.evaluate(TOO_WIDE)
+        return found
+
+    assert visited(chromium, site, cases, everybody, look, code=code, size=size) == {}
+
+
+def test_every_page_can_be_walked_by_keys_and_shows_where_one_is(
+    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
+) -> None:
+    assert visited(chromium, site, cases, everybody, lambda page, _: list(walked(page))) == {}
+
+
+def walked(page: Page) -> Iterator[str]:
+    """What the tabulator does not reach, where the focus is not to be seen, and where it does not come out again."""
+    reachable = dict(page.evaluate(REACHABLE))
+    page.evaluate("() => { document.activeElement?.blur(); getSelection().removeAllRanges(); scrollTo(0, 0); }")
+    page.locator("body").evaluate("body => { body.tabIndex = -1; body.focus(); body.removeAttribute('tabindex'); }")
+    stops: list[int] = []
+    inside = 0
+    while len(stops) < MOST_STOPS:
+        page.keyboard.press("Tab")
+        at = page.evaluate(AT_FOCUS)
+        if stops and at is not None and at["index"] == stops[-1]:
+            inside += 1  # the parts of a date, the buttons of a player
+            if inside > MOST_INSIDE:
+                yield f"no way out: {at['name']}"
+                break
+            continue
+        if at is None or at["index"] in stops:
+            break
+        inside = 0
+        stops.append(at["index"])
+        if not at["seen"]:
+            yield f"no sign of the focus: {at['name']}"
+        if at["positive"]:
+            yield f"out of order: {at['name']}"
+    else:
+        yield "the tabulator does not come round"
+    if stops != sorted(stops):
+        yield "the order of the keys is not the order of the page"
+    yield from (f"not reached: {name}" for index, name in reachable.items() if index not in stops)
+
+
+def test_everything_to_be_pressed_is_large_enough(
+    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
+) -> None:
+    def look(page: Page, _path: str) -> list[str]:
+        found: list[str] = page.evaluate(TOO_SMALL, LEAST_TARGET)
+        return found
+
+    assert visited(chromium, site, cases, everybody, look) == {}
+
+
+def test_a_small_button_a_wide_box_and_an_odd_order_are_found(chromium: Chromium) -> None:
+    page = chromium.window()
+    page.goto("/sign-in")
+    page.evaluate("""() => {
+      const small = document.createElement('button');
+      Object.assign(small.style, { width: '10px', height: '10px', padding: 0, marginLeft: '2000px' });
+      document.querySelector('main').append(small);
+      document.querySelector('#password').tabIndex = 3;
+    }""")
+    assert len(page.evaluate(TOO_SMALL, LEAST_TARGET)) == 1
+    assert page.evaluate(TOO_WIDE)
+    assert list(walked(page)), "the tabulator comes to the password before the name"
+
+
+def test_nothing_moves_for_whoever_wants_no_motion(
+    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
+) -> None:
+    page = chromium.window(everybody, still=True)
+    for path in pages(site, cases, everybody):
+        page.goto(path)
+        moving = "all => all.filter(e => parseFloat(getComputedStyle(e).transitionDuration) > 0).length"
+        assert page.locator("*").evaluate_all(moving) == 0, path
+    chromium.faults.clear()
+
+
+def test_with_forced_colours_the_current_page_and_what_is_chosen_can_be_told(
+    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
+) -> None:
+    page = chromium.window(everybody)
+    page.emulate_media(forced_colors="active")
+    for path in pages(site, cases, everybody):
+        page.goto(path)
+        assert inaccessible(page) == [], path
+        shoot(page, f"pages/forced-{named(path)}")
+    chromium.faults.clear()
+    page.goto("/status")
+    decoration = "element => getComputedStyle(element).textDecorationLine"
+    assert page.locator("nav [aria-current]").evaluate(decoration) == "underline"
+
+
+def test_whoever_reads_from_right_to_left_finds_the_page_the_other_way_round(
+    chromium: Chromium, everybody: User
+) -> None:
+    page = chromium.window(everybody)
+    page.goto("/status")
+    page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
+    brand, sign_out = page.locator(".brand").bounding_box(), page.locator(".who button").bounding_box()
+    assert brand
+    assert sign_out
+    assert brand["x"] > sign_out["x"]
+    shoot(page, "pages/right-to-left-status", whole=True)
