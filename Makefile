@@ -35,7 +35,7 @@ lint: $(INSTALLED) ## check style, formatting, types and which room imports whic
 
 words: $(INSTALLED) ## bring the catalogues of the pages up to date with what the sources say (docs/translating.md)
 	@mkdir -p build
-	$(BIN)/pybabel --quiet extract --mapping review/locale/extract.cfg --keyword words --keyword noted \
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keyword words --keyword noted \
 		--add-location=file --no-wrap --sort-by-file --add-comments=translators: --output build/lastseen.pot \
 		lastseen review storage
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date --no-wrap --domain lastseen \

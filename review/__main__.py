@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import signal
 import socket
 import sys
@@ -29,6 +30,8 @@ class PortTaken(Failure):
 FIRST_NAME = "admin"
 FIRST_START = "first start"
 """who made that account, in the custody log"""
+KEEP_ALIVE = 75
+"""seconds for which a connection stays open without a request: who looks at two faces for a while has it still"""
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the settings, not bound here
 _MINUTES = int(accounts.LINK_LIFETIME.total_seconds() // 60)
 """for so long a link works unless it is said otherwise"""
@@ -57,7 +60,13 @@ def server(app: ASGIApp, trusted: str = "127.0.0.1") -> uvicorn.Server:
     `trusted`: proxies whose word about a browser is believed.
     """
     config = uvicorn.Config(
-        app, access_log=False, log_config=None, server_header=False, ws="none", forwarded_allow_ips=trusted
+        app,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        ws="none",
+        forwarded_allow_ips=trusted,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     return uvicorn.Server(config)
 
@@ -72,8 +81,15 @@ def _serve(stores: Stores, settings: Settings, listener: socket.socket, given: a
         return 2
     if given.open and links and _has_display():
         webbrowser.open(links[0])
+    _have_room_for_browsers()
     server(create_app(stores, settings), settings.trusted_proxies).run(sockets=[listener])
     return 0
+
+
+def _have_room_for_browsers() -> None:
+    """A browser opens up to six connections and keeps them: as many as the system lets this process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _has_display() -> bool:

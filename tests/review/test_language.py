@@ -53,7 +53,7 @@ def catalogue(code: str) -> Catalog:
 
 def sources() -> set[tuple[str | None, str | tuple[str, ...]]]:
     """Every message of the sources: context, and text or its two forms."""
-    with (ROOT / "review" / "locale" / "extract.cfg").open() as file:
+    with (ROOT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]  # Babel says no types here
     found = set()
     for room in ROOMS:
