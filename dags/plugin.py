@@ -60,6 +60,7 @@ def _open() -> Asgi | None:
         from lastseen.errors import Failure, WrongUse
         from lastseen.settings import settings
         from review.app import create_app
+        from storage.database import DatabaseError
         from storage.stores import open_stores
     except ImportError:
         log.exception("the review pages are not shown in Airflow: lastseen is not installed whole; install it again")
@@ -68,7 +69,7 @@ def _open() -> Asgi | None:
     try:
         ours = settings()
         stores = leaving.enter_context(open_stores(ours))
-    except (Failure, WrongUse, ValueError, OSError) as fault:
+    except (Failure, WrongUse, DatabaseError, ValueError, OSError) as fault:
         log.error("the review pages cannot be opened in Airflow: %s", fault)  # noqa: TRY400  the words say what to do
         return None
     atexit.register(leaving.close)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,7 +99,10 @@ class Visit:
 
     session: Session | None
     cookie: str
-    """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet"""
+    """the session's token, or of a signed-out browser the one that its forms hang on; empty: it has none yet
+
+    Of a program it names the token, and is none: what is counted by it is counted for each program.
+    """
     form: dict[str, str]
     """the fields that were posted; their token has been checked"""
     body: bytes = b""
@@ -225,7 +228,10 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
-        refusal = await self._admit(request)
+        try:
+            refusal = await self._admit(request)
+        except ClientDisconnect:
+            return  # whoever left before the form was whole has sent nothing, and reads no answer
         await (refusal or self.app)(scope, receive, send)
 
     async def _admit(self, request: Request) -> Response | None:
@@ -263,7 +269,8 @@ class Guard:
     def _visit(self, request: Request, route: BaseRoute | None) -> Visit:
         token = _bearer(request) if isinstance(route, Door) and route.for_programs else ""
         if token:  # and never both: who sends a token is who the token says
-            return Visit(self.find_token(token), "", {})
+            session = self.find_token(token)
+            return Visit(session, f"program {session.token}" if session else "", {})
         return self._of_browser(request, counts=not (isinstance(route, Door) and route.idle))
 
     def _of_browser(self, request: Request, *, counts: bool) -> Visit:
@@ -289,7 +296,8 @@ class Guard:
         """A browser adds its cookie to whatever another site has it send; it adds no header of ours, and no token."""
         expected = form_token(visit.cookie)
         given = request.headers.get(TOKEN_HEADER, "")
-        if visit.cookie and not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
+        of_browser = visit.session is not None and visit.session.token is None
+        if of_browser and not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
             why = f"With a browser's session, the header {TOKEN_HEADER} carries the `form_token` of /session."
             return self.refuse(request, 403, "No token of this session", why)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _BODY_TYPE:

@@ -58,15 +58,14 @@ def describe(request: Request) -> Response:
 def answer(request: Request) -> Response:
     """Keep an answer, and take up what comes next."""
     desk, form = desk_of(request), visit_of(request).form
-    with desk.stores.db.begin() as db:
-        review = review_of(db, request)
-        given = answers.answered(form)
-        lacks = answers.lacks(given, answers.visible(review.described))
-        if review.described_at is None or lacks:
-            reviews.keep_draft(db, review, answers.fields(form))
-            return _drawn(db, request, review, lacks=lacks, draft=answers.fields(form))
+    given = answers.answered(form)
     try:
         with desk.stores.db.begin() as db:
+            review = review_of(db, request)
+            lacks = answers.lacks(given, answers.visible(review.described))
+            if review.described_at is None or lacks:
+                reviews.keep_draft(db, review, answers.fields(form))
+                return _drawn(db, request, review, lacks=lacks, draft=answers.fields(form))
             custody.append_all(db, review.reviewer.name, turns.keep(db, desk, review, given))
     except WrongUse as why:
         with desk.stores.db.begin() as db:
@@ -200,12 +199,11 @@ def _neighbours(db: Connection, review: Review) -> tuple[UUID | None, UUID | Non
 def _next(desk: Desk, done: Review) -> Response:
     with desk.stores.db.begin() as db:
         found = turns.following(db, desk, done)
-        filters = review_queue.filters_of(db, done)
+        told = {undoing.ANSWERED: str(done.token)}
         if isinstance(found, Taken):
             custody.append_all(db, done.reviewer.name, found.entries)
-    told = {undoing.ANSWERED: str(done.token)}
-    if isinstance(found, Taken):
-        return RedirectResponse(f"{_address(found.review.token)}?{urlencode(told)}", 303)
+            return RedirectResponse(f"{_address(found.review.token)}?{urlencode(told)}", 303)
+        filters = review_queue.filters_of(db, done)
     return RedirectResponse(f"{_QUEUE}?{urlencode({**filters.said(), 'why': found, **told})}", 303)
 
 

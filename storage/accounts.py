@@ -17,7 +17,22 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Interval,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from lastseen.errors import WrongUse
@@ -292,12 +307,7 @@ def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE, *, 
     Also one that still awaits something: whoever asks has to look at `awaits`.  `counts`: it is a sign of life, and
     not only a page that asks by itself.
     """
-    found = (
-        select(*_USER, *_OF_SESSION, _fresh(), (sessions.c.seen_at < func.now() - _SEEN_EVERY).label("unseen"))
-        .join(sessions, sessions.c.user_id == users.c.id)
-        .where(sessions.c.token_hash == _sha256(token), users.c.disabled_at.is_(None), *_goes_on(idle))
-    )
-    row = db.execute(found).first()
+    row = db.execute(_find_session(), {"token_hash": _sha256(token), "idle": idle}).first()
     if row is None:
         return None
     if counts and row.unseen:
@@ -448,7 +458,21 @@ def revoke_token(db: Connection, id_: int, user: User | None = None) -> bool:
     return db.execute(mine.values(revoked_at=func.now())).rowcount == 1
 
 
-def _goes_on(idle: timedelta) -> Sequence[Any]:
+@cache
+def _find_session() -> Select[Any]:
+    """Made once: it is asked at each request."""
+    return (
+        select(*_USER, *_OF_SESSION, _fresh(), (sessions.c.seen_at < func.now() - _SEEN_EVERY).label("unseen"))
+        .join(sessions, sessions.c.user_id == users.c.id)
+        .where(
+            sessions.c.token_hash == bindparam("token_hash"),
+            users.c.disabled_at.is_(None),
+            *_goes_on(bindparam("idle", type_=Interval)),
+        )
+    )
+
+
+def _goes_on(idle: timedelta | BindParameter[timedelta]) -> Sequence[Any]:
     """Conditions under which a session has not ended."""
     return (sessions.c.expires_at > func.now(), sessions.c.seen_at > func.now() - idle)
 

@@ -1,7 +1,8 @@
 """Candidates: (track, person) pairs within the review threshold, waiting for people."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select, text, update
@@ -17,6 +18,7 @@ from storage.verdicts import Followed
 from storage.work import Queue
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))")
+LOCK_QUESTION = text("SELECT lock_judging(:candidate)")
 
 # A person who is no longer missing gets no candidate, whatever was found: the register may have changed meanwhile.
 # Neither does a track whose templates have expired since they were read, nor one by a photo that was removed since.
@@ -275,6 +277,8 @@ class Arranged:
     """candidate -> its state before, and now"""
     followed: Followed
     """what the judgements come to now"""
+    weighed: Mapping[int, tuple[Verdict, Stage | None]]
+    """candidate -> what its judgements come to, and what is due; only those with any"""
 
 
 def lock(db: Connection) -> None:
@@ -283,6 +287,16 @@ def lock(db: Connection) -> None:
     Take it before anything else: who is queued depends on all candidates of a track, and on who is still missing.
     """
     db.execute(LOCK)
+
+
+def lock_question(db: Connection, candidate: int) -> Sequence[int]:
+    """Until the transaction ends, nobody else judges a candidate of the same footage, nor does what `lock` is for.
+
+    What is judged of other footage goes on beside it.  Returns the blobs with that footage; none if there is no such
+    candidate.  Take it before anything else, of one candidate a transaction, and never together with `lock`: two who
+    share that lock, and want it for themselves, wait for each other.
+    """
+    return db.execute(LOCK_QUESTION, {"candidate": candidate}).scalar() or ()
 
 
 def keep(db: Connection, engine: str, judged: Judged, people_per_track: int) -> None:
@@ -357,12 +371,17 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     To be called when something changed on which these depend: candidates, rejections, links of casts and of re-posts,
     hints by names, entries that are one person, judgements.  Call `lock` before.
     """
-    if not blob_ids:
-        return Arranged((), {}, Followed({}))
-    found = known(db, blob_ids)
+    return (
+        arrange_footage(db, around(db, blob_ids), people_per_track) if blob_ids else Arranged((), {}, Followed({}), {})
+    )
+
+
+def arrange_footage(db: Connection, blobs_: Sequence[int], people_per_track: int) -> Arranged:
+    """The same of the blobs that `lock_question` has returned, which is enough of a lock when something was judged."""
+    found = _known(db, blobs_)
     followed = verdicts.follow(db, found)
-    if followed.rejections or followed.revoked:
-        found = known(db, blob_ids)
+    if followed.rejections or followed.revoked:  # of judgements that are known, so that all else is as it was
+        found = replace(found, refused=_refused(db, blobs_))
     states, due = questions.states(found, people_per_track), questions.weighed(found)
     settled = {row.id: (states[row.id], _due(states[row.id], due.get(row.id))) for row in found.rows}
     changed = {row.id: (row.state, states[row.id]) for row in found.rows if states[row.id] != row.state}
@@ -371,7 +390,7 @@ def arrange(db: Connection, blob_ids: Sequence[int], people_per_track: int) -> A
     work.offer(db, Queue("illustrate"), shown)
     if back := tuple(id_ for id_ in shown if id_ in changed):
         work.again(db, Queue("illustrate", "", back))  # their moments may have expired meanwhile
-    return Arranged(shown, changed, followed)
+    return Arranged(shown, changed, followed, due)
 
 
 def _due(state: str, weighed: tuple[Verdict, Stage | None] | None) -> str | None:
@@ -403,14 +422,17 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
 
     With `revoked`, rejections that stand no more are told, too: what was thought of these faces, and no states.
     """
-    blobs_ = {"blobs": around(db, blob_ids)}
-    rows = [Row(**row) for row in db.execute(ROWS, blobs_).mappings()]
-    refused = [Refused(**row) for row in db.execute(REFUSED, {**blobs_, "revoked": revoked}).mappings()]
-    given = verdicts.given(db, blobs_["blobs"])
+    return _known(db, around(db, blob_ids), revoked=revoked)
+
+
+def _known(db: Connection, blobs_: Sequence[int], *, revoked: bool = False) -> Known:
+    rows = [Row(**row) for row in db.execute(ROWS, {"blobs": blobs_}).mappings()]
+    refused = _refused(db, blobs_, revoked=revoked)
+    given = verdicts.given(db, blobs_)
     ids = {"analyses": sorted({row.analysis for row in rows} | {no.analysis for no in refused})}
     links = [(row.one_track_id, row.other_track_id) for row in db.execute(CAST_OF, ids)]
     reposts: dict[tuple[int, int], list[Overlap]] = {}
-    for passage in footage.passages(db, blobs_["blobs"]):
+    for passage in footage.passages(db, blobs_) if len(blobs_) > 1 else ():
         reposts.setdefault((passage.blob, passage.other), []).append(passage.stretch)
     engine: str = db.execute(IN_USE).scalar() or ""
     same = [(row.one_person_id, row.other_person_id) for row in db.execute(SAME)]
@@ -418,14 +440,20 @@ def known(db: Connection, blob_ids: Sequence[int], *, revoked: bool = False) -> 
     return Known(rows, refused, links, reposts, _seen(db, rows, told, reposts), engine, same, given)
 
 
+def _refused(db: Connection, blobs_: Sequence[int], *, revoked: bool = False) -> list[Refused]:
+    found = db.execute(REFUSED, {"blobs": blobs_, "revoked": revoked}).mappings()
+    return [Refused(**row) for row in found]
+
+
 def _seen(
     db: Connection, rows: Sequence[Row], refused: Sequence[Refused | Given], reposts: Mapping[tuple[int, int], object]
 ) -> dict[int, Seen]:
-    """Where the tracks were, in files where that matters: those of which something was said, or that show others'
-    footage.
+    """Where the tracks were, in files where that matters: those that show others' footage, or that were analysed more
+    than once and of which something was said.
     """
-    blobs_ = {no.blob for no in refused} | {one for one, _ in reposts}
-    asked = [(row.analysis, row.blob) for row in rows] + [(no.analysis, no.blob) for no in refused]
+    asked = {(row.analysis, row.blob) for row in rows} | {(no.analysis, no.blob) for no in refused}
+    analyses_of = Counter(blob for _, blob in asked)
+    blobs_ = {no.blob for no in refused if analyses_of[no.blob] > 1} | {one for one, _ in reposts}
     wanted = sorted({analysis for analysis, blob in asked if blob in blobs_})
     return {one.track: one for one in footage.seen(db, wanted)}
 

@@ -46,12 +46,12 @@ def hand_over(db: Connection, candidate: int, receiver: str, note: str, user: Us
     """Write down that a possible sighting goes to `receiver`.  Returns what the custody log must say.
 
     The log has the hash of what was said, and no names.  Raises NotHanded.  Call it first in its transaction: it takes
-    `candidates.lock`, so that nobody judges meanwhile.
+    `candidates.lock_question`, so that nobody judges meanwhile.
     """
     receiver, note = " ".join(receiver.split()), note.strip()
     if not receiver:
         raise NotHanded(words("Say who gets it: the name or the office of the case officer."))
-    candidates.lock(db)
+    candidates.lock_question(db, candidate)
     if db.execute(STATE, {"candidate": candidate}).scalar() != CandidateState.SIGHTING:
         raise NotHanded(words("This is no possible sighting any more, so there is nothing to hand over."))
     said = {"receiver": receiver, "note": note}

@@ -30,6 +30,8 @@ from storage.reviews import Ending, Review
 UNDO: Final = timedelta(minutes=1)
 """for so long a judgement may be undone: to catch a slip of the finger"""
 
+STAGE = text("""
+    SELECT coalesce((SELECT stage FROM judgements WHERE id = :supersedes), (SELECT due FROM weighed_of(:candidate)))""")
 DUE = text("SELECT verdict, due FROM weighed_of(:candidate)")
 STAGE_OF = text("SELECT stage FROM judgements WHERE id = :judgement")
 # What the answer rests on: the pictures of the face, and the person's photos, as they lay before the reviewer.
@@ -51,9 +53,6 @@ GIVE = text("""
     VALUES (:candidate, :review, :reviewer, :name, :stage, :answer, :reason, :features, :shown, :supersedes)
     RETURNING id""").bindparams(bindparam("features", type_=JSONB), bindparam("shown", type_=JSONB))
 TAKE_BACK = text("INSERT INTO judgement_undos (judgement_id, reviewer_id) VALUES (:judgement, :reviewer)")
-BLOB_OF = text("""
-    SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-     WHERE candidates.id = :candidate""")
 CANDIDATE_OF = text("SELECT candidate_id FROM judgements WHERE id = :judgement")
 HAS_JUDGED = text("SELECT has_judged(:reviewer, :candidate)")
 OF_CANDIDATE = text("""
@@ -165,12 +164,12 @@ def judge(
     """Keep an answer on the candidate of a review, and end the review.
 
     `answer`: -3 to +3; None: not comparable, which takes a `reason`.  `supersedes`: the reviewer's own judgement that
-    this one replaces.  Raises NotAsked, after which the review goes on.  Call it before anything else in its
-    transaction: it takes `candidates.lock`.
+    this one replaces.  Raises NotAsked, after which the review goes on.  Call it before anything is written in its
+    transaction: it takes `candidates.lock_question`.
     """
-    candidates.lock(db)
     if review.candidate is None:
         raise NotAsked("judged_in_a_review")
+    files = candidates.lock_question(db, review.candidate)
     about = {"candidate": review.candidate}
     stage = _stage(db, review.candidate, supersedes)
     values = {
@@ -189,26 +188,26 @@ def judge(
         made: int = db.execute(GIVE, values).scalar_one()
     detail = {"candidate": review.candidate, "stage": stage, "answer": answer, "content": _digest(values)}
     detail |= {"supersedes": supersedes} if supersedes else {}
-    arranged = _arrange(db, review.candidate, people_per_track)
+    arranged = candidates.arrange_footage(db, files, people_per_track)
     reviews.end(db, review, Ending.JUDGED)
-    return _judged(db, made, stage, review.candidate, (Entry(Action.JUDGED, f"judgement:{made}", detail), arranged))
+    return _judged(made, stage, review.candidate, (Entry(Action.JUDGED, f"judgement:{made}", detail), arranged))
 
 
 def undo(db: Connection, judgement: int, reviewer: User, people_per_track: int) -> Judged:
     """Take a judgement back, within a minute: as if it had never been given.  Raises NotAsked.
 
-    Call it before anything else in its transaction: it takes `candidates.lock`.
+    Call it before anything else in its transaction: it takes `candidates.lock_question`.
     """
-    candidates.lock(db)
     candidate = db.execute(CANDIDATE_OF, {"judgement": judgement}).scalar()
     if candidate is None:
         raise NotAsked("undone_while_it_stands")
+    files = candidates.lock_question(db, candidate)
     with _told(db):
         db.execute(TAKE_BACK, {"judgement": judgement, "reviewer": reviewer.id})
     stage = Stage(db.execute(STAGE_OF, {"judgement": judgement}).scalar_one())
-    arranged = _arrange(db, candidate, people_per_track)
+    arranged = candidates.arrange_footage(db, files, people_per_track)
     entry = Entry(Action.JUDGEMENT_UNDONE, f"judgement:{judgement}", {"candidate": candidate})
-    return _judged(db, judgement, stage, candidate, (entry, arranged))
+    return _judged(judgement, stage, candidate, (entry, arranged))
 
 
 def due(db: Connection, candidate: int) -> tuple[Verdict, Stage | None]:
@@ -253,10 +252,8 @@ def listed(features: Sequence[Compared]) -> dict[str, dict[str, str]]:
 
 def _stage(db: Connection, candidate: int, supersedes: int | None) -> str:
     """Of a new judgement what is due, of one that supersedes that of the old one."""
-    if supersedes is not None:
-        found: str = db.execute(STAGE_OF, {"judgement": supersedes}).scalar() or Stage.TRIAGE
-        return found
-    return due(db, candidate)[1] or Stage.TRIAGE  # nobody's turn: the database says why it is refused
+    found: str | None = db.execute(STAGE, {"candidate": candidate, "supersedes": supersedes}).scalar()
+    return found or Stage.TRIAGE  # nobody's turn: the database says why it is refused
 
 
 @contextmanager
@@ -272,13 +269,9 @@ def _told(db: Connection) -> Iterator[None]:
         raise NotAsked(broken) from fault
 
 
-def _arrange(db: Connection, candidate: int, people_per_track: int) -> Arranged:
-    return candidates.arrange(db, [db.execute(BLOB_OF, {"candidate": candidate}).scalar_one()], people_per_track)
-
-
-def _judged(db: Connection, id_: int, stage: str, candidate: int, done: tuple[Entry, Arranged]) -> Judged:
+def _judged(id_: int, stage: str, candidate: int, done: tuple[Entry, Arranged]) -> Judged:
     entry, arranged = done
-    verdict, next_ = due(db, candidate)
+    verdict, next_ = arranged.weighed.get(candidate, (Verdict.OPEN, Stage.TRIAGE))
     followed = arranged.followed
     entries = [
         Entry(entry.action, entry.subject, {**entry.detail, "verdict": verdict, "due": next_}),

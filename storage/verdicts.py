@@ -95,7 +95,8 @@ def follow(db: Connection, known: Known) -> Followed:
             continue
         made[candidate] = verdict
         kept = db.execute(KEEP, {"candidate": candidate, "verdict": verdict, "judgements": judged}).scalar_one()
-        revoked += _revoke(db, candidate, judged)
+        if candidate in before:  # without a verdict nothing was ever rejected
+            revoked += _revoke(db, candidate, judged)
         if verdict is Verdict.REJECTED and candidate in {one.candidate for one in stand}:
             rejections.append(_reject(db, candidate, kept, judged))
     return Followed(made, tuple(rejections), tuple(revoked))

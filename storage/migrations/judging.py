@@ -1,9 +1,10 @@
 """The rules of judging, as the database holds them, whoever speaks SQL to it.
 
 Each is named as the constraint that it breaks: `storage.judgements.WORDS` has the words for people.  Whoever judges,
-undoes or concludes takes the lock of `storage.candidates.lock` here at the latest, so that two who come at once follow
-each other, and the second sees what the first said.  Judgements of a question are those on the candidate, and those on
-others that ask the same of the same face, which `also_judged` lists: which those are cannot be told by SQL.
+undoes or concludes takes the lock of `storage.candidates.lock_question` here at the latest, so that two who come at
+once follow each other, and the second sees what the first said.  Judgements of a question are those on the candidate,
+and those on others that ask the same of the same face, which `also_judged` lists: which those are cannot be told by
+SQL.
 """
 
 # `lastseen.judging.weigh`: of judgements in the order in which they were given.  A reviewer counts once, by the last.
@@ -75,10 +76,26 @@ BREAK = """
         RAISE EXCEPTION USING ERRCODE = 'check_violation', CONSTRAINT = rule,
                               MESSAGE = 'this breaks a rule of judging: ' || replace(rule, '_', ' ');
     END $$"""
+# One lock for all files that are linked as re-posts, over any number of others, named by the least of them: what is
+# judged of a candidate changes nothing elsewhere.  Whoever changes links, or anything else on which candidates depend,
+# holds `storage.candidates.lock` alone, which judging shares: so these files stay the same, and nobody takes the second
+# lock without the first, nor two of the second.  Each statement sees what was there when its lock was had.
 LOCK = """
-    CREATE FUNCTION lock_judging() RETURNS void LANGUAGE sql AS $$
-        SELECT pg_advisory_xact_lock(hashtext('lastseen.candidates'))
-    $$"""
+    CREATE FUNCTION lock_judging(asked bigint) RETURNS bigint[] LANGUAGE plpgsql AS $$
+    DECLARE
+        files bigint[];
+    BEGIN
+        PERFORM pg_advisory_xact_lock_shared(hashtext('lastseen.candidates'));
+        WITH RECURSIVE around (blob) AS (
+            SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id
+              JOIN analyses ON analyses.id = analysis_id
+             WHERE candidates.id = asked
+             UNION SELECT CASE around.blob WHEN one_blob_id THEN other_blob_id ELSE one_blob_id END
+              FROM around JOIN repost_links ON around.blob IN (one_blob_id, other_blob_id) AND withdrawn_at IS NULL)
+        SELECT array_agg(blob ORDER BY blob) INTO files FROM around;
+        PERFORM pg_advisory_xact_lock(hashtextextended('lastseen.footage ' || files[1], 0));
+        RETURN files;
+    END $$"""
 
 # Who took it up while it was open may finish when another candidate has come to ask the same, or nearer people have: it
 # counts there, or comes up again for that.
@@ -87,7 +104,7 @@ CHECK_JUDGEMENT = """
     DECLARE
         may text[] := CASE WHEN NEW.stage = 'senior' THEN '{senior}' ELSE '{analyst,senior}' END;
     BEGIN
-        PERFORM lock_judging();
+        PERFORM lock_judging(NEW.candidate_id);
         NEW.judged_at := clock_timestamp();
         IF NOT EXISTS (SELECT FROM users WHERE id = NEW.reviewer_id AND name = NEW.reviewer AND roles && may) THEN
             PERFORM break_rule('judged_by_whom_it_takes');
@@ -117,7 +134,7 @@ CHECK_UNDO = """
     DECLARE
         said judgements;
     BEGIN
-        PERFORM lock_judging();
+        PERFORM lock_judging((SELECT candidate_id FROM judgements WHERE id = NEW.judgement_id));
         NEW.undone_at := clock_timestamp();
         SELECT * INTO said FROM judgements WHERE id = NEW.judgement_id;
         IF said.reviewer_id IS DISTINCT FROM NEW.reviewer_id THEN
@@ -132,7 +149,7 @@ CHECK_UNDO = """
 CHECK_VERDICT = """
     CREATE FUNCTION check_verdict() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM lock_judging();
+        PERFORM lock_judging(NEW.candidate_id);
         IF (NEW.verdict, NEW.judgements) IS DISTINCT FROM
            (SELECT ROW (verdict, judged) FROM weighed_of(NEW.candidate_id)) THEN
             PERFORM break_rule('verdict_of_what_stands');
@@ -169,7 +186,7 @@ CHECK_ALSO = """
 CHECK_HAND_OVER = """
     CREATE FUNCTION check_hand_over() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM lock_judging();
+        PERFORM lock_judging(NEW.candidate_id);
         NEW.handed_at := clock_timestamp();
         IF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id AND state = 'sighting') THEN
             PERFORM break_rule('handed_over_as_a_possible_sighting');
@@ -203,7 +220,7 @@ MAKE = (
 REMOVE = (
     "DROP TRIGGER judging ON candidates",
     *(f"DROP FUNCTION {check}() CASCADE" for *_, check in RULES),
-    "DROP FUNCTION lock_judging()",
+    "DROP FUNCTION lock_judging(bigint)",
     "DROP FUNCTION break_rule(text)",
     "DROP FUNCTION has_judged(bigint, bigint)",
     "DROP FUNCTION weighed_of(bigint)",

@@ -1,4 +1,4 @@
-"""The review pages within Airflow's: registered where asked for, opened with the first request, never in the way.
+"""The review pages within Airflow's: registered where asked for, opened with the first request, in nobody's way.
 
 That they are served by the real API server is seen in tests/pipeline/test_servers.py.
 """
@@ -79,12 +79,14 @@ def office(settings: Settings, stores: Stores) -> Office:
 def told(office: Office, more: Mapping[str, str], path: str = "/status") -> dict[str, Any]:
     """What `look` says with these settings beside the office's."""
     environ = {**office.airflow_environ(), **more}
-    found: dict[str, Any] = json.loads(airflow.call(environ, office.dags_log, "tests.dags.test_plugin:look", path))
+    said = airflow.call(environ, office.dags_log, "tests.dags.test_plugin:look", path)
+    found: dict[str, Any] = {**json.loads(said.splitlines()[-1]), "said": said}
     return found
 
 
 def test_where_it_is_not_asked_for_nothing_is_registered(office: Office) -> None:
-    assert told(office, {SWITCH: "0"}) == {"apps": [], "views": [], "imported": []}
+    found = told(office, {SWITCH: "0"})
+    assert (found["apps"], found["views"], found["imported"]) == ([], [], [])
 
 
 def test_it_is_opened_with_the_first_request_and_asks_who_is_there(office: Office) -> None:
@@ -97,4 +99,4 @@ def test_it_is_opened_with_the_first_request_and_asks_who_is_there(office: Offic
 def test_what_cannot_be_opened_is_said_and_stands_in_nobodys_way(office: Office, wrong: dict[str, str]) -> None:
     found = told(office, {SWITCH: "1", **wrong})
     assert found["answers"] == [[503, ""]] * 2
-    assert "the review pages cannot be opened in Airflow" in office.dags_log.read_text()
+    assert "the review pages cannot be opened in Airflow" in found["said"] + office.dags_log.read_text()

@@ -1,39 +1,31 @@
-"""How fast the queue is: `python -m tests.review.queue_bench [--candidates N] [--analysts N] [--rounds N]`.
+"""How fast the review is: `python -m tests.review.queue_bench [--candidates N] [--analysts N] [--rounds N] ...`.
 
 Fills a database of its own with open candidates, times the statements one by one, and then has analysts sit before the
-pages at once, over HTTP on loopback: each looks at the queue, takes what is next and answers it, round after round.
-Prints p50 and p95 in milliseconds, and how many requests failed; exits with 1 if any did.
+pages, over HTTP on loopback: one alone, then many at once who look for a while before they send a form, then many who
+do not.  Each describes what is on the screen, answers it, and gets the next page with its pictures, again and again.
+Prints a table, and how many requests failed; exits with 1 if any did.
 """
 
 import argparse
-import json
+import os
 import sys
 import tempfile
-import threading
-import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from statistics import quantiles
 from uuid import UUID
 
-import httpx
 from sqlalchemy import text
 
 from lastseen.roles import Role
 from lastseen.settings import Settings
-from review.doors import SESSION_COOKIE, TOKEN_FIELD, form_token
 from storage import accounts, custody, judgements, review_queue, reviews
 from storage.accounts import User
-from storage.database import POOL, connect
 from storage.review_queue import Taken, Terms
 from storage.stores import Stores, open_stores
-from tests.review.conftest import serving
+from tests.review.seeding import jpeg, put
+from tests.review.sitting import Times, at_once, memory, served
 
-DEADLINE = 120
-"""seconds for one request: a slow one is to be counted, not broken off"""
 PEOPLE = 500
 TERMS = Terms(timedelta(minutes=15))
 
@@ -42,8 +34,8 @@ FILL = (
        SELECT 'video_site', 'https://videos.example/' || n, 'r', 'b', 'bench' FROM generate_series(1, 20) AS n""",
     """INSERT INTO persons (register_number, names, status, region)
        SELECT 'P-' || n, ARRAY['Person ' || n], 'missing', 'Region ' || n % 20 FROM generate_series(1, :people) AS n""",
-    """INSERT INTO reference_photos (person_id, file_name, sha256, size, media_type, object_key)
-       SELECT id, '1.jpg', md5(id::text), 1, 'image/jpeg', 'photo/' || id FROM persons""",
+    """INSERT INTO reference_photos (person_id, file_name, sha256, size, media_type, object_key, crop_key)
+       SELECT id, '1.jpg', md5(id::text), 1, 'image/jpeg', 'photo/' || id, 'crop/photo.jpg' FROM persons""",
     """INSERT INTO blobs (sha256, size, media_type, object_key, version_id, locked_until)
        SELECT md5(n::text) || md5((-n)::text), 1, 'video/mp4', 'blob/' || n, '1', now()
          FROM generate_series(1, :blobs) AS n""",
@@ -58,54 +50,26 @@ FILL = (
        SELECT id, 'bench', 'dlib', 'video', 640, 360, 60000, 1500, 120, 0, true, '[]' FROM blobs""",
     """INSERT INTO tracks (analysis_id, ordinal, shot, start_ms, end_ms, faces)
        SELECT analyses.id, n, 0, n * 1000, n * 1000 + 900, '[]' FROM analyses, generate_series(0, 1) AS n""",
-    """INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, expected_false, state, created_at)
+    """INSERT INTO best_shots (track_id, ordinal, at_ms, box, weight, quality, crop_key)
+       SELECT id, n, start_ms + n * 200, '{"x": 10, "y": 10, "width": 64, "height": 64}', 1, '{}', 'crop/shot.jpg'
+         FROM tracks, generate_series(0, 2) AS n""",
+    """INSERT INTO candidates (track_id, person_id, photo_id, engine, distance, expected_false, state, created_at,
+                               still_key, clip_key, clip_start_ms, clip_end_ms)
        SELECT tracks.id, persons.id, reference_photos.id, 'dlib', 0.4, 1.0 / (1 + tracks.id % 3000), 'open',
-              now() - tracks.id * interval '30 seconds'
+              now() - tracks.id * interval '30 seconds', 'still/moment.jpg', 'clip/moment.mp4', 0, 6000
          FROM tracks, generate_series(0, 1) AS n, persons, reference_photos
         WHERE persons.id = 1 + (tracks.id * 2 + n) % :people AND person_id = persons.id""",
     "ANALYZE",
 )
 
 
-class Times:
-    """Seconds that things took, by name, and requests that failed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seconds: dict[str, list[float]] = defaultdict(list)
-        self.failed: list[str] = []
-
-    @contextmanager
-    def of(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        took = time.perf_counter() - began
-        with self._lock:
-            self._seconds[name].append(took)
-
-    def fail(self, what: str) -> None:
-        with self._lock:
-            self.failed.append(what)
-
-    def told(self) -> dict[str, dict[str, float]]:
-        """Name -> count, p50 and p95 in milliseconds."""
-        return {name: _spread(seconds) for name, seconds in self._seconds.items()}
-
-
-def _spread(seconds: list[float]) -> dict[str, float]:
-    cuts = quantiles(seconds, n=20) if len(seconds) > 1 else [seconds[0]] * 19
-    return {"count": len(seconds), "p50": round(cuts[9] * 1000, 1), "p95": round(cuts[18] * 1000, 1)}
-
-
 def fill(stores: Stores, candidates: int) -> None:
-    """So many open candidates: two people at each of two faces of a video."""
+    """So many open candidates: two people at each of two faces of a video, all with the same few pictures."""
+    for key, size in (("crop/photo.jpg", (150, 150)), ("crop/shot.jpg", (150, 150)), ("still/moment.jpg", (640, 360))):
+        put(stores, key, jpeg(size=size))
     with stores.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         for statement in FILL:
             db.execute(text(statement), {"people": PEOPLE, "blobs": max(1, candidates // 4)})
-
-
-ANSWERING = threading.Semaphore(POOL)
-"""as many at once as a server would work on"""
 
 
 def answer(stores: Stores, user: User, token: UUID) -> None:
@@ -148,71 +112,61 @@ def assert_taken(found: object) -> None:
         raise TypeError(f"nothing was taken: {found}")
 
 
-def sit(url: str, stores: Stores, user: User, times: Times, rounds: int, start: threading.Barrier) -> None:
-    """One analyst before the pages."""
+def tokens(stores: Stores, users: list[User]) -> list[str]:
+    """A session of each."""
     with stores.db.begin() as db:
-        token = accounts.start_session(db, user)
-    with httpx.Client(base_url=url, trust_env=False, timeout=DEADLINE, cookies={SESSION_COOKIE: token}) as browser:
-        start.wait()
-        for _ in range(rounds):
-            _round(browser, token, stores, user, times)
-
-
-def _round(browser: httpx.Client, token: str, stores: Stores, user: User, times: Times) -> None:
-    try:
-        with times.of("HTTP: queue"):
-            seen = browser.get("/")
-        with times.of("HTTP: take"):
-            taken = browser.post("/reviews", data={TOKEN_FIELD: form_token(token)})
-    except httpx.HTTPError as fault:
-        times.fail(type(fault).__name__)
-        return
-    where = taken.headers.get("location", "")
-    if seen.status_code != 200 or not where.startswith("/reviews/"):
-        times.fail(f"{seen.status_code} {taken.status_code} {where}")
-        return
-    with ANSWERING, times.of("answer, beside all others"):
-        answer(stores, user, UUID(where.removeprefix("/reviews/")))
-
-
-def at_once(stores: Stores, beside: Stores, settings: Settings, users: list[User], times: Times, rounds: int) -> float:
-    """All analysts at the same time; `beside`: connections for what no page does.  Returns seconds."""
-    start = threading.Barrier(len(users))
-    with serving(stores, settings) as site:
-        sitting = [threading.Thread(target=sit, args=(site.url, beside, user, times, rounds, start)) for user in users]
-        began = time.perf_counter()
-        for one in sitting:
-            one.start()
-        for one in sitting:
-            one.join()
-        return time.perf_counter() - began
+        return [accounts.start_session(db, user) for user in users]
 
 
 def main(argv: list[str] | None = None, say: Callable[[str], object] = sys.stdout.write) -> int:
     """Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.review.queue_bench", description=__doc__)
-    parser.add_argument("--candidates", type=int, default=10_000)
-    parser.add_argument("--analysts", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args(argv)
+    given = _arguments(argv)
     times = Times()
+    seconds: dict[str, float] = {}
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(_env_file=None, data_dir=Path(folder))
-        with open_stores(settings, objects=False) as stores:
+        with open_stores(settings) as stores:
             fill(stores, given.candidates)
             with stores.db.begin() as db:
-                users = [accounts.add_user(db, f"a{n}", None, [Role.ANALYST]) for n in range(given.analysts + 1)]
+                users = [accounts.add_user(db, f"a{n}", None, [Role.ANALYST]) for n in range(2 * given.analysts + 2)]
             by_storage(stores, users[-1], times, given.rounds * 4)
-            beside = Stores(connect(stores.db.url.render_as_string(hide_password=False)))
-            took = at_once(stores, beside, settings, users[:-1], times, given.rounds)
-            beside.db.dispose()
-    for name, spread in times.told().items():
-        say(f"{name:32} {spread['count']:>6} times   p50 {spread['p50']:>8} ms   p95 {spread['p95']:>8} ms\n")
-    say(f"{given.analysts} analysts at once, {given.rounds} rounds: {took:.1f} s, {len(times.failed)} failed\n")
+            with served(settings.data_dir) as (port, process):
+                for name, think, who in (
+                    ("one: ", 0.0, users[-2:-1]),
+                    (f"{given.analysts} who think: ", given.think, users[: given.analysts]),
+                    (f"{given.analysts} who do not: ", 0.0, users[given.analysts : -2]),
+                ):
+                    answers = given.alone if name == "one: " else given.rounds
+                    seconds[name] = at_once(port, tokens(stores, who), times, answers, think, name)
+                used = memory(process)
+    load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    say(f"{given.candidates} candidates, {os.cpu_count()} cores, {load}, pages used {used} MiB\n\n")
+    _tell(say, times, seconds)
+    return 1 if times.failed else 0
+
+
+def _tell(say: Callable[[str], object], times: Times, seconds: dict[str, float]) -> None:
+    """A table for docs/performance.md."""
+    say("| ms | times | p50 | p95 | longest |\n|---|---|---|---|---|\n")
+    for name, one in times.told().items():
+        say(f"| {name} | {one['count']} | {one['p50']} | {one['p95']} | {one['most']} |\n")
+    say("\n")
+    for name, took in seconds.items():
+        say(f"{name}{took:.1f} s\n")
+    say(f"{len(times.failed)} failed\n")
     for what in sorted(set(times.failed)):
         say(f"  {times.failed.count(what)} times: {what}\n")
-    say(json.dumps({"failed": len(times.failed), "seconds": round(took, 1), "ms": times.told()}) + "\n")
-    return 1 if times.failed else 0
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.review.queue_bench", description=__doc__)
+    parser.add_argument("--candidates", type=int, default=10_000)
+    parser.add_argument("--analysts", type=int, default=200, help="at once; none: one only")
+    parser.add_argument("--rounds", type=int, default=5, help="answers of each")
+    parser.add_argument("--alone", type=int, default=100, help="answers of the one who is alone")
+    parser.add_argument("--think", type=float, default=20, help="seconds before each form, on average")
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

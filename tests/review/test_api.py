@@ -11,7 +11,7 @@ from review.problems import MEDIA_TYPE, Problem
 from review.roles import Role
 from storage import accounts
 from storage.accounts import User
-from tests.review.conftest import DEADLINE, Browser, Site
+from tests.review.conftest import DEADLINE, KEEPS, Browser, Site
 from tests.review.seeding import Story, seed
 from tests.review.things import sighting
 from tests.storage.judged import conclude
@@ -43,7 +43,7 @@ def program(site: Site, name: str, *roles: Role, lent: tuple[Role, ...] = ()) ->
         user = accounts.add_user(db, name, None, roles)
         token = accounts.make_token(db, user, "test", lent or roles)
     headers = {"Authorization": f"Bearer {token}"}
-    made = site.visited_by(Program(base_url=site.url, headers=headers, trust_env=False, timeout=DEADLINE))
+    made = site.visited_by(Program(base_url=site.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS))
     made.user = user
     return made
 

@@ -1,6 +1,7 @@
 """Who may pass which door, for every door, every role and the street."""
 
 import re
+import socket
 from collections import defaultdict
 from collections.abc import Iterator
 from uuid import uuid4
@@ -13,7 +14,7 @@ from starlette.routing import Route
 
 from lastseen.settings import Settings
 from review.app import doors
-from review.doors import API, Door
+from review.doors import API, SESSION_COOKIE, Door
 from review.roles import ANY_ROLE, Role
 from storage import accounts
 from storage.accounts import Awaits
@@ -204,3 +205,15 @@ def test_only_the_declared_method_is_answered(site: Site) -> None:
     assert browser.submit("/").status_code == 405
     assert browser.head("/status").status_code == 405
     assert browser.get("/sign-out").status_code == 405
+
+
+def test_who_leaves_in_the_middle_of_a_form_is_no_error(stores: Stores, settings: Settings) -> None:
+    with serving(stores, settings) as site:
+        browser = site.signed_in(Role.ANALYST)
+        address = httpx.URL(site.url)
+        cookie = f"Cookie: {SESSION_COOKIE}={browser.cookies[SESSION_COOKIE]}"
+        head = f"POST /reviews HTTP/1.1\r\nHost: {address.host}\r\n{cookie}"
+        form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ntoken=half"
+        with socket.create_connection((address.host, address.port or 0)) as leaving:
+            leaving.sendall(f"{head}\r\n{form}".encode())
+        assert browser.get("/").status_code == 200
