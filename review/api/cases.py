@@ -415,9 +415,7 @@ def hints(call: Call, asked: Page) -> Hints:
         rows = told(db, call.user, found)
         custody.append(db, call.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
     kept_back = len(found.rows) - len(rows)
-    return Hints(
-        total=found.total, rows=tuple(map(Hint.model_validate, rows)), kept_back=kept_back, after=found.older
-    )
+    return Hints(total=found.total, rows=tuple(map(Hint.model_validate, rows)), kept_back=kept_back, after=found.older)
 
 
 def _require(db: Connection, id_: int) -> None:
