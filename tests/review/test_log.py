@@ -65,6 +65,7 @@ def test_whoever_may_judge_as_well_reads_nothing_of_reviews(site: Site, auditor:
     assert "candidate:0<" not in page and "An auditor who does not judge reads them." in page
     assert "No event is like that" in both.get("/log?subject=candidate%3A0").text
     assert both.get("/log.jsonl?subject=candidate%3A0").text == ""
+    assert both.get("/api/v1/log?subject=candidate%3A0").json()["events"] == []
 
 
 def test_the_log_is_taken_along_as_it_stood_and_says_so(
