@@ -213,11 +213,12 @@ TEMPLATE = """
 
 @pytest.fixture
 def faces(settings: Settings, stores: Stores) -> Iterator[App]:
-    """Three tracks, of which one has a candidate; analysed 31 days ago."""
-    for number, state in enumerate(("open", "open", "withdrawn")):
-        seed(stores, Story(number=f"P-{number}", state=state))
+    """Three tracks, of which one has a candidate that waits; analysed 31 days ago."""
+    for number in range(3):
+        seed(stores, Story(number=f"P-{number}"))
     with open_app(settings, "test") as opened:
         change(opened, TEMPLATE)
+        change(opened, "DELETE FROM review_queue WHERE candidate_id < (SELECT max(id) FROM candidates)")
         change(opened, "DELETE FROM candidates WHERE id < (SELECT max(id) FROM candidates)")
         change(opened, "UPDATE analyses SET analyzed_at = now() - interval '31 days'")
         yield opened
