@@ -114,9 +114,9 @@ def test_who_waited_for_a_link_judges_both_files_as_one(db: Engine) -> None:
         with db.begin() as mine:
             candidates.lock(mine)
             told = beside.submit(judged)
-            files = [Video(blob, "") for blob in mine.execute(text("SELECT id FROM blobs ORDER BY id")).scalars()]
-            repost(mine, *files, (0, 9000), (0, 9000))
-        assert told.result() == [file.blob for file in files]
+            one, other = (Video(blob, "") for blob in mine.execute(text("SELECT id FROM blobs ORDER BY id")).scalars())
+            repost(mine, one, other, (0, 9000), (0, 9000))
+        assert told.result() == [one.blob, other.blob]
     assert first != second
 
 
@@ -164,6 +164,6 @@ def test_judgements_searches_and_links_that_meet_leave_what_follows_from_all(db:
     with ThreadPoolExecutor(6) as crowd:
         list(crowd.map(lambda act: act(), acts))
     with db.begin() as mine:
-        arranged = candidates.arrange(mine, [file.blob for file in files], LIMIT)
+        arranged = candidates.arrange(mine, [one.blob, other.blob], LIMIT)
         assert not arranged.changed
         assert not arranged.followed.verdicts
