@@ -164,6 +164,6 @@ def test_judgements_searches_and_links_that_meet_leave_what_follows_from_all(db:
     with ThreadPoolExecutor(6) as crowd:
         list(crowd.map(lambda act: act(), acts))
     with db.begin() as mine:
-        arranged = candidates.arrange(mine, [one.blob, other.blob], LIMIT)
+        arranged = candidates.arrange(mine, [file.blob for file in files], LIMIT)
         assert not arranged.changed
         assert not arranged.followed.verdicts
