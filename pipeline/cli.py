@@ -345,13 +345,23 @@ def review(
     ] = None,
 ) -> None:
     """Serve the analysts' pages; Ctrl-C ends it."""
-    raise typer.Exit(servers.serve_review(port, link))
+    raise typer.Exit(servers.serve_review(port, servers.Guests((link,) if link else ())))
 
 
 @app.command()
-def up(port: Port = None) -> None:
+def up(
+    port: Port = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="With the demo's data, in a folder of its own: nothing here is touched.")
+    ] = False,
+) -> None:
     """Start everything on this machine: embedded servers, Airflow, review; Ctrl-C ends it."""
-    servers.up(settings(), port, say)
+    if demo:
+        from pipeline.demo import show  # what it composes with is installed for the demo only
+
+        show.up(_demo_folder(), port, Voice(as_json=False))
+    else:
+        servers.up(settings(), port, say)
 
 
 @app.command("demo")
@@ -362,7 +372,11 @@ def demo_(
     """The main job on a clip composed here and now: a video site goes in, candidates come out."""
     from pipeline.demo import show  # what it composes with is installed for the demo only
 
-    show.run(settings().data_dir / "demo", serve=serve, voice=Voice(as_json))
+    show.run(_demo_folder(), serve=serve, voice=Voice(as_json))
+
+
+def _demo_folder() -> Path:
+    return settings().data_dir / "demo"
 
 
 # --- errors ------------------------------------------------------------------------------------------------

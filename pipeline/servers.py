@@ -12,13 +12,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
 from lastseen.errors import Failure
 from lastseen.settings import Settings
 from pipeline import airflow_home
-from storage import telegram_accounts
+from storage import status, telegram_accounts
 from storage.stores import Stores, open_stores
 
 log = logging.getLogger("lastseen.servers")
@@ -44,6 +45,11 @@ AIRFLOW: Mapping[str, tuple[str, ...]] = {
 }
 """`airflow standalone` would listen on every interface"""
 
+EMPTY = (
+    "there is nobody in the register yet: `lastseen register import PATH` brings people in, `lastseen source add` what"
+    " is watched. Only to try it: `lastseen up --demo`, in a folder of its own"
+)
+
 Process = subprocess.Popen[bytes]
 
 
@@ -51,25 +57,52 @@ class CannotServe(Failure):
     """A server that is needed did not start; the message names its log."""
 
 
-def serve_review(
-    port: int | None = None, link_for: str | None = None, *, browser: bool = False, folder: Path | None = None
-) -> int:
-    """Serve the review pages until they end or we are told to, and print a one-time link for an account.
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """Whom the review pages print one-time links for."""
 
-    `browser` opens the link as well, where there is a display; `folder` is where they run: settings are read from the
-    `.env` that lies there.
+    names: tuple[str, ...] = ()
+    minutes: int | None = None
+    """for so long the links work; None: as long as all links do"""
+    browser: bool = False
+    """the first is opened in a browser, too, where there is a display"""
+
+    def words(self) -> list[str]:
+        """As the review pages' process takes them."""
+        links = [word for name in self.names for word in ("--link", name)]
+        minutes = [] if self.minutes is None else ["--link-minutes", str(self.minutes)]
+        return [*links, *minutes, *(["--open"] if self.browser else [])]
+
+
+NOBODY = Guests()
+
+
+def serve_review(port: int | None = None, guests: Guests = NOBODY, *, folder: Path | None = None) -> int:
+    """Serve the review pages until they end or we are told to, and print one-time links for the guests.
+
+    `folder` is where they run: settings are read from the `.env` that lies there.
 
     Returns their exit status; 0 if they ended because we were told.
     """
     with _until_told() as told, _ended_at_last() as running:
-        review = _start(running, [*_review(port, link_for), *(["--open"] if browser else [])], folder=folder)
+        review = _start(running, _review(port, guests), folder=folder)
         while _runs(review) and not told.within(LOOK_EVERY):
             pass
     return 0 if told.heard else abs(review.returncode)
 
 
-def up(settings: Settings, review_port: int | None, say: Callable[[str], None]) -> None:
-    """Start everything, say where it is, and keep it running until Ctrl-C or SIGTERM.  Raises CannotServe."""
+def up(
+    settings: Settings,
+    review_port: int | None,
+    say: Callable[[str], None],
+    guests: Guests = NOBODY,
+    *,
+    folder: Path | None = None,
+) -> None:
+    """Start everything, say where it is, and keep it running until Ctrl-C or SIGTERM.  Raises CannotServe.
+
+    `folder` is where all of it runs, as in `serve_review`.
+    """
     _require_free(settings.airflow_port)
     with _until_told() as told, open_stores(settings) as stores, _ended_at_last() as running:
         environ = airflow_home.environment(settings, stores.owner)
@@ -79,10 +112,12 @@ def up(settings: Settings, review_port: int | None, say: Callable[[str], None]) 
         _prepare(running, environ, logs / "airflow-migrate.log", told, _accounts(stores))
         if told.heard:
             return
-        fleet = [_Server(running, name, _airflow(*command), environ, logs) for name, command in AIRFLOW.items()]
+        fleet = [_Server(running, name, _airflow(*command), environ, logs, folder) for name, command in AIRFLOW.items()]
         say(f"Airflow: {environ['AIRFLOW__API__BASE_URL']} (user admin; its password is in {_password_file(environ)})")
-        review = _start(running, _review(review_port))
+        review = _start(running, _review(review_port, guests), folder=folder)
         say(f"logs: {logs}; Ctrl-C stops everything")
+        if _is_empty(stores):
+            say(EMPTY)
         while _runs(review) and not told.within(LOOK_EVERY):
             for server in fleet:
                 server.replace_if_dead(say)
@@ -112,10 +147,16 @@ class _Server:
     """One process that is started again when it dies."""
 
     def __init__(
-        self, running: list[Process], name: str, command: list[str], environ: Mapping[str, str], logs: Path
+        self,
+        running: list[Process],
+        name: str,
+        command: list[str],
+        environ: Mapping[str, str],
+        logs: Path,
+        folder: Path | None,
     ) -> None:
         """`running` always holds its present process."""
-        self._running, self._name, self._command, self._environ = running, name, command, environ
+        self._running, self._name, self._command, self._environ, self._folder = running, name, command, environ, folder
         self._log = logs / f"airflow-{name}.log"
         self._start()
 
@@ -129,7 +170,7 @@ class _Server:
 
     def _start(self) -> None:
         self._started = monotonic()
-        self._process = _start(self._running, self._command, self._environ, self._log)
+        self._process = _start(self._running, self._command, self._environ, self._log, self._folder)
 
 
 class _Told:
@@ -253,10 +294,13 @@ def _accounts(stores: Stores) -> int:
         return len(telegram_accounts.every(db))
 
 
-def _review(port: int | None, link_for: str | None = None) -> list[str]:
-    options = {"--port": port, "--link": link_for}
-    given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    return [sys.executable, "-m", "review", *given]
+def _is_empty(stores: Stores) -> bool:
+    with stores.db.begin() as db:
+        return status.counts(db)["people"] == 0
+
+
+def _review(port: int | None, guests: Guests) -> list[str]:
+    return [sys.executable, "-m", "review", *([] if port is None else ["--port", str(port)]), *guests.words()]
 
 
 def _airflow(*arguments: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Serve the review pages: `python -m review [--port N] [--link USER]`."""
+"""Serve the review pages: `python -m review [--port N] [--link USER ...]`."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Sequence
+from datetime import timedelta
 from types import FrameType
 
 import uvicorn
@@ -33,6 +34,7 @@ KEEP_ALIVE = 75
 """seconds for which a connection stays open without a request: who looks at two faces for a while has it still"""
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read from the settings, not bound here
 _MINUTES = int(accounts.LINK_LIFETIME.total_seconds() // 60)
+"""for so long a link works unless it is said otherwise"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,12 +75,12 @@ def _serve(stores: Stores, settings: Settings, listener: socket.socket, given: a
     address = _address(listener)
     _say(f"lastseen review: {address}/")
     try:
-        link = _invite(stores, settings.review_url or address, given.link)
+        links = _invite(stores, settings.review_url or address, given)
     except LookupError as unknown:
         _say(str(unknown))
         return 2
-    if given.open and link and _has_display():
-        webbrowser.open(link)
+    if given.open and links and _has_display():
+        webbrowser.open(links[0])
     _have_room_for_browsers()
     server(create_app(stores, settings), settings.trusted_proxies).run(sockets=[listener])
     return 0
@@ -95,8 +97,8 @@ def _has_display() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
-def _invite(stores: Stores, address: str, link_for: str | None) -> str | None:
-    """Make the first account if there is none, and print a one-time link.  Raises LookupError for an unknown user.
+def _invite(stores: Stores, address: str, given: argparse.Namespace) -> list[str]:
+    """Make the first account if there is none, and print one-time links.  Raises LookupError for an unknown user.
 
     A link is a key: the one that nobody asked for by name goes to a terminal only, not into a file of logs.
     """
@@ -104,16 +106,20 @@ def _invite(stores: Stores, address: str, link_for: str | None) -> str | None:
         first = accounts.count_users(db) == 0
         if first:
             keeping_accounts.add(db, FIRST_START, FIRST_NAME, None, FIRST_ACCOUNT)
-    if link_for is None and first and not sys.stderr.isatty():
+    if not given.link and first and not sys.stderr.isatty():
         _say(f"There is a new account {FIRST_NAME!r}. `lastseen user link {FIRST_NAME}` makes a link to sign in.")
-        return None
-    if link_for is None and not first:
-        return None
-    name = link_for or FIRST_NAME
+        return []
+    names = given.link or [FIRST_NAME] * first
+    lifetime = timedelta(minutes=given.link_minutes)
     with stores.db.begin() as db:
-        link = f"{address}/enter/{accounts.make_link(db, name)}"
-    _say(f"Sign in as {name}, once, within {_MINUTES} minutes: {link}")
-    return link
+        links = [f"{address}/enter/{accounts.make_link(db, name, lifetime)}" for name in names]
+    for name, link in zip(names, links, strict=True):
+        _say(f"Sign in as {name}, once, within {_spelt(given.link_minutes)}: {link}")
+    return links
+
+
+def _spelt(minutes: int) -> str:
+    return f"{minutes // 60} hours" if minutes >= 120 and minutes % 60 == 0 else f"{minutes} minutes"
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -146,8 +152,13 @@ def _say(line: str) -> None:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m review", description="Serve the review pages.")
     parser.add_argument("--port", type=int, help="instead of the one in the settings; 0: any free port")
-    parser.add_argument("--link", metavar="USER", help="print a one-time link that signs this user in")
-    parser.add_argument("--open", action="store_true", help="open that link in a browser, where there is a display")
+    parser.add_argument(
+        "--link", metavar="USER", action="append", help="print a one-time link that signs this user in; may be repeated"
+    )
+    parser.add_argument("--link-minutes", metavar="N", type=int, default=_MINUTES, help="for so long the links work")
+    parser.add_argument(
+        "--open", action="store_true", help="open the first link in a browser, where there is a display"
+    )
     return parser.parse_args(argv)
 
 

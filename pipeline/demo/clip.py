@@ -1,10 +1,11 @@
 """A clip such as Telegram channels publish: hard cuts, a hand-held camera, small soft faces, hard compression.
 
-Of its six shots two show one person each, one shows both, and three show nobody.
+Of its six shots two show one person each, one shows both, and three show nobody.  A second, shorter clip shows one of
+them again, mirrored, as films that were published again often are: it gives the people who review a second face.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -103,15 +104,24 @@ def compose(path: Path) -> ClipFacts:
 
     Raises MaterialMissing where a picture is not installed, and OSError where the file cannot be written.
     """
+    _write(path, _TAKES)
+    return _facts(path)
+
+
+def compose_mirrored(path: Path) -> None:
+    """Write the second clip to `path`, as `compose` does."""
+    _write(path, _MIRRORED_TAKES)
+
+
+def _write(path: Path, takes: Sequence[_Take]) -> None:
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=_X264)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number, pixels in enumerate(_pictures()):
+        for number, pixels in enumerate(_pictures(takes)):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return _facts(path)
 
 
 def _facts(path: Path) -> ClipFacts:
@@ -127,12 +137,12 @@ def _facts(path: Path) -> ClipFacts:
 # --- pictures ----------------------------------------------------------------------------------------------
 
 
-def _pictures() -> Iterator[Pixels]:
-    """The clip's pictures, in order."""
+def _pictures(takes: Sequence[_Take]) -> Iterator[Pixels]:
+    """The pictures of a clip, in order."""
     random = np.random.default_rng(_SEED)
     noise = _NOISE * random.standard_normal((_NOISE_FIELDS, HEIGHT, WIDTH, 1), np.float32)
     number = 0
-    for take in _TAKES:
+    for take in takes:
         scene = take.scene().filter(ImageFilter.GaussianBlur(take.blur))
         for frame in range(take.frames):
             view = take.start.towards(take.end, frame / take.frames)
@@ -231,4 +241,22 @@ _TAKES = (
         (_COLLINS, _HOPPER),
     ),
     _Take(30, _landscape(Scenery.GRAVEL), _View(460, 300, 1.0), _View(500, 310, 1.1), 0.6, 2.0),
+)
+
+
+def _mirrored(scene: Callable[[], Image.Image]) -> Callable[[], Image.Image]:
+    return lambda: ImageOps.mirror(scene())
+
+
+_MIRRORED_TAKES = (
+    _Take(20, _landscape(Scenery.COFFEE), _View(430, 300, 1.0), _View(480, 320, 1.1), 0.9, 1.0),
+    _Take(
+        70,
+        _mirrored(_hung(Scenery.GRAVEL, (_HOPPER, 0.5, (420, 170)))),
+        _View(400, 290, 1.0, 2.0),
+        _View(520, 310, 1.1, -1.0),
+        0.75,
+        1.0,
+        (_HOPPER,),
+    ),
 )

@@ -14,18 +14,32 @@ from lastseen import chance
 from lastseen.errors import Failure
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Platform
+from lastseen.roles import Role
 from lastseen.settings import Settings
 from pipeline import airflow_home, console, servers
 from pipeline.app import open_app
 from pipeline.console import Voice, plain, say
 from pipeline.demo import clip, register, site
 from pipeline.demo.clip import ClipFacts
-from storage import accounts, candidates, embedded, sources, status
+from pipeline.demo.register import RegisterFacts
+from pipeline.servers import Guests
+from storage import candidates, embedded, keeping_accounts, sources, status
 from storage.candidates import Listed
 from storage.stores import Stores, open_stores
 
-ACCOUNT = "demo"
+ACTOR = "local:demo"
 REASON = "a demonstration on material composed by lastseen itself"
+GUESTS: Mapping[str, Role] = {"ada": Role.ANALYST, "ben": Role.ANALYST, "senior": Role.SENIOR}
+"""who tries the review pages: enough for a possible sighting, and for a disagreement"""
+A_DAY_MINUTES = 12 * 60
+"""for so long their links work: nobody in the demo could make new ones"""
+TRY_IT = (
+    "Try it as three people, one after the other: opening a link signs out whoever was there before.",
+    "  1  ada: Review next, note what you see of the face, go on to the photo, compare, answer (1 to 7), Ctrl+Enter.",
+    "  2  ben: the same face, and nothing tells him what ada said. Two clear yes (6, 7) are a possible sighting.",
+    "  3  senior: asked where one said yes and the other did not. Let ada say 7 and ben 4 on the second face.",
+    "  ?  shows the keys, docs/review.md the rest. Nothing here leaves this machine; Ctrl-C ends it.",
+)
 
 
 class DemoFailed(Failure):
@@ -41,11 +55,40 @@ class Shown:
 
 
 def run(folder: Path, *, serve: bool, voice: Voice) -> None:
-    """Compose, serve, import, run the DAGs, show the candidates; `folder` is emptied first.  Raises DemoFailed."""
+    """Compose, serve, import, run the DAGs, show the candidates; `folder` is emptied first.  Raises DemoFailed.
+
+    `serve`: the review pages, until they are told to end.
+    """
+    with _played(_settings(folder), voice) as settings:
+        if serve:
+            guests = _invite(settings)
+            servers.serve_review(guests=guests, folder=settings.data_dir)
+
+
+def up(folder: Path, review_port: int | None, voice: Voice) -> None:
+    """The same, and afterwards everything that `lastseen up` starts.  Raises DemoFailed and CannotServe."""
+    with _played(_settings(folder), voice) as settings:
+        port = settings.review_port if review_port is None else review_port
+        servers.up(settings, port, say, _invite(settings), folder=settings.data_dir)
+
+
+@contextmanager
+def _played(settings: Settings, voice: Voice) -> Iterator[Settings]:
+    """Everything is found and checked, its servers run, and so does the site, until the block ends."""
     began = monotonic()
-    settings = _settings(_fresh(folder))
-    with _settings_for_children(settings), embedded.running(settings.data_dir):
-        shown, facts = _work(settings)
+    folder = _fresh(settings.data_dir)
+    media = folder / "site"
+    media.mkdir()
+    say("composing a clip and a register ...")
+    facts = clip.compose(media / site.CLIP)
+    clip.compose_mirrored(media / site.MIRRORED)
+    listed = register.write(folder / "register")
+    with (
+        _settings_for_children(settings),
+        embedded.running(folder),
+        site.serving(media) as address,
+    ):
+        shown = _work(settings, address, listed)
         _show(shown, voice)
         seconds = round(monotonic() - began, 1)
         voice.result(
@@ -53,23 +96,17 @@ def run(folder: Path, *, serve: bool, voice: Voice) -> None:
             [f"{to_judge(shown.candidates)}, in {seconds} s; all of it lies in {folder}"],
         )
         _check(shown, facts)
-        if serve:
-            _serve(settings)
+        yield settings
 
 
-def _work(settings: Settings) -> tuple[Shown, ClipFacts]:
-    media = settings.data_dir / "site"
-    media.mkdir()
-    say("composing a clip and a register ...")
-    facts = clip.compose(media / site.CLIP)
-    listed = register.write(settings.data_dir / "register")
-    with site.serving(media) as address, open_app(settings, f"local:{ACCOUNT}") as app:
+def _work(settings: Settings, address: str, listed: RegisterFacts) -> Shown:
+    with open_app(settings, ACTOR) as app:
         with app.stores.db.begin() as db:
             sources.add(db, Platform.VIDEO_SITE, address + site.FEED, REASON, settings.legal_basis, app.actor)
         say(f"a video site is served at {address}{site.FEED}; running the DAGs on it ...")
         _run_dags(settings, app.stores, listed.table)
         with app.stores.db.begin() as db:
-            return Shown(status.counts(db), candidates.listed(db)), facts
+            return Shown(status.counts(db), candidates.listed(db))
 
 
 def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
@@ -87,11 +124,20 @@ def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
     with (
         log.open("ab") as file,
         subprocess.Popen(
-            command, env=environ, cwd=settings.data_dir, stdout=subprocess.PIPE, stderr=file, text=True
+            command,
+            env=environ,
+            cwd=settings.data_dir,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            start_new_session=True,
         ) as process,
     ):
-        for line in process.stdout or ():
-            say(f"  DAG {line.strip()}")
+        try:
+            for line in process.stdout or ():
+                say(f"  DAG {line.decode().strip()}")
+            process.wait()
+        finally:
+            servers.end([process])
     if process.returncode:
         raise DemoFailed(f"a DAG did not succeed: see {log}")
 
@@ -120,11 +166,14 @@ def _check(shown: Shown, facts: ClipFacts) -> None:
             raise DemoFailed(f"the wanted person was not found at {appearance.start_ms} ms of the clip")
 
 
-def _serve(settings: Settings) -> None:
+def _invite(settings: Settings) -> Guests:
+    """Accounts for those who try it, and what they are to do."""
     with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
-        accounts.add_user(db, ACCOUNT, None, ["analyst"])
-    say("serving the review pages; the link below signs you in once, Ctrl-C ends it")
-    servers.serve_review(link_for=ACCOUNT, browser=True, folder=settings.data_dir)
+        for name, role in GUESTS.items():
+            keeping_accounts.add(db, ACTOR, name, None, [role])
+    for line in TRY_IT:
+        say(line)
+    return Guests(tuple(GUESTS), A_DAY_MINUTES, browser=True)
 
 
 def _fresh(folder: Path) -> Path:
@@ -135,14 +184,14 @@ def _fresh(folder: Path) -> Path:
         embedded.stop(folder)
         shutil.rmtree(folder)
     (folder / "logs").mkdir(parents=True)
-    return folder.resolve()
+    return folder
 
 
 def _settings(folder: Path) -> Settings:
     """The demo's own settings: nothing of the office's installation is read or touched."""
     return Settings(
         _env_file=None,
-        data_dir=folder,
+        data_dir=folder.resolve(),
         database_url=None,
         s3_endpoint=None,
         legal_basis="demonstration",

@@ -1,4 +1,4 @@
-"""A small video site on loopback for the demo: a feed of three pages, one good, one gone, one with a bad file."""
+"""A small video site on loopback for the demo: a feed of four pages, two good, one gone, one with a bad file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,8 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 CLIP = "clip.mp4"
-"""the clip's name in the folder that is served"""
+MIRRORED = "mirrored.mp4"
+"""the clips' names in the folder that is served"""
 FEED = "/feed.xml"
 """the address that goes on the allow-list, after the base URL"""
 
@@ -42,6 +43,13 @@ GOOD = Page(
     datetime(2026, 11, 1, 9, 30, tzinfo=UTC),
     f"/media/{CLIP}",
 )
+AGAIN = Page(
+    "/watch/a-portrait",
+    "A portrait",
+    "Another wall, filmed in a mirror. Composed for a demonstration.",
+    datetime(2026, 11, 1, 9, 10, tzinfo=UTC),
+    f"/media/{MIRRORED}",
+)
 GONE = Page(
     "/watch/taken-down",
     "Taken down since",
@@ -56,7 +64,7 @@ NO_VIDEO = Page(
     datetime(2026, 10, 31, 17, 5, tzinfo=UTC),
     _NO_VIDEO,
 )
-PAGES = (GOOD, GONE, NO_VIDEO)
+PAGES = (GOOD, AGAIN, GONE, NO_VIDEO)
 """newest first, as in the feed"""
 
 
@@ -69,11 +77,11 @@ class _Answer:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve `folder`'s clip on a free port of 127.0.0.1 until the block ends; gives the base URL, without a slash.
+    """Serve `folder`'s clips on a free port of 127.0.0.1 until the block ends; gives the base URL, without a slash.
 
-    Raises FileNotFoundError if the folder holds no `clip.mp4`.
+    Raises FileNotFoundError if the folder does not hold both.
     """
-    with _Server((folder / CLIP).read_bytes()) as server:
+    with _Server((folder / CLIP).read_bytes(), (folder / MIRRORED).read_bytes()) as server:
         thread = Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="demo-site", daemon=True)
         thread.start()
         try:
@@ -86,7 +94,7 @@ def serving(folder: Path) -> Iterator[str]:
 # --- answers -----------------------------------------------------------------------------------------------
 
 
-def _answers(base: str, clip: bytes) -> Mapping[str, _Answer]:
+def _answers(base: str, clip: bytes, mirrored: bytes) -> Mapping[str, _Answer]:
     """Everything that the site has, by path."""
     newest = PAGES[0].published
     pages = {
@@ -98,6 +106,7 @@ def _answers(base: str, clip: bytes) -> Mapping[str, _Answer]:
         FEED: _Answer("application/rss+xml; charset=utf-8", _rss(base), newest),
         **pages,
         GOOD.video: _Answer("video/mp4", clip, GOOD.published),
+        AGAIN.video: _Answer("video/mp4", mirrored, AGAIN.published),
         NO_VIDEO.video: _Answer("video/mp4", _NO_VIDEO_BYTES, NO_VIDEO.published),
     }
 
@@ -207,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     """The site on a free loopback port."""
 
-    def __init__(self, clip: bytes) -> None:
+    def __init__(self, clip: bytes, mirrored: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.base = f"http://127.0.0.1:{self.server_port}"
-        self.answers = _answers(self.base, clip)
+        self.answers = _answers(self.base, clip, mirrored)

@@ -16,6 +16,7 @@ NOBODY = "shows counts and states of the installation, and nobody's face, name o
 NO_ACCOUNT = "nobody is signed in"
 KEPT = "what was recorded is the page that shows the picture"
 CARE = "how somebody rests is nobody's business"
+AWAY = "leads to the provider; what comes of it is recorded when they are back"
 
 LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/"): "names and faces are hidden in the queue; a search by filters is recorded",
@@ -93,6 +94,16 @@ LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("POST", "/sign-in"): (Action.SIGNED_IN,),
     ("GET", "/sign-in/second-factor"): NO_ACCOUNT,
     ("POST", "/sign-in/second-factor"): (Action.SIGNED_IN,),
+    ("GET", "/sign-in/provider"): AWAY,
+    ("GET", "/sign-in/provider/link"): AWAY,
+    ("GET", "/sign-in/provider/back"): (
+        Action.SIGNED_IN,
+        Action.PROVIDER_LINKED,
+        Action.ACCOUNT_ADDED,
+        Action.ROLES_CHANGED,
+    ),
+    ("GET", "/sign-in/provider/out"): "they were signed out here before, and that was recorded",
+    ("POST", "/language"): OWN,
     ("GET", "/session"): NO_ACCOUNT,
     ("GET", "/enter/{token}"): (Action.SIGNED_IN,),
     ("GET", "/static/{name}"): NO_ACCOUNT,

@@ -114,9 +114,9 @@ def test_who_waited_for_a_link_judges_both_files_as_one(db: Engine) -> None:
         with db.begin() as mine:
             candidates.lock(mine)
             told = beside.submit(judged)
-            one, other = (Video(blob, "") for blob in mine.execute(text("SELECT id FROM blobs ORDER BY id")).scalars())
-            repost(mine, one, other, (0, 9000), (0, 9000))
-        assert told.result() == [one.blob, other.blob]
+            files = [Video(blob, "") for blob in mine.execute(text("SELECT id FROM blobs ORDER BY id")).scalars()]
+            repost(mine, files[0], files[1], (0, 9000), (0, 9000))
+        assert told.result() == [file.blob for file in files]
     assert first != second
 
 

@@ -264,6 +264,7 @@ def test_the_register_does_not_hold_the_clips_own_pictures(written: RegisterFact
 
 @pytest.fixture
 def base(composed: ClipFacts) -> Iterator[str]:
+    clip.compose_mirrored(composed.path.parent / site.MIRRORED)
     with site.serving(composed.path.parent) as address:
         yield address
 

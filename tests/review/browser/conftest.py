@@ -4,6 +4,7 @@ Playwright's event loop stays in the thread that started it, so it lives no long
 modules on the same worker start loops of their own.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -95,7 +96,8 @@ class Chromium:
 def chromium_itself() -> Iterator[Browser]:
     """One Chromium for a module."""
     if not CHROMIUM.exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}: apt-get install chromium")
+        missing = f"there is no browser at {CHROMIUM}: apt-get install chromium"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", NOWHERE_ELSE])
         yield browser
