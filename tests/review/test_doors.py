@@ -28,6 +28,8 @@ SIGN_IN, TURNED_AWAY, HIDDEN, TOLD, PASSED = "sent to sign in", "turned away", "
 
 SHOWN_ALTHOUGH_SEALED = {"/candidates/{id:int}", "/api/v1/candidates/{id:int}"}
 """its page says why it is closed"""
+SIGNS_OUT = ("/account", "/sign-in", "/sign-out")
+"""how doors begin by which a browser may be signed out, or signed in as somebody else"""
 STREET, HALFWAY = "street", "halfway"
 """who is not signed in at all, and who has still to give a second factor; all others are roles"""
 
@@ -75,7 +77,7 @@ class Corridor:
             self.users = {role.value: accounts.add_user(db, f"the.{role}", None, [role]) for role in Role}
             self.users[HALFWAY] = accounts.add_user(db, "half.way", None, ANY_ROLE)
             self.users[STREET] = self.other = accounts.add_user(db, "some.other", None, ANY_ROLE)
-        self._kept: dict[tuple[str, Relation], Values | None] = {}
+        self._kept: dict[tuple[str, Relation, str], Values | None] = {}
         self._browsers: dict[str, Browser] = {}
 
     def arrivals(self, door: Door) -> Iterator[tuple[str, Relation | None, str]]:
@@ -87,10 +89,13 @@ class Corridor:
                     yield who, relation, filled(door.path, values)
 
     def _values(self, door: Door, who: str, relation: Relation) -> Values | None:
-        """A thing is made anew for whoever may change it, or whose it has to be."""
-        kind, key = KINDS[door.names], (door.names, relation)
-        if lets_in(door, who) and (kind.personal or door.method == "POST" or door.anyone):
+        """A thing is made anew for whoever may change it; what is looked at, or cannot be reached, is made once."""
+        kind = KINDS[door.names]
+        reached = relation is Relation.OWN or (relation is Relation.OTHER and not kind.personal)
+        if reached and lets_in(door, who) and (door.method == "POST" or door.anyone):
             return kind.values(self.site.stores, relation, self.users[who], self.other)
+        whose = who if kind.personal and relation is not Relation.OTHER and lets_in(door, who) else ""
+        key = (door.names, relation, whose)
         if key not in self._kept:
             self._kept[key] = kind.values(self.site.stores, relation, self.users[who], self.other)
         return self._kept[key]
@@ -98,12 +103,11 @@ class Corridor:
     def knock(self, door: Door, who: str, path: str) -> httpx.Response:
         """As the door's method wants it, with the token of a form of ours."""
         browser = self._browser(who)
-        if door.method != "POST" and not door.anyone:
+        if door.anyone or (lets_in(door, who) and door.path.startswith(SIGNS_OUT)):
+            self._browsers.pop(who)
+        if door.method != "POST":
             return browser.get(path)
-        self._browsers.pop(who)  # it may be signed out, or signed in, by this
-        if door.takes_json:
-            return browser.tell(path, {})
-        return browser.submit(path, name="x", password="x") if door.method == "POST" else browser.get(path)
+        return browser.tell(path, {}) if door.takes_json else browser.submit(path, name="x", password="x")
 
     def _browser(self, who: str) -> Browser:
         if who not in self._browsers:
@@ -124,6 +128,11 @@ def of_api(door: Door) -> bool:
 def filled(path: str, values: Values) -> str:
     """An address with its parts filled in."""
     return re.sub(r"{(\w+)(?::\w+)?}", lambda part: str(values[part[1]]), path)
+
+
+def somewhere(door: Door) -> str:
+    """An address behind which there is nothing."""
+    return filled(door.path, defaultdict(lambda: "1", token=uuid4()))
 
 
 def test_every_door_says_whom_it_lets_in_and_what_its_address_names() -> None:
@@ -161,7 +170,7 @@ def test_a_script_that_is_not_signed_in_is_told_so_in_json(site: Site) -> None:
     script = site.browser(Accept="application/json")
     for door in doors():
         if isinstance(door, Door) and not door.anyone:
-            path = filled(door.path, defaultdict(lambda: "1", token=uuid4()))
+            path = somewhere(door)
             answer = script.get(path) if door.method == "GET" else script.post(path)
             told = answer.json()
             assert answer.status_code == 401, door.path
