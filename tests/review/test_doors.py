@@ -25,6 +25,7 @@ from tests.review.things import KINDS, Relation, Values
 
 REFUSED = "Not for this account"
 SIGN_IN, TURNED_AWAY, HIDDEN, TOLD, PASSED = "sent to sign in", "turned away", "hidden", "told why not", "passed"
+MISSENT = "told what is wrong with what was sent"
 
 SHOWN_ALTHOUGH_SEALED = {"/candidates/{id:int}", "/api/v1/candidates/{id:int}"}
 """its page says why it is closed"""
@@ -40,7 +41,9 @@ def outcome(answer: httpx.Response) -> str:
         return SIGN_IN
     if answer.status_code == 401 or (answer.status_code == 403 and REFUSED in answer.text):
         return TURNED_AWAY
-    if answer.status_code in {400, 403, 409, 410, 422}:
+    if answer.status_code in {400, 422}:
+        return MISSENT
+    if answer.status_code in {403, 409, 410}:
         return TOLD
     return {404: HIDDEN}.get(answer.status_code, PASSED if answer.status_code < 400 else str(answer.status_code))
 
@@ -57,14 +60,14 @@ def expected(door: Door, who: str, relation: Relation | None) -> set[str]:
         return {SIGN_IN if signed_out else TURNED_AWAY}
     if who == HALFWAY and door.halfway:
         return {PASSED, SIGN_IN, HIDDEN}
-    acts = {TOLD} if door.method == "POST" or door.anyone else set()
+    acts = {TOLD, MISSENT} if door.method == "POST" or door.anyone else set()
     match relation:
         case Relation.SEALED if door.path in SHOWN_ALTHOUGH_SEALED:
             return {PASSED}
         case Relation.SEALED | Relation.NONE:
             return {HIDDEN} | acts
         case Relation.OTHER if KINDS[door.names].personal:
-            return {HIDDEN}
+            return {HIDDEN} | ({MISSENT} if door.takes_json else set())  # JSON is read before anything is looked for
     return {PASSED, SIGN_IN} | acts if door.anyone or door.method == "POST" else {PASSED}
 
 
@@ -89,10 +92,11 @@ class Corridor:
                     yield who, relation, filled(door.path, values)
 
     def _values(self, door: Door, who: str, relation: Relation) -> Values | None:
-        """A thing is made anew for whoever may change it; what is looked at, or cannot be reached, is made once."""
+        """A thing is made anew for whoever may change it, or whose it is; what cannot be reached is made once."""
         kind = KINDS[door.names]
         reached = relation is Relation.OWN or (relation is Relation.OTHER and not kind.personal)
-        if reached and lets_in(door, who) and (door.method == "POST" or door.anyone):
+        changed = kind.personal or door.method == "POST" or door.anyone  # a pause gives back what is one's own
+        if reached and changed and lets_in(door, who):
             return kind.values(self.site.stores, relation, self.users[who], self.other)
         whose = who if kind.personal and relation is not Relation.OTHER and lets_in(door, who) else ""
         key = (door.names, relation, whose)

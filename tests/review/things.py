@@ -183,7 +183,7 @@ def _user(stores: Stores, _: User) -> Values:
 def _begun(stores: Stores, mine: User) -> Review:
     found = _seeded(stores)
     with stores.db.begin() as db:
-        begun = reviews.begin(db, mine, found.candidate, timedelta(hours=1))
+        begun = reviews.begin(db, mine, found.candidate, timedelta(minutes=5))
     if begun is None:
         raise LookupError("a new candidate is nobody's")
     return begun
