@@ -1,4 +1,8 @@
-"""Posts whose words name somebody in the register: hints of their own, which no face has to go with."""
+"""Posts whose words name somebody in the register: hints of their own, which no face has to go with.
+
+Where a face of the post's pictures waits to be compared with somebody whom its words name, the post would tell whoever
+is asked whom they look at: nothing of it is shown to reviewers before they have answered, or it is settled.
+"""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -6,8 +10,11 @@ from starlette.responses import Response
 
 from review.desk import desk_of
 from review.doors import number_in, visit_of
-from storage import custody, name_hints
+from storage import custody, decided, name_hints
+from storage.accounts import User
 from storage.custody import Action
+from storage.database import Connection
+from storage.name_hints import Listed, Page
 
 ROWS_A_PAGE = 25
 
@@ -16,9 +23,16 @@ def hints(request: Request) -> Response:
     """A page of them, the newest first.  That it was looked at stands in the custody log before it is shown."""
     desk, session = desk_of(request), visit_of(request).session
     older, newer = number_in(request, "older_than"), number_in(request, "newer_than")
+    if session is None:
+        raise HTTPException(404)
     with desk.stores.db.begin() as db:
         page = name_hints.page(db, ROWS_A_PAGE, older_than=older, newer_than=newer)
-        if session is None:
-            raise HTTPException(404)
-        custody.append(db, session.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in page.rows]})
-    return desk.draw(request, "hints.html", page=page)
+        rows = told(db, session.user, page)
+        custody.append(db, session.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
+    return desk.draw(request, "hints.html", page=page, rows=rows, kept_back=len(page.rows) - len(rows))
+
+
+def told(db: Connection, user: User, page: Page) -> list[Listed]:
+    """Of a page those that say nothing of what this person may still be asked."""
+    seen = decided.seen_by(db, user, [id_ for row in page.rows for id_ in row.told_by])
+    return [row for row in page.rows if seen.issuperset(row.told_by)]

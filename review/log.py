@@ -28,15 +28,15 @@ def page(request: Request) -> Response:
     desk, user = desk_of(request), user_of(request)
     filters, before = _filters(request.query_params), number_in(request, "before")
     with desk.stores.db.begin() as db:
-        lines = log_pages.page(db, filters, before)
+        lines = log_pages.page(db, filters, before, judges=_judges(request))
         head = custody.head(db)
         action = Action.SEARCHED if filters.said() else Action.VIEWED
         custody.append(db, user.name, action, PAGE, {**filters.said(), **({"before": before} if before else {})})
-    shown = [_told(request, line) for line in lines[: log_pages.MOST]]
     return desk.draw(
         request,
         "log.html",
-        lines=shown,
+        lines=lines[: log_pages.MOST],
+        judges=_judges(request),
         more=len(lines) > log_pages.MOST,
         filters=filters.said(),
         actions=sorted(Action),
@@ -71,14 +71,14 @@ def download(request: Request) -> Response:
         detail = {"what": "custody log", "format": ending, "upto": upto, **filters.said()}
         custody.append(db, user.name, Action.EXPORTED, PAGE, detail)
     media_type, write = _WRITERS[ending]
-    lines = (_told(request, line) for line in log_pages.whole(desk.stores.db, filters, upto))
+    lines = log_pages.whole(desk.stores.db, filters, upto, judges=_judges(request))
     headers = {"Content-Disposition": f'attachment; filename="custody-log-{upto}.{ending}"'}
     return StreamingResponse((piece.encode() for piece in write(lines)), 200, headers, media_type)
 
 
-def _told(request: Request, line: Line) -> Line:
-    """Whoever may judge as well does not read what others answered."""
-    return line.blinded() if visit_of(request).roles & REVIEWERS else line
+def _judges(request: Request) -> bool:
+    """Whoever may judge as well does not read of reviews: others' answers, and which items are known pairs."""
+    return bool(visit_of(request).roles & REVIEWERS)
 
 
 def _filters(given: Mapping[str, str]) -> Filters:

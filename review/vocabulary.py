@@ -90,6 +90,7 @@ WORDS: Final = frozenset(
         noted("unaccounted"),
         noted("unaccounted videos"),
         noted("posts"),
+        noted("judgements due"),
         noted("media items"),
         noted("analyses"),
         noted("photos"),

@@ -20,11 +20,14 @@ MOST: Final = 100
 """events on a page"""
 AT_ONCE: Final = 2000
 """events of a file that are read from the database at once"""
-BLIND: Final[Mapping[str, frozenset[str]]] = {
-    Action.JUDGED: frozenset({"answer", "content", "verdict", "due"}),
-    Action.JUDGEMENT_UNDONE: frozenset({"answer", "content", "verdict", "due"}),
-}
-"""action -> what of its detail nobody reads who may judge themselves: it is another's answer"""
+OF_REVIEWS: Final = frozenset(
+    {
+        *(Action.TOOK_UP, Action.DESCRIBED, Action.RETURNED, Action.WARNED, Action.PLAYED),
+        *(Action.JUDGED, Action.JUDGEMENT_UNDONE),
+    }
+)
+"""what nobody reads who may judge themselves: what others answered, and which reviews, their own too, are of known
+pairs"""
 
 _COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
 OF_SUBJECTS = text("""
@@ -89,12 +92,6 @@ class Line:
     hash: str
     """hexadecimal"""
 
-    def blinded(self) -> "Line":
-        """As whoever may judge reads it."""
-        hidden = BLIND.get(self.action, frozenset())
-        left = {name: value for name, value in self.detail.items() if name not in hidden}
-        return Line(self.seq, self.at, self.actor, self.action, self.subject, left, self.reason, self.hash)
-
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
         return {**asdict(self), "at": iso(self.at)}
@@ -128,17 +125,20 @@ class Proven:
     """of the day's manifest: by whom, and when"""
 
 
-def page(db: Connection, filters: Filters, before: int | None = None) -> list[Line]:
-    """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one."""
-    wanted = _wanted(filters).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
+def page(db: Connection, filters: Filters, before: int | None = None, *, judges: bool = False) -> list[Line]:
+    """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one.
+
+    `judges`: for somebody who may judge, without those of reviews.
+    """
+    wanted = _wanted(filters, judges).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
     rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
     return [_line(row) for row in rows]
 
 
-def whole(engine: Engine, filters: Filters, upto: int) -> Iterator[Line]:
+def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool = False) -> Iterator[Line]:
     """Events to number `upto`, in order, in pieces: no connection is held while they are sent."""
     seq, after = custody_events.c.seq, 0
-    wanted = _wanted(filters).where(seq <= upto).order_by(seq).limit(AT_ONCE)
+    wanted = _wanted(filters, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
     while True:
         with engine.begin() as db:
             lines = [_line(row) for row in db.execute(wanted.where(seq > after))]
@@ -160,13 +160,15 @@ def proven(db: Connection, sha256s: Sequence[str]) -> list[Proven]:
     return [Proven(**row) for row in rows]
 
 
-def _wanted(filters: Filters) -> Select[Any]:
+def _wanted(filters: Filters, judges: bool) -> Select[Any]:
     """Only with what is asked for: the database then uses the index of it."""
     columns, said = custody_events.c, filters.said()
     wanted = select(*_COLUMNS, columns.hash)
     for name in ("actor", "action", "subject"):
         if name in said:
             wanted = wanted.where(columns[name] == said[name])
+    if judges:
+        wanted = wanted.where(columns.action.not_in(sorted(OF_REVIEWS)))
     if filters.since is not None:
         wanted = wanted.where(columns.at >= manifests.start(filters.since))
     if filters.until is not None:

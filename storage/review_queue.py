@@ -111,6 +111,12 @@ SHOW = text("""
                        described_at = CASE WHEN described_at IS NOT NULL THEN now() END
      WHERE id = :id AND coalesce(described_at, begun_at) = begun_at AND draft = '{}' AND ended_at IS NULL""")
 MATCHES = "SELECT FROM review_queue WHERE candidate_id = :candidate{filters}"
+# The still picture for which a known pair passes: one of those that its reviewer could have got instead, by lot.
+STANDS_FOR = f"""
+    SELECT candidate_id FROM review_queue
+     WHERE {_FREE} AND {_MINE}
+       AND EXISTS (SELECT FROM analyses WHERE analyses.blob_id = review_queue.blob_id AND kind = 'image'){{filters}}
+     ORDER BY md5(candidate_id || ' ' || CAST(:lot AS text)) LIMIT 1"""  # noqa: S608  our own words
 # What was noted of this face before, by the same person, lately: it is one face, whoever it is compared with.
 CARRY = text("""
     UPDATE reviews SET described = before.described, described_at = now(),
@@ -527,10 +533,21 @@ def _after(place: str | None) -> dict[str, object]:
 
 
 def _matches(db: Connection, held: Review, filters: Filters) -> bool:
-    if held.candidate is None or not filters:
+    if not filters:
         return True
-    values = {"candidate": held.candidate, **filters.said()}
+    candidate = held.candidate or _stands_for(db, held.reviewer, filters_of(db, held), str(held.token))
+    values = {"candidate": candidate, **filters.said()}
     return db.execute(filters.statement(MATCHES), values).first() is not None
+
+
+def _stands_for(db: Connection, user: User, filters: Filters, lot: str = "") -> int | None:
+    """What waits in a still picture, and may be what somebody has in hand; None: a known pair would be known as one.
+
+    By filters, too: who asks for what nobody waits with, or for videos, could otherwise tell one from a candidate.
+    """
+    values = {**_who(user), **filters.said(), "lot": lot}
+    found: int | None = db.execute(filters.statement(STANDS_FOR), values).scalar()
+    return found
 
 
 def _shown(db: Connection, held: Review, terms: Terms) -> Review:
@@ -549,7 +566,7 @@ def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review 
         if row is None and not asked_for_pair:
             asked_for_pair = True
             pair = terms.known_pair(db, user) if terms.known_pair else None
-            if pair is not None:
+            if pair is not None and _stands_for(db, user, filters) is not None:
                 return reviews.begin_known(db, user, pair, terms.lasts)
         if row is None:
             row = db.execute(filters.statement(NEXT), {**values, "barred": barred}).first()

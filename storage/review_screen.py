@@ -16,7 +16,7 @@ from lastseen.errors import WrongUse
 from storage import reviews
 from storage.accounts import User
 from storage.custody import Action, Entry
-from storage.judgements import UNDO, WORDS
+from storage.judgements import UNDO, WORDS, NotAsked
 from storage.reviews import Ending, Review
 
 WARNED = text("""
@@ -133,13 +133,17 @@ def own_judgement(db: Connection, review: Review) -> int | None:
 def answer_known(
     db: Connection, review: Review, answer: int | None, features: Mapping[str, Mapping[str, str]], reason: str
 ) -> Sequence[Entry]:
-    """Keep an answer on a known pair, and end its review.  Returns what the custody log must say."""
+    """Keep an answer on a known pair, and end its review.  Returns what the custody log must say.
+
+    Raises NotAsked: it has ended, as of a candidate whose answer was sent twice.
+    """
+    if not reviews.end(db, review, Ending.JUDGED):
+        raise NotAsked("judged_in_a_review")
     said = {"answer": answer, "reason": reason, "features": features}
     db.execute(
         ANSWER_KNOWN,
         {**said, "known_pair": review.known_pair, "review": review.id, "reviewer": review.reviewer.id},
     )
-    reviews.end(db, review, Ending.JUDGED)
     return (Entry(Action.JUDGED, reviews.subject(review)),)
 
 

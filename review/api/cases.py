@@ -13,7 +13,7 @@ from review import candidates
 from review.api.door import Call, Given, Id, Told, Word
 from review.api.reviewing import LineTold
 from review.candidates import Record
-from review.hints import ROWS_A_PAGE
+from review.hints import ROWS_A_PAGE, told
 from storage import custody, decided, hand_overs, name_hints, reviewing, roll_call, roll_calls
 from storage.custody import Action
 from storage.database import Connection
@@ -312,7 +312,7 @@ class Hint(Told):
     title: str
     text: str
     earlier: bool
-    candidates: tuple[int, ...] = Field(description="those that whoever asks has judged, or that are settled")
+    candidates: tuple[int, ...] = Field(description="whom a face of the post resembles, too")
     found_at: datetime
 
 
@@ -321,6 +321,7 @@ class Hints(Told):
 
     total: int = Field(description="in all, or as far as they are counted")
     rows: tuple[Hint, ...]
+    kept_back: int = Field(description="of this page: they would say whom a face that waits is compared with")
     after: int | None = Field(description="where the next page goes on; null: this is the last")
 
 
@@ -404,14 +405,17 @@ def unaccounted(call: Call, asked: Page) -> Unaccounted:
 
 
 def hints(call: Call, asked: Page) -> Hints:
-    """Posts whose words name somebody in the register, the newest first."""
+    """Posts whose words name somebody in the register, the newest first.
+
+    One is kept back while a face of its pictures waits to be compared with somebody whom it names, and whoever asks
+    has not answered.
+    """
     with call.desk.stores.db.begin() as db:
         found = name_hints.page(db, ROWS_A_PAGE, older_than=asked.after)
-        known = decided.seen_by(db, call.user, [id_ for row in found.rows for id_ in row.candidates])
-        custody.append(db, call.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in found.rows]})
-    told = (Hint.model_validate(row) for row in found.rows)
-    seen = tuple(one.model_copy(update={"candidates": tuple(c for c in one.candidates if c in known)}) for one in told)
-    return Hints(total=found.total, rows=seen, after=found.older)
+        rows = told(db, call.user, found)
+        custody.append(db, call.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
+    kept_back = len(found.rows) - len(rows)
+    return Hints(total=found.total, rows=tuple(map(Hint.model_validate, rows)), kept_back=kept_back, after=found.older)
 
 
 def _require(db: Connection, id_: int) -> None:

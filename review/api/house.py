@@ -177,17 +177,17 @@ def calibration(call: Call) -> Calibrations:
 
 
 def log(call: Call, asked: WhichEvents) -> Log:
-    """The custody log, the newest first.  Reading it stands in it, too."""
+    """The custody log, the newest first; for who may judge as well, without reviews.  Reading it stands in it, too."""
     filters = Filters(asked.actor.strip(), asked.action.strip(), asked.subject.strip(), asked.since, asked.until)
     with call.desk.stores.db.begin() as db:
         try:
-            lines = log_pages.page(db, filters, asked.before)
+            lines = log_pages.page(db, filters, asked.before, judges=bool(call.roles & REVIEWERS))
         except OverflowError as fault:
             raise Refused(422, "No calendar has the day after `until`.") from fault
         head = custody.head(db)
         said = {**filters.said(), **({"before": asked.before} if asked.before else {})}
         custody.append(db, call.user.name, Action.SEARCHED if filters.said() else Action.VIEWED, PAGE, said)
-    shown = [line.blinded() if call.roles & REVIEWERS else line for line in lines[: log_pages.MOST]]
+    shown = lines[: log_pages.MOST]
     before = shown[-1].seq if len(lines) > log_pages.MOST else None
     return Log(events=tuple(map(EventTold.model_validate, shown)), before=before, head=head.seq)
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from lastseen.judging import STRONGEST, Compared, Comparison, Feature
+from lastseen.roles import Role
 from review import answers, turns
 from review.answers import Answer
 from review.api.door import WHOLE, Call, Day, Given, Id, Note, Reason, Told, Word
@@ -110,9 +111,8 @@ class Face(Told):
 class ForecastTold(Told):
     """How much waits in the whole office, and how fast it comes and goes."""
 
-    first: int
-    second: int
-    senior: int
+    waiting: int
+    senior: int | None = Field(description="of them for a senior; null: whoever asks is none")
     came_a_day: float | None
     decided_a_day: float | None
     days_left: float | None
@@ -244,7 +244,19 @@ def queue(call: Call, asked: WantedPage) -> Queue:
         faces=page.faces,
         rows=tuple(map(Face.model_validate, page.rows)),
         after=page.after,
-        forecast=ForecastTold.model_validate(forecast),
+        forecast=_forecast(call, forecast),
+    )
+
+
+def _forecast(call: Call, forecast: review_queue.Forecast) -> ForecastTold:
+    """In a small queue it would tell an analyst that somebody has looked already, if it said how many have."""
+    senior = forecast.senior if Role.SENIOR in call.user.roles else None
+    return ForecastTold(
+        waiting=forecast.waiting,
+        senior=senior,
+        came_a_day=forecast.came_a_day,
+        decided_a_day=forecast.decided_a_day,
+        days_left=forecast.days_left,
     )
 
 

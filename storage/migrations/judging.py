@@ -41,20 +41,20 @@ WEIGHED = """
 # Neither undone, nor superseded by one that was not undone, nor set aside with a rejection by an order.
 STANDS = """
     CREATE FUNCTION judgement_stands(judgement bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-        SELECT NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = judgement)
-           AND NOT EXISTS (SELECT FROM judgements AS later WHERE later.supersedes = judgement
-                              AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = later.id))
-           AND NOT EXISTS (SELECT FROM rejection_revocations
-                             JOIN rejections ON rejections.id = rejection_id
-                             JOIN verdicts ON verdicts.id = rejections.verdict_id
+        SELECT NOT EXISTS (SELECT FROM public.judgement_undos WHERE judgement_id = judgement)
+           AND NOT EXISTS (SELECT FROM public.judgements AS later WHERE later.supersedes = judgement
+                              AND NOT EXISTS (SELECT FROM public.judgement_undos WHERE judgement_id = later.id))
+           AND NOT EXISTS (SELECT FROM public.rejection_revocations
+                             JOIN public.rejections ON rejections.id = rejection_id
+                             JOIN public.verdicts ON verdicts.id = rejections.verdict_id
                             WHERE sets_aside AND judgement = ANY(verdicts.judgements))
     $$"""
 OF_QUESTION = """
-    CREATE FUNCTION judgements_of(asked bigint) RETURNS SETOF judgements LANGUAGE sql STABLE AS $$
-        SELECT * FROM judgements WHERE candidate_id = asked
+    CREATE FUNCTION judgements_of(asked bigint) RETURNS SETOF public.judgements LANGUAGE sql STABLE AS $$
+        SELECT * FROM public.judgements WHERE candidate_id = asked
          UNION
-        SELECT * FROM judgements
-         WHERE id IN (SELECT judgement_id FROM also_judged WHERE also_judged.candidate_id = asked)
+        SELECT * FROM public.judgements
+         WHERE id IN (SELECT judgement_id FROM public.also_judged WHERE also_judged.candidate_id = asked)
     $$"""
 WEIGHED_OF = """
     CREATE FUNCTION weighed_of(asked bigint, OUT verdict text, OUT due text, OUT judged bigint[])
@@ -68,7 +68,7 @@ WEIGHED_OF = """
 HAS_JUDGED = """
     CREATE FUNCTION has_judged(who bigint, asked bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
         SELECT EXISTS (SELECT FROM judgements_of(asked) AS said WHERE said.reviewer_id = who
-                          AND NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id))
+                          AND NOT EXISTS (SELECT FROM public.judgement_undos WHERE judgement_id = said.id))
     $$"""
 BREAK = """
     CREATE FUNCTION break_rule(rule text) RETURNS void LANGUAGE plpgsql AS $$
@@ -87,11 +87,12 @@ LOCK = """
     BEGIN
         PERFORM pg_advisory_xact_lock_shared(hashtext('lastseen.candidates'));
         WITH RECURSIVE around (blob) AS (
-            SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id
-              JOIN analyses ON analyses.id = analysis_id
+            SELECT blob_id FROM public.candidates JOIN public.tracks ON tracks.id = track_id
+              JOIN public.analyses ON analyses.id = analysis_id
              WHERE candidates.id = asked
              UNION SELECT CASE around.blob WHEN one_blob_id THEN other_blob_id ELSE one_blob_id END
-              FROM around JOIN repost_links ON around.blob IN (one_blob_id, other_blob_id) AND withdrawn_at IS NULL)
+              FROM around JOIN public.repost_links ON around.blob IN (one_blob_id, other_blob_id)
+                                                  AND withdrawn_at IS NULL)
         SELECT array_agg(blob ORDER BY blob) INTO files FROM around;
         PERFORM pg_advisory_xact_lock(hashtextextended('lastseen.footage ' || files[1], 0));
         RETURN files;
@@ -106,22 +107,23 @@ CHECK_JUDGEMENT = """
     BEGIN
         PERFORM lock_judging(NEW.candidate_id);
         NEW.judged_at := clock_timestamp();
-        IF NOT EXISTS (SELECT FROM users WHERE id = NEW.reviewer_id AND name = NEW.reviewer AND roles && may) THEN
+        IF NOT EXISTS (SELECT FROM public.users WHERE id = NEW.reviewer_id AND name = NEW.reviewer AND roles && may
+                          AND disabled_at IS NULL) THEN
             PERFORM break_rule('judged_by_whom_it_takes');
-        ELSIF NOT EXISTS (SELECT FROM reviews
+        ELSIF NOT EXISTS (SELECT FROM public.reviews
                            WHERE id = NEW.review_id AND reviewer_id = NEW.reviewer_id
                              AND candidate_id = NEW.candidate_id AND described_at IS NOT NULL AND ended_at IS NULL
                              AND ends_at > clock_timestamp()) THEN
             PERFORM break_rule('judged_in_a_review');
         ELSIF NEW.supersedes IS NOT NULL THEN
-            IF NOT EXISTS (SELECT FROM judgements
+            IF NOT EXISTS (SELECT FROM public.judgements
                             WHERE id = NEW.supersedes AND reviewer_id = NEW.reviewer_id
                               AND candidate_id = NEW.candidate_id AND stage = NEW.stage AND judgement_stands(id)) THEN
                 PERFORM break_rule('supersedes_their_own');
             END IF;
         ELSIF has_judged(NEW.reviewer_id, NEW.candidate_id) THEN
             PERFORM break_rule('nobody_judges_twice');
-        ELSIF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id
+        ELSIF NOT EXISTS (SELECT FROM public.candidates WHERE id = NEW.candidate_id
                              AND state IN ('open', 'joined', 'displaced', 'superseded')) THEN
             PERFORM break_rule('judged_while_it_is_open');
         ELSIF (SELECT due FROM weighed_of(NEW.candidate_id)) IS DISTINCT FROM NEW.stage THEN
@@ -132,11 +134,11 @@ CHECK_JUDGEMENT = """
 CHECK_UNDO = """
     CREATE FUNCTION check_undo() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-        said judgements;
+        said public.judgements;
     BEGIN
-        PERFORM lock_judging((SELECT candidate_id FROM judgements WHERE id = NEW.judgement_id));
+        PERFORM lock_judging((SELECT candidate_id FROM public.judgements WHERE id = NEW.judgement_id));
         NEW.undone_at := clock_timestamp();
-        SELECT * INTO said FROM judgements WHERE id = NEW.judgement_id;
+        SELECT * INTO said FROM public.judgements WHERE id = NEW.judgement_id;
         IF said.reviewer_id IS DISTINCT FROM NEW.reviewer_id THEN
             PERFORM break_rule('undone_by_who_judged');
         ELSIF NOT judgement_stands(said.id) THEN
@@ -161,7 +163,7 @@ CHECK_STATE = """
     CREATE FUNCTION check_state() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF NEW.state IS DISTINCT FROM (SELECT verdict FROM weighed_of(NEW.id))
-           OR NEW.state IS DISTINCT FROM (SELECT verdict FROM verdicts WHERE candidate_id = NEW.id
+           OR NEW.state IS DISTINCT FROM (SELECT verdict FROM public.verdicts WHERE candidate_id = NEW.id
                                            ORDER BY id DESC LIMIT 1) THEN
             PERFORM break_rule('state_of_a_verdict');
         END IF;
@@ -173,10 +175,11 @@ CHECK_ALSO = """
     BEGIN
         IF NOT EXISTS (
             WITH RECURSIVE entry (person) AS (
-                SELECT person_id FROM candidates WHERE id = NEW.candidate_id
+                SELECT person_id FROM public.candidates WHERE id = NEW.candidate_id
                  UNION SELECT CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
-                  FROM entry JOIN ties ON kind = 'same' AND person IN (one_person_id, other_person_id))
-            SELECT FROM entry JOIN candidates ON person_id = person JOIN judgements ON candidate_id = candidates.id
+                  FROM entry JOIN public.ties ON kind = 'same' AND person IN (one_person_id, other_person_id))
+            SELECT FROM entry JOIN public.candidates ON person_id = person
+              JOIN public.judgements ON candidate_id = candidates.id
              WHERE judgements.id = NEW.judgement_id) THEN
             PERFORM break_rule('also_judged_of_one_person');
         END IF;
@@ -188,9 +191,10 @@ CHECK_HAND_OVER = """
     BEGIN
         PERFORM lock_judging(NEW.candidate_id);
         NEW.handed_at := clock_timestamp();
-        IF NOT EXISTS (SELECT FROM candidates WHERE id = NEW.candidate_id AND state = 'sighting') THEN
+        IF NOT EXISTS (SELECT FROM public.candidates WHERE id = NEW.candidate_id AND state = 'sighting') THEN
             PERFORM break_rule('handed_over_as_a_possible_sighting');
-        ELSIF NOT EXISTS (SELECT FROM users WHERE name = NEW.handed_by AND 'senior' = ANY(roles)) THEN
+        ELSIF NOT EXISTS (SELECT FROM public.users WHERE name = NEW.handed_by AND 'senior' = ANY(roles)
+                             AND disabled_at IS NULL) THEN
             PERFORM break_rule('handed_over_by_a_senior');
         END IF;
         RETURN NEW;

@@ -26,6 +26,7 @@ DAGS = {
     "collect_video_sites",
     "custody",
     "fixity",
+    "known_pairs",
     "manifests",
     "match_register",
     "process_media",

@@ -123,6 +123,7 @@ def main(argv: list[str] | None = None, say: Callable[[str], object] = sys.stdou
     given = _arguments(argv)
     times = Times()
     seconds: dict[str, float] = {}
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(_env_file=None, data_dir=Path(folder))
         with open_stores(settings) as stores:
@@ -139,16 +140,14 @@ def main(argv: list[str] | None = None, say: Callable[[str], object] = sys.stdou
                     answers = given.alone if name == "one: " else given.rounds
                     seconds[name] = at_once(port, tokens(stores, who), times, answers, think, name)
                 used = memory(process)
-    _tell(say, times, seconds, used, given)
+    load = f"load {before:.1f} before and {os.getloadavg()[0]:.1f} after"
+    say(f"{given.candidates} candidates, {os.cpu_count()} cores, {load}, pages used {used} MiB\n\n")
+    _tell(say, times, seconds)
     return 1 if times.failed else 0
 
 
-def _tell(
-    say: Callable[[str], object], times: Times, seconds: dict[str, float], used: int, given: argparse.Namespace
-) -> None:
+def _tell(say: Callable[[str], object], times: Times, seconds: dict[str, float]) -> None:
     """A table for docs/performance.md."""
-    load = "/".join(f"{one:.1f}" for one in os.getloadavg())
-    say(f"{given.candidates} candidates, {os.cpu_count()} cores, load {load} at the end, pages used {used} MiB\n\n")
     say("| ms | times | p50 | p95 | longest |\n|---|---|---|---|---|\n")
     for name, one in times.told().items():
         say(f"| {name} | {one['count']} | {one['p50']} | {one['p95']} | {one['most']} |\n")

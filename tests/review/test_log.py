@@ -15,7 +15,7 @@ from review.roles import Role
 from storage import chain_checks, custody, custody_keys, log_pages
 from storage.chain_checks import Followed
 from storage.custody import Action, Entry
-from storage.log_pages import MOST
+from storage.log_pages import MOST, OF_REVIEWS
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site
 from tests.review.test_pages import faults
@@ -55,12 +55,17 @@ def test_the_log_is_searched_by_who_what_on_what_and_when(site: Site, auditor: B
         assert auditor.get(f"/log?{wrong}").status_code == 400, wrong
 
 
-def test_whoever_may_judge_as_well_reads_nobodys_answer(site: Site, auditor: Browser) -> None:
-    write(site.stores, 1, action=Action.JUDGED)
-    assert '<span class="quiet-text">answer</span> <bdi>3</bdi>' in auditor.get("/log").text
+def test_whoever_may_judge_as_well_reads_nothing_of_reviews(site: Site, auditor: Browser) -> None:
+    """Nor by a filter: of an item in hand the subject says whether it is a known pair."""
+    for action in OF_REVIEWS:
+        write(site.stores, 1, action=action)
+    assert auditor.get("/log").text.count("candidate:0<") == len(OF_REVIEWS)
     both = site.signed_in(Role.AUDITOR, Role.ANALYST)
-    assert ">answer<" not in both.get("/log").text
-    assert "answer" not in both.get("/log.jsonl?action=judged").text
+    page = both.get("/log").text
+    assert "candidate:0<" not in page and "An auditor who does not judge reads them." in page
+    assert "No event is like that" in both.get("/log?subject=candidate%3A0").text
+    assert both.get("/log.jsonl?subject=candidate%3A0").text == ""
+    assert both.get("/api/v1/log?subject=candidate%3A0").json()["events"] == []
 
 
 def test_the_log_is_taken_along_as_it_stood_and_says_so(

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, text, update
 
 from review.roles import Role
-from storage import accounts, judgements, reviews, tables
+from storage import accounts, judgements, review_screen, reviews, tables
 from storage.accounts import User
 from tests.review.conftest import Browser, Site, texts
 from tests.review.seeding import Seeded, Story, jpeg, put, seed
@@ -277,6 +277,16 @@ def test_a_known_pair_looks_like_a_candidate_and_is_answered_undone_and_listed_l
         assert db.execute(text("SELECT count(*) FROM judgements")).scalar() == 0
         endings = db.execute(text("SELECT answer, ending FROM known_answers JOIN reviews ON reviews.id = review_id"))
         assert sorted(endings.all()) == [(-3, "judged"), (3, "undone")]
+
+
+def test_an_answer_on_a_known_pair_that_is_sent_twice_is_kept_once(site: Site, ada: Person) -> None:
+    known_pair = pair(site, seed(site.stores))
+    with site.stores.db.begin() as db:
+        mine = reviews.begin_known(db, ada.user, known_pair, timedelta(minutes=5))
+        review_screen.answer_known(db, mine, 3, {}, "")
+        with pytest.raises(judgements.NotAsked, match="This review has ended"):
+            review_screen.answer_known(db, mine, -3, {}, "")
+        assert db.execute(text("SELECT answer FROM known_answers")).scalars().all() == [3]
 
 
 def test_of_a_known_pair_a_warning_is_taken_as_of_anything(site: Site, ada: Person) -> None:

@@ -100,3 +100,13 @@ def test_a_link_for_nobody_is_wrong_use(stores: Stores, settings: Settings, tmp_
     with started(settings, tmp_path, "--link", "nobody") as process:
         assert process.wait(DEADLINE) == 2
         assert "there is no account 'nobody'" in told(process, 2)
+
+
+def test_links_for_several_people_work_as_long_as_is_said(stores: Stores, settings: Settings, tmp_path: Path) -> None:
+    with stores.db.begin() as db:
+        for name in ("ada", "ben"):
+            accounts.add_user(db, name, None, [Role.ANALYST])
+    with started(settings, tmp_path, "--link", "ada", "--link", "ben", "--link-minutes", "720") as process:
+        lines = told(process, 3)
+    assert ["as ada, once, within 12 hours" in lines[1], "as ben, once, within 12 hours" in lines[2]] == [True, True]
+    assert len({found[2] for found in map(LINK.search, lines) if found}) == 2

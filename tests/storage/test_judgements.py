@@ -173,6 +173,26 @@ SLIP = text("""
     SELECT :candidate, :review, :who, name, 'triage', 3, '{}', '{}' FROM users WHERE id = :who""")
 
 
+def test_a_disabled_account_judges_no_more(one: Connection) -> None:
+    asks, (ada, *_) = asked(one), people(one)
+    taken = review(one, ada, asks)
+    one.execute(text("UPDATE users SET disabled_at = now()"))
+    with pytest.raises(IntegrityError, match="judged by whom it takes"):
+        one.execute(SLIP, {"review": taken.id, "candidate": asks, "who": ada.id})
+
+
+def test_temporary_tables_that_are_called_like_ours_do_not_get_round_a_rule(one: Connection) -> None:
+    asks, dora = asked(one), account(one, "dora", Role.COLLECTOR)
+    taken = review(one, dora, asks)
+    for statement in (
+        "CREATE TEMPORARY TABLE users ON COMMIT DROP AS SELECT * FROM public.users",
+        "UPDATE users SET roles = '{analyst}'",
+    ):
+        one.execute(text(statement))
+    with pytest.raises(IntegrityError, match="judged by whom it takes"):
+        one.execute(SLIP, {"review": taken.id, "candidate": asks, "who": dora.id})
+
+
 def test_within_a_minute_a_judgement_is_undone_by_who_gave_it(one: Connection) -> None:
     asks, (ada, ben, _) = asked(one), people(one)
     done = give(one, ada, asks, -3)

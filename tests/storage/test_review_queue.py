@@ -295,9 +295,10 @@ def test_whose_review_ran_out_finds_what_they_had_written(stores: Stores, people
         assert (again.described, again.draft) == ({"nose": "visible"}, {"note": "half a word"})
 
 
-def test_a_known_pair_comes_when_it_is_due(stores: Stores, people: tuple[User, ...]) -> None:
-    ada = people[0]
-    first, second = seed(stores, Story(number="A")), seed(stores, Story(number="B"))
+def with_a_pair(stores: Stores) -> tuple[int, Terms]:
+    """A known pair of two people of the register, who wait in a video and in a still picture; it is always due."""
+    first = seed(stores, Story(number="A", address="https://videos.example/c"))
+    second = seed(stores, Story(number="B", kind="image", address="https://stills.example/c"))
     with stores.db.begin() as db:
         pair = db.execute(
             text("""
@@ -305,10 +306,41 @@ def test_a_known_pair_comes_when_it_is_due(stores: Stores, people: tuple[User, .
                 VALUES (false, :probe, :person, :photo, 'dlib', 0.7) RETURNING id"""),
             {"probe": first.photo, "person": second.person, "photo": second.photo},
         ).scalar_one()
-        terms = Terms(TERMS.lasts, known_pair=lambda _db, _user: pair)
-        found = review_queue.take(db, ada, terms)
+    return pair, Terms(TERMS.lasts, known_pair=lambda _db, _user: pair)
+
+
+def test_a_known_pair_comes_when_it_is_due(stores: Stores, people: tuple[User, ...]) -> None:
+    pair, terms = with_a_pair(stores)
+    with stores.db.begin() as db:
+        found = review_queue.take(db, people[0], terms)
         assert isinstance(found, Taken)
         assert (found.review.known_pair, found.entries[0].subject) == (pair, f"known_pair:{pair}")
+
+
+def test_no_known_pair_comes_where_it_could_be_nothing_else(stores: Stores, people: tuple[User, ...]) -> None:
+    _, terms = with_a_pair(stores)
+    ada, ben, _ = people
+    with stores.db.begin() as db:
+        sources = {address: id_ for id_, address in review_queue.choices(db).sources.items()}
+        assert review_queue.take(db, ada, terms, Filters(region="Nowhere")) is Why.EMPTY
+        only_videos = Filters(source=sources["https://videos.example/c"])
+        assert taken(db, ada, terms, only_videos).candidate is not None
+        only_stills = Filters(source=sources["https://stills.example/c"])
+        assert taken(db, ben, terms, only_stills).known_pair is not None
+
+
+def test_filters_do_not_tell_a_known_pair_from_what_waits(stores: Stores, people: tuple[User, ...]) -> None:
+    pair, terms = with_a_pair(stores)
+    ada = people[0]
+    with stores.db.begin() as db:
+        sources = {address: id_ for id_, address in review_queue.choices(db).sources.items()}
+        mine = taken(db, ada, terms)
+        reviews.describe(db, mine, {"nose": "visible"})
+        never = Terms(TERMS.lasts)
+        assert taken(db, ada, never, Filters(source=sources["https://stills.example/c"])).known_pair == pair
+        assert taken(db, ada, never, Filters(source=sources["https://videos.example/c"])).known_pair is None
+        assert review_queue.take(db, ada, never, Filters(region="Nowhere")) is Why.EMPTY
+        assert taken(db, ada, never).known_pair == pair, "it waits for its answer"
 
 
 def test_the_forecast_is_honest(stores: Stores, people: tuple[User, ...]) -> None:
