@@ -15,7 +15,7 @@ from lastseen.judging import Feature, Verdict
 from lastseen.lifecycle import CandidateState
 from review import histories
 from review.desk import Desk, desk_of
-from review.doors import visit_of
+from review.doors import user_of, visit_of
 from review.histories import History
 from review.media import KEEP, stretch
 from review.roles import Role
@@ -151,14 +151,6 @@ def clip(request: Request) -> Response:
         with desk.stores.db.begin() as db:
             custody.append(db, user_of(request).name, Action.PLAYED, f"candidate:{id_}")
     return answer
-
-
-def user_of(request: Request) -> User:
-    """Who is signed in; the door has let them in."""
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    return session.user
 
 
 def number_of(request: Request) -> int:

@@ -22,7 +22,7 @@ from review import language
 from review.language import gettext as _
 from review.limits import RequestLimit
 from review.roles import NOBODY, Role
-from storage.accounts import Session
+from storage.accounts import Session, User
 
 SESSION_COOKIE = "lastseen_session"
 FORM_COOKIE = "lastseen_form"
@@ -131,6 +131,14 @@ def visit_of(request: Request) -> Visit:
     """The visit that the guard let in."""
     visit: Visit = request.state.visit
     return visit
+
+
+def user_of(request: Request) -> User:
+    """Who is signed in; the door has let them in.  Raises HTTPException behind a door for anyone."""
+    session = visit_of(request).session
+    if session is None:
+        raise HTTPException(404)
+    return session.user
 
 
 def number_in(request: Request, name: str) -> int | None:

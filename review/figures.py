@@ -11,9 +11,8 @@ from starlette.responses import JSONResponse, Response
 from lastseen.judging import CLEAR
 from matchers import agreement
 from review.desk import Desk, desk_of
-from review.doors import visit_of
+from review.doors import user_of
 from storage import custody, figures
-from storage.accounts import User
 from storage.care import Limits
 from storage.custody import Action
 from storage.figures import Errors, Member, Own, Pace, Team
@@ -44,7 +43,7 @@ def team_json(request: Request) -> Response:
 
 
 def _me(request: Request) -> Numbers:
-    desk, user = desk_of(request), _user(request)
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
         found = figures.own(db, user.id, desk.settings.figures_days)
         custody.append(db, user.name, Action.LOOKED_AT_FIGURES, "figures:own")
@@ -52,7 +51,7 @@ def _me(request: Request) -> Numbers:
 
 
 def _team(request: Request) -> Numbers:
-    desk, user = desk_of(request), _user(request)
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
         found = figures.team(db, desk.settings.figures_days)
         custody.append(db, user.name, Action.LOOKED_AT_FIGURES, "figures:team")
@@ -128,10 +127,3 @@ def _says(answer: int | None) -> int:
 
 def _limits(desk: Desk) -> Limits:
     return Limits.of(desk.settings)
-
-
-def _user(request: Request) -> User:
-    session = visit_of(request).session
-    if session is None:
-        raise LookupError("a door for reviewers let somebody in who is not signed in")
-    return session.user

@@ -4,12 +4,11 @@ Where a face of the post's pictures waits to be compared with somebody whom its 
 is asked whom they look at: nothing of it is shown to reviewers before they have answered, or it is settled.
 """
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from review.desk import desk_of
-from review.doors import number_in, visit_of
+from review.doors import number_in, user_of
 from storage import custody, decided, name_hints
 from storage.accounts import User
 from storage.custody import Action
@@ -21,14 +20,12 @@ ROWS_A_PAGE = 25
 
 def hints(request: Request) -> Response:
     """A page of them, the newest first.  That it was looked at stands in the custody log before it is shown."""
-    desk, session = desk_of(request), visit_of(request).session
+    desk, user = desk_of(request), user_of(request)
     older, newer = number_in(request, "older_than"), number_in(request, "newer_than")
-    if session is None:
-        raise HTTPException(404)
     with desk.stores.db.begin() as db:
         page = name_hints.page(db, ROWS_A_PAGE, older_than=older, newer_than=newer)
-        rows = told(db, session.user, page)
-        custody.append(db, session.user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
+        rows = told(db, user, page)
+        custody.append(db, user.name, Action.VIEWED, "hints", {"hints": [row.id for row in rows]})
     return desk.draw(request, "hints.html", page=page, rows=rows, kept_back=len(page.rows) - len(rows))
 
 

@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from lastseen.sheets import rows, sheet
-from review.candidates import user_of
 from review.desk import desk_of
-from review.doors import number_in, visit_of
+from review.doors import number_in, user_of, visit_of
 from review.roles import REVIEWERS
 from storage import custody, custody_keys, log_pages
 from storage.custody import Action

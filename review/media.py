@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from review.desk import desk_of
-from review.doors import visit_of
+from review.doors import user_of
 from storage import custody, findings, reviewing, roll_calls
 from storage.accounts import SESSION_LIFETIME, User
 from storage.custody import Action
@@ -38,14 +38,12 @@ def crop(request: Request) -> Response:
 
 def face(request: Request) -> Response:
     """A face of a roll call, whoever it is: each look stands in the custody log before the picture goes out."""
-    desk, session, id_ = desk_of(request), visit_of(request).session, _id(request)
+    desk, user, id_ = desk_of(request), user_of(request), _id(request)
     with desk.stores.db.begin() as db:
         key = _found(roll_calls.crop_key(db, id_))
     picture = desk.stores.objects.read(DERIVED, key)
-    if session is None:
-        raise HTTPException(404)
     with desk.stores.db.begin() as db:
-        custody.append(db, session.user.name, Action.VIEWED, f"shot:{id_}")
+        custody.append(db, user.name, Action.VIEWED, f"shot:{id_}")
     # Not cached: a look that never reached us could not be recorded.
     return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
@@ -98,13 +96,8 @@ def byte_range(header: str, length: int) -> tuple[int, int] | None:
 def _picture(request: Request, find: Finder) -> Response:
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        key = _key(db, request, find)
+        key = _found(find(db, user_of(request), _id(request)))
     return Response(desk.stores.objects.read(DERIVED, key), media_type="image/jpeg", headers=KEEP)
-
-
-def _key(db: Connection, request: Request, find: Finder) -> str:
-    session = visit_of(request).session
-    return _found(find(db, session.user, _id(request)) if session else None)
 
 
 def _found(key: str | None) -> str:

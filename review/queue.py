@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from review import undoing
 from review.desk import Desk, desk_of
-from review.doors import visit_of
+from review.doors import user_of, visit_of
 from review.language import gettext as _
 from review.language import said
 from review.roles import Role
@@ -31,7 +31,7 @@ LONGEST_FILTER = 200
 
 def page(request: Request) -> Response:
     """What waits, one row a face of a file.  A search by filters stands in the custody log before it is answered."""
-    desk, user = desk_of(request), _user(request)
+    desk, user = desk_of(request), user_of(request)
     filters, terms = _filters(request.query_params), terms_of(desk, user)
     with desk.stores.db.begin() as db:
         try:
@@ -55,7 +55,7 @@ def page(request: Request) -> Response:
 
 def take(request: Request) -> Response:
     """Take the next, or the candidate that the form names, and go to its review."""
-    desk, user, form = desk_of(request), _user(request), visit_of(request).form
+    desk, user, form = desk_of(request), user_of(request), visit_of(request).form
     filters, named = _filters(form), _number(form.get("candidate", ""))
     with desk.stores.db.begin() as db:
         found = review_queue.take(db, user, terms_of(desk, user), filters, candidate=named)
@@ -83,7 +83,7 @@ def terms_of(desk: Desk, user: User) -> Terms:
 
 def paused(request: Request) -> Response:
     """A page to breathe."""
-    desk, user = desk_of(request), _user(request)
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
         seen = care.seen(db, user.id)
     return desk.draw(request, "pause.html", seen=seen) if seen.paused else RedirectResponse("/", 303)
@@ -91,7 +91,7 @@ def paused(request: Request) -> Response:
 
 def pause(request: Request) -> Response:
     """Give back whatever is taken; nothing more is offered."""
-    user = _user(request)
+    user = user_of(request)
     with desk_of(request).stores.db.begin() as db:
         review_queue.set_all_aside(db, user)
         care.pause(db, user)
@@ -101,13 +101,13 @@ def pause(request: Request) -> Response:
 def go_on(request: Request) -> Response:
     """The pause is over."""
     with desk_of(request).stores.db.begin() as db:
-        care.go_on(db, _user(request))
+        care.go_on(db, user_of(request))
     return RedirectResponse("/", 303)
 
 
 def lift(request: Request) -> Response:
     """A senior has somebody go on beyond the day's limit."""
-    desk, user, form = desk_of(request), _user(request), visit_of(request).form
+    desk, user, form = desk_of(request), user_of(request), visit_of(request).form
     reason = form.get("reason", "")[:LONGEST_REASON]
     try:
         with desk.stores.db.begin() as db:
@@ -151,10 +151,3 @@ def _number(written: str) -> int | None:
 def _fits(number: int | None) -> bool:
     """Whether it may be a row id."""
     return number is None or 0 <= number < 2**63
-
-
-def _user(request: Request) -> User:
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    return session.user

@@ -18,11 +18,10 @@ from lastseen.judging import EXCLUDING, Comparison, Feature
 from review import answers, turns, undoing
 from review.answers import Lack
 from review.desk import Desk, desk_of
-from review.doors import root_of, visit_of
+from review.doors import root_of, user_of, visit_of
 from review.language import said
 from review.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
-from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
 from storage.review_queue import Taken
@@ -221,14 +220,6 @@ def _answered(db: Connection, request: Request) -> Answered:
     if found is None:
         raise HTTPException(404)
     return found
-
-
-def user_of(request: Request) -> User:
-    """Who is signed in; the door has let them in."""
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    return session.user
 
 
 def _address(token: UUID) -> str:

@@ -12,9 +12,9 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
 from review import candidates
-from review.candidates import number_of, user_of
+from review.candidates import number_of
 from review.desk import desk_of
-from review.doors import number_in, visit_of
+from review.doors import number_in, user_of, visit_of
 from review.language import said
 from storage import custody, decided, hand_overs, packages, reviewing
 from storage.custody import Action

@@ -13,7 +13,7 @@ from lastseen.errors import WrongUse
 from lastseen.roles import Role
 from lastseen.words import words
 from review.desk import desk_of
-from review.doors import visit_of
+from review.doors import user_of, visit_of
 from review.language import gettext as _
 from review.language import said
 from storage import accounts, keeping_accounts
@@ -35,7 +35,7 @@ def add(request: Request) -> Response:
     visit = visit_of(request)
 
     def made(db: Connection) -> User:
-        return keeping_accounts.add(db, _actor(request).name, visit.form.get("name", ""), None, _roles(request))
+        return keeping_accounts.add(db, user_of(request).name, visit.form.get("name", ""), None, _roles(request))
 
     try:
         with desk_of(request).stores.db.begin() as db:
@@ -83,7 +83,7 @@ def link(request: Request) -> Response:
 
 def _act(request: Request, act: Act, *, oneself: bool = False) -> Response:
     """Do it, or say why not; `oneself`: may be done to one's own account."""
-    user, actor = _named(request), _actor(request)
+    user, actor = _named(request), user_of(request)
     if user.id == actor.id and not oneself:
         return _page(request, _("Nobody does that to their own account here: ask another administrator."), 409)
     try:
@@ -99,7 +99,7 @@ def _act(request: Request, act: Act, *, oneself: bool = False) -> Response:
 def _with_link(request: Request, user: User) -> Response:
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        token = keeping_accounts.link(db, _actor(request).name, user)
+        token = keeping_accounts.link(db, user_of(request).name, user)
     return _page(request, invited=user, link=f"{desk.address(request)}/enter/{token}")
 
 
@@ -110,7 +110,7 @@ def _page(request: Request, wrong: str = "", status: int = 200, **told: object) 
     values = {
         "accounts": found,
         "all_roles": list(Role),
-        "me": _actor(request).id,
+        "me": user_of(request).id,
         "minutes": int(LINK_LIFETIME.total_seconds() // 60),
         "wrong": wrong,
         "longest": keeping_accounts.LONGEST_REASON,
@@ -130,10 +130,3 @@ def _named(request: Request) -> User:
     if user is None:
         raise HTTPException(404)
     return user
-
-
-def _actor(request: Request) -> User:
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    return session.user

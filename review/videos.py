@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from lastseen.sheets import sheet
 from review.desk import Desk, desk_of
-from review.doors import visit_of
+from review.doors import user_of
 from storage import custody, decided, roll_call, roll_calls
 from storage.custody import Action
 from storage.database import Connection
@@ -58,21 +58,19 @@ def download(request: Request) -> Response:
 
 def unaccounted(request: Request) -> Response:
     """Videos in which only some of the people could be accounted for, newest first.  Looking is recorded."""
-    desk, session = desk_of(request), visit_of(request).session
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
         calls = roll_calls.open_items(db)
-        if session is not None:
-            custody.append(db, session.user.name, Action.VIEWED, "unaccounted", {"videos": len(calls)})
+        custody.append(db, user.name, Action.VIEWED, "unaccounted", {"videos": len(calls)})
     people = sum(call.unaccounted for call in calls)
     return desk.draw(request, "unaccounted.html", calls=calls[:MOST_LISTED], total=len(calls), people=people)
 
 
 def part(request: Request) -> Response:
     """Two people, not one: what joins two tracks is withdrawn, under the name of whoever said so."""
-    desk, session = desk_of(request), visit_of(request).session
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
-        limit = desk.settings.people_per_track
-        sha256 = roll_calls.part(db, request.path_params["id"], session.user.name, limit) if session else None
+        sha256 = roll_calls.part(db, request.path_params["id"], user.name, desk.settings.people_per_track)
     if sha256 is None:
         raise HTTPException(404)
     return RedirectResponse(f"/videos/{sha256}/roll-call", 303)
@@ -96,13 +94,8 @@ def _found(db: Connection, named: str) -> RollCall:
 
 def _known(request: Request, db: Connection, call: RollCall) -> RollCall:
     """As this person may read it, before they have said what they think of a face."""
-    session = visit_of(request).session
-    seen = decided.seen_by(db, session.user, roll_call.questions_of(call)) if session else frozenset()
-    return roll_call.told_to(call, seen)
+    return roll_call.told_to(call, decided.seen_by(db, user_of(request), roll_call.questions_of(call)))
 
 
 def _note(request: Request, db: Connection, action: Action, call: RollCall, detail: dict[str, object]) -> None:
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    custody.append(db, session.user.name, action, f"blob:{call.sha256}", detail)
+    custody.append(db, user_of(request).name, action, f"blob:{call.sha256}", detail)

@@ -12,7 +12,6 @@ LINK = text("""
     INSERT INTO identities (issuer, subject, user_id, follows) VALUES (:issuer, :subject, :user, :follows)
         ON CONFLICT (issuer, subject) DO NOTHING RETURNING user_id""")
 COUNT = text("SELECT count(*) FROM identities WHERE user_id = :user")
-UNLINK = text("DELETE FROM identities WHERE user_id = :user AND NOT follows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,3 @@ def count(db: Connection, user: User) -> int:
     """How many accounts at providers are this one."""
     found: int = db.execute(COUNT, {"user": user.id}).scalar_one()
     return found
-
-
-def unlink(db: Connection, user: User) -> bool:
-    """Part an account of this office from those at providers.  Returns whether there was one that may be parted."""
-    return db.execute(UNLINK, {"user": user.id}).rowcount > 0

@@ -232,11 +232,6 @@ def of_candidate(db: Connection, candidate: int) -> list[Judgement]:
     ]
 
 
-def standing(db: Connection, candidate: int) -> list[Judgement]:
-    """Those of them that stand."""
-    return [one for one in of_candidate(db, candidate) if one.stands]
-
-
 def verdicts_of(db: Connection, candidate: int) -> list[Concluded]:
     """What they came to, whenever that changed; the newest last."""
     rows = db.execute(VERDICTS, {"candidate": candidate})

@@ -229,18 +229,6 @@ def blob(db: Connection, blob_id: int) -> Blob:
     return Blob(**db.execute(_blobs().where(blobs.c.id == blob_id)).mappings().one())
 
 
-def every_blob(db: Connection) -> list[Blob]:
-    """All blobs, oldest first."""
-    return [Blob(**row) for row in db.execute(_blobs().order_by(blobs.c.id)).mappings()]
-
-
-def every_raw_record(db: Connection) -> list[tuple[str, str]]:
-    """(key in the evidence bucket, sha256) of each raw record, oldest first; one may tell of many observations."""
-    record = (observations.c.raw_key, observations.c.raw_sha256)
-    rows = db.execute(select(*record).group_by(*record).order_by(func.min(observations.c.id)))
-    return [(row.raw_key, row.raw_sha256) for row in rows]
-
-
 def blobs_of(
     db: Connection, source: int | None = None, since: datetime | None = None, sha256: str | None = None
 ) -> Sequence[int]:

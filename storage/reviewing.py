@@ -1,8 +1,7 @@
-"""What the review pages read: one candidate whole, and where its pictures lie.
+"""What the review pages read of one candidate whole, and where the crop of a face in a roll call lies.
 
-Pictures are found only through an open candidate, crops also through a sighting.  The faces of people who match
-nobody, and photos of the register that no candidate points to, cannot be had by counting ids; `storage.roll_calls` says
-whose other faces may be looked at.
+`storage.review_pictures` finds the pictures of a candidate, and `storage.decided` says who may see it.  Crops of people
+who match nobody cannot be had by counting ids here; `storage.roll_calls` says whose faces may be looked at.
 """
 
 from collections.abc import Mapping
@@ -20,20 +19,14 @@ from storage.candidates import NO_KIN, Kin
 CANDIDATE = text("""
     SELECT candidates.id, candidates.state, candidates.created_at, candidates.engine,
            candidates.expected_false, candidates.calibration_id AS calibration,
-           candidates.photo_id AS photo, reference_photos.crop_key AS photo_key,
-           candidates.still_key, candidates.clip_key, candidates.clip_start_ms, candidates.clip_end_ms,
+           candidates.clip_start_ms,
            persons.register_number, persons.names,
            tracks.id AS track, tracks.start_ms, tracks.end_ms, analyses.kind, analyses.duration_ms,
            analyses.blob_id AS blob, blobs.sha256, blobs.size, blobs.media_type, blobs.stored_at, blobs.locked_until,
-           (WITH RECURSIVE member (track) AS (
-               SELECT candidates.track_id
-                UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
-                 FROM member JOIN cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL)
-            SELECT count(*) FROM candidates AS other JOIN member ON track = other.track_id
-             WHERE other.id <> :id AND other.state = 'open') AS others
+           (SELECT (quality ->> 'width')::float8 FROM best_shots
+             WHERE best_shots.track_id = tracks.id ORDER BY weight DESC, ordinal LIMIT 1) AS width
       FROM candidates
       JOIN persons ON persons.id = candidates.person_id
-      JOIN reference_photos ON reference_photos.id = candidates.photo_id
       JOIN tracks ON tracks.id = candidates.track_id
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
@@ -46,10 +39,6 @@ A_DAY = text("""
     SELECT sum(searched) / greatest(extract(epoch FROM now() - greatest(min(analyzed_at), now() - interval '7 days'))
                                / 86400, 1)
       FROM analyses WHERE searched > 0 AND analyzed_at > now() - interval '7 days'""")
-
-SHOTS = text("""
-    SELECT id, at_ms, crop_key, (quality ->> 'width')::float8 AS width
-      FROM best_shots WHERE track_id = :track ORDER BY weight DESC, ordinal""")
 
 # The words of a post are those of the newest observation that found it there: a missing page has none.  What an export
 # states counts only where nothing else does: it may be older than what was read before it was imported.
@@ -108,17 +97,6 @@ SHOT_KEY = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
-class ShotShown:
-    """One best shot of the candidate's track."""
-
-    id: int
-    at_ms: int
-    crop_key: str
-    width: float | None
-    """of the face, pixels of the original"""
-
-
-@dataclass(frozen=True, slots=True)
 class PostShown:
     """One post that carries the candidate's bytes."""
 
@@ -161,14 +139,8 @@ class CandidateShown:
     """people of the register expected this near to a stranger's face by chance; None: not known"""
     calibration: int | None
     kin: Kin
-    photo: int
-    """row id of the reference photo"""
-    photo_key: str | None
-    still_key: str | None
-    """None while the moment is being prepared"""
-    clip_key: str | None
     clip_start_ms: int | None
-    clip_end_ms: int | None
+    """None: there is no clip (yet)"""
     register_number: str
     names: tuple[str, ...]
     track: int
@@ -184,9 +156,8 @@ class CandidateShown:
     media_type: str
     stored_at: datetime
     locked_until: datetime
-    others: int
-    """other open candidates of the same face, at whatever track of its cast member"""
-    shots: tuple[ShotShown, ...]
+    width: float | None
+    """of the face in its best shot, pixels of the original; None: not kept"""
     places: tuple[PostShown, ...]
     """earliest seen first"""
     copies: tuple[Copy, ...]
@@ -198,14 +169,12 @@ def candidate(db: Connection, id_: int) -> CandidateShown | None:
     row = db.execute(CANDIDATE, {"id": id_}).mappings().first()
     if row is None:
         return None
-    shots = db.execute(SHOTS, {"track": row["track"]}).mappings()
     places = db.execute(PLACES, {"blob": row["blob"]}).mappings()
     told: Mapping[str, object] = {
         **row,
         "state": CandidateState(row["state"]),
         "names": tuple(row["names"]),
         "kin": candidates.kin(db, id_).get(id_, NO_KIN),
-        "shots": tuple(ShotShown(**shot) for shot in shots),
         "places": tuple(PostShown(**place) for place in places),
         "copies": tuple(Copy(**copy) for copy in db.execute(COPIES, {"track": row["track"]}).mappings()),
     }

@@ -355,7 +355,7 @@ def sightings(call: Call, asked: WhichSightings) -> Sightings:
     """Possible sightings, the newest first."""
     with call.desk.stores.db.begin() as db:
         found, waiting = decided.sightings(db, asked.show, asked.before), decided.waiting(db)
-        custody.append(db, call.user.name, Action.VIEWED, "page:sightings", {"show": asked.show})
+        custody.append(db, call.user.name, Action.VIEWED, "sightings", {"show": asked.show})
     rows = found[: decided.MOST]
     before = rows[-1].verdict if len(found) > decided.MOST else None
     return Sightings(rows=tuple(map(SightingTold.model_validate, rows)), before=before, waiting=waiting)

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,8 @@ from tests.storage.judged import account, give
 DEADLINE = 10
 KEEPS = httpx.Limits(keepalive_expiry=1)
 """seconds; the server lets an idle connection go after five, and whoever comes at that moment has nobody at the door"""
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""the pages are in plain HTTP on loopback, and reading the certificates for each browser takes longer than a visit"""
 
 
 class Browser(httpx.Client):
@@ -58,7 +61,7 @@ class Site:
     def browser(self, **headers: str) -> Browser:
         """A browser that is not signed in."""
         return self.visited_by(
-            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS)
+            Browser(base_url=self.url, headers=headers, trust_env=False, timeout=DEADLINE, limits=KEEPS, verify=NO_TLS)
         )
 
     def visited_by(self, browser: Visiting) -> Visiting:

@@ -25,9 +25,12 @@ from tests.review.things import KINDS, Relation, Values
 
 REFUSED = "Not for this account"
 SIGN_IN, TURNED_AWAY, HIDDEN, TOLD, PASSED = "sent to sign in", "turned away", "hidden", "told why not", "passed"
+MISSENT = "told what is wrong with what was sent"
 
 SHOWN_ALTHOUGH_SEALED = {"/candidates/{id:int}", "/api/v1/candidates/{id:int}"}
 """its page says why it is closed"""
+SIGNS_OUT = ("/account", "/sign-in", "/sign-out")
+"""how doors begin by which a browser may be signed out, or signed in as somebody else"""
 STREET, HALFWAY = "street", "halfway"
 """who is not signed in at all, and who has still to give a second factor; all others are roles"""
 
@@ -38,7 +41,9 @@ def outcome(answer: httpx.Response) -> str:
         return SIGN_IN
     if answer.status_code == 401 or (answer.status_code == 403 and REFUSED in answer.text):
         return TURNED_AWAY
-    if answer.status_code in {400, 403, 409, 410, 422}:
+    if answer.status_code in {400, 422}:
+        return MISSENT
+    if answer.status_code in {403, 409, 410}:
         return TOLD
     return {404: HIDDEN}.get(answer.status_code, PASSED if answer.status_code < 400 else str(answer.status_code))
 
@@ -55,14 +60,14 @@ def expected(door: Door, who: str, relation: Relation | None) -> set[str]:
         return {SIGN_IN if signed_out else TURNED_AWAY}
     if who == HALFWAY and door.halfway:
         return {PASSED, SIGN_IN, HIDDEN}
-    acts = {TOLD} if door.method == "POST" or door.anyone else set()
+    acts = {TOLD, MISSENT} if door.method == "POST" or door.anyone else set()
     match relation:
         case Relation.SEALED if door.path in SHOWN_ALTHOUGH_SEALED:
             return {PASSED}
         case Relation.SEALED | Relation.NONE:
             return {HIDDEN} | acts
         case Relation.OTHER if KINDS[door.names].personal:
-            return {HIDDEN}
+            return {HIDDEN} | ({MISSENT} if door.takes_json else set())  # JSON is read before anything is looked for
     return {PASSED, SIGN_IN} | acts if door.anyone or door.method == "POST" else {PASSED}
 
 
@@ -75,7 +80,7 @@ class Corridor:
             self.users = {role.value: accounts.add_user(db, f"the.{role}", None, [role]) for role in Role}
             self.users[HALFWAY] = accounts.add_user(db, "half.way", None, ANY_ROLE)
             self.users[STREET] = self.other = accounts.add_user(db, "some.other", None, ANY_ROLE)
-        self._kept: dict[tuple[str, Relation], Values | None] = {}
+        self._kept: dict[tuple[str, Relation, str], Values | None] = {}
         self._browsers: dict[str, Browser] = {}
 
     def arrivals(self, door: Door) -> Iterator[tuple[str, Relation | None, str]]:
@@ -87,10 +92,14 @@ class Corridor:
                     yield who, relation, filled(door.path, values)
 
     def _values(self, door: Door, who: str, relation: Relation) -> Values | None:
-        """A thing is made anew for whoever may change it, or whose it has to be."""
-        kind, key = KINDS[door.names], (door.names, relation)
-        if lets_in(door, who) and (kind.personal or door.method == "POST" or door.anyone):
+        """A thing is made anew for whoever may change it, or whose it is; what cannot be reached is made once."""
+        kind = KINDS[door.names]
+        reached = relation is Relation.OWN or (relation is Relation.OTHER and not kind.personal)
+        changed = kind.personal or door.method == "POST" or door.anyone  # a pause gives back what is one's own
+        if reached and changed and lets_in(door, who):
             return kind.values(self.site.stores, relation, self.users[who], self.other)
+        whose = who if kind.personal and relation is not Relation.OTHER and lets_in(door, who) else ""
+        key = (door.names, relation, whose)
         if key not in self._kept:
             self._kept[key] = kind.values(self.site.stores, relation, self.users[who], self.other)
         return self._kept[key]
@@ -98,12 +107,11 @@ class Corridor:
     def knock(self, door: Door, who: str, path: str) -> httpx.Response:
         """As the door's method wants it, with the token of a form of ours."""
         browser = self._browser(who)
-        if door.method != "POST" and not door.anyone:
+        if door.anyone or (lets_in(door, who) and door.path.startswith(SIGNS_OUT)):
+            self._browsers.pop(who)
+        if door.method != "POST":
             return browser.get(path)
-        self._browsers.pop(who)  # it may be signed out, or signed in, by this
-        if door.takes_json:
-            return browser.tell(path, {})
-        return browser.submit(path, name="x", password="x") if door.method == "POST" else browser.get(path)
+        return browser.tell(path, {}) if door.takes_json else browser.submit(path, name="x", password="x")
 
     def _browser(self, who: str) -> Browser:
         if who not in self._browsers:
@@ -124,6 +132,11 @@ def of_api(door: Door) -> bool:
 def filled(path: str, values: Values) -> str:
     """An address with its parts filled in."""
     return re.sub(r"{(\w+)(?::\w+)?}", lambda part: str(values[part[1]]), path)
+
+
+def somewhere(door: Door) -> str:
+    """An address behind which there is nothing."""
+    return filled(door.path, defaultdict(lambda: "1", token=uuid4()))
 
 
 def test_every_door_says_whom_it_lets_in_and_what_its_address_names() -> None:
@@ -161,7 +174,7 @@ def test_a_script_that_is_not_signed_in_is_told_so_in_json(site: Site) -> None:
     script = site.browser(Accept="application/json")
     for door in doors():
         if isinstance(door, Door) and not door.anyone:
-            path = filled(door.path, defaultdict(lambda: "1", token=uuid4()))
+            path = somewhere(door)
             answer = script.get(path) if door.method == "GET" else script.post(path)
             told = answer.json()
             assert answer.status_code == 401, door.path

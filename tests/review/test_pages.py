@@ -87,7 +87,7 @@ def test_a_record_tells_everything_and_is_recorded(site: Site) -> None:
     reader = site.reader(seeded.candidate)
     assert {reader.get(address).status_code for address in addresses} == {200}
     actions = [event[1:] for event in texts(site.log())]
-    assert actions == [("viewed", f"candidate:{seeded.candidate}")]
+    assert actions == [(action, f"candidate:{seeded.candidate}") for action in ("viewed", "played")]
 
 
 def test_kin_and_what_was_said_of_the_face_are_told(site: Site) -> None:

@@ -10,7 +10,7 @@ from lastseen.roles import Role
 from storage import accounts, judgements, reviews
 from storage.accounts import User
 from storage.database import Connection
-from storage.judgements import Judged
+from storage.judgements import Judged, Judgement
 from storage.reviews import Review
 
 LIMIT = 5
@@ -69,3 +69,8 @@ def conclude(db: Connection, candidate: int, *answers: int) -> None:
         db.execute(JUDGE, {**values, "review": taken, "answer": answer})
     verdict = db.execute(CONCLUDE, {"candidate": candidate}).scalar_one()
     db.execute(SETTLE, {"candidate": candidate, "state": verdict})
+
+
+def standing(db: Connection, candidate: int) -> list[Judgement]:
+    """The judgements on a candidate that stand; the newest last."""
+    return [one for one in judgements.of_candidate(db, candidate) if one.stands]

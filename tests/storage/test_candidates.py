@@ -216,7 +216,6 @@ def test_the_watch_band_goes_with_the_person_the_photo_and_the_templates(world: 
     shown = reviewing.candidate(world.db, world.ids()[0])
     assert shown is not None
     assert shown.kin == Kin(("B", "C"), ("B",))
-    assert shown.others == 1, "of the same face at another moment, and not of the one next to it"
 
 
 def test_entries_that_are_one_person_ask_once_until_the_tie_is_taken_back(world: World) -> None:

@@ -18,7 +18,7 @@ from storage.database import Connection, Engine
 from storage.judgements import WORDS, NotAsked
 from storage.reviews import Review
 from tests.storage.casting import Seen, Video, candidate, person, repost, video
-from tests.storage.judged import LIMIT, account, conclude, give, review
+from tests.storage.judged import LIMIT, account, conclude, give, review, standing
 
 FACE = Seen(0, 9000)
 
@@ -104,7 +104,7 @@ def test_from_the_first_answer_to_the_verdict(
         done = give(one, who, asks, answer)
     assert (done.verdict, done.due) == (verdict, ends[1])
     assert state(one, asks) == ends
-    assert [said.answer for said in judgements.standing(one, asks)] == answers
+    assert [said.answer for said in standing(one, asks)] == answers
     assert judgements.verdicts_of(one, asks)[-1].verdict is verdict
     rejected = [made for made in rejections.listed(one) if made.revoked_at is None]
     assert len(rejected) == (verdict is Verdict.REJECTED)
@@ -299,7 +299,7 @@ def test_two_that_were_judged_apart_are_weighed_together_when_they_turn_out_to_b
     give(one, ben, first, 3)
     link = join(one, videos)
     assert (state(one, first), state(one, second)) == (("joined", None), ("sighting", None))
-    assert [said.reviewer for said in judgements.standing(one, second)] == ["ada", "ben"]
+    assert [said.reviewer for said in standing(one, second)] == ["ada", "ben"]
     part(one, link, videos)
     assert (state(one, first), state(one, second)) == (("open", "second"), ("open", "second"))
 
@@ -323,7 +323,7 @@ def test_an_order_sets_the_judgements_aside_that_a_rejection_followed_from(one: 
     done = rejections.revoke(one, made.id, "a twin", "operator", LIMIT)
     assert done.entries[0].detail == {"reopened": [asks], "set_aside": [said.id]}
     assert state(one, asks) == ("open", "triage")
-    assert not judgements.standing(one, asks)
+    assert not standing(one, asks)
     refused(one, "nobody_judges_twice", ada, asks, 3)
     assert give(one, ben, asks, 3).due is Stage.SECOND
 
@@ -425,5 +425,5 @@ def test_who_undoes_while_another_judges_leaves_the_other_standing(db: Engine) -
     with ThreadPoolExecutor(2) as both:
         list(both.map(act, range(2)))
     with db.begin() as one:
-        assert [said.reviewer for said in judgements.standing(one, asks)] == ["ben"]
+        assert [said.reviewer for said in standing(one, asks)] == ["ben"]
         assert state(one, asks) == ("open", "second")
