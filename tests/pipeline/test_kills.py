@@ -11,7 +11,7 @@ from storage import work
 from storage.database import Engine
 from storage.work import Queue
 
-ITEMS = 300
+ITEMS = 600
 KILLS = 200
 
 

@@ -356,4 +356,4 @@ def test_a_crowd_of_three_hundred_is_drawn_up_at_once(one: Connection) -> None:
     began = time.process_time()
     call = roll_calls.of_blob(one, second.blob)
     assert (call.people, call.accounted) == (300, 1)
-    assert time.process_time() - began < 0.6, "it takes a quarter of that"
+    assert time.process_time() - began < 5, "a fortieth of that, unless everybody is compared with everybody"
