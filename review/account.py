@@ -7,11 +7,11 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.preferences import LANGUAGES, NotAPreference, Preferences
 from review import entrance, required
 from review.desk import desk_of
-from review.doors import visit_of
+from review.doors import session_of, visit_of
 from review.language import gettext as _
 from review.language import said
 from storage import accounts, custody, identities, second_factors
-from storage.accounts import NotAcceptable, Session
+from storage.accounts import NotAcceptable
 from storage.custody import Action
 
 
@@ -22,7 +22,7 @@ def account(request: Request) -> Response:
 
 def set_password(request: Request) -> Response:
     """Set the password; a session that is not fresh has to sign in again first."""
-    desk, visit, session = desk_of(request), visit_of(request), _session(request)
+    desk, visit, session = desk_of(request), visit_of(request), session_of(request)
     if not session.fresh:
         return _page(request, _("Sign out and in again first."), 403)
     password = visit.form.get("password", "")
@@ -40,7 +40,7 @@ def set_password(request: Request) -> Response:
 
 def set_preferences(request: Request) -> Response:
     """Keep how one wants to work."""
-    session, desk = _session(request), desk_of(request)
+    session, desk = session_of(request), desk_of(request)
     try:
         wanted = Preferences.of_form(visit_of(request).form)
     except NotAPreference as why:
@@ -52,7 +52,7 @@ def set_preferences(request: Request) -> Response:
 
 def end_browser(request: Request) -> Response:
     """Sign out one of one's own browsers."""
-    session, id_ = _session(request), request.path_params["id"]
+    session, id_ = session_of(request), request.path_params["id"]
     with desk_of(request).stores.db.begin() as db:
         if not accounts.end_browser(db, session.user, id_):
             raise HTTPException(404)
@@ -62,7 +62,7 @@ def end_browser(request: Request) -> Response:
 
 def end_browsers(request: Request) -> Response:
     """Sign out everywhere, here too."""
-    session = _session(request)
+    session = session_of(request)
     with desk_of(request).stores.db.begin() as db:
         ended = accounts.end_everywhere(db, session.user)
         custody.append(db, session.user.name, Action.SIGNED_OUT, f"user:{session.user.id}", {"browsers": ended})
@@ -70,7 +70,7 @@ def end_browsers(request: Request) -> Response:
 
 
 def _page(request: Request, wrong: str = "", status: int = 200) -> Response:
-    desk, session = desk_of(request), _session(request)
+    desk, session = desk_of(request), session_of(request)
     with desk.stores.db.begin() as db:
         told = {
             "browsers": accounts.browsers(db, session.user, desk.idle),
@@ -92,10 +92,3 @@ def _page(request: Request, wrong: str = "", status: int = 200) -> Response:
         provider=desk.provider_name,
         **told,
     )
-
-
-def _session(request: Request) -> Session:
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    return session

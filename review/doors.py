@@ -133,12 +133,17 @@ def visit_of(request: Request) -> Visit:
     return visit
 
 
-def user_of(request: Request) -> User:
-    """Who is signed in; the door has let them in.  Raises HTTPException behind a door for anyone."""
+def session_of(request: Request) -> Session:
+    """The session that the door has let in.  Raises HTTPException behind a door for anyone."""
     session = visit_of(request).session
     if session is None:
         raise HTTPException(404)
-    return session.user
+    return session
+
+
+def user_of(request: Request) -> User:
+    """Who is signed in.  Raises HTTPException behind a door for anyone."""
+    return session_of(request).user
 
 
 def number_in(request: Request, name: str) -> int | None:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from lastseen.clock import utcnow
 from review.desk import desk_of
-from review.doors import visit_of
+from review.doors import user_of, visit_of
 from review.media import stretch
 from storage import custody, review_pictures, reviews
 from storage.custody import Action
@@ -57,9 +57,8 @@ def clip(request: Request) -> Response:
 
 def review_of(db: Connection, request: Request) -> Review:
     """The visitor's own review that this address names, while it goes on.  Raises HTTPException."""
-    session = visit_of(request).session
     token: UUID = request.path_params["token"]
-    found = reviews.find(db, token, session.user) if session else None
+    found = reviews.find(db, token, user_of(request))
     if found is None:
         raise HTTPException(404)
     return found

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.errors import WrongUse
 from lastseen.words import words
 from review.desk import desk_of
-from review.doors import visit_of
+from review.doors import user_of, visit_of
 from review.language import gettext as _
 from review.language import said
 from storage import custody, findings, register
@@ -23,13 +23,12 @@ WHY_TO_SAY = words(
 
 def keeping(request: Request) -> Response:
     """Open findings and refused photos, the newest first.  That they were looked at stands in the custody log."""
-    desk, session = desk_of(request), visit_of(request).session
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
         found, (refused, all_refused) = findings.listed(db, limit=ROWS), register.refused(db, ROWS)
         badges, states = register.badges(db), findings.counts(db)
-        if session is not None:
-            detail = {"findings": [one.id for one in found], "refused": len(refused)}
-            custody.append(db, session.user.name, Action.VIEWED, "register", detail)
+        detail = {"findings": [one.id for one in found], "refused": len(refused)}
+        custody.append(db, user.name, Action.VIEWED, "register", detail)
     told = {"badges": badges, "states": states, "all_refused": all_refused, "longest": LONGEST_REASON}
     return desk.draw(request, "register.html", found=found, refused=refused, **told)  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from review import entrance, required
 from review.desk import desk_of
-from review.doors import visit_of, wants_json
+from review.doors import session_of, visit_of, wants_json
 from review.language import gettext as _
 from review.language import noted
 from storage import accounts, custody, lockouts, second_factors
@@ -100,7 +100,7 @@ def confirm(request: Request) -> Response:
 
 def remove(request: Request) -> Response:
     """Do without it, where the office allows that.  A code proves that it is oneself."""
-    session, desk = _signed_in(request), desk_of(request)
+    session, desk = session_of(request), desk_of(request)
     if not session.fresh:
         return _page(request, _(_FOLLOWED), 403)
     if required.needs(desk.settings, session.user):
@@ -118,7 +118,7 @@ def remove(request: Request) -> Response:
 
 def renew_codes(request: Request) -> Response:
     """New recovery codes instead of those before."""
-    session, desk = _signed_in(request), desk_of(request)
+    session, desk = session_of(request), desk_of(request)
     if not session.fresh:
         return _page(request, _(_FOLLOWED), 403)
     with desk.stores.db.begin() as db:
@@ -150,13 +150,6 @@ def _by(request: Request, session: Session, code: str) -> str | Response:
 def _half(request: Request, awaits: Awaits) -> Session | None:
     half = visit_of(request).half
     return half if half and half.awaits is awaits else None
-
-
-def _signed_in(request: Request) -> Session:
-    session = visit_of(request).session
-    if session is None:
-        raise HTTPException(404)
-    return session
 
 
 def _who_sets_up(request: Request) -> Session:

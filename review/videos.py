@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen.sheets import sheet
-from review.desk import Desk, desk_of
+from review.desk import desk_of
 from review.doors import user_of
 from storage import custody, decided, roll_call, roll_calls
+from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
 from storage.roll_call import RollCall
@@ -35,8 +36,10 @@ def roll_call_(request: Request) -> Response:
 
     Other people's faces are covered but for the one that `?face=` asks for; its pictures are recorded one by one.
     """
-    desk, opened = desk_of(request), request.query_params.get("face", "")
-    call = _call(request, desk, Action.VIEWED, {"what": "roll call"})
+    desk, user, opened = desk_of(request), user_of(request), request.query_params.get("face", "")
+    with desk.stores.db.begin() as db:
+        call = known(db, user, request.path_params["blob"])
+        custody.append(db, user.name, Action.VIEWED, f"blob:{call.sha256}", {"what": "roll call"})
     return desk.draw(request, "roll_call.html", call=call, opened=int(opened) if _ROW.fullmatch(opened) else None)
 
 
@@ -46,12 +49,12 @@ def download(request: Request) -> Response:
     if ending not in _ENDINGS:
         raise HTTPException(404)
     media_type, write = _ENDINGS[ending]
-    desk = desk_of(request)
+    desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
-        call = _known(request, db, _found(db, request.path_params["blob"]))
+        call = known(db, user, request.path_params["blob"])
         content = write(call).encode()
-        digest = hashlib.sha256(content).hexdigest()
-        _note(request, db, Action.EXPORTED, call, {"what": "roll call", "format": ending, "sha256": digest})
+        detail = {"what": "roll call", "format": ending, "sha256": hashlib.sha256(content).hexdigest()}
+        custody.append(db, user.name, Action.EXPORTED, f"blob:{call.sha256}", detail)
     name = f"roll-call-{call.sha256[:12]}.{ending}"
     return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
@@ -76,26 +79,14 @@ def part(request: Request) -> Response:
     return RedirectResponse(f"/videos/{sha256}/roll-call", 303)
 
 
-def _call(request: Request, desk: Desk, action: Action, detail: dict[str, object]) -> RollCall:
-    with desk.stores.db.begin() as db:
-        call = _known(request, db, _found(db, request.path_params["blob"]))
-        _note(request, db, action, call, detail)
-    return call
+def known(db: Connection, user: User, named: str) -> RollCall:
+    """Everybody in the file with this sha256 or row id, as this person may read it.  Raises HTTPException.
 
-
-def _found(db: Connection, named: str) -> RollCall:
-    """By sha256 or row id.  Raises HTTPException."""
+    Before somebody has said what they think of a face they are not told who is asked about.
+    """
     found = roll_calls.find(db, named) if _HASH.fullmatch(named) else [int(named)] if _ROW.fullmatch(named) else []
     try:
-        return roll_calls.of_blob(db, found[0])
+        call = roll_calls.of_blob(db, found[0])
     except LookupError as fault:
         raise HTTPException(404) from fault
-
-
-def _known(request: Request, db: Connection, call: RollCall) -> RollCall:
-    """As this person may read it, before they have said what they think of a face."""
-    return roll_call.told_to(call, decided.seen_by(db, user_of(request), roll_call.questions_of(call)))
-
-
-def _note(request: Request, db: Connection, action: Action, call: RollCall, detail: dict[str, object]) -> None:
-    custody.append(db, user_of(request).name, action, f"blob:{call.sha256}", detail)
+    return roll_call.told_to(call, decided.seen_by(db, user, roll_call.questions_of(call)))

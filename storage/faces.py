@@ -204,16 +204,11 @@ def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:
     ]
 
 
-def members(db: Connection, analysis: int) -> list[tuple[int, ...]]:
-    """The cast of one analysis: its tracks (row ids), each with those that links which stand join it to.
+def members_of(db: Connection, analysis_ids: Sequence[int]) -> list[tuple[int, ...]]:
+    """The casts of some analyses, one after the other: their tracks (row ids), each with those that links join it to.
 
     Every track is in exactly one of them, most of them alone.
     """
-    return members_of(db, [analysis])
-
-
-def members_of(db: Connection, analysis_ids: Sequence[int]) -> list[tuple[int, ...]]:
-    """The casts of several analyses, one after the other."""
     alone = select(tracks.c.id).where(tracks.c.analysis_id == any_of(analysis_ids))
     alone = alone.order_by(tracks.c.analysis_id, tracks.c.ordinal)
     groups = {track: [track] for track in db.execute(alone).scalars()}

@@ -1,6 +1,5 @@
 """What comes after a decision, for programs: records, possible sightings, hand-overs, people, roll calls, hints."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -9,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from lastseen.judging import Feature, Stage, Verdict
 from lastseen.lifecycle import CandidateState, FaceState
-from review import candidates
+from review import candidates, videos
 from review.api.door import Call, Given, Id, Told, Word
 from review.api.reviewing import LineTold
 from review.candidates import Record
@@ -18,10 +17,7 @@ from storage import custody, decided, hand_overs, name_hints, reviewing, roll_ca
 from storage.custody import Action
 from storage.database import Connection
 from storage.decided import Showing, Which
-from storage.roll_call import RollCall
 
-_HASH: Final = re.compile("[0-9a-f]{64}")
-_ROW: Final = re.compile("[0-9]{1,18}")
 FARTHEST: Final = 1_000_000_000_000
 """behind the newest"""
 
@@ -387,9 +383,8 @@ def roll_call_(call: Call) -> RollCallTold:
     A candidate is named only to whoever has judged it, or once it is settled.
     """
     with call.desk.stores.db.begin() as db:
-        drawn = _drawn(db, call.word("blob"))
-        known = decided.seen_by(db, call.user, roll_call.questions_of(drawn))
-        told = RollCallTold.model_validate(roll_call.as_dict(roll_call.told_to(drawn, known)))
+        drawn = videos.known(db, call.user, call.word("blob"))
+        told = RollCallTold.model_validate(roll_call.as_dict(drawn))
         custody.append(db, call.user.name, Action.VIEWED, f"blob:{drawn.sha256}", {"what": "roll call"})
     return told
 
@@ -428,14 +423,6 @@ def _looked_at(db: Connection, call: Call, id_: int, showing: Showing, state: Ca
     told = _record(call, candidates.of(db, call.user, id_, showing))
     custody.append(db, call.user.name, Action.VIEWED, f"candidate:{id_}")
     return Candidate(id=id_, state=state, showing=showing, record=told)
-
-
-def _drawn(db: Connection, named: str) -> RollCall:
-    found = roll_calls.find(db, named) if _HASH.fullmatch(named) else [int(named)] if _ROW.fullmatch(named) else []
-    try:
-        return roll_calls.of_blob(db, found[0])
-    except LookupError as fault:
-        raise HTTPException(404) from fault
 
 
 def _next(past: int, total: int) -> int | None:

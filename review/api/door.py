@@ -17,7 +17,7 @@ from starlette.responses import Response
 from lastseen.errors import WrongUse
 from review import problems
 from review.desk import Desk, desk_of
-from review.doors import Door, root_of, visit_of
+from review.doors import Door, root_of, user_of, visit_of
 from review.problems import Refused
 from review.roles import Role
 from storage.accounts import User
@@ -162,10 +162,7 @@ class ApiDoor(Door):
         return Response(made.model_dump_json(), self.status, media_type="application/json")
 
     def _done(self, request: Request) -> BaseModel | None:
-        session = visit_of(request).session
-        if session is None:
-            raise HTTPException(404)
-        call = Call(desk_of(request), session.user, request)
+        call = Call(desk_of(request), user_of(request), request)
         try:
             given = self._given(request)
         except ValidationError as fault:

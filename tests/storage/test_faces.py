@@ -36,7 +36,7 @@ def cast_of(db: Engine, analysis: int) -> list[set[int]]:
     with db.begin() as one:
         rows = one.execute(text("SELECT id, ordinal FROM tracks")).all()
         names = {row.id: row.ordinal for row in rows}
-        return [{names[id_] for id_ in member} for member in faces.members(one, analysis)]
+        return [{names[id_] for id_ in member} for member in faces.members_of(one, [analysis])]
 
 
 def test_the_cast_is_what_its_links_join(db: Engine) -> None:
