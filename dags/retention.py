@@ -3,7 +3,7 @@
 
 Faces that match nobody lose their crops, best shots and templates after `LASTSEEN_RETENTION_DAYS`; reference photos of
 people who are no longer missing go after `LASTSEEN_PHOTO_RETENTION_DAYS`. What is under a legal hold stays, and so do
-the faces of every candidate.
+the faces of candidates that wait, of undecided ones and of possible sightings.
 
 - **When it fails**: nothing is half gone for good; the next run takes what this one left.
 - **By hand**: `dry_run` only logs how much would go.
