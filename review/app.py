@@ -8,31 +8,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from lastseen.settings import Settings
-from review import (
-    account,
-    calibration,
-    candidates,
-    entrance,
-    figures,
-    hints,
-    house,
-    log,
-    media,
-    pictures,
-    provider,
-    queue,
-    register,
-    reviews,
-    second_factor,
-    sightings,
-    users,
-    videos,
-)
+from review import media
+from review.accounts import account, entrance, provider, second_factor, users
 from review.api.table import api_doors
+from review.cases import candidates, hints, sightings, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
+from review.house import calibration, installation, log, register
 from review.limits import RequestLimit
 from review.mounted import Mounted
+from review.reviewing import figures, pictures, queue, reviews
 from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
@@ -94,7 +79,7 @@ def doors() -> list[BaseRoute]:
         Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS, names="blob"),
         Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS, names="blob"),
         Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS, names="cast_link"),
-        Door("/status", house.status, roles=STAFF),
+        Door("/status", installation.status, roles=STAFF),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True, names="calibration"),
         Door("/users", users.users, roles=ADMINISTRATORS),
@@ -130,10 +115,10 @@ def doors() -> list[BaseRoute]:
         Door("/sign-in/provider/back", provider.back, anyone=True),
         Door("/sign-in/provider/out", provider.leave, anyone=True),
         Door("/sign-in/provider/link", provider.link, roles=ANY_ROLE),
-        Door("/language", house.set_language, method="POST", anyone=True),
+        Door("/language", installation.set_language, method="POST", anyone=True),
         Door("/session", entrance.session_state, anyone=True, idle=True),
         Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
-        Door("/static/{name}", house.static, anyone=True, names="static"),
+        Door("/static/{name}", installation.static, anyone=True, names="static"),
     ]
 
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
 from review import language, mounted, problems, vocabulary, wording
-from review.audit import Audit
+from review.accounts.oidc import Provider
 from review.doors import (
     FORM_COOKIE,
     TOKEN_FIELD,
@@ -27,10 +27,10 @@ from review.doors import (
     visit_of,
     wants_json,
 )
+from review.house.audit import Audit
 from review.language import gettext as _
 from review.language import noted
 from review.lately import Lately
-from review.oidc import Provider
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import sealing

@@ -1,8 +1,8 @@
 """Pictures and clips: re-encoded objects of the derived bucket, through the application and never by a link to the
 store.  Bytes as they came from outside are not served at all.
 
-What waits for an answer is shown under the address of a review (`review.pictures`); here are the pictures of what one
-has answered, or of what is decided.
+What waits for an answer is shown under the address of a review (`review.reviewing.pictures`); here are the pictures of
+what one has answered, or of what is decided.
 """
 
 from collections.abc import Callable

@@ -8,11 +8,11 @@ from starlette.exceptions import HTTPException
 
 from lastseen.judging import Feature, Stage, Verdict
 from lastseen.lifecycle import CandidateState, FaceState
-from review import candidates, videos
 from review.api.door import Call, Given, Id, Told, Word
 from review.api.reviewing import LineTold
-from review.candidates import Record
-from review.hints import ROWS_A_PAGE, told
+from review.cases import candidates, videos
+from review.cases.candidates import Record
+from review.cases.hints import ROWS_A_PAGE, told
 from storage import custody, decided, hand_overs, name_hints, reviewing, roll_call, roll_calls
 from storage.custody import Action
 from storage.database import Connection

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from lastseen.errors import WrongUse
 from lastseen.roles import Role
 from review.api.door import Call, Day, Given, Id, LongReason, Told, Word
-from review.log import PAGE
+from review.house.log import PAGE
 from review.problems import Refused
 from review.roles import REVIEWERS
 from storage import accounts, calibrations, custody, keeping_accounts, log_pages

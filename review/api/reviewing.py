@@ -13,12 +13,12 @@ from starlette.exceptions import HTTPException
 
 from lastseen.judging import STRONGEST, Compared, Comparison, Feature
 from lastseen.roles import Role
-from review import answers, turns
-from review.answers import Answer
 from review.api.door import WHOLE, Call, Day, Given, Id, Note, Reason, Told, Word
 from review.problems import Refused, Wrong
-from review.queue import terms_of
-from review.reviews import LATELY
+from review.reviewing import answers, turns
+from review.reviewing.answers import Answer
+from review.reviewing.queue import terms_of
+from review.reviewing.reviews import LATELY
 from storage import care, custody, review_pictures, review_queue, review_screen, reviews
 from storage.custody import Action
 from storage.database import Connection

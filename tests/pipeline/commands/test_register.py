@@ -10,7 +10,7 @@ from storage import custody
 from storage.stores import Stores
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
-from tests.review.test_register_page import two_entries
+from tests.review.house.test_register_page import two_entries
 
 ONE, TWO = "26-001", "26-002"
 

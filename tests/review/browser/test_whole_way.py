@@ -29,12 +29,12 @@ from storage.accounts import User
 from storage.objects import EVIDENCE
 from storage.work import Queue
 from tests.extractors.films import ANNA, BOHDAN, film
+from tests.review.accounts.test_second_factor import code, forget_steps
 from tests.review.browser.cases import arrived, candidate, crops, describe
 from tests.review.browser.conftest import Chromium, inaccessible, shoot
+from tests.review.cases.test_hints import hinted
 from tests.review.conftest import Site
 from tests.review.seeding import Seeded, Story, put, seed
-from tests.review.test_hints import hinted
-from tests.review.test_second_factor import code, forget_steps
 from tests.storage import casting
 from tests.storage.casting import Seen
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lastseen.judging import Compared, Comparison, Feature
-from review.answers import (
+from review.reviewing.answers import (
     LONGEST_NOTE,
     Lack,
     answered,

@@ -16,12 +16,12 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.errors import WrongUse
 from lastseen.roles import Role
 from lastseen.words import words
-from review import entrance, oidc
+from review.accounts import entrance, oidc
+from review.accounts.oidc import ProviderFault, Tried, Vouched
 from review.desk import Desk, desk_of
 from review.doors import cookie_name, set_cookie, visit_of
 from review.language import gettext as _
 from review.language import said
-from review.oidc import ProviderFault, Tried, Vouched
 from storage import accounts, custody, identities, keeping_accounts
 from storage.accounts import User
 from storage.custody import Action

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from lastseen.clock import utcnow
-from review import required
+from review.accounts import required
 from review.desk import desk_of
 from review.doors import (
     FORM_COOKIE,

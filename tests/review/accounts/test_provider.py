@@ -10,10 +10,10 @@ from pydantic import SecretStr
 
 from lastseen.roles import Role
 from lastseen.settings import Settings
-from review import oidc
+from review.accounts import oidc
+from review.accounts.oidc import Provider, ProviderFault
+from review.accounts.provider import COOKIE
 from review.doors import SESSION_COOKIE
-from review.oidc import Provider, ProviderFault
-from review.provider import COOKIE
 from storage import accounts, identities
 from storage.accounts import User
 from storage.identities import Identity

@@ -10,8 +10,8 @@ from sqlalchemy import insert, text, update
 
 from storage import reviews, tables
 from tests.review.conftest import Site, texts
+from tests.review.reviewing.test_reviews import Person, on_pair, pair, person
 from tests.review.seeding import CLIP, Seeded, Story, jpeg, put, seed
-from tests.review.test_reviews import Person, on_pair, pair, person
 
 EYES = [[31.5, 40.0], [64.0, 41.5]]
 LONGEST = 15 * 60

@@ -13,10 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from lastseen import chance
 from lastseen.judging import Feature, Verdict
 from lastseen.lifecycle import CandidateState
-from review import histories
+from review.cases import histories
+from review.cases.histories import History
 from review.desk import Desk, desk_of
 from review.doors import user_of, visit_of
-from review.histories import History
 from review.media import KEEP, stretch
 from review.roles import Role
 from storage import (

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen.preferences import LANGUAGES, NotAPreference, Preferences
-from review import entrance, required
+from review.accounts import entrance, required
 from review.desk import desk_of
 from review.doors import session_of, visit_of
 from review.language import gettext as _

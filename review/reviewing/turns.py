@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from review.answers import Answer, form_of
 from review.desk import Desk
-from review.queue import terms_of
+from review.reviewing.answers import Answer, form_of
+from review.reviewing.queue import terms_of
 from storage import judgements, review_queue, review_screen, reviews
 from storage.accounts import User
 from storage.custody import Action, Entry

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from lastseen.settings import Settings
 from pipeline.custody import signing
-from review import audit
+from review.house import audit
 from review.roles import Role
 from storage import chain_checks, custody, custody_keys, log_pages
 from storage.chain_checks import Followed

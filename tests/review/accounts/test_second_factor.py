@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from sqlalchemy import text
 
 from lastseen.settings import Settings
-from review import required
+from review.accounts import required
 from review.doors import SESSION_COOKIE
 from review.roles import Role
 from storage import accounts, keeping_accounts, lockouts

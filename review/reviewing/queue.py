@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from review import undoing
 from review.desk import Desk, desk_of
 from review.doors import user_of, visit_of
 from review.language import gettext as _
 from review.language import said
+from review.reviewing import undoing
 from review.roles import Role
 from storage import care, custody, review_queue
 from storage.accounts import User

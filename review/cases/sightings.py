@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
-from review import candidates
-from review.candidates import number_of
+from review.cases import candidates
+from review.cases.candidates import number_of
 from review.desk import desk_of
 from review.doors import number_in, user_of, visit_of
 from review.language import said

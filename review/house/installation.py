@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen.preferences import LANGUAGES
-from review import entrance, language
+from review import language
+from review.accounts import entrance
 from review.desk import desk_of
 from review.doors import page_of, set_cookie, visit_of
 from storage import accounts

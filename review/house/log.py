@@ -1,4 +1,4 @@
-"""The custody log for its auditor: read, searched, taken along as a file, and verified (`review.audit`)."""
+"""The custody log for its auditor: read, searched, taken along as a file, and verified (`review.house.audit`)."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from lastseen.errors import WrongUse
 from lastseen.judging import EXCLUDING, Comparison, Feature
-from review import answers, turns, undoing
-from review.answers import Lack
 from review.desk import Desk, desk_of
 from review.doors import root_of, user_of, visit_of
 from review.language import said
-from review.pictures import review_of
+from review.reviewing import answers, turns, undoing
+from review.reviewing.answers import Lack
+from review.reviewing.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
 from storage.custody import Action
 from storage.database import Connection

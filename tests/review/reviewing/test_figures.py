@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from lastseen.roles import Role
-from review import figures as pages
+from review.reviewing import figures as pages
 from storage import accounts, reviews, tables
 from storage.accounts import User
 from storage.care import Limits

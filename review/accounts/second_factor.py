@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from review import entrance, required
+from review.accounts import entrance, required
 from review.desk import desk_of
 from review.doors import session_of, visit_of, wants_json
 from review.language import gettext as _

@@ -1,0 +1,1 @@
+"""Pages about the office itself: its custody log, its state, its calibration, its register."""
