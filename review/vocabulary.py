@@ -91,6 +91,7 @@ WORDS: Final = frozenset(
         noted("unaccounted videos"),
         noted("posts"),
         noted("judgements due"),
+        noted("judgements due from nobody"),
         noted("media items"),
         noted("analyses"),
         noted("photos"),

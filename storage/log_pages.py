@@ -12,7 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Select, select, text
 
 from lastseen.clock import iso
-from storage import manifests
+from storage import manifests, tellings
+from storage.accounts import User
 from storage.custody import Action
 from storage.tables import custody_events
 
@@ -23,12 +24,15 @@ AT_ONCE: Final = 2000
 OF_REVIEWS: Final = frozenset(
     {
         *(Action.TOOK_UP, Action.DESCRIBED, Action.RETURNED, Action.WARNED, Action.PLAYED),
-        *(Action.JUDGED, Action.JUDGEMENT_UNDONE),
+        *(Action.JUDGED, Action.JUDGEMENT_UNDONE, Action.REJECTED, Action.REJECTION_REVOKED),
     }
 )
 """what nobody reads who may judge themselves: what others answered, and which reviews, their own too, are of known
 pairs"""
+OF_ANSWERED: Final = ("candidate:%", "judgement:%", "known_pair:%", "rejection:%")
+"""subjects of which those do not read either: that somebody opened a record says that they have answered"""
 
+JUDGES = text("SELECT account_judges(:user)")
 _COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
 OF_SUBJECTS = text("""
     SELECT seq, at, actor, action, subject FROM custody_events
@@ -125,18 +129,40 @@ class Proven:
     """of the day's manifest: by whom, and when"""
 
 
-def page(db: Connection, filters: Filters, before: int | None = None, *, judges: bool = False) -> list[Line]:
+def judges(db: Connection, reader: User) -> bool:
+    """Whether somebody may judge as well, and so reads nothing of reviews.
+
+    By the roles of the account: what it may not know, no token of it may, whichever roles that has.
+    """
+    return bool(db.execute(JUDGES, {"user": reader.id}).scalar())
+
+
+def page(db: Connection, reader: User, filters: Filters, before: int | None = None) -> list[Line]:
     """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one.
+
+    For somebody who may judge, without those of reviews.  Whoever reads those is not asked about these candidates, if
+    they come to judge one day.
+    """
+    wanted = _wanted(filters, judges(db, reader)).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
+    rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
+    lines = [_line(row) for row in rows]
+    tellings.tell_of_events(db, reader, _named(lines, "candidate"), _named(lines, "judgement"))
+    return lines
+
+
+def take_along(db: Connection, reader: User) -> bool:
+    """Somebody takes the log along as a file.  Returns whether they may judge, for `whole`."""
+    if judges(db, reader):
+        return True
+    tellings.tell_of_all(db, reader)
+    return False
+
+
+def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool) -> Iterator[Line]:
+    """Events to number `upto`, in order, in pieces: no connection is held while they are sent.
 
     `judges`: for somebody who may judge, without those of reviews.
     """
-    wanted = _wanted(filters, judges).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
-    rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
-    return [_line(row) for row in rows]
-
-
-def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool = False) -> Iterator[Line]:
-    """Events to number `upto`, in order, in pieces: no connection is held while they are sent."""
     seq, after = custody_events.c.seq, 0
     wanted = _wanted(filters, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
     while True:
@@ -169,11 +195,19 @@ def _wanted(filters: Filters, judges: bool) -> Select[Any]:
             wanted = wanted.where(columns[name] == said[name])
     if judges:
         wanted = wanted.where(columns.action.not_in(sorted(OF_REVIEWS)))
+        wanted = wanted.where(*(columns.subject.not_like(one) for one in OF_ANSWERED))
     if filters.since is not None:
         wanted = wanted.where(columns.at >= manifests.start(filters.since))
     if filters.until is not None:
         wanted = wanted.where(columns.at < manifests.start(filters.until) + timedelta(days=1))
     return wanted
+
+
+def _named(lines: Sequence[Line], what: str) -> list[int]:
+    """Row ids that events give of a candidate, or of a judgement."""
+    told = [one.detail.get(what) for one in lines]
+    subjects = [one.subject.removeprefix(f"{what}:") for one in lines if one.subject.startswith(f"{what}:")]
+    return [one for one in told if isinstance(one, int)] + [int(one) for one in subjects if one.isdigit()]
 
 
 def _line(row: Row[Any]) -> Line:

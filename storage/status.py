@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from storage import findings, register, roll_calls
+from storage import findings, register, review_queue, roll_calls
 
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
@@ -65,6 +65,7 @@ TOTALS = {
     "people": "SELECT count(*) FROM persons",
     "photos_to_sweep": "SELECT count(*) FROM sweep_photos WHERE sweep_id IS NULL",
     "candidates": "SELECT count(*) FROM candidates",
+    "judgements_due_from_nobody": review_queue.FOR_NOBODY,
     "open_incidents": """
         SELECT count(*) FROM incidents WHERE NOT EXISTS (
             SELECT 1 FROM incident_explanations WHERE incident_id = incidents.id)""",

@@ -4,7 +4,7 @@ Others are led to the queue: whoever may still be asked learns nothing here befo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,6 +31,7 @@ from storage import (
     rejections,
     review_pictures,
     reviewing,
+    tellings,
 )
 from storage.accounts import User
 from storage.custody import Action
@@ -44,7 +45,7 @@ from storage.objects import DERIVED
 from storage.packages import Package
 from storage.rejections import Rejection
 from storage.review_pictures import Pictures
-from storage.reviewing import CandidateShown
+from storage.reviewing import CandidateShown, PostShown
 
 MOST_EVENTS = 100
 """of the custody log, on one page"""
@@ -100,21 +101,27 @@ def drawn(request: Request, record: Record, status: int = 200, **values: object)
 
 
 def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
-    """The record of a candidate as this person may see it.  Raises HTTPException: there is no such one."""
+    """The record of a candidate as this person may see it, who is not asked about that any more.
+
+    Raises HTTPException: there is no such one.
+    """
     shown, case = reviewing.candidate(db, id_), cases.of_candidate(db, id_)
     if shown is None or case is None:
         raise HTTPException(404)
+    tellings.tell(db, user, [id_])
     settled = showing is Showing.WHOLE
     given = [one for one in judgements.of_candidate(db, id_) if settled or one.reviewer_id == user.id]
+    kept_back = decided.kept_back(db, user, [post.id for post in case.posts])
+    places = tuple(_wordless(place) if place.post in kept_back else place for place in shown.places)
     subjects = [*case.subjects, *(f"judgement:{one.id}" for one in given)]
     return Record(
-        shown,
+        replace(shown, places=places),
         settled,
         review_pictures.of_candidate(db, id_) if shown.state in decided.PICTURED else None,
         given,
         [one for one in judgements.verdicts_of(db, id_) if one.verdict is not Verdict.OPEN] if settled else (),
         [one for one in Feature if any(one in said.features for said in given)],
-        histories.of(case),
+        histories.of(case, kept_back),
         name_hints.of_candidate(db, id_),
         rejections.of_face(db, id_, shown.blob) if settled else (),
         hand_overs.of_candidate(db, id_),
@@ -161,6 +168,10 @@ def number_of(request: Request) -> int:
     return id_
 
 
+def _wordless(place: PostShown) -> PostShown:
+    return replace(place, title="", text="", kept_back=True)
+
+
 def _pictures(request: Request) -> Pictures:
     """Of the record that the address names.  Raises HTTPException, also where this person may not see it."""
     user, id_ = user_of(request), number_of(request)
@@ -168,6 +179,7 @@ def _pictures(request: Request) -> Pictures:
         state = reviewing.state(db, id_)
         if state not in decided.PICTURED or not decided.may_see(user, decided.showing(db, user, id_), state):
             raise HTTPException(404)
+        tellings.tell(db, user, [id_])
         return review_pictures.of_candidate(db, id_)
 
 

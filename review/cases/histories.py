@@ -1,7 +1,7 @@
 """What became of a post: its observations as a story of changes."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from lastseen.records import TELEGRAM_EXPORT
@@ -47,20 +47,27 @@ class History:
     title: str
     text: str
     """the newest words that were seen"""
+    kept_back: bool = False
+    """no words of it are shown to whoever may still be asked about a face of it"""
 
 
-def of(case: Case) -> list[History]:
-    """Of each post of a case, the one that was seen first leading."""
+def of(case: Case, kept_back: Collection[int] = ()) -> list[History]:
+    """Of each post of a case, the one that was seen first leading; without words those that are kept back."""
     sources = {int(str(source["id"])): source for source in case.sources}
-    made = []
-    for post in sorted(case.posts, key=lambda one: (one.first_seen_at, one.id)):
-        seen = [one for one in case.observations if one.post == post.id]
-        there = sorted((one for one in seen if one.seen == "present"), key=_newness)
-        source = sources.get(post.source, {})
-        title, text = (there[-1].title, there[-1].text) if there else ("", "")
-        story = tuple(_story(seen))
-        made.append(History(post, str(source.get("address", "")), str(source.get("reason", "")), story, title, text))
-    return made
+    posts = sorted(case.posts, key=lambda one: (one.first_seen_at, one.id))
+    return [_history(case, post, sources.get(post.source, {}), hidden=post.id in kept_back) for post in posts]
+
+
+def _history(case: Case, post: Post, source: Mapping[str, object], *, hidden: bool) -> History:
+    seen = [one for one in case.observations if one.post == post.id]
+    there = sorted((one for one in seen if one.seen == "present"), key=_newness)
+    title, text = (there[-1].title, there[-1].text) if there and not hidden else ("", "")
+    story = tuple(_wordless(one) if hidden else one for one in _story(seen))
+    return History(post, str(source.get("address", "")), str(source.get("reason", "")), story, title, text, hidden)
+
+
+def _wordless(seen: Seen) -> Seen:
+    return replace(seen, observation=replace(seen.observation, title="", text=""))
 
 
 def _newness(one: Observation) -> tuple[bool, int]:

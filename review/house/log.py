@@ -10,7 +10,6 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from lastseen.sheets import rows, sheet
 from review.desk import desk_of
 from review.doors import number_in, user_of, visit_of
-from review.roles import REVIEWERS
 from storage import custody, custody_keys, log_pages
 from storage.custody import Action
 from storage.log_pages import Filters, Line
@@ -27,7 +26,7 @@ def page(request: Request) -> Response:
     desk, user = desk_of(request), user_of(request)
     filters, before = _filters(request.query_params), number_in(request, "before")
     with desk.stores.db.begin() as db:
-        lines = log_pages.page(db, filters, before, judges=_judges(request))
+        lines, judges = log_pages.page(db, user, filters, before), log_pages.judges(db, user)
         head = custody.head(db)
         action = Action.SEARCHED if filters.said() else Action.VIEWED
         custody.append(db, user.name, action, PAGE, {**filters.said(), **({"before": before} if before else {})})
@@ -35,7 +34,7 @@ def page(request: Request) -> Response:
         request,
         "log.html",
         lines=lines[: log_pages.MOST],
-        judges=_judges(request),
+        judges=judges,
         more=len(lines) > log_pages.MOST,
         filters=filters.said(),
         actions=sorted(Action),
@@ -67,17 +66,13 @@ def download(request: Request) -> Response:
         raise HTTPException(404)
     with desk.stores.db.begin() as db:
         upto = custody.head(db).seq
+        judges = log_pages.take_along(db, user)
         detail = {"what": "custody log", "format": ending, "upto": upto, **filters.said()}
         custody.append(db, user.name, Action.EXPORTED, PAGE, detail)
     media_type, write = _WRITERS[ending]
-    lines = log_pages.whole(desk.stores.db, filters, upto, judges=_judges(request))
+    lines = log_pages.whole(desk.stores.db, filters, upto, judges=judges)
     headers = {"Content-Disposition": f'attachment; filename="custody-log-{upto}.{ending}"'}
     return StreamingResponse((piece.encode() for piece in write(lines)), 200, headers, media_type)
-
-
-def _judges(request: Request) -> bool:
-    """Whoever may judge as well does not read of reviews: others' answers, and which items are known pairs."""
-    return bool(visit_of(request).roles & REVIEWERS)
 
 
 def _filters(given: Mapping[str, str]) -> Filters:
