@@ -56,7 +56,8 @@ def test_an_empty_queue_says_what_to_do(analyst: Browser) -> None:
 
 def test_a_record_tells_everything_and_is_recorded(site: Site) -> None:
     seeded = seed(site.stores)
-    seed(site.stores, Story(number="HC-0002", names=("Second Person",)), at_track=seeded)
+    second = seed(site.stores, Story(number="HC-0002", names=("Second Person",)), at_track=seeded)
+    site.reader(second.candidate)  # the post's words are there once all its faces were answered on
     page = site.reader(seeded.candidate).get(f"/candidates/{seeded.candidate}").text
     for told in (
         "Ada Example",
