@@ -206,4 +206,4 @@ def test_what_is_no_list_or_number_is_said_to_be_none(senior: Browser) -> None:
     assert senior.get("/sightings?show=secret").status_code == 400
     assert senior.get("/sightings?before=x").status_code == 400
     assert senior.get(f"/sightings/{10**30}").status_code == 404
-    assert "None." in senior.get("/sightings?show=all").text
+    assert "There is none yet." in senior.get("/sightings?show=all").text
