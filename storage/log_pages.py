@@ -95,7 +95,7 @@ class Line:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "at": iso(self.at)}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "at": iso(self.at)}
 
 
 @dataclass(frozen=True, slots=True)

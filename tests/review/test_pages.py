@@ -50,7 +50,7 @@ def faults(page: str) -> list[str]:
 
 def test_an_empty_queue_says_what_to_do(analyst: Browser) -> None:
     page = analyst.get("/").text
-    assert "No candidates yet" in page
+    assert "No candidates wait" in page
     assert "lastseen run" in page
 
 

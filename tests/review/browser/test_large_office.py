@@ -3,11 +3,14 @@
 What is seen is left in `build/screenshots/large`, to be looked at.
 """
 
+from collections.abc import Iterator
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from lastseen.preferences import LANGUAGES
 from lastseen.settings import Settings
+from matchers import measuring
 from pipeline.matching import calibrate
 from review.roles import Role
 from storage import accounts, custody, hand_overs, packages
@@ -17,7 +20,6 @@ from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
 from tests.review.browser.test_every_page import NARROW, SPEAK, TOO_WIDE
 from tests.review.conftest import Site
 from tests.review.seeding import Seeded, Story, add_post, seed
-from tests.review.things import package_file
 from tests.storage.judged import account, give
 
 ACCOUNTS, FACES, PEOPLE = 100, 12, 310
@@ -33,6 +35,10 @@ TROUBLES = text("""
     INSERT INTO work (step, subject, recipe, state, outcome, why, settled_at)
     SELECT 'fetch', n, '', 'failed', 'TRANSIENT', :why || n, now() FROM generate_series(1, 60) AS n""")
 
+FAIL = text("""
+    UPDATE work SET state = 'quarantined', outcome = 'DEFECT', why = :why
+     WHERE step = 'package' AND subject = :id""")
+
 
 @pytest.fixture
 def everybody(chromium: Chromium) -> User:
@@ -41,8 +47,9 @@ def everybody(chromium: Chromium) -> User:
 
 
 @pytest.fixture
-def sighting(site: Site, settings: Settings, everybody: User) -> Seeded:
+def sighting(site: Site, settings: Settings, everybody: User, monkeypatch: pytest.MonkeyPatch) -> Seeded:
     """One of a dozen, with everything about it that is long; the register has a calibration of its own."""
+    monkeypatch.setattr(measuring, "REPEATS", 5)
     fill(site.stores, settings, PEOPLE)
     calibrate.propose(site.stores, settings, "tester", 500, 10)
     seeded = [seed(site.stores, Story(number=f"{number}/26-{NO_SPACE[:40]}", names=NAMES)) for number in range(FACES)]
@@ -54,26 +61,24 @@ def sighting(site: Site, settings: Settings, everybody: User) -> Seeded:
                 give(db, account(db, f"{LONG_NAME}-{2 * number + who}"), each.candidate, 3)
         add_post(db, seeded[0].blob, Story(permalink=ADDRESS))
         db.execute(TROUBLES, {"why": f"the server said {NO_SPACE} {ADDRESS} "})
-        custody.append_all(db, everybody.name, _left_the_office(site, seeded[0], everybody))
+    with site.stores.db.begin() as db:
+        entries = list(_left_the_office(db, seeded[0], everybody))
+        custody.append_all(db, everybody.name, entries)
     return seeded[0]
 
 
 NAMES = (LONG_NAME.replace(".", " "), NO_SPACE[:60], "Єва")
 
 
-def _left_the_office(site: Site, seeded: Seeded, senior: User) -> list[custody.Entry]:
+def _left_the_office(db: Connection, seeded: Seeded, senior: User) -> Iterator[custody.Entry]:
     """It was handed over, and packages of it were made, are being made, and could not be made."""
-    with site.stores.db.begin() as db:
-        told = [hand_overs.hand_over(db, seeded.candidate, NO_SPACE, f"{NO_SPACE} {ADDRESS}", senior)]
-        for number in range(3):
-            told += packages.ask(db, seeded.candidate, NO_SPACE, f"{number} {NO_SPACE}", senior)
-        failed, _, made = (one.id for one in packages.of_candidate(db, seeded.candidate))
-        packages.keep(db, made, "E", "0123456789abcdef" * 4, KEY, 3, package_file(site.stores))
-        db.execute(
-            text("UPDATE work SET state = 'quarantined', outcome = 'DEFECT', why = :why WHERE subject = :id"),
-            {"id": failed, "why": f"blob/sha256/{'0b5ff4c55a4cd69f' * 4} is missing"},
-        )
-    return told
+    yield hand_overs.hand_over(db, seeded.candidate, NO_SPACE, f"{NO_SPACE} {ADDRESS}", senior)
+    for number in range(3):
+        yield from packages.ask(db, seeded.candidate, NO_SPACE, f"{number} {NO_SPACE}", senior)
+    failed, _, made = (one.id for one in packages.of_candidate(db, seeded.candidate))
+    packages.keep(db, made, "E", "0123456789abcdef" * 4, KEY, 3, "E/package.zip")
+    why = f"blob/sha256/{'0b5ff4c55a4cd69f' * 4} is missing"
+    db.execute(FAIL, {"id": failed, "why": why})
 
 
 @pytest.mark.parametrize("size", [LAPTOP, NARROW], ids=["laptop", "narrow"])
