@@ -818,7 +818,6 @@ custody_events = Table(
     Index("ix_custody_events_at", "at", postgresql_using="brin"),
     Index("ix_custody_events_actor", "actor", "seq"),
     Index("ix_custody_events_action", "action", "seq"),
-    Index("ix_custody_events_both", "actor", "action", "seq"),
     Index("ix_custody_events_subject", "subject", "seq"),
     comment="hash chain without gaps; each hash binds the one before it; version: of what is hashed",
 )

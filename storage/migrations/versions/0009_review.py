@@ -183,7 +183,6 @@ def upgrade() -> None:
     _make_packages()
     for column in READ_BY:
         op.create_index(f"ix_custody_events_{column}", "custody_events", [column, "seq"], unique=False)
-    op.create_index("ix_custody_events_both", "custody_events", ["actor", "action", "seq"], unique=False)
     op.create_table(
         "reviews",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -493,7 +492,6 @@ def downgrade() -> None:
     op.drop_table("package_files")
     op.drop_index(op.f("ix_packages_candidate_id"), table_name="packages")
     op.drop_table("packages")
-    op.drop_index("ix_custody_events_both", table_name="custody_events")
     for column in READ_BY:
         op.drop_index(f"ix_custody_events_{column}", table_name="custody_events")
     op.drop_index("ix_candidates_sighting", table_name="candidates", postgresql_where=sa.text("state = 'sighting'"))
