@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Select, select, text
 
 from lastseen.clock import iso
-from storage import manifests, tellings
+from storage import custody, manifests, tellings
 from storage.accounts import User
 from storage.custody import Action
 from storage.tables import custody_events
@@ -34,6 +34,7 @@ OF_ANSWERED: Final = ("candidate:%", "judgement:%", "known_pair:%", "rejection:%
 
 JUDGES = text("SELECT account_judges(:user)")
 _COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
+AT = text("SELECT at FROM custody_events WHERE seq >= :seq ORDER BY seq LIMIT 1")
 OF_SUBJECTS = text("""
     SELECT seq, at, actor, action, subject FROM custody_events
      WHERE subject = ANY(CAST(:subjects AS text[])) ORDER BY seq DESC LIMIT :most""")
@@ -98,7 +99,7 @@ class Line:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "at": iso(self.at)}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "at": iso(self.at)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,10 @@ class Proven:
     """of the day's manifest: by whom, and when"""
 
 
+Stretch = tuple[int, int]
+"""numbers of events: from the first on, and before the second"""
+
+
 def judges(db: Connection, reader: User) -> bool:
     """Whether somebody may judge as well, and so reads nothing of reviews.
 
@@ -143,7 +148,11 @@ def page(db: Connection, reader: User, filters: Filters, before: int | None = No
     For somebody who may judge, without those of reviews.  Whoever reads those is not asked about these candidates, if
     they come to judge one day.
     """
-    wanted = _wanted(filters, judges(db, reader)).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
+    wanted = (
+        _wanted(filters, _stretch(db, filters), judges(db, reader))
+        .order_by(custody_events.c.seq.desc())
+        .limit(MOST + 1)
+    )
     rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
     lines = [_line(row) for row in rows]
     tellings.tell_of_events(db, reader, _named(lines, "candidate"), _named(lines, "judgement"))
@@ -164,7 +173,9 @@ def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool) -> Itera
     `judges`: for somebody who may judge, without those of reviews.
     """
     seq, after = custody_events.c.seq, 0
-    wanted = _wanted(filters, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
+    with engine.begin() as db:
+        stretch = _stretch(db, filters)
+    wanted = _wanted(filters, stretch, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
     while True:
         with engine.begin() as db:
             lines = [_line(row) for row in db.execute(wanted.where(seq > after))]
@@ -186,7 +197,7 @@ def proven(db: Connection, sha256s: Sequence[str]) -> list[Proven]:
     return [Proven(**row) for row in rows]
 
 
-def _wanted(filters: Filters, judges: bool) -> Select[Any]:
+def _wanted(filters: Filters, stretch: Stretch | None, judges: bool) -> Select[Any]:
     """Only with what is asked for: the database then uses the index of it."""
     columns, said = custody_events.c, filters.said()
     wanted = select(*_COLUMNS, columns.hash)
@@ -196,11 +207,32 @@ def _wanted(filters: Filters, judges: bool) -> Select[Any]:
     if judges:
         wanted = wanted.where(columns.action.not_in(sorted(OF_REVIEWS)))
         wanted = wanted.where(*(columns.subject.not_like(one) for one in OF_ANSWERED))
-    if filters.since is not None:
-        wanted = wanted.where(columns.at >= manifests.start(filters.since))
-    if filters.until is not None:
-        wanted = wanted.where(columns.at < manifests.start(filters.until) + timedelta(days=1))
+    if stretch is not None:
+        wanted = wanted.where(columns.seq >= stretch[0], columns.seq < stretch[1])
     return wanted
+
+
+def _stretch(db: Connection, filters: Filters) -> Stretch | None:
+    """The events of the days that are asked for; None: of all days."""
+    if filters.since is None and filters.until is None:
+        return None
+    end = custody.head(db).seq + 1
+    first = 1 if filters.since is None else _first(db, manifests.start(filters.since), end)
+    after = end if filters.until is None else _first(db, manifests.start(filters.until + timedelta(days=1)), end)
+    return first, after
+
+
+def _first(db: Connection, moment: datetime, end: int) -> int:
+    """Number of the first event at a moment or later, found by halving: time never runs back along the log.
+
+    `end`: if there is none.  Filtering by time instead would read all that is newer than the page.
+    """
+    low, high = 1, end
+    while low < high:
+        middle = (low + high) // 2
+        at = db.execute(AT, {"seq": middle}).scalar()
+        low, high = (middle + 1, high) if at is not None and at < moment else (low, middle)
+    return low
 
 
 def _named(lines: Sequence[Line], what: str) -> list[int]:

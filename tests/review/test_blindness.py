@@ -166,6 +166,7 @@ def test_seniors_are_told_what_nobody_is_left_for(site: Site) -> None:
     assert "Of them for nobody" in browser.get("/").text
     assert "Of them for nobody" not in analyst.get("/").text
     assert ben.see("/queue")["forecast"]["for_nobody"] is None
+    assert "judgements_due_from_nobody" not in ben.see("/status")["counts"]
     assert cora.name == "cora"
 
 
