@@ -200,8 +200,8 @@ class ObjectStore:
         Raises LockNotKept if evidence could not be locked in its bucket.
         """
         with _speaking("preparing the buckets"):
-            there = {bucket.name for bucket in self._client.list_buckets()}
-            missing = [name for name in BUCKETS if self.bucket(name) not in there]
+            # asked for by name: a store may be shared, and whoever shares it may not be allowed to list it
+            missing = [name for name in BUCKETS if not self._client.bucket_exists(self.bucket(name))]
             for name in missing:
                 self._make(name)
             self._require_lock_configuration()
