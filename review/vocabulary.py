@@ -31,6 +31,7 @@ WORDS: Final = frozenset(
         noted("lost"),
         noted("without face"),
         noted("waiting"),
+        noted("for a senior"),
         noted("stamped"),
         noted("promised"),
         noted("asked"),

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Select, select, text
 
 from lastseen.clock import iso
-from storage import manifests
+from storage import custody, manifests
 from storage.custody import Action
 from storage.tables import custody_events
 
@@ -30,6 +30,7 @@ OF_REVIEWS: Final = frozenset(
 pairs"""
 
 _COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
+AT = text("SELECT at FROM custody_events WHERE seq >= :seq ORDER BY seq LIMIT 1")
 OF_SUBJECTS = text("""
     SELECT seq, at, actor, action, subject FROM custody_events
      WHERE subject = ANY(CAST(:subjects AS text[])) ORDER BY seq DESC LIMIT :most""")
@@ -94,7 +95,7 @@ class Line:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "at": iso(self.at)}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "at": iso(self.at)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,16 @@ class Proven:
     """of the day's manifest: by whom, and when"""
 
 
+Stretch = tuple[int, int]
+"""numbers of events: from the first on, and before the second"""
+
+
 def page(db: Connection, filters: Filters, before: int | None = None, *, judges: bool = False) -> list[Line]:
     """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one.
 
     `judges`: for somebody who may judge, without those of reviews.
     """
-    wanted = _wanted(filters, judges).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
+    wanted = _wanted(filters, _stretch(db, filters), judges).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
     rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
     return [_line(row) for row in rows]
 
@@ -138,7 +143,9 @@ def page(db: Connection, filters: Filters, before: int | None = None, *, judges:
 def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool = False) -> Iterator[Line]:
     """Events to number `upto`, in order, in pieces: no connection is held while they are sent."""
     seq, after = custody_events.c.seq, 0
-    wanted = _wanted(filters, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
+    with engine.begin() as db:
+        stretch = _stretch(db, filters)
+    wanted = _wanted(filters, stretch, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
     while True:
         with engine.begin() as db:
             lines = [_line(row) for row in db.execute(wanted.where(seq > after))]
@@ -160,7 +167,7 @@ def proven(db: Connection, sha256s: Sequence[str]) -> list[Proven]:
     return [Proven(**row) for row in rows]
 
 
-def _wanted(filters: Filters, judges: bool) -> Select[Any]:
+def _wanted(filters: Filters, stretch: Stretch | None, judges: bool) -> Select[Any]:
     """Only with what is asked for: the database then uses the index of it."""
     columns, said = custody_events.c, filters.said()
     wanted = select(*_COLUMNS, columns.hash)
@@ -169,11 +176,32 @@ def _wanted(filters: Filters, judges: bool) -> Select[Any]:
             wanted = wanted.where(columns[name] == said[name])
     if judges:
         wanted = wanted.where(columns.action.not_in(sorted(OF_REVIEWS)))
-    if filters.since is not None:
-        wanted = wanted.where(columns.at >= manifests.start(filters.since))
-    if filters.until is not None:
-        wanted = wanted.where(columns.at < manifests.start(filters.until) + timedelta(days=1))
+    if stretch is not None:
+        wanted = wanted.where(columns.seq >= stretch[0], columns.seq < stretch[1])
     return wanted
+
+
+def _stretch(db: Connection, filters: Filters) -> Stretch | None:
+    """The events of the days that are asked for; None: of all days."""
+    if filters.since is None and filters.until is None:
+        return None
+    end = custody.head(db).seq + 1
+    first = 1 if filters.since is None else _first(db, manifests.start(filters.since), end)
+    after = end if filters.until is None else _first(db, manifests.start(filters.until + timedelta(days=1)), end)
+    return first, after
+
+
+def _first(db: Connection, moment: datetime, end: int) -> int:
+    """Number of the first event at a moment or later, found by halving: time never runs back along the log.
+
+    `end`: if there is none.  Filtering by time instead would read all that is newer than the page.
+    """
+    low, high = 1, end
+    while low < high:
+        middle = (low + high) // 2
+        at = db.execute(AT, {"seq": middle}).scalar()
+        low, high = (middle + 1, high) if at is not None and at < moment else (low, middle)
+    return low
 
 
 def _line(row: Row[Any]) -> Line:

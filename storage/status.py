@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from lastseen.judging import Stage
 from storage import findings, register, roll_calls
 
 BY_STATE = {
@@ -124,6 +125,21 @@ def counts(db: Connection) -> Mapping[str, object]:
     for name, sql in BY_STATE.items():
         found[name] = {row[0]: row[1] for row in db.execute(text(f"{sql} ORDER BY 1"))}
     return found
+
+
+def for_reviewers(found: Mapping[str, object], *, senior: bool) -> Mapping[str, object]:
+    """The same counts as the pages tell them, where those who judge read them, too.
+
+    How many wait for a second person is told to nobody there: in a small queue it says that somebody has looked, and
+    did not say no.  How many are for a senior is told to seniors.
+    """
+    by_stage = found["judgements_due"]
+    if not isinstance(by_stage, dict):
+        raise TypeError("judgements_due has stages")
+    due = {"waiting": sum(by_stage.values())}
+    if senior:
+        due["for a senior"] = by_stage.get(Stage.SENIOR, 0)
+    return {**found, "judgements_due": due if due["waiting"] else {}}
 
 
 def troubles(db: Connection, limit: int = 50) -> list[Trouble]:

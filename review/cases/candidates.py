@@ -3,7 +3,7 @@
 Others are led to the queue: whoever may still be asked learns nothing here before their own answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen import chance
-from lastseen.judging import Feature, Verdict
+from lastseen.judging import Comparison, Feature, Verdict
 from lastseen.lifecycle import CandidateState
 from review.cases import histories
 from review.cases.histories import History
@@ -63,6 +63,8 @@ class Record:
     verdicts: Sequence[Concluded]
     features: Sequence[Feature]
     """that somebody compared"""
+    unseen: Sequence[Feature]
+    """those of them of which nobody said more than that they are not visible"""
     histories: Sequence[History]
     hints: Sequence[Listed]
     refused: Sequence[Rejection]
@@ -106,6 +108,7 @@ def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
         raise HTTPException(404)
     settled = showing is Showing.WHOLE
     given = [one for one in judgements.of_candidate(db, id_) if settled or one.reviewer_id == user.id]
+    compared = [one for one in Feature if any(one in said.features for said in given)]
     subjects = [*case.subjects, *(f"judgement:{one.id}" for one in given)]
     return Record(
         shown,
@@ -113,7 +116,8 @@ def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
         review_pictures.of_candidate(db, id_) if shown.state in decided.PICTURED else None,
         given,
         [one for one in judgements.verdicts_of(db, id_) if one.verdict is not Verdict.OPEN] if settled else (),
-        [one for one in Feature if any(one in said.features for said in given)],
+        compared,
+        [one for one in compared if all(_unseen(said.features.get(one)) for said in given)],
         histories.of(case),
         name_hints.of_candidate(db, id_),
         rejections.of_face(db, id_, shown.blob) if settled else (),
@@ -123,6 +127,10 @@ def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
         log_pages.of_subjects(db, subjects, MOST_EVENTS) if settled else (),
         chance.said(shown.expected_false, reviewing.faces_a_day(db)),
     )
+
+
+def _unseen(line: Mapping[str, str] | None) -> bool:
+    return line is not None and line["comparison"] == Comparison.NOT_VISIBLE and not line.get("note")
 
 
 def shot(request: Request) -> Response:

@@ -15,6 +15,8 @@ class Change(StrEnum):
     """it was seen"""
     CHANGED = "changed"
     """its words, or what it carries, are others"""
+    FULLER = "fuller"
+    """read by another way for the first time, which says more and nothing else: a page, after the list it stood in"""
     MISSING = "missing"
     """it was not there; once is not enough to call it gone"""
     GONE = "gone"
@@ -70,18 +72,28 @@ def _newness(one: Observation) -> tuple[bool, int]:
 
 def _story(seen: Sequence[Observation]) -> Iterator[Seen]:
     before: Observation | None = None
-    content = ""
-    """of the newest that found it there"""
+    there: Observation | None = None
+    """the newest that found it there"""
+    methods: set[str] = set()
     for one in sorted(seen, key=lambda each: (each.observed_at, each.id)):
-        yield Seen(_change(before, content, one), one)
-        before, content = one, one.content_hash if one.seen == "present" else content
+        yield Seen(_change(before, there, one, one.method not in methods), one)
+        before, there = one, one if one.seen == "present" else there
+        methods.add(one.method)
 
 
-def _change(before: Observation | None, content: str, now: Observation) -> Change:
+def _change(before: Observation | None, there: Observation | None, now: Observation, another_way: bool) -> Change:
     if now.seen != "present":
         return Change.GONE if now.seen == "gone" else Change.MISSING
     if before is None:
         return Change.FIRST
     if before.seen != "present":
         return Change.BACK
-    return Change.AGAIN if now.content_hash == content else Change.CHANGED
+    if there is not None and now.content_hash == there.content_hash:
+        return Change.AGAIN
+    return Change.FULLER if another_way and there is not None and _says_more(there, now) else Change.CHANGED
+
+
+def _says_more(before: Observation, now: Observation) -> bool:
+    """Whatever was said before is said now; what each way of reading does not bring is empty."""
+    pairs = ((before.title, now.title), (before.text, now.text))
+    return all(not said or new.startswith(said) for said, new in pairs)

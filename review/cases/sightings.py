@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
 from review.cases import candidates
@@ -53,7 +54,8 @@ def letter(request: Request) -> Response:
         record = _record(db, request)
         detail = {"what": "facts to print"}
         custody.append(db, user_of(request).name, Action.EXPORTED, f"candidate:{number_of(request)}", detail)
-    return desk_of(request).draw(request, "facts.html", record=record, office=desk_of(request).settings.office)
+    desk = desk_of(request)
+    return desk.draw(request, "facts.html", record=record, office=desk.settings.office, now=utcnow())
 
 
 def hand_over(request: Request) -> Response:
@@ -77,20 +79,23 @@ def ask_package(request: Request) -> Response:
     try:
         with desk.stores.db.begin() as db:
             _require(db, id_)
-            entry = packages.ask(db, id_, form["recipient"], form["reason"], user)
-            custody.append_all(db, user.name, [entry])
+            custody.append_all(db, user.name, packages.ask(db, id_, form["recipient"], form["reason"], user))
     except WrongUse as fault:
         return _again(request, said(fault))
     return RedirectResponse(f"/sightings/{id_}#package", 303)
 
 
 def fetch_package(request: Request) -> Response:
-    """A package that is ready; who fetches it stands in the custody log before a byte goes out."""
+    """A package that is ready; who fetches it stands in the custody log before a byte goes out.
+
+    Once people came to something else, the recording is a stranger's, and the package goes to nobody any more.
+    """
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
         found = packages.find(db, number_of(request))
         if found is None or found.key is None or not found.ready:
             raise HTTPException(404)
+        _require(db, found.candidate)
         detail = {"package": found.id, "export": found.export, "sha256": found.sha256}
         custody.append(db, user_of(request).name, Action.DOWNLOADED, f"candidate:{found.candidate}", detail)
     headers = {
