@@ -50,6 +50,7 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
     logs = settings.data_dir.resolve() / running.LOGS
     url = database.ensure_database(db, DATABASE)
     hidden = _secrets(home / "secrets.json")
+    made_once(password_file(settings), _fresh_password)
     own = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(_dags_folder()),
@@ -85,7 +86,7 @@ def address(settings: Settings) -> str:
 
 
 def password_file(settings: Settings) -> Path:
-    """Holds the password of Airflow's user ADMIN; Airflow makes it at its first start."""
+    """Holds the password of Airflow's user ADMIN.  We make it: Airflow would write it into its log, too."""
     return folder(settings) / "simple_auth_manager_passwords.json.generated"
 
 
@@ -186,6 +187,10 @@ def _secrets(path: Path) -> dict[str, str]:
             f"{path} does not hold Airflow's secrets: delete it, and new ones are made"
             " (what Airflow keeps encrypted, its connections and variables, has to be entered again)"
         ) from fault
+
+
+def _fresh_password() -> bytes:
+    return json.dumps({ADMIN: secrets.token_urlsafe(18)}).encode() + b"\n"
 
 
 def _fresh_secrets() -> bytes:

@@ -56,7 +56,7 @@ def up(
         while again and not told.heard:  # anew when the database has another address
             with open_stores(settings) as stores, processes.ended_at_last(told) as family:
                 again = House(settings, stores, port, Way(say, told, family, folder)).keep(guests)
-                say("stopping ...")
+                say("the database is reached elsewhere now: starting anew ..." if again else "stopping ...")
             guests = NOBODY
         running.forget(settings.data_dir)
 

@@ -16,8 +16,13 @@ from typing import TypeVar
 import pytest
 
 from lastseen.settings import Settings
+from pipeline import servers
 from pipeline.serving import processes
+from pipeline.serving.house import MARK
 from pipeline.serving.processes import Process
+from storage import process_table, running
+from storage.process_table import Process as Known
+from storage.running import Note, Ran
 from storage.stores import Stores
 from tests.office import Office
 
@@ -136,6 +141,38 @@ def deaf(hears: int) -> tuple[Process, dict[int, str]]:
     with process.stdout or pytest.fail("no pipe") as said:
         pids = [int(word) for word in said.readline().split()]
     return process, {pid: began(pid) or "" for pid in pids}
+
+
+def test_the_second_signal_hurries() -> None:
+    with processes.until_told() as heard:
+        for hurried in (False, True):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert heard.within(DEADLINE)
+            assert heard.hurried is hurried
+
+
+def test_what_a_killed_up_has_left_is_ended_and_nobody_else(tmp_path: Path) -> None:
+    waits, mark = [sys.executable, "-c", "import time; time.sleep(600)"], {MARK: str(tmp_path.resolve())}
+    family: list[Process] = []
+    noted, recycled, other = (processes.start(family, waits) for _ in range(3))
+    marked, elsewhere = (processes.start(family, waits, {**os.environ, MARK: at}) for at in (*mark.values(), "/other"))
+    ran = [process_table.of(noted.pid), Known(recycled.pid, "another boot")]
+    left = tuple(Ran("it", each, "2026-01-01T00:00:00Z", 0, "it.log") for each in ran)
+    up = Known(1, "another boot")
+    running.write(tmp_path, Note(up, "2026-01-01T00:00:00Z", "http://x/status", "http://x", left))
+    said = list[str]()
+    in_time(lambda: len(process_table.marked(*next(iter(mark.items())))) == 1)
+    try:
+        servers.end_left_behind(tmp_path, said.append)
+        assert [processes.runs(one) for one in (noted, marked, recycled, other, elsewhere)] == [
+            *(False, False),
+            *(True, True, True),
+        ]
+        assert said == ["the last `lastseen up` was killed: ending the 2 processes that it left"]
+        servers.end_left_behind(tmp_path, said.append)
+        assert len(said) == 1, "nothing is said of nothing"
+    finally:
+        processes.end(family, lambda: True)
 
 
 # --- everything --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -17,6 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from lastseen.settings import Settings
+from pipeline import airflow_home
 from pipeline.serving import airflow
 from storage import embedded, process_table, running, sealing, telegram_accounts
 from storage.running import Note, Ran
@@ -102,6 +104,7 @@ def test_up_survives_the_death_of_each_of_its_processes_and_its_own(machine: Mac
             in_time(machine.well)
             assert reached_again(browser)
             a_new_account_is_given_a_slot(machine)
+            a_port_that_is_lost_is_another_one_for_all(machine, browser, process)
             what_operators_forget_is_told(machine)
 
         left = machine.all()
@@ -132,6 +135,17 @@ def everything_is_well(machine: Machine, browser: httpx.Client) -> None:
     assert "another `lastseen up` runs" in machine.lastseen("up", status=1).stderr
     logs = json.loads(machine.lastseen("logs", "--json").stdout)["logs"]
     assert {"review", "scheduler", "postgres", "objects"} <= {one["name"] for one in logs}
+    nothing_secret_is_in_the_logs(machine)
+
+
+def nothing_secret_is_in_the_logs(machine: Machine) -> None:
+    data = machine.settings.data_dir
+    made = (data / "servers" / "credentials.json", data / "airflow" / "secrets.json")
+    files = (*made, airflow_home.password_file(machine.settings))
+    hidden = [str(value) for file in files for value in json.loads(file.read_text()).values()]
+    said = "".join(path.read_text(errors="replace") for path in (data / "logs").rglob("*") if path.is_file())
+    assert len(hidden) >= 8
+    assert [secret for secret in hidden if secret in said] == []
 
 
 def each_server_comes_back(machine: Machine, browser: httpx.Client, up: "subprocess.Popen[bytes]") -> None:
@@ -174,6 +188,26 @@ def a_new_account_is_given_a_slot(machine: Machine) -> None:
             secrets = sealing.secrets(machine.settings)
             telegram_accounts.add(db, f"reader{number}", number, "a session", secrets, "test")
     in_time(lambda: pools_of(machine)["telegram"] == 3)
+
+
+def a_port_that_is_lost_is_another_one_for_all(
+    machine: Machine, browser: httpx.Client, up: "subprocess.Popen[bytes]"
+) -> None:
+    (server,) = (one for one in embedded.status(machine.settings.data_dir) if one.part is embedded.Part.DATABASE)
+    up.send_signal(signal.SIGSTOP)  # so that it does not look before the port is taken
+    os.kill(server.pid or 0, signal.SIGKILL)
+    with in_time(lambda: bound(server.ports[0])):
+        up.send_signal(signal.SIGCONT)
+        told(up, re.compile("the database is reached elsewhere now"))
+        told(up, READY)
+    assert reached_again(browser)
+
+
+def bound(port: int) -> socket.socket | None:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return None
 
 
 def pools_of(machine: Machine) -> dict[str, object]:
