@@ -553,6 +553,13 @@ class Settings(BaseSettings):
     airflow_port: int = Field(
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
     )
+    airflow_keep_days: int = Field(
+        30,
+        ge=1,
+        title="Airflow's memory",
+        description="Days for which `lastseen up` keeps Airflow's runs and the logs of its tasks; what an item came to "
+        "is in lastseen's own tables, and stays.",
+    )
     review_in_airflow: bool = Field(
         True,
         title="Review pages in Airflow",

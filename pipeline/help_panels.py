@@ -5,7 +5,7 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 PANELS: Final = {
-    "To begin with": ("demo", "doctor", "settings", "models", "up", "review", "user", "version"),
+    "To begin with": ("demo", "doctor", "settings", "models", "up", "logs", "review", "user", "version"),
     "What is watched, and who is looked for": ("source", "telegram", "site", "register"),
     "The work: all of it, or step by step": (
         *("run", "collect", "recheck", "fetch", "analyze", "enroll", "names", "match", "reembed", "manifest"),

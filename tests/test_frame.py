@@ -186,7 +186,7 @@ def test_compose_hands_every_setting_on(compose: Mapping[str, Any]) -> None:
     set_by_the_image = {"LASTSEEN_DATA_DIR"}
     of_other_services = {
         *("LASTSEEN_REVIEW_HOST", "LASTSEEN_REVIEW_PORT", "LASTSEEN_AIRFLOW_PORT"),
-        "LASTSEEN_REVIEW_IN_AIRFLOW",  # of `lastseen up`
+        *("LASTSEEN_REVIEW_IN_AIRFLOW", "LASTSEEN_AIRFLOW_KEEP_DAYS"),  # of `lastseen up`
         "LASTSEEN_DATABASE_OWNER_URL",
     }
     assert {
