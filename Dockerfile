@@ -28,7 +28,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends bubblewrap \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --home-dir /var/lib/lastseen --create-home --shell /usr/sbin/nologin lastseen \
-    && install --directory --owner lastseen --group lastseen --mode 0700 /var/lib/airflow
+    && install --directory --owner lastseen --group lastseen --mode 0700 /var/lib/airflow /var/lib/lastseen/models
 COPY --from=builder /opt/lastseen /opt/lastseen
 ENV PATH=/opt/lastseen/bin:$PATH \
     PYTHONUNBUFFERED=1 \

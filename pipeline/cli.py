@@ -32,6 +32,7 @@ from pipeline.commands import (
     export,
     hints,
     judgements,
+    keys,
     known_pairs,
     models,
     register,
@@ -70,6 +71,7 @@ app.add_typer(user.app, name="user")
 app.add_typer(telegram.app, name="telegram")
 app.add_typer(custody.app, name="custody")
 app.add_typer(witness.app, name="witness")
+app.add_typer(keys.app, name="keys")
 app.command("stamps")(stamps.stamps_)
 app.add_typer(site.app, name="site")
 app.add_typer(reposts.app, name="reposts")
