@@ -24,6 +24,7 @@ from lastseen.settings import Settings, settings
 from pipeline import console, doctor, jobs, servers
 from pipeline.app import App, open_app
 from pipeline.commands import (
+    backup,
     bench,
     calibrate,
     candidates,
@@ -78,6 +79,7 @@ app.add_typer(reposts.app, name="reposts")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 candidates.add_to(app)
+backup.add_to(app)
 judgements.add_to(app)
 duties.add_to(app)
 rematch.add_to(app)

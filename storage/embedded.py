@@ -157,6 +157,11 @@ def status(data_dir: Path) -> tuple[ServerStatus, ...]:
     )
 
 
+def programs() -> Path:
+    """The folder of PostgreSQL's programs that came with the newest embedded server.  Raises EmbeddedError."""
+    return _binaries(None)
+
+
 def make_room(data_dir: Path, buckets: Iterable[str]) -> None:
     """Have the embedded store lay out its files for new buckets.
 

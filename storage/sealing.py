@@ -195,6 +195,13 @@ def ring(settings: Settings, what: What) -> Ring:
     return sealer(settings).ring if what is What.TEMPLATES else secrets(settings).ring
 
 
+def has_key(settings: Settings, what: What) -> bool:
+    """Whether there is a key already: `ring` would make one."""
+    kind = KINDS[what]
+    given = settings.template_key if what is What.TEMPLATES else settings.secrets_key
+    return given is not None or kind.path(settings).exists()
+
+
 def new_key(settings: Settings, what: What) -> Path:
     """Have a new key in the file where the present one is; that stays beside it.  Returns where.
 

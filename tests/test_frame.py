@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {"lastseen", "extractors", "matchers", "storage", "pipeline", "dags", "review"}
 BESIDE_THE_ROOMS = {"tests", "docs", "deploy", ".ci"}
 GIT, MAKE = shutil.which("git") or "git", shutil.which("make") or "make"
-SECRET = re.compile(r"PASSWORD|SECRET|KEY|DATABASE_URL|SQL_ALCHEMY_CONN")
+SECRET = re.compile(r"PASSWORD|SECRET|KEY|DATABASE_(OWNER_)?URL|SQL_ALCHEMY_CONN|BROKER_URL|RESULT_BACKEND")
 
 
 @pytest.fixture(scope="module")
