@@ -15,6 +15,7 @@ from typer.main import get_command
 from lastseen import lifecycle
 from lastseen.settings import Settings
 from pipeline import cli, help_panels
+from storage import alerts
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {"lastseen", "extractors", "matchers", "storage", "pipeline", "dags", "review"}
@@ -190,6 +191,13 @@ def test_the_help_shows_each_command_once_under_a_heading() -> None:
     shown = [name for names in help_panels.PANELS.values() for name in names]
     assert shown == get_command(cli.app).list_commands(None)  # type: ignore[attr-defined]  # a group is made of it
     assert len(shown) == len(set(shown))
+
+
+def test_the_page_for_3_a_m_has_a_row_for_each_kind_of_alert() -> None:
+    page = _read("docs/operate.md").partition("\n## At 3 a.m.\n")[2].partition("\n## ")[0]
+    kinds = [value for name, value in vars(alerts).items() if name.isupper() and isinstance(value, str)]
+    assert len(kinds) >= 13
+    assert [kind for kind in kinds if not re.search(rf"^\|[^|]*alert \"{re.escape(kind)}\"", page, re.MULTILINE)] == []
 
 
 def test_links_between_documents_lead_somewhere(tracked: list[Path]) -> None:
