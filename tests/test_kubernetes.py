@@ -76,6 +76,7 @@ def test_the_options_of_airflow_exist_and_are_those_of_compose() -> None:
     for name, value in given["celery"].items():
         assert told[f"AIRFLOW__CELERY__{name.upper()}"] == value
     assert told["AIRFLOW__OPERATORS__DEFAULT_QUEUE"] == given["operators"]["default_queue"]
+    assert told["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"] == given["workers"]["execution_api_timeout"]
 
 
 def test_each_of_airflows_services_runs_what_it_runs_in_compose() -> None:
