@@ -24,7 +24,7 @@ from tests.test_frame import ROOT, SECRET
 BIN = Path(sys.executable).parent
 BASE = "docker-compose.yml"
 OVER = ("compose.minio.yml", "compose.serving.yml", "compose.workers.yml")
-ONCE = {"migrate", "lastseen"}
+ONCE = {"volumes", "migrate", "lastseen"}
 """run and end"""
 WORKERS = {
     "worker-network": {"network"},
@@ -93,7 +93,8 @@ def environments(whole: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def networks(whole: Mapping[str, Any], service: str) -> set[str]:
-    return set(whole["services"][service].get("networks") or {"default"})
+    one = whole["services"][service]
+    return set() if one.get("network_mode") == "none" else set(one.get("networks") or {"default"})
 
 
 def settings_names() -> set[str]:
@@ -136,11 +137,28 @@ def test_every_volume_network_and_file_is_declared_and_used() -> None:
         mounts = [mount for service in whole["services"].values() for mount in service.get("volumes", [])]
         named = {mount.split(":")[0] for mount in mounts if not mount.startswith(".")}
         assert named <= set(whole["volumes"])
-        assert named == set(whole["volumes"]) or over == ("compose.minio.yml",)  # `evidence` stays SeaweedFS' own
+        assert named == set(whole["volumes"])
         assert set().union(*(networks(whole, name) for name in whole["services"])) == set(whole["networks"])
     here = {mount.split(":")[0].removeprefix("./") for mount in mounts if mount.startswith(".")}
     assert here == FILES
     assert all((ROOT / path).exists() for path in here)
+
+
+def test_what_belongs_to_others_in_a_new_volume_is_given_to_them_and_stays_theirs() -> None:
+    made = dict(re.findall(r"--owner (\w+) .*? ((?:/var/lib/volumes/\w+ ?)+)", read("Dockerfile")))
+    folders = {path: owner for owner, paths in made.items() for path in paths.split()}
+    whole = merged("compose.minio.yml")["services"]
+    for mount in whole["volumes"]["volumes"]:
+        name, place = mount.split(":")
+        owner = {"lastseen": "10001"}.get(folders[place], folders[place])
+        users = {
+            service["user"].partition(":")[0]
+            for service in (*services().values(), *whole.values())
+            if f"{name}:/data:nocopy" in service.get("volumes", [])
+        }
+        assert users == {owner}, name
+    for name in ("object-store", "proxy"):
+        assert not [mount for mount in services()[name]["volumes"] if mount.endswith(":/data")]
 
 
 # --- variables and secrets ----------------------------------------------------------------------------------
@@ -281,7 +299,7 @@ def test_who_reaches_whom() -> None:
     shared = networks(whole, "proxy") & networks(whole, "review")
     assert shared == {"front"}, "else the pages might see the proxy by an address that they do not trust"
     assert {name for name in SERVICES if name != "object-store" and "data" in networks(whole, name)} == (
-        {*WORKERS, *ONCE, "review", "postgres"}
+        {*WORKERS, "migrate", "lastseen", "review", "postgres"}
     )
     assert {name for name in SERVICES if "control" in networks(whole, name)} == (
         {*CONTROL, *WORKERS, "migrate", "postgres", "redis"}
