@@ -107,11 +107,20 @@ class Settings(BaseSettings):
         title="Key for templates",
         description="32 bytes as base64; unset: made once and kept in keys/ of the data folder.",
     )
-
+    template_keys_before: SecretStr | None = Field(
+        None,
+        title="Keys for templates that were used before",
+        description="Comma-separated; what they sealed opens until `lastseen keys rotate` has sealed it again.",
+    )
     secrets_key: SecretStr | None = Field(
         None,
         title="Key for secrets",
         description="32 bytes as base64, for accounts' sessions; unset: made once, in keys/ of the data folder.",
+    )
+    secrets_keys_before: SecretStr | None = Field(
+        None,
+        title="Keys for secrets that were used before",
+        description="Comma-separated; what they sealed opens until `lastseen keys rotate` has sealed it again.",
     )
 
     # --- why we may watch ---------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from lastseen.settings import Settings, settings
 from pipeline import console, doctor, jobs, servers
 from pipeline.app import App, open_app
 from pipeline.commands import (
+    backup,
     bench,
     calibrate,
     candidates,
@@ -33,6 +34,7 @@ from pipeline.commands import (
     export,
     hints,
     judgements,
+    keys,
     known_pairs,
     logs,
     models,
@@ -72,12 +74,14 @@ app.add_typer(user.app, name="user")
 app.add_typer(telegram.app, name="telegram")
 app.add_typer(custody.app, name="custody")
 app.add_typer(witness.app, name="witness")
+app.add_typer(keys.app, name="keys")
 app.command("stamps")(stamps.stamps_)
 app.add_typer(site.app, name="site")
 app.add_typer(reposts.app, name="reposts")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 candidates.add_to(app)
+backup.add_to(app)
 judgements.add_to(app)
 duties.add_to(app)
 rematch.add_to(app)

@@ -27,7 +27,17 @@ PANELS: Final = {
         ),
     ),
     "How often it is wrong": ("calibrate", "calibrations", "known-pairs", "rematch", "bench"),
-    "Whether the evidence stands": ("verify", "fixity", "incidents", "stamps", "custody", "witness"),
+    "Whether the evidence stands": (
+        "verify",
+        "fixity",
+        "incidents",
+        "stamps",
+        "custody",
+        "witness",
+        "keys",
+        "backup",
+        "restore",
+    ),
     "What may be kept, and what has to go": ("retention", "hold", "erase", "erasures"),
 }
 """heading -> commands"""

@@ -175,6 +175,11 @@ def revive(data_dir: Path, parts: Collection[Part]) -> Endpoints:
     return _endpoints(home.secrets(), book, parts)
 
 
+def programs() -> Path:
+    """The folder of PostgreSQL's programs that came with the newest embedded server.  Raises EmbeddedError."""
+    return _binaries(None)
+
+
 def make_room(data_dir: Path, buckets: Iterable[str]) -> None:
     """Have the embedded store lay out its files for new buckets.
 

@@ -70,7 +70,7 @@ def offer(db: Connection, user: User, secrets: Secrets) -> Offer:
         raise ValueError("there is a second factor: a secret is shown once")
     secret = kept.secret(secrets) if kept else random.token_bytes(SECRET_BYTES)
     if kept is None:
-        sealed = secrets.seal(base64.b64encode(secret).decode(), _identity(user))
+        sealed = secrets.seal(base64.b64encode(secret).decode(), identity(user.id))
         db.execute(BEGIN, {"user": user.id, "sealed": sealed})
     address = _totp(secret).get_provisioning_uri(user.name, ISSUER)
     return Offer(base64.b32encode(secret).decode().rstrip("="), address)
@@ -121,7 +121,7 @@ class _Kept:
     confirmed: bool
 
     def secret(self, secrets: Secrets) -> bytes:
-        return base64.b64decode(secrets.open(self.sealed, _identity(self.user)))
+        return base64.b64decode(secrets.open(self.sealed, identity(self.user.id)))
 
 
 def _read(db: Connection, user: User) -> _Kept | None:
@@ -146,8 +146,9 @@ def _totp(secret: bytes) -> TOTP:
     return TOTP(secret, DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 - RFC 6238; most authenticators know no other
 
 
-def _identity(user: User) -> str:
-    return f"second factor/{user.id}"
+def identity(user: int) -> str:
+    """What an account's row is sealed as."""
+    return f"second factor/{user}"
 
 
 def _hash(code: str) -> bytes:
