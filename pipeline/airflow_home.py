@@ -66,7 +66,7 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": hidden["api"],
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.with_driver(url, "postgresql+psycopg2"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": database.with_driver(url, "postgresql+asyncpg"),
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # seconds; at its 5 a task fails that a busy machine keeps waiting
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # seconds; at 5 a busy machine fails tasks
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs / TASK_LOGS),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / PARSER_LOGS),
         **LOG_LEVELS,
