@@ -10,7 +10,7 @@ holds changes: `lastseen calibrations adopt` has a proposal hold, and a person d
 - **Again**: each run keeps a proposal of its own.
 """
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag
 
 from dags import wiring
 
@@ -32,9 +32,8 @@ ACCEPT = Param(
 
 @dag(
     schedule="30 2 1 * *",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
     params={"tracks_a_day": TRACKS_A_DAY, "accept": ACCEPT, "dry_run": wiring.DRY_RUN},
     tags=["lastseen", "matching"],
     doc_md=__doc__,
@@ -42,14 +41,7 @@ ACCEPT = Param(
 def calibrate() -> None:
     """The register in, proposed thresholds out."""
 
-    @task
-    def measure() -> dict[str, int]:
-        """Measure, and keep the proposal."""
-        from pipeline import tasks
-
-        return tasks.calibrate(dict(get_current_context()["params"]))
-
-    measure()
+    wiring.duty("calibrate", "Measure, and keep the proposal.", wiring.SWEEPS)
 
 
 calibrate()

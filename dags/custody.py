@@ -9,16 +9,15 @@ Signs the head of the custody log, if it has grown since it was signed last, and
 - **Again**: nothing is signed while nothing is logged.
 """
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag
 
 from dags import wiring
 
 
 @dag(
     schedule="15 * * * *",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.HOURLY_RUN,
+    **wiring.FRAME,
     params={"dry_run": wiring.DRY_RUN},
     tags=["lastseen", "evidence"],
     doc_md=__doc__,
@@ -26,14 +25,7 @@ from dags import wiring
 def custody() -> None:
     """The log in, a signed head out."""
 
-    @task
-    def sign_custody() -> dict[str, int]:
-        """Sign, and ask the witnesses."""
-        from pipeline import tasks
-
-        return tasks.sign_custody(dict(get_current_context()["params"]))
-
-    sign_custody()
+    wiring.duty("sign_custody", "Sign, and ask the witnesses.", wiring.AT_ONCE)
 
 
 custody()

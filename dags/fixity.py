@@ -12,7 +12,7 @@ on with erasures that were cut short.
 - **Again**: a second run on the same day reads the next share.
 """
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag
 
 from dags import wiring
 
@@ -27,9 +27,8 @@ MINUTES = Param(
 
 @dag(
     schedule="20 2 * * *",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
     params={"minutes": MINUTES, "dry_run": wiring.DRY_RUN},
     tags=["lastseen", "evidence"],
     doc_md=__doc__,
@@ -37,14 +36,7 @@ MINUTES = Param(
 def fixity() -> None:
     """Evidence in, incidents out."""
 
-    @task
-    def read_again() -> dict[str, int]:
-        """Read what is due."""
-        from pipeline import tasks
-
-        return tasks.fixity(dict(get_current_context()["params"]))
-
-    read_again()
+    wiring.duty("fixity", "Read what is due.")
 
 
 fixity()

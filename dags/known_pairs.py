@@ -10,16 +10,15 @@ certain any more, or that everybody has seen, are retired.
 - **Again**: there are never more of each kind in use than are wanted.
 """
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag
 
 from dags import wiring
 
 
 @dag(
     schedule="30 3 * * 1",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
     params={"dry_run": wiring.DRY_RUN},
     tags=["lastseen", "review"],
     doc_md=__doc__,
@@ -27,14 +26,7 @@ from dags import wiring
 def known_pairs() -> None:
     """Photos of the register in, known pairs out."""
 
-    @task
-    def choose() -> dict[str, int]:
-        """Choose pairs, and make their pictures."""
-        from pipeline import tasks
-
-        return tasks.known_pairs(dict(get_current_context()["params"]))
-
-    choose()
+    wiring.duty("known_pairs", "Choose pairs, and make their pictures.", wiring.SWEEPS)
 
 
 known_pairs()

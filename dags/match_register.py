@@ -5,10 +5,12 @@ Compares the words of posts with the register's names (hints of their own, which
 post), then new tracks with the whole register, queues candidates (at most five people a track), and cuts the moment
 that analysts will look at. New reference photos are compared with the kept tracks by `rematch_register`.
 
-- **When it fails**: nothing is queued half; run it again. A template that does not open names the key that is missing.
-  A batch that fails stops nothing else: the run is red by its last task, and the next run takes the batch up.
-- **By hand**: `source`, `since` and `blob` choose whose tracks; `retry` also what did not get through; `dry_run` only
-  logs what is due.
+- **When it fails**: nothing is queued half; run it again. A template that does not open names the key that is
+  missing. A batch that fails stops nothing else: the run is red by its last task, and the next run takes the batch
+  up.
+- **By hand**: `source`, `since`, `until` and `blob` choose whose tracks; `force` compares them again; `retry` also
+  what did not get through, `retry_only` nothing else; `dry_run` only logs what is due. One person's photos:
+  `rematch_register`.
 - **Again**: a pair is queued once, whatever the order of runs.
 """
 
@@ -18,10 +20,9 @@ from dags import wiring
 
 
 @dag(
-    schedule=(wiring.POSTS | wiring.TRACKS | wiring.REGISTER),
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    schedule=wiring.when_new(wiring.POSTS | wiring.TRACKS, 35),
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
     params=wiring.SCOPE,
     tags=["lastseen", "match"],
     doc_md=__doc__,

@@ -9,16 +9,15 @@ Makes the packages that seniors asked for on the pages, and removes those that w
 - **Again**: what was made is not made twice.
 """
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag
 
 from dags import wiring
 
 
 @dag(
     schedule="*/10 * * * *",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.HOURLY_RUN,
+    **wiring.FRAME,
     params={"dry_run": wiring.DRY_RUN},
     tags=["lastseen", "evidence"],
     doc_md=__doc__,
@@ -26,14 +25,7 @@ from dags import wiring
 def packages() -> None:
     """What was asked for in, packages out."""
 
-    @task
-    def make() -> dict[str, int]:
-        """Make what is asked for."""
-        from pipeline import tasks
-
-        return tasks.packages(dict(get_current_context()["params"]))
-
-    make()
+    wiring.duty("packages", "Make what is asked for.")
 
 
 packages()

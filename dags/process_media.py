@@ -1,16 +1,22 @@
 """
-# Fetch media into the evidence, and find the faces in them
+# Find the faces in what was fetched
 
-Fetches what the posts carry (hashed, read back, locked), then looks at each new blob in a child process that can reach
-nothing: its fingerprint, by which copies of one footage are known, then shots, tracks, best shots, templates.
-What shows nothing but what an analysed file shows is not analysed again.
+Looks at each new blob in a child process that can reach nothing: its fingerprint, by which copies of one footage are
+known, then shots, tracks, best shots, templates. What shows nothing but what an analysed file shows is not analysed
+again.
 
-- **When it fails**: an item that cannot be had or opened ends with its outcome class and reason in `lastseen status`;
-  the others go on. A worker that dies leaves its items to the next one. A batch that fails stops nothing else: the
-  run is red by its last task, and the next run takes the batch up.
-- **By hand**: `source` and `since` choose posts, `blob` one file by its sha256; `retry` also what did not get through
-  or was left half-way; `dry_run` only logs what is due.
-- **Again**: stored media are not fetched again, analysed blobs are not analysed again by the same recipe.
+- **When it fails**: a file that cannot be opened ends with its outcome class and reason in `lastseen status`, alone;
+  the others go on. A worker that dies leaves its items to the next one. A task is red when more than half of its
+  files did not get through: then something is wrong with more than one of them (the engine, the sandbox, the object
+  store). It stops nothing else; the run is red by its last task, and the next run takes up what is left.
+- **By hand**: `source`, `since` and `until` choose posts, `blob` one file by its sha256; `retry` also what did not
+  get through or was left half-way, `retry_only` nothing else; `dry_run` only logs what is due, and how long it would
+  take.
+- **With another engine**: `engine`, and whose files. What it finds is kept beside what was found before; the office's
+  own engine stays what it is, and within the hour `reembed_tracks` makes the faces ready for it and has them
+  compared.
+- **Again**: analysed blobs are not analysed again by the same recipe, unless `force` says so; then what it finds is
+  kept beside the old analysis, if it says anything else.
 """
 
 from airflow.sdk import dag
@@ -19,18 +25,16 @@ from dags import wiring
 
 
 @dag(
-    schedule=[wiring.POSTS],
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
-    params=wiring.SCOPE,
+    schedule=wiring.when_new(wiring.BLOBS, 25),
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
+    params={**wiring.SCOPE, "engine": wiring.ENGINE},
     tags=["lastseen", "analyze"],
     doc_md=__doc__,
 )
 def process_media() -> None:
-    """Media items in, tracks out."""
+    """Blobs in, tracks out."""
     wiring.in_order(
-        wiring.step("fetch", "fetch", platform="video_site"),
         wiring.step("analyze", "fingerprint"),
         wiring.step("analyze", "analyze", outlets=[wiring.TRACKS]),
     )

@@ -1,16 +1,16 @@
 """
 # Look again for posts that were read before
 
-Looks for posts of Telegram, and reads pages of video sites, that are due: those of a day hourly, of a week daily, of a
-month weekly, those with a candidate that waits or was confirmed daily. What has changed is a new observation; what is
-not there is missing, and gone when a later look does not find it either. One task for each account, and one for each
-site.
+Looks for posts of Telegram, and reads pages of video sites, that are due: those of a day hourly, of a week daily, of
+a month weekly, those with a candidate that waits or was confirmed daily. What has changed is a new observation; what
+is not there is missing, and gone when a later look does not find it either. One task for each account, and one for
+each site.
 
-- **When it fails**: nothing is concluded from a channel or site that cannot be read; the next run looks again. A burst
-  of deletions raises an alert in `lastseen status`, and has the source's media fetched before others'. A site that
-  refuses us as a whole is asked by nobody for a while (`lastseen site list`).
-- **By hand**: `source` looks at one source only; `retry` also what did not get through; `dry_run` only logs what is
-  due.
+- **When it fails**: nothing is concluded from a channel or site that cannot be read; the next run looks again. A
+  burst of deletions raises an alert in `lastseen status`, and has the source's media fetched before others'. A site
+  that refuses us as a whole is asked by nobody for a while (`lastseen site list`).
+- **By hand**: `source` looks at one source only; `retry` also what did not get through, `retry_only` nothing else;
+  `dry_run` only logs what is due.
 - **Again**: a post that looks as it did adds nothing.
 """
 
@@ -21,10 +21,9 @@ from dags import wiring
 
 @dag(
     schedule="30 * * * *",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
-    params={"source": wiring.SOURCE, "retry": wiring.RETRY, "dry_run": wiring.DRY_RUN},
+    dagrun_timeout=wiring.HOURLY_RUN,
+    **wiring.FRAME,
+    params={"source": wiring.SOURCE, **wiring.AGAIN},
     tags=["lastseen", "collect"],
     doc_md=__doc__,
 )
@@ -32,7 +31,7 @@ def recheck_posts() -> None:
     """Sources in, what has become of their posts out."""
     wiring.side_by_side(
         wiring.step_by_account("recheck", "recheck"),
-        wiring.step("recheck", "recheck", platform="video_site", called="recheck_video_sites"),
+        wiring.step("recheck", "recheck", None, "video_site", "recheck_video_sites", wiring.VIDEO_SITES),
     )
 
 

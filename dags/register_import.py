@@ -6,19 +6,18 @@ Brings the register to what a CSV with photos, or a folder of `PERSON/photo.jpg`
 - **When it fails**: the message names the file and what it lacks. Refused rows and photos are in `lastseen status`,
   each with its reason; all others went in.
 - **By hand**: `path` is a file or folder that the worker can read; `dry_run` reads it, counts, and changes nothing.
-- **Again**: the same register changes nothing.
+- **Again**: the same register changes nothing, and sets nothing off.
 """
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import Param, dag
 
 from dags import wiring
 
 
 @dag(
     schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
     params={
         "path": Param(
             type="string",
@@ -34,14 +33,7 @@ from dags import wiring
 def register_import() -> None:
     """A list and its photos in, templates out."""
 
-    @task(outlets=[wiring.REGISTER])
-    def import_register() -> dict[str, int]:
-        """Import, and check every new photo."""
-        from pipeline import tasks
-
-        return tasks.import_register(dict(get_current_context()["params"]))
-
-    import_register()
+    wiring.duty("import_register", "Import, and check every new photo.", wiring.MATCH, [wiring.REGISTER])
 
 
 register_import()

@@ -10,16 +10,15 @@ the faces of candidates that wait, of undecided ones and of possible sightings.
 - **Again**: what is gone is gone; a second run finds nothing.
 """
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.sdk import dag
 
 from dags import wiring
 
 
 @dag(
     schedule="50 3 * * *",
-    catchup=False,
-    max_active_runs=1,
-    default_args=wiring.DEFAULTS,
+    dagrun_timeout=wiring.LONG_RUN,
+    **wiring.FRAME,
     params={"dry_run": wiring.DRY_RUN},
     tags=["lastseen", "evidence"],
     doc_md=__doc__,
@@ -27,14 +26,7 @@ from dags import wiring
 def retention() -> None:
     """Nobody's faces in, nothing out."""
 
-    @task
-    def expire() -> dict[str, int]:
-        """Delete what is due."""
-        from pipeline import tasks
-
-        return tasks.retention(dict(get_current_context()["params"]))
-
-    expire()
+    wiring.duty("retention", "Delete what is due.")
 
 
 retention()

@@ -43,6 +43,11 @@ def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] 
         yield App(settings, stores, steps.build(settings, sealer(settings)), runner, actor)
 
 
+def with_engine(settings: Settings, engine: str | None) -> Settings:
+    """The settings, with another engine than the office's where one is named."""
+    return settings if engine is None else settings.model_copy(update={"engine": engine})
+
+
 def local_actor() -> str:
     """Whoever sits at this machine, as the custody log calls them."""
     return f"local:{account()}"

@@ -22,8 +22,8 @@ from lastseen import __version__
 from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.settings import Settings, settings
-from pipeline import console, doctor, jobs, servers
-from pipeline.app import App, open_app
+from pipeline import batches, console, doctor, jobs, servers
+from pipeline.app import App, open_app, with_engine
 from pipeline.commands import (
     backup,
     bench,
@@ -99,8 +99,19 @@ Since = Annotated[
     datetime | None,
     typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only posts published since (UTC)."),
 ]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="DAY", help="Only posts published until the end of this day (UTC).")
+]
 OfBlob = Annotated[str | None, typer.Option("--blob", help="Only this blob (its sha256).")]
+OfPerson = Annotated[
+    str | None, typer.Option("--person", metavar="NUMBER", help="Only photos of this entry of the register.")
+]
+WithEngine = Annotated[
+    str | None, typer.Option("--engine", help="With this engine instead of the office's, for what the others name.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Do again what was done, of what the others name.")]
 Retry = Annotated[bool, typer.Option("--retry", help="Also what did not get through before, or not whole.")]
+RetryOnly = Annotated[bool, typer.Option("--retry-only", help="Nothing but what did not get through, or not whole.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be worked on, and do nothing.")]
 Port = Annotated[int | None, typer.Option("--port", help="Instead of the port in the settings.", min=0, max=65535)]
 
@@ -164,25 +175,31 @@ def left_as_they_are(done: importing.Imported) -> Iterator[str]:
 def run(
     source: OfSource = None,
     since: Since = None,
+    until: Until = None,
     blob: OfBlob = None,
     retry: Retry = False,
+    retry_only: RetryOnly = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """All steps, once: collect, recheck, fetch, analyze, enroll, names, match, reembed, manifest."""
-    _steps("run", tuple(COMMANDS), _scope(source, since, blob, retry), dry_run, as_json)
+    scope = replace(_period(source, since, until), blob=blob, retry=retry, retry_only=retry_only)
+    _steps("run", tuple(COMMANDS), scope, dry_run, as_json)
 
 
 def _step_command(name: str, summary: str) -> Callable[..., None]:
     def command(
         source: OfSource = None,
         since: Since = None,
+        until: Until = None,
         blob: OfBlob = None,
         retry: Retry = False,
+        retry_only: RetryOnly = False,
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        _steps(name, (name,), _scope(source, since, blob, retry), dry_run, as_json)
+        scope = replace(_period(source, since, until), blob=blob, retry=retry, retry_only=retry_only)
+        _steps(name, (name,), scope, dry_run, as_json)
 
     command.__doc__ = summary
     app.command(name)(command)
@@ -192,46 +209,105 @@ def _step_command(name: str, summary: str) -> Callable[..., None]:
 @app.command()
 def collect(
     source: OfSource = None,
-    begin: Annotated[
-        str, typer.Option("--from", help="Read posts of a channel anew from this number or day (UTC) on.")
-    ] = "",
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", formats=["%Y-%m-%d"], help="Read posts of channels anew from this day (UTC) on."),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DAY", help="Up to and with this day.")] = None,
+    begin: Annotated[str, typer.Option("--from", help="The same of one channel, from this number or day on.")] = "",
     end: Annotated[str, typer.Option("--to", help="Up to and with this number or day.")] = "",
     whole: Annotated[
         bool, typer.Option("--whole", help="List sources on video sites to their end, as is done weekly.")
     ] = False,
     retry: Retry = False,
+    retry_only: RetryOnly = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Read what the sources have published since they were read last."""
-    scope = replace(_scope(source, None, None, retry), begin=begin, end=end, whole=whole)
-    _steps("collect", ("collect",), scope, dry_run, as_json)
+    scope = replace(_period(source, since, until), retry=retry, retry_only=retry_only)
+    _steps("collect", ("collect",), replace(scope, begin=begin, end=end, whole=whole, anew=True), dry_run, as_json)
 
 
 for _name, _summary in {
     "recheck": "Look again for posts that were read before: changed, missing, gone, back.",
     "fetch": "Fetch the media of posts into the evidence.",
-    "analyze": "Find faces in what was fetched.",
-    "enroll": "Check reference photos and make them ready to be searched.",
-    "names": "Compare the words of posts with the names in the register: hints, apart from faces.",
-    "match": "Compare faces with the register and queue candidates.",
-    "reembed": "After a change of engine: make tracks ready for it from their kept pictures, and match them.",
 }.items():
     _step_command(_name, _summary)
 
 
+@app.command()
+def analyze(
+    source: OfSource = None,
+    since: Since = None,
+    until: Until = None,
+    blob: OfBlob = None,
+    engine: WithEngine = None,
+    force: Force = False,
+    retry: Retry = False,
+    retry_only: RetryOnly = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find faces in what was fetched."""
+    named = replace(_period(source, since, until), blob=blob, engine=engine, force=force)
+    _steps("analyze", ("analyze",), replace(named, retry=retry, retry_only=retry_only), dry_run, as_json)
+
+
+@app.command()
+def enroll(
+    source: OfSource = None,
+    since: Since = None,
+    blob: OfBlob = None,
+    person: OfPerson = None,
+    retry: Retry = False,
+    retry_only: RetryOnly = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check reference photos and make them ready to be searched; it takes no notice of where media come from."""
+    _steps("enroll", ("enroll",), Scope(person=person, retry=retry, retry_only=retry_only), dry_run, as_json)
+
+
+_step_command("names", "Compare the words of posts with the names in the register: hints, apart from faces.")
+
+
+@app.command()
+def match(
+    source: OfSource = None,
+    since: Since = None,
+    until: Until = None,
+    blob: OfBlob = None,
+    force: Force = False,
+    retry: Retry = False,
+    retry_only: RetryOnly = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare faces with the register and queue candidates."""
+    named = replace(_period(source, since, until), blob=blob, force=force)
+    _steps("match", ("match",), replace(named, retry=retry, retry_only=retry_only), dry_run, as_json)
+
+
+_step_command("reembed", "After a change of engine: make tracks ready for it from their kept pictures, and match them.")
+
+
 @app.command("manifest")
-def manifest_(retry: Retry = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+def manifest_(
+    retry: Retry = False, retry_only: RetryOnly = False, dry_run: DryRun = False, as_json: AsJson = False
+) -> None:
     """Make the manifests of days that are over, and have them time-stamped."""
-    _steps("manifest", ("manifest",), _scope(None, None, None, retry), dry_run, as_json)
+    _steps("manifest", ("manifest",), Scope(retry=retry, retry_only=retry_only), dry_run, as_json)
 
 
-def _scope(source: int | None, since: datetime | None, blob: str | None, retry: bool) -> Scope:
-    return Scope(source, since.replace(tzinfo=UTC) if since else None, blob, retry)
+def _period(source: int | None, since: datetime | None, until: str | None) -> Scope:
+    """Raises WrongUse for a day that is none."""
+    ends = None if until is None else jobs.moment("until", until, ends=True)
+    return Scope(source, since.replace(tzinfo=UTC) if since else None, until=ends)
 
 
 def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_json: bool) -> None:
-    with open_app(settings(), told=console.show_end) as opened:
+    with open_app(with_engine(settings(), scope.engine), told=console.show_end) as opened:
         if dry_run:
             _say_what_is_due(opened, parts, scope, as_json)
             return
@@ -259,7 +335,17 @@ def _of_photos(opened: App, parts: Sequence[str]) -> tuple[dict[str, Mapping[str
 
 def _say_what_is_due(opened: App, parts: Sequence[str], scope: Scope, as_json: bool) -> None:
     due = {step: list(items) for part in parts for step, items in jobs.due(opened, part, scope, dry=True).items()}
-    Voice(as_json).result(due, [f"{step}: {len(items)} items would be worked on" for step, items in due.items()])
+    said = [
+        f"{step}: {len(items)} items would be worked on{_how_long(opened, step, items)}" for step, items in due.items()
+    ]
+    Voice(as_json).result(due, said)
+
+
+def _how_long(opened: App, step: str, items: Sequence[int]) -> str:
+    """Where there is something, and something is known of it."""
+    if not items or step not in batches.GUESSES:
+        return ""
+    return f", {batches.about(jobs.seconds_of(opened, step, items))} of work"
 
 
 # --- looking -----------------------------------------------------------------------------------------------

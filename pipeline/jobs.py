@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from extractors.addresses import site_of
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
+from pipeline import batches
 from pipeline.app import App
 from pipeline.custody import anchor, manifest, signing
 from pipeline.duties import template_files
@@ -20,6 +21,7 @@ from pipeline.runner import Tally, by_step
 from pipeline.sources import observing
 from pipeline.steps import AnyStep
 from storage import (
+    costs,
     engines,
     faces,
     findings,
@@ -39,7 +41,9 @@ from storage.database import Connection
 from storage.work import Queue
 
 ENDED = tuple(state for state in WorkState if state is not WorkState.OPEN)
+A_DAY = timedelta(days=1)
 NOT_THROUGH = tuple(state for state in ENDED if state is not WorkState.DONE)
+NOT_SPARED = tuple(state for state in ENDED if state is not WorkState.SKIPPED)
 
 OF_DAYS = (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE)
 """steps whose items are days, or what is time-stamped of them: no scope is about these"""
@@ -55,6 +59,11 @@ OLDER = 200
 """files of before there were fingerprints that are offered at a time, behind all others"""
 READ = ("collect", "recheck")
 """steps whose items are sources"""
+REMADE = ("analyze", match.TRACKS)
+"""steps that `force` has done anew; what the others make is the same each time"""
+OF_ANOTHER_ENGINE = ("analyze",)
+"""Commands that may be asked for with another engine than the office's.  What it finds, `reembed` makes ready for the
+office's own, and the register is compared by that one as ever."""
 
 Subjects = tuple[int, ...] | None
 """row ids, or None for all"""
@@ -75,6 +84,16 @@ class Scope:
     """sha256"""
     retry: bool = False
     """also what did not get through before, or not whole"""
+    retry_only: bool = False
+    """nothing but that"""
+    until: datetime | None = None
+    """posts published (or first seen) before then"""
+    person: str | None = None
+    """register number: only this entry's photos"""
+    engine: str | None = None
+    """another engine than the office's, which `app` was opened with; what is named is done with it, and nothing else"""
+    force: bool = False
+    """what is named is done anew, though it was done"""
     platform: Platform | None = None
     """only sources on it, and what their posts carry"""
     begin: str = ""
@@ -83,23 +102,53 @@ class Scope:
     """up to and with this number or day"""
     whole: bool = False
     """collect: list sources on video sites to their end"""
+    anew: bool = False
+    """collect: read what is held between `since` and `until` again, of every channel that it is about"""
 
     @property
     def narrow(self) -> bool:
         """It names items, rather than all."""
-        return (self.source, self.since, self.blob, self.platform) != (None, None, None, None)
+        named = self.source, self.since, self.until, self.blob, self.platform, self.person
+        return any(part is not None for part in named)
 
     def parameters(self) -> dict[str, object]:
         """For the journal."""
-        told = {name: value for name, value in asdict(self).items() if value}
-        return {**told, "since": self.since.isoformat()} if self.since else told
+        told = {name: value for name, value in asdict(self).items() if value and name != "anew"}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in told.items()}
+
+    def check(self) -> None:
+        """Raises WrongUse for what contradicts itself."""
+        if self.since and self.until and self.since >= self.until:
+            raise WrongUse(f"`since` ({self.since.isoformat()}) is not before `until` ({self.until.isoformat()})")
+        if (self.force or self.engine) and not replace(self, platform=None).narrow:
+            what = "`force` does work again" if self.force else "`engine` has work done with another engine"
+            raise WrongUse(f"{what}: name what it is about, by `blob`, `source`, `since` or `until`")
 
 
-def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str, Sequence[int]]:
+def moment(name: str, written: str, *, ends: bool) -> datetime:
+    """A moment (UTC unless it says otherwise), or a day, of which the beginning is meant or, if it `ends`, the end.
+
+    `name`: of the parameter.  Raises WrongUse.
+    """
+    try:
+        said = datetime.fromisoformat(written)
+    except ValueError:
+        raise WrongUse(f"`{name}` is {written!r}, which is no day like 2026-03-01") from None
+    aware = said if said.tzinfo else said.replace(tzinfo=UTC)
+    return aware + A_DAY if ends and len(written) == len("2026-03-01") else aware
+
+
+def due(
+    app: App, command: str, scope: Scope, *, dry: bool = False, step: str | None = None
+) -> dict[str, Sequence[int]]:
     """Step -> subjects that a command would work on now.  `dry`: only asked, and nothing is queued.
 
-    Raises NothingSuch; NoLegalBasis where the command collects.
+    `step`: only what is due of that one is looked for, and queued.  Raises WrongUse, NothingSuch; NoLegalBasis where
+    the command collects.
     """
+    scope.check()
+    if scope.engine is not None and command not in OF_ANOTHER_ENGINE:
+        raise WrongUse(f"{command} is done with the office's engine only: `lastseen analyze` takes another one")
     if command in ("collect", "recheck", "fetch"):
         observing.check_legal_basis(app.settings)
     if command == "manifest" and not dry:
@@ -108,7 +157,7 @@ def due(app: App, command: str, scope: Scope, *, dry: bool = False) -> dict[str,
         with app.stores.db.begin() as db:
             engines.use(db, app.steps.engine, app.settings.people_per_track)
     with app.stores.db.connect() as db:
-        queues = _queues(db, app, command, scope)
+        queues = _queues(db, app, command, scope, step)
         closed = sites.closed(db)
         found = {queue.step: work.ready(db, queue, closed) for queue in queues}
         if not dry:
@@ -124,11 +173,11 @@ def execute(app: App, command: str, scope: Scope) -> list[Tally]:
     """
     if command in TO_EVIDENCE:
         app.stores.objects.probe_lock()
-    due(app, command, scope)
+    found = due(app, command, scope)
     tallies = []
     for step in app.steps.of(command):
         with app.stores.db.begin() as db:
-            subjects = _subjects(db, app, step.name, scope)
+            subjects = tuple(found[step.name]) if scope.retry_only else _subjects(db, app, step.name, scope)
         _before(app, step.name)
         tallies.append(app.runner.drain(step, subjects))
     return tallies
@@ -143,6 +192,11 @@ def batch(app: App, step: str, subjects: Sequence[int], seconds: float = math.in
         app.stores.objects.probe_lock()
     _before(app, step)
     return app.runner.drain(app.steps.by_name[step], subjects, wait=False, seconds=seconds)
+
+
+def standing(db: Connection, app: App, step: str, subjects: Sequence[int]) -> work.Standing:
+    """How some items of a step stand."""
+    return work.standing(db, _queue_of(app.steps.by_name[step], tuple(subjects)))
 
 
 def _before(app: App, step: str) -> None:
@@ -173,52 +227,78 @@ def by_account(app: App, step: str, subjects: Sequence[int]) -> list[list[int]]:
     return list(groups.values())
 
 
-def by_site(app: App, step: str, subjects: Sequence[int], size: int) -> list[list[int]]:
-    """Batches of items: of each site as many as may be fetched from it at once, of what goes to none those of `size`.
+def seconds_of(app: App, step: str, subjects: Sequence[int]) -> list[float]:
+    """How long each item of a step is likely to take here."""
+    with app.stores.db.begin() as db:
+        known = costs.sized(db, _queue_of(app.steps.by_name[step], None), subjects)
+    return batches.seconds_of(known.units, batches.Learnt(*known.measured), batches.GUESSES[step])
+
+
+def by_site(app: App, step: str, subjects: Sequence[int], seconds: Sequence[float]) -> list[list[int]]:
+    """Batches of items: of each site as many as may be fetched from it at once, of what goes to none by what they take.
 
     A site has one visitor at a time, or a few: more tasks for it would find nothing to do.
     """
     queue = _queue_of(app.steps.by_name[step], tuple(subjects))
     with app.stores.db.begin() as db:
         site_of_item = work.by_site(db, queue)
-    groups: dict[str, list[int]] = {}
-    for subject in subjects:
-        groups.setdefault(site_of_item.get(subject, ""), []).append(subject)
+    groups: dict[str, list[tuple[int, float]]] = {}
+    for subject, takes in zip(subjects, seconds, strict=True):
+        groups.setdefault(site_of_item.get(subject, ""), []).append((subject, takes))
     nowhere = groups.pop("", [])
-    batches = [nowhere[start : start + size] for start in range(0, len(nowhere), size)]
+    found = batches.in_batches([item for item, _ in nowhere], [takes for _, takes in nowhere])
     for group in groups.values():
-        hands = min(app.settings.site_downloads, math.ceil(len(group) / size))
-        batches += [group[hand::hands] for hand in range(hands)]
-    return batches
+        hands = min(app.settings.site_downloads, math.ceil(sum(takes for _, takes in group) / batches.LONGEST_SECONDS))
+        found += [[item for item, _ in group[hand::hands]] for hand in range(max(hands, 1))]
+    return found
 
 
 @contextmanager
 def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
     """Write one run into the journal: its beginning at once, its end with the tallies that the block appends."""
+    with journal_of(app, command, scope.parameters()) as (_, tallies):
+        yield tallies
+
+
+@contextmanager
+def journal_of(app: App, command: str, parameters: Mapping[str, object]) -> Iterator[tuple[int, list[Tally]]]:
+    """The same; the run's id comes with the list for its tallies."""
     with app.stores.db.begin() as db:
-        run_id = runs.begin(db, command, scope.parameters(), app.actor)
+        run_id = runs.begin(db, command, parameters, app.actor)
     tallies: list[Tally] = []
     try:
-        yield tallies
+        yield run_id, tallies
     finally:
         with app.stores.db.begin() as db:
-            runs.end(db, run_id, by_step(tallies))
+            runs.end(db, run_id, {**by_step(tallies), "made": sum(tally.made for tally in tallies)})
 
 
-def _queues(db: Connection, app: App, command: str, scope: Scope) -> list[Queue]:
-    """The queues of a command's steps, with what is due in them."""
+def _queues(db: Connection, app: App, command: str, scope: Scope, only: str | None) -> list[Queue]:
+    """The queues of a command's steps, or of one of them, with what is due in them."""
     _check(db, scope)
-    if command == "collect" and (scope.begin or scope.end):
+    if command == "collect":
         _ask_anew(db, scope)
-    if command == "collect" and scope.whole:
-        pages.list_whole(db, _sources(db, scope) or ())
-    queues = [_queue_of(step, _subjects(db, app, step.name, scope)) for step in app.steps.of(command)]
+        if scope.whole:
+            pages.list_whole(db, _sources(db, scope) or ())
+    steps = [step for step in app.steps.of(command) if only in (None, step.name)]
+    queues = [_queue_of(step, _subjects(db, app, step.name, scope)) for step in steps]
+    if scope.retry_only:
+        return [_reopened(db, queue) for queue in queues]
     for queue in queues:
         _fill(db, app, queue, scope)
     return queues
 
 
+def _reopened(db: Connection, queue: Queue) -> Queue:
+    """Nothing but what ended without getting through, or not whole."""
+    only = replace(queue, subjects=tuple(work.not_through(db, queue)))
+    work.reopen(db, only, ENDED)
+    return only
+
+
 def _check(db: Connection, scope: Scope) -> None:
+    if scope.person is not None:
+        register.held(db, scope.person)
     if scope.source is not None and scope.source not in {source.id for source in sources.every(db)}:
         raise NothingSuch(f"there is no source {scope.source}: `lastseen source list` shows them")
     if scope.blob is not None and not posts.blobs_of(db, sha256=scope.blob):
@@ -226,24 +306,36 @@ def _check(db: Connection, scope: Scope) -> None:
 
 
 def _ask_anew(db: Connection, scope: Scope) -> None:
-    """Have a stretch of a channel read again when it is collected."""
-    if scope.source is None or sources.get(db, scope.source).platform is not Platform.TELEGRAM:
-        raise WrongUse("posts are read anew of one channel of Telegram: name its source")
-    stretch = telegram_chats.stretch(db, scope.source, _bound(scope.begin), _bound(scope.end))
-    if stretch is None:
-        raise WrongUse(
-            f"nothing is held of source {scope.source} between these: `lastseen source show {scope.source}` says what"
-            " is, and `lastseen source since` has it read from an earlier day"
-        )
-    telegram_chats.read_again(db, scope.source, stretch)
+    """Have a stretch of a channel read again when it is collected; with days only, of every channel."""
+    if scope.begin or scope.end:
+        if scope.source is None or sources.get(db, scope.source).platform is not Platform.TELEGRAM:
+            raise WrongUse("posts are read anew of one channel of Telegram: name its source")
+        begin, end = _bound(scope.begin), _bound(scope.end)
+        last = end + A_DAY if isinstance(end, datetime) else end
+        if not _read_again(db, scope.source, begin, last):
+            raise WrongUse(
+                f"nothing is held of source {scope.source} between these: `lastseen source show {scope.source}` says"
+                " what is, and `lastseen source since` has it read from an earlier day"
+            )
+    elif scope.anew and (scope.since or scope.until):
+        for source in _sources(db, replace(scope, platform=Platform.TELEGRAM)) or ():
+            _read_again(db, source, scope.since, scope.until)
 
 
-def _bound(written: str) -> int | date | None:
-    """A number, a day, or nothing."""
+def _read_again(db: Connection, source: int, begin: int | datetime | None, end: int | datetime | None) -> bool:
+    """False: nothing is held of it there."""
+    stretch = telegram_chats.stretch(db, source, begin, end)
+    if stretch is not None:
+        telegram_chats.read_again(db, source, stretch)
+    return stretch is not None
+
+
+def _bound(written: str) -> int | datetime | None:
+    """A number, the beginning of a day (UTC), or nothing."""
     if not written:
         return None
     try:
-        return int(written) if written.isdecimal() else date.fromisoformat(written)
+        return int(written) if written.isdecimal() else datetime.combine(date.fromisoformat(written), time(), UTC)
     except ValueError:
         raise WrongUse(f"{written!r} is neither the number of a post nor a day like 2026-03-01") from None
 
@@ -251,17 +343,20 @@ def _bound(written: str) -> int | date | None:
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
     if step in READ:
         return _sources(db, scope)
+    if step == "enroll" and scope.person is not None:
+        return tuple(photo.id for photo in register.held(db, scope.person).photos)
     if not scope.narrow or step in ("enroll", check_photos.NAME, names.NAME, sweep.NAME, "illustrate", *OF_DAYS):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
-    blobs = posts.blobs_of(db, scope.source, scope.since, scope.blob)
+    blobs = posts.blobs_of(db, scope.source, scope.since, scope.blob, until=scope.until)
     return tuple(blobs) if step in OF_BLOBS else tuple(faces.analyses_of(db, blobs))
 
 
 def _items(db: Connection, scope: Scope) -> Sequence[int]:
     """Of a whole platform only those that have no bytes yet: there may be very many others."""
-    return posts.items_of(db, scope.source, scope.since, scope.platform, unfetched=scope.platform is not None)
+    unfetched = scope.platform is not None
+    return posts.items_of(db, scope.source, scope.since, scope.platform, until=scope.until, unfetched=unfetched)
 
 
 def _sources(db: Connection, scope: Scope) -> Subjects:
@@ -273,11 +368,16 @@ def _sources(db: Connection, scope: Scope) -> Subjects:
 
 def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     """Offer what is due, by whatever shows that of a step; the items of others were offered by the step before."""
-    if queue.recipe and queue.step not in OF_AN_ENGINE:
-        work.adopt(db, queue)
-    fill = FILL.get(queue.step)
-    if fill is not None:
-        fill(db, app, queue, scope)
+    if scope.engine is not None and queue.step == "analyze":
+        work.offer(db, queue, queue.subjects or ())  # nothing that waits for the office's own is taken over
+        reposts.insist(db, queue)
+    else:
+        if queue.recipe and queue.step not in OF_AN_ENGINE:
+            work.adopt(db, queue)
+        if fill := FILL.get(queue.step):
+            fill(db, app, queue, scope)
+    if scope.force and queue.step in REMADE:
+        work.reopen(db, queue, ENDED if scope.blob else NOT_SPARED)
     if scope.retry:
         work.reopen(db, queue, NOT_THROUGH)
         work.reopen_flawed(db, queue)

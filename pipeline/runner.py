@@ -28,7 +28,7 @@ from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome, Scop
 from lastseen.settings import Settings
 from pipeline import scratch
 from pipeline.telegram.lines import Lines
-from storage import custody, erasures, sites, work
+from storage import costs, custody, erasures, sites, work
 from storage.custody import Action, Entry
 from storage.database import Connection, DatabaseError, is_away, is_conflict
 from storage.objects import EVIDENCE, Corrupted, ObjectMissing, Stored, StoreUnavailable
@@ -114,6 +114,8 @@ class Ended:
     why: str
     bug: bool = False
     """it was lastseen's own fault"""
+    made: bool = False
+    """something was kept that was not there before: the custody log tells of it, or an object was stored"""
 
 
 @dataclass(slots=True)
@@ -127,6 +129,8 @@ class Tally:
     """items that another worker had taken over meanwhile"""
     bugs: int = 0
     """of the faults, those that were lastseen's own"""
+    made: int = 0
+    """items of which something new was kept"""
 
     def count(self, ended: Ended | None) -> None:
         """Add one item."""
@@ -135,6 +139,7 @@ class Tally:
             return
         self.done += ended.done
         self.bugs += ended.bug
+        self.made += ended.made
         if ended.fault is not None:
             self.faults[ended.fault] += 1
 
@@ -150,6 +155,21 @@ def by_step(tallies: Sequence[Tally]) -> dict[str, dict[str, int]]:
     for tally in tallies:
         found.setdefault(tally.step, Counter()).update(tally.as_dict())
     return {step: dict(counts) for step, counts in found.items()}
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """What items took, whatever they ended as on the way."""
+
+    done: dict[int, float] = field(default_factory=dict)
+    """subject -> seconds, of those that are done"""
+    _under_way: dict[int, float] = field(default_factory=dict)
+
+    def note(self, subject: int, seconds: float, *, done: bool) -> None:
+        """Somebody worked on an item."""
+        self._under_way[subject] = self._under_way.get(subject, 0.0) + seconds
+        if done:
+            self.done[subject] = self.done.get(subject, 0.0) + self._under_way.pop(subject)
 
 
 class Runner:
@@ -194,13 +214,13 @@ class Runner:
         With `wait`, items that another worker holds are waited for, for as long as a dead worker's lease can last;
         whoever renews a lease in that time is alive, and the item is left to it.
         """
-        tally, patience = Tally(step.name), self._lease * WAITED_LEASES
+        tally, patience, stopwatch = Tally(step.name), self._lease * WAITED_LEASES, Stopwatch()
         queue = Queue(step.name, step.recipe, None if subjects is None else tuple(subjects))
         until = monotonic() + seconds
         while monotonic() < until:
             held = self._claim(queue)
             if held is not None:
-                self._take(step, held, tally)
+                self._take(step, held, tally, stopwatch)
                 continue
             self._rest()
             pause = self._pause(queue) if wait and patience > timedelta() else None
@@ -208,6 +228,7 @@ class Runner:
                 break
             patience -= pause
         self._rest()
+        self._learn(queue, stopwatch)
         return tally
 
     def _rest(self) -> None:
@@ -215,11 +236,23 @@ class Runner:
         self._lines.rest()
         self._ahead.clear()
 
-    def _take(self, step: Step[Job, Made], held: Claim, tally: Tally) -> None:
+    def _take(self, step: Step[Job, Made], held: Claim, tally: Tally, stopwatch: "Stopwatch") -> None:
+        began = monotonic()
         ended = self._work(step, held)
+        stopwatch.note(held.subject, monotonic() - began, done=ended is not None and ended.done)
         tally.count(ended)
         if ended is not None:
             self._told(ended)
+
+    def _learn(self, queue: Queue, stopwatch: "Stopwatch") -> None:
+        """Keep what items took.  It is a figure for plans: not worth an error where the database has just gone."""
+        try:
+            with self.stores.db.begin() as db:
+                costs.learn(db, queue, stopwatch.done)
+        except DatabaseError as fault:
+            if not is_away(fault):
+                raise
+            log.warning("%s: what its items took was not kept: %s", queue.step, type(fault).__name__)
 
     def _claim(self, queue: Queue) -> Claim | None:
         with self.stores.db.begin() as db:
@@ -330,7 +363,7 @@ class Runner:
             entries = step.keep(db, result)
             ended = self._settle(db, result.claim, outcome)
             custody.append_all(db, self.actor, [_placed(entry, result) for entry in entries])
-            return ended
+            return replace(ended, made=bool(entries or outcome.objects))
 
     def _settle(self, db: Connection, claim: Claim, outcome: Outcome[Made]) -> Ended:
         match outcome:

@@ -2,16 +2,19 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
+from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
-from pipeline import jobs
-from pipeline.app import App, open_app
+from pipeline import batches, jobs
+from pipeline.app import App, open_app, with_engine
 from pipeline.commands import custody
 from pipeline.custody import signing
 from pipeline.custody.witnessing import Answer
@@ -25,91 +28,128 @@ from pipeline.register import importing
 from pipeline.register import known_pairs as making_pairs
 from pipeline.runner import VISITING
 from storage import known_pairs as pairs_kept
+from storage import runs
 from storage.stores import open_stores
 
 ACTOR = "airflow"
-
-BATCHES = {
-    "collect": 5,
-    "recheck": 5,
-    "fetch": 10,
-    "fingerprint": 20,
-    "analyze": 6,
-    "names": 100,
-    "match_tracks": 100,
-    "sweep": 8,
-    "reembed": 10,
-    "illustrate": 20,
-    "manifest": 10,
-    "statement": 100,
-    "stamp": 20,
-    "anchor": 20,
-    "upgrade": 50,
-}
-"""items a task: about half a minute of work, since each task costs about a second by itself"""
-MOST_BATCHES = 1000
-"""a plan; Airflow fails one that is mapped over more than `max_map_length`, which is 1024 unless it is set"""
 
 MOST_OF_AN_ACCOUNT = MOST_OF_A_SITE = 5000
 """items that one task is handed: their ids go through Airflow's database"""
 LONGEST_TASK_SECONDS = 40 * 60.0
 """after that a task begins nothing more: the next run, an hour later, goes on"""
+NEAR = timedelta(minutes=30)
+"""a moment that a task waits for; what comes later is left to the next run"""
+LONGEST_WAITING = timedelta(minutes=50)
+"""after its run began a task waits no more: most DAGs run hourly, and one run of each at a time"""
+A_MOMENT = timedelta(seconds=1)
+"""Airflow's clock and the database's are not one"""
 
 log = logging.getLogger("lastseen.tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How the work on one batch stands when its task ends."""
+
+    counts: Mapping[str, int]
+    """by `done` and outcome class"""
+    made: bool
+    """something was kept that was not there before, by this task or an earlier attempt of it"""
+    failed: bool
+    """more than half of it did not get through, and nobody asked us to wait"""
+    until: datetime | None
+    """some of it waits until a moment that is worth waiting for"""
+
+    @property
+    def why(self) -> str:
+        """For the log, of one that failed."""
+        return f"more than half of this batch did not get through: {dict(self.counts)}; `lastseen status` says why"
 
 
 def plan(command: str, step: str, params: Mapping[str, object], platform: str | None = None) -> list[list[int]]:
     """The batches of one step that are due (on one platform), at most MOST_BATCHES: the next run takes the rest.
 
-    None when `dry_run`, which only logs what would be done.
+    None when `dry_run`, which only logs what would be done.  Raises WrongUse for parameters that make no sense.
     """
-    with open_app(settings(), ACTOR) as app:
-        wanted = replace(scope(params), platform=Platform(platform) if platform else None)
-        ids = _due(app, command, step, params, wanted)
+    wanted = replace(scope(params), platform=Platform(platform) if platform else None)
+    with opened(params) as app:
+        ids = jobs.due(app, command, wanted, dry=_dry(params), step=step)[step]
+        seconds = jobs.seconds_of(app, step, ids)
         if step in VISITING:
-            return [group[:MOST_OF_A_SITE] for group in jobs.by_site(app, step, ids, BATCHES[step])][:MOST_BATCHES]
-    batches, left = in_batches(ids, BATCHES[step])
-    if left:
-        log.warning("%s: %d items are more than one run takes, and are left to the next one", step, left)
-    return batches
-
-
-def _due(app: App, command: str, step: str, params: Mapping[str, object], wanted: Scope) -> Sequence[int]:
-    """The items that are to be worked off; none when `dry_run`, which only logs what would be done."""
-    dry = bool(params.get("dry_run"))
-    ids = jobs.due(app, command, wanted, dry=dry)[step]
-    log.info("%s: %d items are due", step, len(ids))
-    if dry:
-        log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
-    return [] if dry else ids
-
-
-def in_batches(ids: Sequence[int], size: int) -> tuple[list[list[int]], int]:
-    """The first MOST_BATCHES batches of `size`, and how many items are left."""
-    taken = ids[: size * MOST_BATCHES]
-    return [list(taken[start : start + size]) for start in range(0, len(taken), size)], len(ids) - len(taken)
+            found = [group[:MOST_OF_A_SITE] for group in jobs.by_site(app, step, ids, seconds)][: batches.MOST_BATCHES]
+        else:
+            found = batches.in_batches(ids, seconds)
+    return _told(step, params, ids, seconds, found)
 
 
 def plan_by_account(command: str, step: str, params: Mapping[str, object]) -> list[list[int]]:
     """What is due of one step on Telegram, together what one account reads: an account has one user at a time.
 
-    None when `dry_run`, which only logs what would be done, and of what `media_only` leaves out.
+    None when `dry_run`, which only logs what would be done, and of what `media_only` leaves out.  Raises as `plan`.
     """
     if params.get("media_only") and step != "fetch":
         return []
-    wanted = replace(scope(params), platform=Platform.TELEGRAM)
-    with open_app(settings(), ACTOR) as app:
-        groups = jobs.by_account(app, step, _due(app, command, step, params, wanted))
-    return [group[:MOST_OF_AN_ACCOUNT] for group in groups]
+    wanted = replace(scope(params), platform=Platform.TELEGRAM, anew=True)
+    with opened(params) as app:
+        ids = jobs.due(app, command, wanted, dry=_dry(params), step=step)[step]
+        seconds = jobs.seconds_of(app, step, ids)
+        found = [group[:MOST_OF_AN_ACCOUNT] for group in jobs.by_account(app, step, ids)]
+    return _told(step, params, ids, seconds, found)
 
 
-def work(step: str, batch: Sequence[int]) -> dict[str, int]:
-    """Work one batch off.  Returns counts by `done` and outcome class; each item's fate is in our database."""
-    with open_app(settings(), ACTOR) as app, jobs.journal(app, f"airflow {step}", Scope()) as tallies:
-        tally = jobs.batch(app, step, batch, LONGEST_TASK_SECONDS)
-        tallies.append(tally)
-    log.info("%s: %s", step, tally.as_dict())
-    return tally.as_dict()
+def _told(
+    step: str, params: Mapping[str, object], ids: Sequence[int], seconds: Sequence[float], found: list[list[int]]
+) -> list[list[int]]:
+    """Log what a plan came to.  Nothing is left of it when `dry_run`."""
+    about = batches.about(seconds)
+    log.info("%s: %d items are due, %s of work, in %d tasks", step, len(ids), about, len(found))
+    if left := len(ids) - sum(map(len, found)):
+        log.warning("%s: %d items are more than one run takes, and are left to the next one", step, left)
+    if not _dry(params):
+        return found
+    log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
+    return []
+
+
+def _dry(params: Mapping[str, object]) -> bool:
+    return bool(params.get("dry_run"))
+
+
+@contextmanager
+def opened(params: Mapping[str, object]) -> Iterator[App]:
+    """The installation, with the engine that the parameters name."""
+    with open_app(with_engine(settings(), _word(params, "engine")), ACTOR) as app:
+        yield app
+
+
+def work(
+    step: str, batch: Sequence[int], params: Mapping[str, object] = MappingProxyType({}), task: str = "",
+    begun: datetime | None = None,
+) -> Batch:  # fmt: skip
+    """Work one batch off; each item's fate is in our database.
+
+    `task` is what Airflow calls the task, the same in each of its attempts; `begun`: since when its run waits for it.
+    """
+    with opened(params) as app:
+        with jobs.journal_of(app, f"airflow {step}", {"task": task} if task else {}) as (run, tallies):
+            tally = jobs.batch(app, step, batch, LONGEST_TASK_SECONDS)
+            tallies.append(tally)
+        with app.stores.db.begin() as db:
+            standing = jobs.standing(db, app, step, batch)
+            made = tally.made > 0 or (bool(task) and runs.made_before(db, run, task))
+    until = waits_until(standing.wait, utcnow(), begun)
+    log.info("%s: %s%s", step, tally.as_dict(), f", goes on at {iso(until)}" if until else "")
+    return Batch(tally.as_dict(), made, standing.mostly_failed and until is None, until)
+
+
+def waits_until(wait: timedelta | None, now: datetime, begun: datetime | None) -> datetime | None:
+    """The moment at which a task goes on whose items wait; None: what waits is left to the next run.
+
+    A run that waits keeps the next one from beginning, and with it whatever does not wait.
+    """
+    if wait is None or wait > NEAR or now + wait > (begun or now) + LONGEST_WAITING:
+        return None
+    return now + wait + A_MOMENT
 
 
 def import_register(params: Mapping[str, object]) -> dict[str, int]:
@@ -121,16 +161,15 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
         return found
     with open_app(settings(), ACTOR) as app:
         done = importing.import_register(app, path)
-    return done.counts()
+    return {**done.counts(), "made": done.new_people + done.changed_people + done.new_photos}
 
 
 def ask_rematch(params: Mapping[str, object]) -> dict[str, int]:
     """Have photos compared with all kept tracks again, if the parameters say so.  Returns counts."""
-    photo = int(str(params["photo"])) if params.get("photo") else None
-    if photo is None and not params.get("everything"):
+    wanted = Wanted(_word(params, "person"), int(str(params["photo"])) if params.get("photo") else None)
+    if wanted == Wanted() and not params.get("everything"):
         return {"photos": 0}
     with open_app(settings(), ACTOR) as app:
-        wanted = Wanted(photo=photo)
         if params.get("dry_run"):
             found = rematch.extent(app, wanted)
             log.info("rematch: dry run, nothing is done; %d photos, %d shards", found.photos, found.shards)
@@ -227,14 +266,28 @@ def _number(given: object) -> float | None:
 
 
 def scope(params: Mapping[str, object]) -> Scope:
-    """The scope that a manual run's parameters mean."""
-    since, source, blob = params.get("since"), params.get("source"), params.get("blob")
+    """The scope that a manual run's parameters mean.  Raises WrongUse for a day that is none."""
+    source = params.get("source")
     return Scope(
         source=int(str(source)) if source else None,
-        since=datetime.fromisoformat(str(since)).replace(tzinfo=UTC) if since else None,
-        blob=str(blob) if blob else None,
+        since=_moment(params, "since", ends=False),
+        until=_moment(params, "until", ends=True),
+        blob=_word(params, "blob"),
         retry=bool(params.get("retry")),
-        begin=str(params.get("begin") or ""),
-        end=str(params.get("end") or ""),
+        retry_only=bool(params.get("retry_only")),
+        person=_word(params, "person"),
+        engine=_word(params, "engine"),
+        force=bool(params.get("force")),
+        begin=_word(params, "begin") or "",
+        end=_word(params, "end") or "",
         whole=bool(params.get("whole")),
     )
+
+
+def _word(params: Mapping[str, object], name: str) -> str | None:
+    return str(params[name]) if params.get(name) else None
+
+
+def _moment(params: Mapping[str, object], name: str, *, ends: bool) -> datetime | None:
+    written = _word(params, name)
+    return None if written is None else jobs.moment(name, written, ends=ends)

@@ -178,9 +178,12 @@ def items_of(
     since: datetime | None = None,
     platform: Platform | None = None,
     *,
+    until: datetime | None = None,
     unfetched: bool = False,
 ) -> Sequence[int]:
-    """Ids of the media items of a source, published (or, if that is unknown, first seen) since a moment.
+    """Ids of the media items of a source, published (or, if that is unknown, first seen) between two moments.
+
+    The moment `since` belongs to it, `until` does not.
 
     What stands beside them (sound, thumbnails, subtitles) comes with them, and is none of them.
 
@@ -194,9 +197,7 @@ def items_of(
         statement = statement.where(media_items.c.blob_id.is_(None))
     if source is not None:
         statement = statement.where(posts.c.source_id == source)
-    if since is not None:
-        statement = statement.where(_when() >= since)
-    return db.execute(statement.order_by(media_items.c.id)).scalars().all()
+    return db.execute(statement.where(*_between(since, until)).order_by(media_items.c.id)).scalars().all()
 
 
 def keep_blob(
@@ -230,9 +231,14 @@ def blob(db: Connection, blob_id: int) -> Blob:
 
 
 def blobs_of(
-    db: Connection, source: int | None = None, since: datetime | None = None, sha256: str | None = None
+    db: Connection,
+    source: int | None = None,
+    since: datetime | None = None,
+    sha256: str | None = None,
+    *,
+    until: datetime | None = None,
 ) -> Sequence[int]:
-    """Ids of the blobs that posts of a source carry, published since a moment, or with one hash.
+    """Ids of the blobs that posts of a source carry, published between two moments as in `items_of`, or with one hash.
 
     Without a hash: those that are looked at, which are videos and pictures, also earlier ones of the same address, and
     thumbnails of what could not be had.
@@ -254,10 +260,15 @@ def blobs_of(
     )
     if source is not None:
         statement = statement.where(posts.c.source_id == source)
-    if since is not None:
-        statement = statement.where(_when() >= since)
-    statement = statement.where(looked_at if sha256 is None else blobs.c.sha256 == sha256)
+    statement = statement.where(*_between(since, until)).where(
+        looked_at if sha256 is None else blobs.c.sha256 == sha256
+    )
     return db.execute(statement.order_by(blobs.c.id)).scalars().all()
+
+
+def _between(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    after = [] if since is None else [_when() >= since]
+    return after if until is None else [*after, _when() < until]
 
 
 def _when() -> ColumnElement[datetime]:

@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, func, insert, update
+from sqlalchemy import Connection, func, insert, text, update
 
 from storage.tables import runs
+
+# One that was killed has no end, and nobody knows what it had made.
+MADE_BEFORE = text("""
+    SELECT EXISTS (SELECT FROM runs
+                    WHERE parameters ? 'task' AND parameters ->> 'task' = :task AND id <> :run
+                      AND (ended_at IS NULL OR CAST(counts ->> 'made' AS bigint) > 0))""")
 
 
 def begin(db: Connection, command: str, parameters: Mapping[str, object], actor: str) -> int:
@@ -17,3 +23,8 @@ def begin(db: Connection, command: str, parameters: Mapping[str, object], actor:
 def end(db: Connection, run: int, counts: Mapping[str, object]) -> None:
     """Record that it ended, and with what.  A run that was killed has no end."""
     db.execute(update(runs).where(runs.c.id == run).values(ended_at=func.now(), counts=counts))
+
+
+def made_before(db: Connection, run: int, task: str) -> bool:
+    """Whether another run of this task of Airflow's may have made something: it was put off, or died, and goes on."""
+    return bool(db.execute(MADE_BEFORE, {"run": run, "task": task}).scalar_one())

@@ -98,6 +98,7 @@ runs = Table(
     _moment("started_at", now=True),
     _moment("ended_at", nullable=True),
     Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
+    Index("ix_runs_task", text("(parameters ->> 'task')"), postgresql_where=text("parameters ? 'task'")),
     comment="one row each time somebody or something started work",
 )
 
@@ -774,6 +775,18 @@ work = Table(
     Index("ix_work_outcome", "outcome", postgresql_where=text("outcome IS NOT NULL")),
     Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
     comment="one row for each item of each step; outcome: class of the last fault; site: where it goes; visits: is now",
+)
+
+work_costs = Table(
+    "work_costs",
+    metadata,
+    Column("step", Text, primary_key=True),
+    Column("recipe", Text, primary_key=True, server_default=""),
+    Column("items", Double, nullable=False),
+    Column("units", Double, nullable=False),
+    Column("seconds", Double, nullable=False),
+    _moment("learnt_at", now=True),
+    comment="what the newest items of a step took together, and how much there was to do of them (units)",
 )
 
 refusals = Table(

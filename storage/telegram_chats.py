@@ -5,7 +5,7 @@ is missing between them are the gaps.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from psycopg.types.multirange import Multirange
 from sqlalchemy import Connection, text
@@ -63,18 +63,23 @@ STRETCH = text("""
       FROM posts JOIN telegram_chats ON telegram_chats.id = posts.chat_id
      WHERE telegram_chats.source_id = :source AND role = 'channel'
        AND (CAST(:first AS bigint) IS NULL OR number >= :first) AND (CAST(:last AS bigint) IS NULL OR number <= :last)
-       AND (CAST(:begin AS date) IS NULL OR published_at >= CAST(:begin AS date))
-       AND (CAST(:end AS date) IS NULL OR published_at < CAST(:end AS date) + 1)""")
+       AND (CAST(:since AS timestamptz) IS NULL OR published_at >= :since)
+       AND (CAST(:until AS timestamptz) IS NULL OR published_at < :until)""")
 
 
-def stretch(db: Connection, source: int, begin: int | date | None, end: int | date | None) -> MessageRange | None:
-    """The numbers of the channel's posts that are held from a number or day (UTC) to another; None: there are none."""
+def stretch(
+    db: Connection, source: int, begin: int | datetime | None, end: int | datetime | None
+) -> MessageRange | None:
+    """The numbers of the channel's posts that are held between two bounds; None: there are none.
+
+    A number is within, and so is the moment that it begins with; the moment that it ends with is not.
+    """
     values = {
         "source": source,
         "first": begin if isinstance(begin, int) else None,
         "last": end if isinstance(end, int) else None,
-        "begin": begin if isinstance(begin, date) else None,
-        "end": end if isinstance(end, date) else None,
+        "since": begin if isinstance(begin, datetime) else None,
+        "until": end if isinstance(end, datetime) else None,
     }
     row = db.execute(STRETCH, values).one()
     return MessageRange(row.first, row.last) if row.first is not None else None

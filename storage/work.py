@@ -21,6 +21,8 @@ from lastseen.outcomes import Fault
 
 log = logging.getLogger("lastseen.work")
 
+BLAMELESS = (Fault.WAIT, Fault.GONE, Fault.SKIPPED)
+"""faults that are nobody's: a task whose items end so has not failed"""
 BEATS_PER_LEASE = 3
 """two renewals may fail before the lease is lost"""
 
@@ -110,6 +112,24 @@ BY_SITE = text("""
      WHERE step = :step AND recipe = :recipe AND site IS NOT NULL
        AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))""")
 
+# Those that did not get through, whatever has become of them since; and what was done, but not whole.
+NOT_THROUGH = text("""
+    SELECT subject FROM work
+     WHERE step = :step AND recipe = :recipe AND state <> 'open' AND (state <> 'done' OR outcome IS NOT NULL)
+       AND (CAST(:subjects AS bigint[]) IS NULL OR subject = ANY(:subjects))
+     ORDER BY id""")
+
+# Where the work of a task stands.  An item waits for its own moment, and for that of its site.
+STANDING = text("""
+    SELECT count(*) AS items,
+           count(*) FILTER (WHERE state IN ('failed', 'quarantined')
+                               OR (state = 'open' AND outcome <> ALL(:blameless) AND waits)) AS failed,
+           min(moment) FILTER (WHERE state = 'open' AND waits) - now() AS wait
+      FROM (SELECT state, work.outcome, greatest(ready_at, closed_until) AS moment,
+                   lease IS NULL AND greatest(ready_at, closed_until) > now() AS waits
+              FROM work LEFT JOIN sites ON sites.site = work.site
+             WHERE step = :step AND recipe = :recipe AND subject = ANY(:subjects)) AS batch""")
+
 HURRY = text("""
     UPDATE work SET priority = :priority
      WHERE step = :step AND recipe = :recipe AND state = 'open' AND priority < :priority
@@ -165,6 +185,22 @@ class Held:
     items: int
     until: timedelta
     """when the first of their leases ends, from now"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the items of one batch stand."""
+
+    items: int
+    failed: int
+    """that ended, or rest, for a fault that is neither the server's asking to wait, nor a loss, nor a policy"""
+    wait: timedelta | None
+    """until the first of them may be tried again that nobody may try now; None: there is none"""
+
+    @property
+    def mostly_failed(self) -> bool:
+        """More than half did not get through."""
+        return self.failed * 2 > self.items
 
 
 def offer(db: Connection, queue: Queue, subjects: Sequence[int], priority: int = 0, site: str | None = None) -> int:
@@ -266,6 +302,17 @@ def held(db: Connection, queue: Queue) -> Held | None:
 def ready(db: Connection, queue: Queue, leave: Sequence[str] = ()) -> Sequence[int]:
     """Subjects of a queue's items that could be claimed now, in their order; none of the sites in `leave`."""
     return db.execute(READY, {**queue.values(), "leave": list(leave)}).scalars().all()
+
+
+def not_through(db: Connection, queue: Queue) -> Sequence[int]:
+    """Subjects of a queue's items that ended without getting through, or not whole."""
+    return db.execute(NOT_THROUGH, queue.values()).scalars().all()
+
+
+def standing(db: Connection, queue: Queue) -> Standing:
+    """How the subjects stand that a queue names."""
+    row = db.execute(STANDING, {**queue.values(), "blameless": [str(fault) for fault in BLAMELESS]}).one()
+    return Standing(row.items, row.failed, row.wait)
 
 
 def by_site(db: Connection, queue: Queue) -> Mapping[int, str]:

@@ -38,6 +38,8 @@ def test_a_damaged_file_is_named_with_what_to_do(settings: Settings, stores: Sto
 
 def test_pools_are_those_that_tasks_ask_for() -> None:
     assert wiring.TELEGRAM_POOL == airflow_home.TELEGRAM_POOL
+    assert wiring.VIDEO_SITES_POOL == airflow_home.SITES_POOL
+    assert wiring.INFERENCE_POOL == airflow_home.INFERENCE_POOL
     made = airflow_home.pools(0, 4, 2)
     assert {name: one["slots"] for name, one in made.items()} == {"telegram": 1, "video_sites": 8, "inference": 4}
     assert all({"slots", "description"} <= set(one) for one in made.values()), "what `airflow pools import` wants"

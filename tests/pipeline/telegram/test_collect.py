@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -186,6 +186,22 @@ def test_views_are_no_change_of_content(office: Watching) -> None:
     ]
     assert office.rows("SELECT count(*) FROM observations") == [(450,)]
     assert office.coverage().again == ()
+
+
+def test_posts_of_some_days_are_read_anew_when_that_is_asked_for_and_not_by_the_way(office: Watching) -> None:
+    office.collect()
+    some = office.channel.ids[10]
+    office.channel.publish(replace(office.channel.posts[some], text="told otherwise"))
+    published = office.channel.posts[some].published
+    told = "SELECT count(*) FROM observations WHERE text = 'told otherwise'"
+    day = Scope(since=published, until=published + timedelta(minutes=1))
+    jobs.execute(office.app, "collect", day)
+    assert office.rows(told) == [(0,)], "days choose what is fetched"
+    jobs.execute(office.app, "collect", replace(day, anew=True, until=published, since=None))
+    assert office.rows(told) == [(0,)], "it ends before"
+    assert office.coverage().again == ()
+    jobs.execute(office.app, "collect", replace(day, anew=True))
+    assert office.rows(told) == [(1,)]
 
 
 def test_reading_anew_what_looks_as_it_did_leaves_nothing_behind(office: Watching) -> None:

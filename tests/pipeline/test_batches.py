@@ -1,0 +1,89 @@
+"""Which items a task works off: whatever they take, none is lost or done twice, and no task is too long."""
+
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from pipeline import batches
+from pipeline.batches import GUESSES, LONGEST_SECONDS, MOST_BATCHES, MOST_ITEMS, SHORTEST_SECONDS, Guess, Learnt
+from pipeline.steps import COMMANDS
+
+MAX_MAP_LENGTH = 1024
+"""Airflow's own `[core] max_map_length`, which nothing here changes"""
+
+
+def drawn(seed: int) -> list[float]:
+    """What some items take: many that are short, some that are long, and a few that are longer than a task."""
+    chance = random.Random(seed)
+    return [chance.choice((0.01, 1, 7, 29, 31, 59, 61, 4000)) * chance.random() for _ in range(chance.randrange(400))]
+
+
+def cut(seconds: Sequence[float]) -> list[list[int]]:
+    """Into batches; the items are their places."""
+    return batches.in_batches(range(len(seconds)), seconds)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_nothing_is_lost_nor_done_twice_and_the_order_stays(seed: int) -> None:
+    seconds = drawn(seed)
+    found = cut(seconds)
+    assert [item for batch in found for item in batch] == list(range(len(seconds)))
+    assert all(found)
+    for batch in found:
+        assert len(batch) == 1 or sum(seconds[item] for item in batch) <= LONGEST_SECONDS
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_two_tasks_are_made_where_one_would_do(seed: int) -> None:
+    seconds = drawn(seed)
+    found = cut(seconds)
+    for batch, following in pairwise(found):
+        together = sum(seconds[item] for item in (*batch, following[0]))
+        assert together > SHORTEST_SECONDS or len(batch) == MOST_ITEMS
+
+
+def test_a_film_that_takes_longer_than_a_task_is_alone_in_one() -> None:
+    assert cut([1, 1, 300, 1, 1]) == [[0, 1], [2], [3, 4]]
+
+
+def test_little_work_is_shared_out_and_much_is_not_cut_too_small() -> None:
+    assert {len(batch) for batch in cut([1.0] * 90)} == {SHORTEST_SECONDS}
+    assert {len(batch) for batch in cut([1.0] * 6000)} == {LONGEST_SECONDS}
+
+
+def test_what_takes_no_time_is_not_all_in_one_task() -> None:
+    assert [len(batch) for batch in cut([0.0] * 1200)] == [MOST_ITEMS, MOST_ITEMS, 200]
+
+
+def test_a_plan_is_never_longer_than_airflow_takes_and_takes_the_first() -> None:
+    found = cut([61.0] * (MOST_BATCHES + 5))
+    assert found == [[item] for item in range(MOST_BATCHES)]
+    assert MOST_BATCHES < MAX_MAP_LENGTH
+
+
+def test_what_was_measured_takes_the_place_of_the_guess() -> None:
+    guess = Guess(seconds=1, units=10)
+    assert batches.seconds_of([4, None], Learnt(), guess) == [4, 10]
+    small, average = batches.seconds_of([4, None], Learnt(items=1000, units=2000, seconds=500), guess)
+    assert small == pytest.approx(1, rel=0.1)
+    assert average == pytest.approx(0.5, rel=0.1)
+
+
+def test_there_is_a_guess_for_every_step_that_airflow_plans() -> None:
+    assert {step for steps in COMMANDS.values() for step in steps} - {"enroll", "check_photos"} == set(GUESSES)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ([], "about 0 seconds"),
+        ([1.5, 60], "about 62 seconds"),
+        ([600], "about 10 minutes"),
+        ([7200], "about 2 hours"),
+        ([1e6], "about 12 days"),
+    ],
+)
+def test_how_long_it_takes_is_said_for_people(seconds: list[float], said: str) -> None:
+    assert batches.about(seconds) == said
