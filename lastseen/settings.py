@@ -482,7 +482,7 @@ class Settings(BaseSettings):
         le=0.2,
         title="Share of known pairs",
         description="Of what a reviewer is given, what part is two photos of the register, to measure how often people "
-        "are wrong; less where few candidates are still pictures, which known pairs look like. 0: none.",
+        "are wrong; the same part of pictures and of films. 0: none.",
     )
     figures_days: int = Field(
         365,

@@ -37,6 +37,7 @@ from storage import candidates, care, known_pairs, reviews
 from storage.accounts import User
 from storage.care import Limits
 from storage.custody import Action, Entry
+from storage.known_pairs import Due
 from storage.reviews import Ending, Review
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -99,7 +100,7 @@ RUN_OUT = text("""
     UPDATE reviews SET ended_at = ends_at, ending = 'ran out'
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at <= now()""")
 IN_HAND = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
+    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
            described, draft
       FROM reviews
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now()
@@ -111,11 +112,11 @@ SHOW = text("""
                        described_at = CASE WHEN described_at IS NOT NULL THEN now() END
      WHERE id = :id AND coalesce(described_at, begun_at) = begun_at AND draft = '{}' AND ended_at IS NULL""")
 MATCHES = "SELECT FROM review_queue WHERE candidate_id = :candidate{filters}"
-# The still picture for which a known pair passes: one of those that its reviewer could have got instead, by lot.
+# The picture or film for which a known pair passes: one of those that its reviewer could have got instead, by lot.
 STANDS_FOR = f"""
     SELECT candidate_id FROM review_queue
      WHERE {_FREE} AND {_MINE}
-       AND EXISTS (SELECT FROM analyses WHERE analyses.blob_id = review_queue.blob_id AND kind = 'image'){{filters}}
+       AND EXISTS (SELECT FROM analyses WHERE analyses.blob_id = review_queue.blob_id AND kind = :kind){{filters}}
      ORDER BY md5(candidate_id || ' ' || CAST(:lot AS text)) LIMIT 1"""  # noqa: S608  our own words
 # What was noted of this face before, by the same person, lately: it is one face, whoever it is compared with.
 CARRY = text("""
@@ -279,7 +280,7 @@ class Terms:
     lasts: timedelta
     """for so long a candidate is one person's, from when its page was last heard of"""
     limits: Limits = field(default_factory=Limits)
-    known_pair: Callable[[Connection, User], int | None] | None = None
+    known_pair: Callable[[Connection, User], Due | None] | None = None
     """which known pair is this person's turn; None: none is ever"""
 
     @classmethod
@@ -535,17 +536,19 @@ def _after(place: str | None) -> dict[str, object]:
 def _matches(db: Connection, held: Review, filters: Filters) -> bool:
     if not filters:
         return True
-    candidate = held.candidate or _stands_for(db, held.reviewer, filters_of(db, held), str(held.token))
+    candidate = held.candidate or _stands_for(
+        db, held.reviewer, filters_of(db, held), as_film=held.as_film, lot=str(held.token)
+    )
     values = {"candidate": candidate, **filters.said()}
     return db.execute(filters.statement(MATCHES), values).first() is not None
 
 
-def _stands_for(db: Connection, user: User, filters: Filters, lot: str = "") -> int | None:
-    """What waits in a still picture, and may be what somebody has in hand; None: a known pair would be known as one.
+def _stands_for(db: Connection, user: User, filters: Filters, *, as_film: bool, lot: str = "") -> int | None:
+    """What waits in a film, or a picture, and may be what somebody has in hand; None: a known pair would be known.
 
-    By filters, too: who asks for what nobody waits with, or for videos, could otherwise tell one from a candidate.
+    By filters, too: who asks for what nobody waits with, or for films, could otherwise tell one from a candidate.
     """
-    values = {**_who(user), **filters.said(), "lot": lot}
+    values = {**_who(user), **filters.said(), "lot": lot, "kind": "video" if as_film else "image"}
     found: int | None = db.execute(filters.statement(STANDS_FOR), values).scalar()
     return found
 
@@ -566,8 +569,8 @@ def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review 
         if row is None and not asked_for_pair:
             asked_for_pair = True
             pair = terms.known_pair(db, user) if terms.known_pair else None
-            if pair is not None and _stands_for(db, user, filters) is not None:
-                return reviews.begin_known(db, user, pair, terms.lasts)
+            if pair is not None and _stands_for(db, user, filters, as_film=pair.as_film) is not None:
+                return reviews.begin_known(db, user, pair.pair, terms.lasts, as_film=pair.as_film)
         if row is None:
             row = db.execute(filters.statement(NEXT), {**values, "barred": barred}).first()
         if row is None:

@@ -1,7 +1,7 @@
 """What the page of one review needs: which pictures there are, what its reviewer answered lately, and warnings.
 
-Everything hangs on the review: a known pair gives the same shape as a candidate from a still image, and neither row
-ids nor keys are told to the page.
+Everything hangs on the review: a known pair gives the same shape as a candidate from a picture or a film, and neither
+row ids nor keys are told to the page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,7 @@ WARNED_HERE = text("UPDATE reviews SET warned_at = now() WHERE id = :review AND 
 _ANSWERED = """
     SELECT reviews.token, reviews.ended_at, reviews.described,
            judgements.id AS judgement, reviews.candidate_id AS candidate, reviews.known_pair_id AS known_pair,
+           reviews.as_film,
            coalesce(judgements.answer, known_answers.answer) AS answer,
            coalesce(judgements.reason, known_answers.reason) AS reason,
            coalesce(judgements.features, known_answers.features) AS features,
@@ -89,6 +90,8 @@ class Answered:
     judgement: int | None
     candidate: int | None
     known_pair: int | None
+    as_film: bool
+    """a known pair that was shown as if it came from a film"""
     answer: int | None
     """-3 to +3; None: not comparable"""
     reason: str

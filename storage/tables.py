@@ -1018,11 +1018,12 @@ known_pairs = Table(
     Column("probe_key", Text),
     Column("still_key", Text),
     Column("eyes", JSONB(none_as_null=True)),
+    Column("film", JSONB(none_as_null=True)),
     _moment("made_at", now=True),
     _moment("retired_at", nullable=True),
     UniqueConstraint("probe_photo_id", "person_id", "photo_id"),
     comment="two photos of the register of which is known whether they show one person: they measure reviewers;"
-    " probe_key, still_key: the probe as if it came from footage, in the derived bucket",
+    " probe_key, still_key: the probe as if it came from a picture, in the derived bucket; film: as if from a film",
 )
 
 reviews = Table(
@@ -1042,6 +1043,7 @@ reviews = Table(
     _text("ending", ""),
     Column("filters", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("warned_at", nullable=True),
+    Column("as_film", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
     CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
     Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),

@@ -70,7 +70,7 @@ def _known_pairs(app: App) -> dict[str, int]:
             worn = known_pairs.worn_pictures(db)
         if not worn:
             break
-        for key in sorted(key for both in worn.values() for key in both):
+        for key in sorted(key for those in worn.values() for key in those):
             app.stores.objects.erase(DERIVED, key)
         with app.stores.db.begin() as db:
             known_pairs.drop_pictures(db, list(worn))
