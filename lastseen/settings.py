@@ -470,6 +470,13 @@ class Settings(BaseSettings):
         title="Minutes of review a day",
         description="How long one reviewer looks at faces in a day (UTC); a senior can lift it. 0: no limit.",
     )
+    review_graphic_a_day: int = Field(
+        30,
+        ge=0,
+        title="Graphic reviews a day",
+        description="Of how many files that others warned of one reviewer sees pictures in a day (UTC); then they are "
+        "given others only. Chosen, not measured. 0: no limit.",
+    )
     review_break_minutes: int = Field(
         50,
         ge=0,

@@ -37,7 +37,7 @@ from lastseen.settings import Settings
 from lastseen.words import words
 from storage import accounts, candidates, care, known_pairs, reviews, tellings
 from storage.accounts import User
-from storage.care import Limits
+from storage.care import NO_LIMITS, Limits
 from storage.custody import Action, Entry
 from storage.known_pairs import Due
 from storage.reviews import Ending, Review
@@ -59,7 +59,13 @@ LEAST_DECIDED: Final = 10
 
 # --- who may have what --------------------------------------------------------------------------------------
 
-_MINE = "(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges || told))"
+# Whoever has seen enough that is graphic today is given other files only.
+_MINE = """(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges || told))
+       AND NOT (:graphic > 0
+                AND (SELECT count(*) FROM reviews AS seen
+                      WHERE seen.reviewer_id = :user AND seen.graphic_at >= date_trunc('day', now())) >= :graphic
+                AND EXISTS (SELECT FROM content_warnings
+                             WHERE content_warnings.blob_id = review_queue.blob_id AND withdrawn_at IS NULL))"""
 _FREE = "(taken_until IS NULL OR taken_until <= now() OR taken_by = :user)"
 _OF_POSTS: Final[Mapping[str, str]] = {
     "source": "posts.source_id = :source",
@@ -536,14 +542,16 @@ def extend(db: Connection, review: Review, terms: Terms) -> datetime:
     return until
 
 
-def page(db: Connection, user: User, filters: Filters = ALL, after: str | None = None) -> Page:
+def page(
+    db: Connection, user: User, filters: Filters = ALL, after: str | None = None, limits: Limits = NO_LIMITS
+) -> Page:
     """What waits for somebody, one row a face: what may soon be gone first, then what waits longest.
 
     Raises ValueError for an `after` that no page has given, and TooNarrow.
     """
     if is_too_narrow(db, user, filters):
         raise TooNarrow
-    values = {**_who(user), **filters.said()}
+    values = {**_who(user, limits), **filters.said()}
     found = db.execute(filters.statement(FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
     rows = tuple(Row(**row) for row in found)
     faces: int = db.execute(filters.statement(HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
@@ -594,8 +602,8 @@ def _day(written: str) -> date | None:
     return date.fromisoformat(written) if written else None
 
 
-def _who(user: User) -> dict[str, object]:
-    return {"user": user.id, "senior": Role.SENIOR in user.roles}
+def _who(user: User, limits: Limits = NO_LIMITS) -> dict[str, object]:
+    return {"user": user.id, "senior": Role.SENIOR in user.roles, "graphic": limits.graphic}
 
 
 def _after(place: str | None) -> dict[str, object]:
@@ -616,14 +624,20 @@ def _matches(db: Connection, held: Review, filters: Filters) -> bool:
     return db.execute(filters.statement(MATCHES), values).first() is not None
 
 
-def _stands_for(db: Connection, user: User, filters: Filters, *, as_film: bool, lot: str = "") -> int | None:
+def _stands_for(
+    db: Connection, user: User, filters: Filters, *, as_film: bool, lot: str = "", limits: Limits = NO_LIMITS
+) -> int | None:
     """What waits in a film, or a picture, and may be what somebody has in hand; None: a known pair would be known.
 
     By filters, too: who asks for what nobody waits with, or for films, could otherwise tell one from a candidate.
     """
-    values = {**_who(user), **filters.said(), "lot": lot, "kind": "video" if as_film else "image"}
+    values = {**_who(user, limits), **filters.said(), "lot": lot, "kind": "video" if as_film else "image"}
     found: int | None = db.execute(filters.statement(STANDS_FOR), values).scalar()
     return found
+
+
+def _hides(db: Connection, user: User, pair: Due, terms: Terms, filters: Filters) -> bool:
+    return _stands_for(db, user, filters, as_film=pair.as_film, limits=terms.limits) is not None
 
 
 def _shown(db: Connection, held: Review, terms: Terms) -> Review | None:
@@ -661,14 +675,14 @@ def _yield(db: Connection, row: RowMapping) -> None:
 def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review | Why:
     """What is reserved for them, a known pair that is due, or what is next; what turns out to be taken is passed by."""
     barred = list(db.execute(BARRED, {"user": user.id}).scalars())
-    values = {**_who(user), **filters.said()}
+    values = {**_who(user, terms.limits), **filters.said()}
     asked_for_pair = False
     for _ in range(TRIES):
         row = db.execute(filters.statement(RESERVED), {**values, "barred": barred}).first()
         if row is None and not asked_for_pair:
             asked_for_pair = True
             pair = terms.known_pair(db, user) if terms.known_pair else None
-            if pair is not None and _stands_for(db, user, filters, as_film=pair.as_film) is not None:
+            if pair is not None and _hides(db, user, pair, terms, filters):
                 return reviews.begin_known(db, user, pair.pair, terms.lasts, as_film=pair.as_film)
         if row is None:
             row = db.execute(filters.statement(NEXT), {**values, "barred": barred}).first()
@@ -685,7 +699,7 @@ def _begin(
     db: Connection, user: User, terms: Terms, candidate: int, member: int, barred: Sequence[int]
 ) -> Review | int:
     """Take up one of what is asked about a face, by lot; or the candidate that cannot be had."""
-    reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
+    reserved = db.execute(RESERVE, {**_who(user, terms.limits), "member": member, "lasts": terms.lasts}).scalars().all()
     free: list[int] = [one for one in reserved if one not in barred] or [candidate]
     lot = min(free, key=lambda one: _lot(one, user))
     if tellings.was_told(db, user, lot):  # since the queue was last told so

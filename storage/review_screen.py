@@ -19,14 +19,19 @@ from storage.custody import Action, Entry
 from storage.judgements import UNDO, WORDS, NotAsked
 from storage.reviews import Ending, Review
 
-WARNED = text("""
-    SELECT EXISTS (SELECT FROM content_warnings
+_WARNED = """
+    EXISTS (SELECT FROM content_warnings
                      JOIN analyses ON analyses.blob_id = content_warnings.blob_id
                      JOIN tracks ON tracks.analysis_id = analyses.id
                      JOIN candidates ON candidates.track_id = tracks.id
                     WHERE candidates.id = :candidate AND withdrawn_at IS NULL)
         OR EXISTS (SELECT FROM reviews WHERE known_pair_id = :known_pair AND reviewer_id = :reviewer
-                      AND warned_at IS NOT NULL)""")
+                      AND warned_at IS NOT NULL)"""
+WARNED = text(f"SELECT {_WARNED}")
+# Once a review, whatever is looked at.
+SAW = text(f"""
+    UPDATE reviews SET graphic_at = now()
+     WHERE id = :review AND graphic_at IS NULL AND ({_WARNED})""")  # noqa: S608  our own words
 # Whoever warns twice has said it once.
 WARN = text("""
     INSERT INTO content_warnings (blob_id, said_by)
@@ -104,14 +109,23 @@ class Answered:
 
 def warned(db: Connection, review: Review) -> bool:
     """Whether somebody warned of what the file shows."""
-    about = {"candidate": review.candidate, "known_pair": review.known_pair, "reviewer": review.reviewer.id}
-    return bool(db.execute(WARNED, about).scalar())
+    return bool(db.execute(WARNED, _about(review)).scalar())
+
+
+def saw(db: Connection, review: Review) -> None:
+    """A picture of what is reviewed goes out: if somebody warned of it, its reviewer has seen something graphic."""
+    db.execute(SAW, {**_about(review), "review": review.id})
+
+
+def _about(review: Review) -> dict[str, int | None]:
+    return {"candidate": review.candidate, "known_pair": review.known_pair, "reviewer": review.reviewer.id}
 
 
 def warn(db: Connection, review: Review) -> None:
     """Warn those who come after; of a known pair only this review remembers it, for its photo warns nobody else."""
     db.execute(WARN, {"candidate": review.candidate, "by": review.reviewer.name})
     db.execute(WARNED_HERE, {"review": review.id})
+    saw(db, review)
 
 
 def answered(db: Connection, token: UUID, reviewer: User) -> Answered | None:

@@ -1044,11 +1044,13 @@ reviews = Table(
     Column("filters", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("warned_at", nullable=True),
     Column("as_film", Boolean, nullable=False, server_default=text("false")),
+    _moment("graphic_at", nullable=True),
     Column("ahead", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
     CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
     Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_reviews_ended", "reviewer_id", "ended_at"),
+    Index("ix_reviews_graphic", "reviewer_id", "graphic_at", postgresql_where=text("graphic_at IS NOT NULL")),
     comment="one person takes up one candidate, or a known pair: the token is the address of the page and all on it;"
     " described: what was seen of the probe before the reference was shown; ahead: reserved, and not looked at",
 )

@@ -530,7 +530,7 @@ def test_a_break_is_due_after_a_while_and_over_after_ten_minutes(stores: Stores,
 
 def test_the_statements_that_everybody_waits_for_walk_their_index(stores: Stores) -> None:
     queue_bench.fill(stores, 2000)
-    asked = {"user": 1, "senior": False, "barred": [], "limit": 26}
+    asked = {"user": 1, "senior": False, "graphic": 30, "barred": [], "limit": 26}
     asked |= {"after_calm": None, "after_since": None, "after_member": None}
     plans = {review_queue.NEXT: "ix_review_queue_turn", review_queue.FACES: "ix_review_queue_faces"}
     with stores.db.begin() as db:

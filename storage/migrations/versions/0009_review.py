@@ -235,6 +235,7 @@ def upgrade() -> None:
         sa.Column("filters", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("warned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("as_film", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("graphic_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ahead", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("(ended_at IS NULL) = (ending = '')", name=op.f("ck_reviews_ended_somehow")),
         sa.CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name=op.f("ck_reviews_of_one")),
@@ -441,6 +442,13 @@ def _make_queue() -> None:
         postgresql_where=sa.text("taken_by IS NOT NULL"),
     )
     op.create_index("ix_reviews_ended", "reviews", ["reviewer_id", "ended_at"], unique=False)
+    op.create_index(
+        "ix_reviews_graphic",
+        "reviews",
+        ["reviewer_id", "graphic_at"],
+        unique=False,
+        postgresql_where=sa.text("graphic_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_posts_lost",
         "posts",
