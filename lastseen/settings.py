@@ -479,6 +479,13 @@ class Settings(BaseSettings):
         title="Minutes of review a day",
         description="How long one reviewer looks at faces in a day (UTC); a senior can lift it. 0: no limit.",
     )
+    review_graphic_a_day: int = Field(
+        30,
+        ge=0,
+        title="Graphic reviews a day",
+        description="Of how many files that others warned of one reviewer sees pictures in a day (UTC); then they are "
+        "given others only. Chosen, not measured. 0: no limit.",
+    )
     review_break_minutes: int = Field(
         50,
         ge=0,
@@ -491,7 +498,7 @@ class Settings(BaseSettings):
         le=0.2,
         title="Share of known pairs",
         description="Of what a reviewer is given, what part is two photos of the register, to measure how often people "
-        "are wrong; less where few candidates are still pictures, which known pairs look like. 0: none.",
+        "are wrong; the same part of pictures and of films. 0: none.",
     )
     figures_days: int = Field(
         365,
