@@ -37,7 +37,7 @@ WORDS: Final = ("%00", "a%00", "%ff", "%ed%a0%80", "%2f", "..", "%2e%2e%2f", "%E
 METHODS: Final = ("HEAD", "OPTIONS", "TRACE", "CONNECT", "PUT", "PATCH", "DELETE", "BREW")
 VALUES: Final = ("", "%00", "%ff", "%ed%a0%80", "-1", "1e9", "%C2%B2", str(2**63), "9" * 300, "%E2%80%AE", "a%0d%0ab")
 """of a field; percent-encoded"""
-KEPT_AS_SENT: Final = {"%00", "%ff", "%ed%a0%80"}
+NO_TEXT: Final = {"%00", "%ff", "%ed%a0%80"}
 """what no text is, so that nothing could be kept of it"""
 BODIES: Final = (
     *(b"", b"null", b"[]", b"{", b"\xff", b'{"a": "\xff"}', b'{"reason": "\\ud800"}', b'{"reason": "\\u0000"}'),
@@ -200,9 +200,9 @@ def test_whatever_stands_in_a_form_is_answered_and_what_is_no_text_is_refused(st
         for value in VALUES:
             path = stranger.path(door)
             status = stranger.sends(door, path, "&".join(f"{name}={value}" for name in names))
-            if value in KEPT_AS_SENT and status != 400:
+            if value in NO_TEXT and status != 400:
                 stranger.wrong.append(f"{path} takes {value} for a text: {status}")
-            for name in read_of(door) & set(names):
+            for name in read_of(door) & set(names) if value not in NO_TEXT else ():
                 said = urlencode({key: text for key, text in usual.items() if key != name})
                 stranger.sends(door, path, f"{said}&{name}={value}")
     assert stranger.wrong == []
