@@ -4,10 +4,12 @@ The scale is that of forensic facial comparison (ENFSI, FISWG): from -3, strong 
 support for one.  The features are those of the FISWG list for morphological analysis (ASTM E3149).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from lastseen.roles import Role
 
 STRONGEST: Final = 3
 """answers are whole numbers from -3 to +3; None: not comparable"""
@@ -99,12 +101,45 @@ class Said:
     @property
     def yes(self) -> bool:
         """Clear support for one person."""
-        return self.answer is not None and self.answer >= CLEAR
+        return _yes(self.answer)
 
     @property
     def no(self) -> bool:
         """Clear support for two people."""
-        return self.answer is not None and self.answer <= -CLEAR
+        return _no(self.answer)
+
+
+JUDGES: Final = frozenset({Role.ANALYST, Role.SENIOR})
+"""roles of those who judge"""
+
+
+def may_be_asked(stage: Stage, roles: Collection[str], *, judged: bool, told: bool) -> bool:
+    """Whether somebody may give the judgement that is due.
+
+    Whoever has judged the question before may not, and neither may whoever was told of it: whom the face was compared
+    with, what its post says, or what others answered.  That holds for the senior who settles a disagreement, too.
+    """
+    may = {Role.SENIOR} if stage is Stage.SENIOR else JUDGES
+    return bool(may & set(roles)) and not judged and not told
+
+
+def may_replace(before: int | None, after: int | None, *, told: bool) -> bool:
+    """Whether somebody may put one answer of their own in the place of another.
+
+    Whoever was told of the question since may take support back, and give none: a clear yes stays one, or becomes
+    anything else; a clear no stays one, or is left open; what was open stays open.
+    """
+    if not told or _yes(before):
+        return True
+    return not _yes(after) and (_no(before) or not _no(after))
+
+
+def _yes(answer: int | None) -> bool:
+    return answer is not None and answer >= CLEAR
+
+
+def _no(answer: int | None) -> bool:
+    return answer is not None and answer <= -CLEAR
 
 
 def weigh(judgements: Iterable[Said]) -> tuple[Verdict, Stage | None]:

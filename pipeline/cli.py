@@ -3,6 +3,7 @@
 Exit status 0 done, 1 something failed (said which), 2 wrong use.
 """
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -384,6 +385,7 @@ def _demo_folder() -> Path:
 
 def main() -> None:
     """Entry point: the only place that turns errors into messages and exit codes."""
+    gc.freeze()  # what was imported stays: to look for garbage in it at the end takes longer than most commands
     console.set_up_logging(verbose=False)
     signal.signal(signal.SIGTERM, _leave)
     sys.exit(_run())

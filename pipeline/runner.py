@@ -341,8 +341,8 @@ class Runner:
                 work.finish(db, claim, note, flaw)
                 return Ended(claim.step, claim.subject, True, flaw, note)
             case NotDone(fault=fault, why=why, until=until):
-                rest = timedelta() if outcome.scope is Scope.SITE else _rest(fault, claim.failures)
-                work.fail(db, claim, fault, why, rest, until, self.settings.transient_limit)
+                pause = timedelta() if outcome.scope is Scope.SITE else rest(fault, claim.failures)
+                work.fail(db, claim, fault, why, pause, until, self.settings.transient_limit)
                 return Ended(claim.step, claim.subject, False, fault, why, bug=isinstance(outcome, _OurFault))
 
     def _give_up(self, claim: Claim, outcome: NotDone[Made]) -> Ended:
@@ -391,7 +391,7 @@ class _OurFault(NotDone[Made]):
     """Not the item's fault, and not the world's."""
 
 
-def _rest(fault: Fault, failures: int) -> timedelta:
+def rest(fault: Fault, failures: int) -> timedelta:
     """Doubled with each failure, and spread, so that many items do not come back at one moment."""
     rule = RULES[fault]
     spread = random.uniform(0.5, 1.5)  # noqa: S311  jitter, not a secret

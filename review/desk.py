@@ -34,7 +34,7 @@ from review.lately import Lately
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import sealing
-from storage.review_queue import Choices, Forecast
+from storage.review_queue import Forecast
 from storage.sealing import Secrets
 from storage.stores import Stores
 
@@ -97,7 +97,6 @@ class Desk:
         self.settings = settings
         self.plays = Plays()
         self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
-        self.choices: Lately[Choices] = Lately(FIGURES_SECONDS)
         self.audit = Audit()
         self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()

@@ -31,6 +31,15 @@ JUDGED_OF = text("""
      WHERE EXISTS (SELECT FROM candidates WHERE id = candidate AND state = ANY(:decided))
         OR has_judged(:user, candidate)""")
 
+# By the files of a post, and others with their footage, over any number of others.
+KEPT_BACK = text("""
+    WITH RECURSIVE shown (post, blob) AS (
+        SELECT post_id, blob_id FROM media_items WHERE post_id = ANY(CAST(:posts AS bigint[])) AND blob_id IS NOT NULL
+         UNION SELECT post, CASE blob WHEN one_blob_id THEN other_blob_id ELSE one_blob_id END
+          FROM shown JOIN repost_links ON blob IN (one_blob_id, other_blob_id) AND withdrawn_at IS NULL)
+    SELECT DISTINCT post FROM shown JOIN review_queue ON blob_id = blob
+     WHERE account_judges(:user) AND NOT (CAST(:user AS bigint) = ANY(judges || told))""")
+
 # Where it was published: the post that was there first, and how many carry the file.
 _PLACE = """
     LEFT JOIN LATERAL (
@@ -63,6 +72,8 @@ SIGHTINGS = text(f"""
                 WHEN 'changed' THEN state <> 'sighting' AND receiver IS NOT NULL
                 ELSE state = 'sighting' END
        AND (state = 'sighting' OR CAST(:which AS text) = 'changed')
+       AND (state <> 'open' OR NOT account_judges(:user) OR has_judged(:user, candidates.id)
+            OR was_told(:user, candidates.id))
        AND (CAST(:before AS bigint) IS NULL OR latest.id < :before)
      ORDER BY latest.id DESC LIMIT :most""")  # noqa: S608  our own words
 WAITING = text("""
@@ -198,6 +209,15 @@ def seen_by(db: Connection, user: User, candidates: Sequence[int]) -> frozenset[
     return frozenset(db.execute(JUDGED_OF, values).scalars())
 
 
+def kept_back(db: Connection, user: User, posts: Sequence[int]) -> frozenset[int]:
+    """Of some posts (row ids) those whose words this person may not read yet.
+
+    A face of what they show waits to be compared with somebody, and this person may be asked: the words may say whom it
+    is compared with, or where and when that was.
+    """
+    return frozenset(db.execute(KEPT_BACK, {"user": user.id, "posts": list(posts)}).scalars())
+
+
 def may_see(user: User, showing_: Showing | None, state: CandidateState) -> bool:
     """Whether somebody may see the evidence of a candidate: whoever keeps the register, of a possible sighting only."""
     if state is CandidateState.SIGHTING and Role.REGISTER_KEEPER in user.roles:
@@ -206,9 +226,12 @@ def may_see(user: User, showing_: Showing | None, state: CandidateState) -> bool
     return reviews and showing_ in (Showing.WHOLE, Showing.OWN)
 
 
-def sightings(db: Connection, which: Which, before: int | None = None) -> list[Sighting]:
-    """Possible sightings, the newest first; `before`: only those behind this verdict.  One more than MOST, if any."""
-    rows = db.execute(SIGHTINGS, {"which": which, "before": before, "most": MOST + 1}).mappings()
+def sightings(db: Connection, user: User, which: Which, before: int | None = None) -> list[Sighting]:
+    """Possible sightings, the newest first; `before`: only those behind this verdict.  One more than MOST, if any.
+
+    What was one, and is asked about again, is kept from this person as long as they may be asked themselves.
+    """
+    rows = db.execute(SIGHTINGS, {"user": user.id, "which": which, "before": before, "most": MOST + 1}).mappings()
     return [Sighting(**{**row, "state": CandidateState(row["state"])}) for row in rows]
 
 

@@ -119,6 +119,7 @@ TAKE = (
     "DELETE FROM packages WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
     "DELETE FROM rejections WHERE id IN ({rejections})",
+    "DELETE FROM tellings WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM verdicts WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM also_judged WHERE candidate_id = ANY(:candidates) OR judgement_id IN ({judgements})",
     "DELETE FROM judgement_undos WHERE judgement_id IN ({judgements})",
@@ -189,6 +190,9 @@ _LEFT = text("""
     SELECT DISTINCT blob_id
       FROM candidates JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
      WHERE candidates.id = ANY(:candidates) AND NOT (blob_id = ANY(:blobs))""")
+PACKAGES = text("""
+    SELECT object_key FROM package_files JOIN packages ON packages.id = package_id
+     WHERE candidate_id = ANY(:candidates) AND removed_at IS NULL ORDER BY object_key""")
 REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
 BARRED = text("SELECT hash FROM not_collected")
 AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[]))")
@@ -247,6 +251,8 @@ class Plan:
     records: tuple[Record, ...] = ()
     derived: tuple[str, ...] = ()
     register: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    """finished ones of their candidates, that could still be fetched"""
     elsewhere: int = 0
     """posts that stay, and carry bytes that a post which goes carries, too: these bytes stay"""
 
@@ -368,6 +374,7 @@ def plan(db: Connection, subject: Subject) -> Plan:
         records=tuple(_records(db, posts)),
         derived=tuple(sorted(key for key in derived if key)),
         register=tuple(db.execute(PHOTO_KEYS, values).scalars()),
+        packages=tuple(db.execute(PACKAGES, values).scalars()),
         elsewhere=db.execute(ELSEWHERE, values).scalar_one() if posts else 0,
     )
 

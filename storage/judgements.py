@@ -76,6 +76,13 @@ WORDS: Final[Mapping[str, str]] = {
         "Only the newest judgement of one's own can be replaced, and only on the same candidate."
     ),
     "nobody_judges_twice": words("You have judged this face and person before: another person has to look now."),
+    "judged_by_who_does_not_know": words(
+        "You have seen since whom this face was compared with, or what others answered: somebody who has not looks now."
+    ),
+    "replaced_by_who_does_not_know": words(
+        "You have seen its record since, so you may take back what you said, and say nothing clearer: open answers"
+        " stay open, and a no becomes no yes."
+    ),
     "judged_while_it_is_open": words("This has been settled meanwhile: take the next one."),
     "judged_when_it_is_due": words("Somebody else has judged this meanwhile: take the next one."),
     "undone_by_who_judged": words("Only who gave a judgement can undo it."),

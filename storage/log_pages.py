@@ -12,7 +12,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Select, select, text
 
 from lastseen.clock import iso
-from storage import manifests
+from storage import custody, manifests, tellings
+from storage.accounts import User
 from storage.custody import Action
 from storage.tables import custody_events
 
@@ -23,13 +24,17 @@ AT_ONCE: Final = 2000
 OF_REVIEWS: Final = frozenset(
     {
         *(Action.TOOK_UP, Action.DESCRIBED, Action.RETURNED, Action.WARNED, Action.PLAYED),
-        *(Action.JUDGED, Action.JUDGEMENT_UNDONE),
+        *(Action.JUDGED, Action.JUDGEMENT_UNDONE, Action.REJECTED, Action.REJECTION_REVOKED),
     }
 )
 """what nobody reads who may judge themselves: what others answered, and which reviews, their own too, are of known
 pairs"""
+OF_ANSWERED: Final = ("candidate:%", "judgement:%", "known_pair:%", "rejection:%")
+"""subjects of which those do not read either: that somebody opened a record says that they have answered"""
 
+JUDGES = text("SELECT account_judges(:user)")
 _COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
+AT = text("SELECT at FROM custody_events WHERE seq >= :seq ORDER BY seq LIMIT 1")
 OF_SUBJECTS = text("""
     SELECT seq, at, actor, action, subject FROM custody_events
      WHERE subject = ANY(CAST(:subjects AS text[])) ORDER BY seq DESC LIMIT :most""")
@@ -94,7 +99,7 @@ class Line:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "at": iso(self.at)}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "at": iso(self.at)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +130,52 @@ class Proven:
     """of the day's manifest: by whom, and when"""
 
 
-def page(db: Connection, filters: Filters, before: int | None = None, *, judges: bool = False) -> list[Line]:
+Stretch = tuple[int, int]
+"""numbers of events: from the first on, and before the second"""
+
+
+def judges(db: Connection, reader: User) -> bool:
+    """Whether somebody may judge as well, and so reads nothing of reviews.
+
+    By the roles of the account: what it may not know, no token of it may, whichever roles that has.
+    """
+    return bool(db.execute(JUDGES, {"user": reader.id}).scalar())
+
+
+def page(db: Connection, reader: User, filters: Filters, before: int | None = None) -> list[Line]:
     """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one.
+
+    For somebody who may judge, without those of reviews.  Whoever reads those is not asked about these candidates, if
+    they come to judge one day.
+    """
+    wanted = (
+        _wanted(filters, _stretch(db, filters), judges(db, reader))
+        .order_by(custody_events.c.seq.desc())
+        .limit(MOST + 1)
+    )
+    rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
+    lines = [_line(row) for row in rows]
+    tellings.tell_of_events(db, reader, _named(lines, "candidate"), _named(lines, "judgement"))
+    return lines
+
+
+def take_along(db: Connection, reader: User) -> bool:
+    """Somebody takes the log along as a file.  Returns whether they may judge, for `whole`."""
+    if judges(db, reader):
+        return True
+    tellings.tell_of_all(db, reader)
+    return False
+
+
+def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool) -> Iterator[Line]:
+    """Events to number `upto`, in order, in pieces: no connection is held while they are sent.
 
     `judges`: for somebody who may judge, without those of reviews.
     """
-    wanted = _wanted(filters, judges).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
-    rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
-    return [_line(row) for row in rows]
-
-
-def whole(engine: Engine, filters: Filters, upto: int, *, judges: bool = False) -> Iterator[Line]:
-    """Events to number `upto`, in order, in pieces: no connection is held while they are sent."""
     seq, after = custody_events.c.seq, 0
-    wanted = _wanted(filters, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
+    with engine.begin() as db:
+        stretch = _stretch(db, filters)
+    wanted = _wanted(filters, stretch, judges).where(seq <= upto).order_by(seq).limit(AT_ONCE)
     while True:
         with engine.begin() as db:
             lines = [_line(row) for row in db.execute(wanted.where(seq > after))]
@@ -160,7 +197,7 @@ def proven(db: Connection, sha256s: Sequence[str]) -> list[Proven]:
     return [Proven(**row) for row in rows]
 
 
-def _wanted(filters: Filters, judges: bool) -> Select[Any]:
+def _wanted(filters: Filters, stretch: Stretch | None, judges: bool) -> Select[Any]:
     """Only with what is asked for: the database then uses the index of it."""
     columns, said = custody_events.c, filters.said()
     wanted = select(*_COLUMNS, columns.hash)
@@ -169,11 +206,40 @@ def _wanted(filters: Filters, judges: bool) -> Select[Any]:
             wanted = wanted.where(columns[name] == said[name])
     if judges:
         wanted = wanted.where(columns.action.not_in(sorted(OF_REVIEWS)))
-    if filters.since is not None:
-        wanted = wanted.where(columns.at >= manifests.start(filters.since))
-    if filters.until is not None:
-        wanted = wanted.where(columns.at < manifests.start(filters.until) + timedelta(days=1))
+        wanted = wanted.where(*(columns.subject.not_like(one) for one in OF_ANSWERED))
+    if stretch is not None:
+        wanted = wanted.where(columns.seq >= stretch[0], columns.seq < stretch[1])
     return wanted
+
+
+def _stretch(db: Connection, filters: Filters) -> Stretch | None:
+    """The events of the days that are asked for; None: of all days."""
+    if filters.since is None and filters.until is None:
+        return None
+    end = custody.head(db).seq + 1
+    first = 1 if filters.since is None else _first(db, manifests.start(filters.since), end)
+    after = end if filters.until is None else _first(db, manifests.start(filters.until + timedelta(days=1)), end)
+    return first, after
+
+
+def _first(db: Connection, moment: datetime, end: int) -> int:
+    """Number of the first event at a moment or later, found by halving: time never runs back along the log.
+
+    `end`: if there is none.  Filtering by time instead would read all that is newer than the page.
+    """
+    low, high = 1, end
+    while low < high:
+        middle = (low + high) // 2
+        at = db.execute(AT, {"seq": middle}).scalar()
+        low, high = (middle + 1, high) if at is not None and at < moment else (low, middle)
+    return low
+
+
+def _named(lines: Sequence[Line], what: str) -> list[int]:
+    """Row ids that events give of a candidate, or of a judgement."""
+    told = [one.detail.get(what) for one in lines]
+    subjects = [one.subject.removeprefix(f"{what}:") for one in lines if one.subject.startswith(f"{what}:")]
+    return [one for one in told if isinstance(one, int)] + [int(one) for one in subjects if one.isdigit()]
 
 
 def _line(row: Row[Any]) -> Line:

@@ -106,14 +106,7 @@ _LISTED = """
                    JOIN analyses ON analyses.id = tracks.analysis_id
                   WHERE candidates.person_id = hints.person AND candidates.state = 'open'
                     AND analyses.blob_id IN (SELECT blob_id FROM media_items WHERE post_id = hints.post)
-                  ORDER BY candidates.id) AS candidates,
-           ARRAY(SELECT candidates.id FROM candidates
-                   JOIN tracks ON tracks.id = candidates.track_id
-                   JOIN analyses ON analyses.id = tracks.analysis_id
-                  WHERE candidates.person_id IN (SELECT person_id FROM name_hints WHERE post_id = hints.post)
-                    AND candidates.state = 'open'
-                    AND analyses.blob_id IN (SELECT blob_id FROM media_items WHERE post_id = hints.post)
-                  ORDER BY candidates.id) AS told_by
+                  ORDER BY candidates.id) AS candidates
       FROM ({hints}) AS hints
       JOIN persons ON persons.id = hints.person AND persons.status = 'missing'
       JOIN posts ON posts.id = hints.post
@@ -198,8 +191,6 @@ class Listed:
     """the post says something else by now"""
     candidates: tuple[int, ...]
     """open ones: a face in this post's pictures resembles this person's, too"""
-    told_by: tuple[int, ...]
-    """open ones of everybody whom the words of the post name: whoever reads it knows whom these are compared with"""
     found_at: datetime
 
 
@@ -321,7 +312,7 @@ def _listed(db: Connection, statement: Any, values: Mapping[str, int]) -> list[L
             row.id, row.post, row.person, row.register_number, tuple(row.names), row.birth_year, row.score,
             row.namesakes, tuple(map(_reason, row.reasons)), row.permalink, row.source, row.published_at,
             row.first_seen_at, row.title, row.text, row.earlier, tuple(row.candidates),
-            tuple(row.told_by), row.found_at,
+            row.found_at,
         )
         for row in db.execute(statement, values)
     ]  # fmt: skip

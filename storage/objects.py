@@ -60,6 +60,8 @@ LOCK_SLACK = timedelta(days=1)
 """an existing lock that ends less than this too early is left as it is"""
 PROBE_LOCK = timedelta(days=2)
 PROBE_SOONER = timedelta(hours=1)
+NOTHING = "nothing/"
+"""prefix of no key of ours"""
 PROBES = "probe/"
 """prefix of what `ObjectStore.probe_lock` leaves in the evidence bucket"""
 NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -71,6 +73,7 @@ BUSY_STATUS = frozenset({408, 429, 502, 503, 504})
 """asked again at once.  Not 500: SeaweedFS answers so for a damaged object, after trying for 13 s by itself"""
 TRANSIENT_STATUS = BUSY_STATUS | {500}
 MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "NoSuchObject"})
+NO_BUCKET = "NoSuchBucket"
 EXISTS_CODES = frozenset({"BucketAlreadyExists", "BucketAlreadyOwnedByYou"})
 REFUSED_CODES = frozenset({"AccessDenied", "InvalidRequest", "MethodNotAllowed", "ObjectLocked"})
 """how stores say that a locked version is not deleted"""
@@ -88,7 +91,7 @@ WHAT_TO_DO = {
     "AccessDenied": "the access key may not do this: allow it to list, read, write and lock objects in the buckets"
     " that LASTSEEN_BUCKET_PREFIX names, and to make them",
     "RequestTimeTooSkewed": "its clock and this machine's differ: set them right",
-    "NoSuchBucket": "a bucket is not there: correct LASTSEEN_BUCKET_PREFIX, or find out who deleted it",
+    NO_BUCKET: "a bucket is not there: correct LASTSEEN_BUCKET_PREFIX, or find out who deleted it",
 }
 """by the store's code"""
 
@@ -200,12 +203,22 @@ class ObjectStore:
         Raises LockNotKept if evidence could not be locked in its bucket.
         """
         with _speaking("preparing the buckets"):
-            there = {bucket.name for bucket in self._client.list_buckets()}
-            missing = [name for name in BUCKETS if self.bucket(name) not in there]
+            # asked for by name: a store may be shared, and whoever shares it may not be allowed to list it
+            missing = [name for name in BUCKETS if not self._is_there(name)]
             for name in missing:
                 self._make(name)
             self._require_lock_configuration()
         return tuple(map(self.bucket, missing))
+
+    def _is_there(self, name: str) -> bool:
+        """Asked by a listing of nothing: HEAD has no body that could say what is wrong with the keys or the clock."""
+        try:
+            list(self._client.list_objects(self.bucket(name), prefix=NOTHING))
+        except S3Error as error:
+            if error.code != NO_BUCKET:
+                raise
+            return False
+        return True
 
     def _make(self, name: str) -> None:
         try:

@@ -12,9 +12,10 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
-from lastseen.lifecycle import WorkState
-from lastseen.words import words
-from storage import work
+from lastseen.lifecycle import CandidateState, WorkState
+from lastseen.roles import Role
+from lastseen.words import Words, words
+from storage import candidates, work
 from storage.accounts import User
 from storage.custody import Action, Entry
 from storage.work import Queue
@@ -25,15 +26,26 @@ KEPT: Final = timedelta(days=7)
 """for so long a finished package can be fetched"""
 NAME: Final = "package.zip"
 """how the objects' keys end"""
+CHANGED: Final = words("People came to something else since it was asked for: it is no possible sighting any more.")
+NOT_THEIRS: Final = words("Whoever asked for it may not have packages made any more. Another senior can ask for it.")
 
 ASK = text("""
     INSERT INTO packages (candidate_id, recipient, reason, asked_by)
     VALUES (:candidate, :recipient, :reason, :by) RETURNING id""")
-GET = text("SELECT id, candidate_id AS candidate, recipient, reason, asked_by, asked_at FROM packages WHERE id = :id")
+WAITING = text("""
+    SELECT EXISTS (SELECT FROM packages JOIN work ON work.step = 'package' AND work.subject = packages.id
+                    WHERE candidate_id = :candidate AND recipient = :recipient AND reason = :reason
+                      AND work.state = 'open')""")
+GET = text("""
+    SELECT packages.id, candidate_id AS candidate, recipient, reason, asked_by, asked_at, candidates.state,
+           EXISTS (SELECT FROM users
+                    WHERE users.name = asked_by AND disabled_at IS NULL AND :senior = ANY(roles)) AS may
+      FROM packages JOIN candidates ON candidates.id = candidate_id
+     WHERE packages.id = :id""")
 _PACKAGE = """
     SELECT packages.id, packages.candidate_id AS candidate, recipient, reason, asked_by, asked_at,
            export_id AS export, package_files.sha256, log_key, size, object_key AS key, made_at, removed_at,
-           work.state, work.why
+           work.state, work.outcome, work.why
       FROM packages
       LEFT JOIN package_files ON package_id = packages.id
       LEFT JOIN work ON work.step = 'package' AND work.subject = packages.id"""
@@ -61,6 +73,17 @@ class Wanted:
     asked_by: str
     """name of the account"""
     asked_at: datetime
+    state: str
+    """of the candidate, now"""
+    may: bool
+    """whoever asked may still have packages made"""
+
+    @property
+    def refusal(self) -> Words | None:
+        """Why it is not to be made (any more); None: it is."""
+        if self.state != CandidateState.SIGHTING:
+            return CHANGED
+        return None if self.may else NOT_THEIRS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,8 @@ class Package:
     removed_at: datetime | None
     state: str | None
     """of the work on it"""
+    outcome: str | None
+    """class of what went wrong with it, the last time"""
     why: str | None
     """why it was not made, or not yet"""
 
@@ -95,27 +120,40 @@ class Package:
         return self.key is not None and self.removed_at is None
 
     @property
+    def told(self) -> str:
+        """`why`, which the pages can say in other languages where it is a rule of ours."""
+        return next((one for one in (CHANGED, NOT_THEIRS) if one == self.why), self.why or "")
+
+    @property
     def failed(self) -> bool:
         """It will not be made as it was asked for."""
         return self.key is None and self.state not in (None, WorkState.OPEN)
 
 
-def ask(db: Connection, candidate: int, recipient: str, reason: str, user: User) -> Entry:
-    """Have a package made of a candidate's case.  Returns what the custody log must say.  Raises WrongUse."""
+def ask(db: Connection, candidate: int, recipient: str, reason: str, user: User) -> list[Entry]:
+    """Have a package made of a candidate's case.  Returns what the custody log must say.  Raises WrongUse.
+
+    What is asked for twice, word for word, before it is made (a button pressed twice) is made once.  Call it first in
+    its transaction: it takes `candidates.lock_question`.
+    """
     recipient, reason = " ".join(recipient.split()), reason.strip()
     if not recipient or not reason:
         raise WrongUse(
             words("Say for whom the package is, and why it leaves the office: both stand in it and in the log.")
         )
+    candidates.lock_question(db, candidate)
     values = {"candidate": candidate, "recipient": recipient, "reason": reason, "by": user.name}
+    if db.execute(WAITING, values).scalar_one():
+        return []
     made: int = db.execute(ASK, values).scalar_one()
     work.offer(db, Queue(STEP), [made])
-    return Entry(Action.ASKED_FOR, f"candidate:{candidate}", {"package": made}, reason)
+    return [Entry(Action.ASKED_FOR, f"candidate:{candidate}", {"package": made}, reason)]
 
 
-def get(db: Connection, package: int) -> Wanted:
-    """What was asked for.  Raises sqlalchemy's NoResultFound: it was erased."""
-    return Wanted(**db.execute(GET, {"id": package}).mappings().one())
+def get(db: Connection, package: int) -> Wanted | None:
+    """What was asked for.  None: a lawful order had it erased."""
+    row = db.execute(GET, {"id": package, "senior": Role.SENIOR}).mappings().first()
+    return Wanted(**row) if row else None
 
 
 def find(db: Connection, package: int) -> Package | None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
-from storage import candidates, questions
+from storage import candidates, questions, tellings
 from storage.custody import Action, Entry
 from storage.questions import Known
 
@@ -110,6 +110,7 @@ def reject(db: Connection, candidate: int, reason: str, actor: str, people_per_t
         raise WrongUse(f"candidate {candidate} shows a face that two people confirmed: it is not for one to reject it")
     arranged = candidates.arrange(db, [found.blob], people_per_track)
     changed = tuple(id_ for id_, (_, after) in sorted(arranged.changed.items()) if after == CandidateState.REJECTED)
+    tellings.tell_named(db, actor, changed)  # whoever gives orders has read whom it is about
     detail = {"candidate": candidate, "track": found.track, "person": found.person, "closed": list(changed)}
     return Decided(made, changed, (Entry(Action.REJECTED, f"rejection:{made}", detail, reason),))
 
@@ -127,6 +128,7 @@ def revoke(db: Connection, rejection: int, reason: str, actor: str, people_per_t
         raise WrongUse(f"rejection {rejection} was revoked before: why stays as it was written")
     arranged = candidates.arrange(db, [blob], people_per_track)
     changed = tuple(id_ for id_, (before, _) in sorted(arranged.changed.items()) if before == CandidateState.REJECTED)
+    tellings.tell_named(db, actor, changed)
     aside = list(db.execute(SET_ASIDE, {"id": rejection}).scalar_one())
     detail = {"reopened": list(changed)} | ({"set_aside": aside} if aside else {})
     return Decided(rejection, changed, (Entry(Action.REJECTION_REVOKED, f"rejection:{rejection}", detail, reason),))

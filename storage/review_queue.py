@@ -27,13 +27,15 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
-from sqlalchemy import Connection, TextClause, bindparam, text
+from sqlalchemy import Connection, RowMapping, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from lastseen.errors import WrongUse
 from lastseen.judging import Stage
 from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import candidates, care, known_pairs, reviews
+from lastseen.words import words
+from storage import accounts, candidates, care, known_pairs, reviews, tellings
 from storage.accounts import User
 from storage.care import Limits
 from storage.custody import Action, Entry
@@ -45,6 +47,8 @@ LONGEST: Final = 4
 TRIES: Final = 25
 """candidates that are looked at before a reviewer is told to come back: others took each of them meanwhile"""
 ROWS_A_PAGE: Final = 25
+LEAST_PEOPLE: Final = 5
+"""filters on people leave at least so many, or else who works by them knows whom they are asked about"""
 COUNTED: Final = 1000
 """faces that a filter leaves are counted so far"""
 FLOW_DAYS: Final = 14
@@ -54,7 +58,7 @@ LEAST_DECIDED: Final = 10
 
 # --- who may have what --------------------------------------------------------------------------------------
 
-_MINE = "(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges))"
+_MINE = "(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges || told))"
 _FREE = "(taken_until IS NULL OR taken_until <= now() OR taken_by = :user)"
 _OF_POSTS: Final[Mapping[str, str]] = {
     "source": "posts.source_id = :source",
@@ -73,9 +77,27 @@ RESERVED = f"""
      WHERE taken_by = :user AND taken_until > now() AND {_MINE}
        AND candidate_id <> ALL(CAST(:barred AS bigint[])){{filters}}
      ORDER BY md5(candidate_id || ' ' || :user) LIMIT 1 FOR UPDATE SKIP LOCKED"""  # noqa: S608  our own words
-ASKED = text(f"""
-    SELECT member, {_FREE} AS free, stage <> 'senior' OR :senior AS mine, :user = ANY(judges) AS judged
-      FROM review_queue WHERE candidate_id = :candidate""")  # noqa: S608  our own words
+# What others have reserved for later, and not looked at: it goes to whoever has nothing.  But not another question
+# about the face that they look at, since one person answers all of them.
+AHEAD = f"""
+    SELECT candidate_id AS candidate, member, taken_by AS holder FROM review_queue
+     WHERE taken_until > now() AND taken_by <> :user AND {_MINE} AND candidate_id <> ALL(CAST(:barred AS bigint[]))
+       AND EXISTS (SELECT FROM reviews
+                    WHERE reviews.candidate_id = review_queue.candidate_id AND reviewer_id = taken_by
+                      AND ended_at IS NULL AND ahead AND draft = '{{{{}}}}')
+       AND NOT EXISTS (SELECT FROM reviews JOIN review_queue AS beside USING (candidate_id)
+                        WHERE reviewer_id = review_queue.taken_by AND ended_at IS NULL AND NOT ahead
+                          AND beside.member = review_queue.member){{filters}}
+     ORDER BY turn, candidate_id LIMIT 1 FOR UPDATE SKIP LOCKED"""  # noqa: S608  our own words
+YIELD = text("""
+    UPDATE review_queue SET taken_by = NULL, taken_until = NULL
+     WHERE candidate_id IN (SELECT candidate_id FROM review_queue
+                             WHERE member = :member AND taken_by = :holder
+                             ORDER BY candidate_id FOR UPDATE SKIP LOCKED)""")
+YIELDED = text("""
+    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
+           described, draft
+      FROM reviews WHERE candidate_id = :candidate AND reviewer_id = :holder AND ended_at IS NULL AND ahead""")
 # All that is asked about the face, but what somebody else holds or changes at this moment.
 RESERVE = text(f"""
     UPDATE review_queue SET taken_by = :user, taken_until = now() + :lasts
@@ -102,12 +124,12 @@ IN_HAND = text("""
     SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
            described, draft
       FROM reviews
-     WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now()
-       AND (CAST(:candidate AS bigint) IS NULL OR candidate_id = :candidate)
-     ORDER BY id""")
+     WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now() ORDER BY id""")
+RESERVE_AHEAD = text("UPDATE reviews SET ahead = true WHERE id = :id")
+LOOKED_AT = text("UPDATE reviews SET ahead = false WHERE id = :id AND ahead")
 # The one that is shown: it begins now, not when it was reserved.  What was described as it began was carried over.
 SHOW = text("""
-    UPDATE reviews SET begun_at = now(), ends_at = now() + :lasts,
+    UPDATE reviews SET begun_at = now(), ends_at = now() + :lasts, ahead = false,
                        described_at = CASE WHEN described_at IS NOT NULL THEN now() END
      WHERE id = :id AND coalesce(described_at, begun_at) = begun_at AND draft = '{}' AND ended_at IS NULL""")
 MATCHES = "SELECT FROM review_queue WHERE candidate_id = :candidate{filters}"
@@ -181,8 +203,19 @@ SOURCES = text("""
                      JOIN review_queue ON review_queue.blob_id = media_items.blob_id
                     WHERE posts.source_id = sources.id)
      ORDER BY address""")
-PEOPLE = text("""
-    SELECT DISTINCT status, region FROM persons WHERE id IN (SELECT person_id FROM review_queue) ORDER BY 1, 2""")
+# Values that leave somebody enough people, each by itself.
+PEOPLE = text(f"""
+    SELECT status, region FROM review_queue JOIN persons ON persons.id = person_id WHERE {_MINE}
+     GROUP BY GROUPING SETS ((status), (region)) HAVING count(DISTINCT person_id) >= :least ORDER BY 1, 2""")  # noqa: S608  our own words
+PEOPLE_LEFT = f"""
+    SELECT count(*) FROM (SELECT DISTINCT person_id FROM review_queue
+                           WHERE {_MINE}{{filters}} LIMIT :least) AS people"""  # noqa: S608  our own words
+# Everybody who may be asked has judged it, or was told of it.
+FOR_NOBODY = """
+    SELECT count(*) FROM review_queue
+     WHERE NOT EXISTS (SELECT FROM users
+                        WHERE disabled_at IS NULL
+                          AND may_be_asked(stage, roles, users.id = ANY(judges), users.id = ANY(told)))"""
 WAITING = text("SELECT stage, count(*) FROM review_queue GROUP BY stage")
 # Days are counted as they were: an office that judges since yesterday has one day, not fourteen.
 FLOW = text("""
@@ -212,12 +245,10 @@ class Why(StrEnum):
     """nothing waits that this person may judge, or that the filters leave"""
     TAKEN = "taken"
     """somebody else looks at it at this moment"""
-    JUDGED = "judged"
-    """this person said what they think of it before, here or where it was seen again"""
-    SENIOR = "senior"
-    """a senior is due"""
-    CLOSED = "closed"
-    """it waits for nobody"""
+    TOLD = "told"
+    """they have seen whom it is about since they answered"""
+    NARROW = "narrow"
+    """the filters would tell them whom they are asked about"""
     LIMIT = "limit"
     """enough for today"""
     PAUSED = "paused"
@@ -248,6 +279,11 @@ class Filters:
             if value not in (None, "")
         }
 
+    @property
+    def of_people(self) -> bool:
+        """Whether they say something of the people who are asked about."""
+        return bool(self.status or self.region)
+
     @classmethod
     def of(cls, said: Mapping[str, object]) -> Self:
         """The other way round; what is not there is not set.  Raises ValueError."""
@@ -270,6 +306,19 @@ class Filters:
 
 
 ALL: Final = Filters()
+
+
+class TooNarrow(WrongUse):
+    """Filters that would tell whom a face is compared with; the message is for the person."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            words(
+                "These filters leave fewer than {least} people, so that you would know whom you are asked about before"
+                " you have described the face. Choose a larger region, or none.",
+                least=LEAST_PEOPLE,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +405,8 @@ class Forecast:
     first: int
     second: int
     senior: int
+    for_nobody: int
+    """of all: nobody is left who may be asked, since everybody has judged it, or has seen what others should not"""
     came_a_day: float | None
     """over the last days, `FLOW_DAYS` at most; None: not known"""
     decided_a_day: float | None
@@ -375,25 +426,37 @@ class Forecast:
         return known and self.days_left is None and self.waiting > 0
 
 
-def take(
-    db: Connection, user: User, terms: Terms, filters: Filters = ALL, *, candidate: int | None = None
-) -> Taken | Why:
-    """Give somebody the next candidate or known pair that is their turn, or the one they name.
+def take(db: Connection, user: User, terms: Terms, filters: Filters = ALL) -> Taken | Why:
+    """Give somebody the next candidate or known pair that is their turn.
 
-    Whoever has something in hand gets that again, if it is what they ask for: two tabs are one review.
+    Whoever has something in hand gets that again, if it is what they ask for: two tabs are one review.  Nobody names
+    what they want: they would know where and when it was published, and no known pair would hide among it.
     """
     db.execute(RUN_OUT, {"user": user.id})
     if (why := care.why_not(db, user.id, terms.limits)) is not None:
         return Why(why)
-    for held in in_hand(db, user, candidate):
-        if candidate is not None or _matches(db, held, filters):
-            return Taken(_shown(db, held, terms))
+    if is_too_narrow(db, user, filters):
+        return Why.NARROW
+    for held in in_hand(db, user):
+        if _matches(db, held, filters) and (shown := _shown(db, held, terms)) is not None:
+            return Taken(shown)
         if held.described_at is None and not held.draft:
             give_back(db, held, Ending.SET_ASIDE)
-    found = _next(db, user, terms, filters) if candidate is None else _named(db, user, terms, candidate)
+    found = _next(db, user, terms, filters)
+    if found is Why.EMPTY and not in_hand(db, user) and _have_yielded(db, user, filters):
+        found = _next(db, user, terms, filters)
     if isinstance(found, Why):
         return found
     return _taken(db, found, filters)
+
+
+def is_too_narrow(db: Connection, user: User, filters: Filters) -> bool:
+    """Whether filters on people leave so few that somebody knew whom they are asked about."""
+    if not filters.of_people:
+        return False
+    values = {**_who(user), **filters.said(), "least": LEAST_PEOPLE}
+    left: int = db.execute(filters.statement(PEOPLE_LEFT), values).scalar_one()
+    return left < LEAST_PEOPLE
 
 
 def take_after(db: Connection, done: Review, terms: Terms) -> Taken | Why:
@@ -404,7 +467,8 @@ def take_after(db: Connection, done: Review, terms: Terms) -> Taken | Why:
 def ahead(db: Connection, now: Review, terms: Terms) -> Taken | None:
     """Reserve what comes after the review that is on the screen, so that its pictures can be there in time.
 
-    Asked again, it is the same one.  `take` hands it out; what nobody comes for runs out.
+    Asked again, it is the same one.  `take` hands it out; what nobody comes for runs out, and goes before that to
+    whoever finds nothing else.
     """
     others = [held for held in in_hand(db, now.reviewer) if held.id != now.id]
     if others:
@@ -415,12 +479,18 @@ def ahead(db: Connection, now: Review, terms: Terms) -> Taken | None:
     found = _next(db, now.reviewer, terms, filters)
     if isinstance(found, Why):
         return None
+    db.execute(RESERVE_AHEAD, {"id": found.id})
     return _taken(db, found, filters)
 
 
-def in_hand(db: Connection, user: User, candidate: int | None = None) -> list[Review]:
-    """The reviews of somebody that go on, the oldest first; of one candidate, or all."""
-    rows = db.execute(IN_HAND, {"user": user.id, "candidate": candidate}).mappings()
+def looked_at(db: Connection, review: Review) -> None:
+    """Its page is shown: it is not only reserved any more."""
+    db.execute(LOOKED_AT, {"id": review.id})
+
+
+def in_hand(db: Connection, user: User) -> list[Review]:
+    """The reviews of somebody that go on, the oldest first."""
+    rows = db.execute(IN_HAND, {"user": user.id}).mappings()
     return [Review(reviewer=user, **row) for row in rows]
 
 
@@ -468,8 +538,10 @@ def extend(db: Connection, review: Review, terms: Terms) -> datetime:
 def page(db: Connection, user: User, filters: Filters = ALL, after: str | None = None) -> Page:
     """What waits for somebody, one row a face: what may soon be gone first, then what waits longest.
 
-    Raises ValueError for an `after` that no page has given.
+    Raises ValueError for an `after` that no page has given, and TooNarrow.
     """
+    if is_too_narrow(db, user, filters):
+        raise TooNarrow
     values = {**_who(user), **filters.said()}
     found = db.execute(filters.statement(FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
     rows = tuple(Row(**row) for row in found)
@@ -478,13 +550,13 @@ def page(db: Connection, user: User, filters: Filters = ALL, after: str | None =
     return Page(shown, faces, shown[-1].place if len(rows) > ROWS_A_PAGE else None)
 
 
-def choices(db: Connection) -> Choices:
-    """What the queue can be filtered by now."""
-    people = db.execute(PEOPLE).all()
+def choices(db: Connection, user: User) -> Choices:
+    """What somebody can filter the queue by now: of statuses and regions those that leave enough people."""
+    people = db.execute(PEOPLE, {**_who(user), "least": LEAST_PEOPLE}).all()
     return Choices(
         {row.id: row.address for row in db.execute(SOURCES)},
-        sorted({row.status for row in people}),
-        sorted({row.region for row in people} - {""}),
+        sorted({row.status for row in people} - {None}),
+        sorted({row.region for row in people} - {None, ""}),
     )
 
 
@@ -499,7 +571,8 @@ def forecast(db: Connection) -> Forecast:
     if came is not None and decided is not None and decided > came:
         left = sum(waiting.values()) / (decided - came)
     first, second, senior = (waiting.get(stage, 0) for stage in Stage)
-    return Forecast(first, second, senior, came, decided, left)
+    for_nobody: int = db.execute(text(FOR_NOBODY)).scalar_one()
+    return Forecast(first, second, senior, for_nobody, came, decided, left)
 
 
 def refresh(db: Connection) -> int:
@@ -550,10 +623,36 @@ def _stands_for(db: Connection, user: User, filters: Filters, lot: str = "") -> 
     return found
 
 
-def _shown(db: Connection, held: Review, terms: Terms) -> Review:
+def _shown(db: Connection, held: Review, terms: Terms) -> Review | None:
+    """None: it has gone to somebody else at this moment."""
     extend(db, held, terms)
     db.execute(SHOW, {"id": held.id, "lasts": terms.lasts})
-    return reviews.find(db, held.token, held.reviewer) or held
+    looked_at(db, held)
+    return reviews.find(db, held.token, held.reviewer)
+
+
+def _have_yielded(db: Connection, user: User, filters: Filters) -> bool:
+    """Have somebody give up what they reserved for later.  False: nobody has anything for this person."""
+    barred = list(db.execute(BARRED, {"user": user.id}).scalars())
+    for _ in range(TRIES):
+        values = {**_who(user), **filters.said(), "barred": barred}
+        row = db.execute(filters.statement(AHEAD), values).mappings().first()
+        if row is None:
+            return False
+        if not tellings.was_told(db, user, row["candidate"]):
+            _yield(db, row)
+            return True
+        barred.append(row["candidate"])
+    return False
+
+
+def _yield(db: Connection, row: RowMapping) -> None:
+    """End a reservation of somebody else, and free its face."""
+    db.execute(YIELD, {"member": row["member"], "holder": row["holder"]})
+    holder = accounts.user_of(db, row["holder"])
+    held = db.execute(YIELDED, {"candidate": row["candidate"], "holder": row["holder"]}).mappings().first()
+    if holder is not None and held is not None:
+        reviews.end(db, Review(reviewer=holder, **held), Ending.SET_ASIDE)
 
 
 def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review | Why:
@@ -586,6 +685,8 @@ def _begin(
     reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
     free: list[int] = [one for one in reserved if one not in barred] or [candidate]
     lot = min(free, key=lambda one: _lot(one, user))
+    if tellings.was_told(db, user, lot):  # since the queue was last told so
+        return lot
     begun = reviews.begin(db, user, lot, terms.lasts)
     if begun is None:
         return lot
@@ -595,23 +696,6 @@ def _begin(
 def _lot(candidate: int, user: User) -> str:
     """As the statement for what is reserved has it."""
     return hashlib.md5(f"{candidate} {user.id}".encode(), usedforsecurity=False).hexdigest()
-
-
-def _named(db: Connection, user: User, terms: Terms, candidate: int) -> Review | Why:
-    row = db.execute(ASKED, {**_who(user), "candidate": candidate}).first()
-    if row is None:
-        return Why.CLOSED
-    if row.judged:
-        return Why.JUDGED
-    if not row.mine:
-        return Why.SENIOR
-    if not row.free:
-        return Why.TAKEN
-    begun = reviews.begin(db, user, candidate, terms.lasts)
-    if begun is None:
-        return Why.TAKEN
-    db.execute(RESERVE, {**_who(user), "member": row.member, "lasts": terms.lasts})
-    return _carried(db, begun)
 
 
 def _carried(db: Connection, begun: Review) -> Review:

@@ -44,7 +44,8 @@ A_DAY = text("""
 # states counts only where nothing else does: it may be older than what was read before it was imported.
 PLACES = text("""
     SELECT DISTINCT ON (posts.first_seen_at, posts.id)
-           posts.platform, posts.permalink, posts.published_at, posts.first_seen_at, posts.last_seen_at,
+           posts.id AS post, posts.platform, posts.permalink, posts.published_at, posts.first_seen_at,
+           posts.last_seen_at,
            posts.seen = 'gone' AS gone, sources.address AS source, sources.reason,
            coalesce(observation.title, '') AS title, coalesce(observation.text, '') AS text
       FROM media_items
@@ -100,6 +101,8 @@ SHOT_KEY = text(f"""
 class PostShown:
     """One post that carries the candidate's bytes."""
 
+    post: int
+    """row id"""
     platform: str
     permalink: str
     published_at: datetime | None
@@ -111,6 +114,8 @@ class PostShown:
     reason: str
     title: str
     text: str
+    kept_back: bool = False
+    """its words are not shown to whoever may still be asked about a face of it"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from storage import findings, register, roll_calls
+from lastseen.judging import Stage
+from storage import findings, register, review_queue, roll_calls
 
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
@@ -65,6 +66,7 @@ TOTALS = {
     "people": "SELECT count(*) FROM persons",
     "photos_to_sweep": "SELECT count(*) FROM sweep_photos WHERE sweep_id IS NULL",
     "candidates": "SELECT count(*) FROM candidates",
+    "judgements_due_from_nobody": review_queue.FOR_NOBODY,
     "open_incidents": """
         SELECT count(*) FROM incidents WHERE NOT EXISTS (
             SELECT 1 FROM incident_explanations WHERE incident_id = incidents.id)""",
@@ -124,6 +126,22 @@ def counts(db: Connection) -> Mapping[str, object]:
     for name, sql in BY_STATE.items():
         found[name] = {row[0]: row[1] for row in db.execute(text(f"{sql} ORDER BY 1"))}
     return found
+
+
+def for_reviewers(found: Mapping[str, object], *, senior: bool) -> Mapping[str, object]:
+    """The same counts as the pages tell them, where those who judge read them, too.
+
+    How many wait for a second person is told to nobody there: in a small queue it says that somebody has looked, and
+    did not say no.  How many are for a senior, or for nobody, is told to seniors.
+    """
+    by_stage = found["judgements_due"]
+    if not isinstance(by_stage, dict):
+        raise TypeError("judgements_due has stages")
+    due = {"waiting": sum(by_stage.values())}
+    if senior:
+        due["for a senior"] = by_stage.get(Stage.SENIOR, 0)
+    told = {name: count for name, count in found.items() if senior or name != "judgements_due_from_nobody"}
+    return {**told, "judgements_due": due if due["waiting"] else {}}
 
 
 def troubles(db: Connection, limit: int = 50) -> list[Trouble]:

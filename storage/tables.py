@@ -1044,12 +1044,13 @@ reviews = Table(
     _text("ending", ""),
     Column("filters", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("warned_at", nullable=True),
+    Column("ahead", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
     CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
     Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_reviews_ended", "reviewer_id", "ended_at"),
     comment="one person takes up one candidate, or a known pair: the token is the address of the page and all on it;"
-    " described: what was seen of the probe before the reference was shown",
+    " described: what was seen of the probe before the reference was shown; ahead: reserved, and not looked at",
 )
 
 review_queue = Table(
@@ -1061,6 +1062,7 @@ review_queue = Table(
     _ref("person_id", "persons"),
     _text("stage"),
     Column("judges", ARRAY(BigInteger), nullable=False),
+    Column("told", ARRAY(BigInteger), nullable=False),
     Column("threatened", Boolean, nullable=False),
     _moment("since"),
     _moment("turn"),
@@ -1125,6 +1127,15 @@ judgement_undos = Table(
     _ref("reviewer_id", "users"),
     _moment("undone_at", now=True),
     comment="taken back by its reviewer within a minute: as if it had never been said",
+)
+
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    Column("candidate_id", BigInteger, ForeignKey("candidates.id"), primary_key=True, autoincrement=False, index=True),
+    _moment("told_at", now=True),
+    comment="an account was shown whom a candidate is about, or what was answered: it is not asked about that any more",
 )
 
 also_judged = Table(

@@ -22,6 +22,7 @@ from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
 from storage.objects import EVIDENCE, ObjectStore
 from storage.stores import Stores
+from tests.rooms import room
 from tests.servers.video_site import VideoSite
 
 TEMPLATE = "template_lastseen"
@@ -59,16 +60,13 @@ def no_logged_errors(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFi
 
 
 @pytest.fixture(scope="session")
-def servers_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def servers_dir() -> Iterator[Path]:
     """Data folder of the one embedded pair of this run.  It is in memory where there is plenty: files are made faster.
 
     A database's many small files cost twice as much on a disk, though none of them is to outlive the run.
     """
-    if not plenty_of_memory():
-        yield tmp_path_factory.mktemp("servers") / "data"
-        return
-    with tempfile.TemporaryDirectory(prefix="lastseen-tests-", dir=MEMORY) as folder:
-        yield Path(folder) / "data"
+    with room(MEMORY if plenty_of_memory() else Path(tempfile.gettempdir())) as data:
+        yield data
 
 
 def plenty_of_memory() -> bool:

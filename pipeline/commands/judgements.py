@@ -11,7 +11,7 @@ from lastseen.settings import settings
 from pipeline import console
 from pipeline.acting import As, deciding
 from pipeline.console import AsJson, Voice
-from storage import candidates, judgements
+from storage import candidates, judgements, tellings
 from storage.candidates import PossibleSighting
 from storage.custody import Action, Entry
 from storage.judgements import Concluded, Judgement
@@ -52,6 +52,8 @@ def judgements_(
             raise WrongUse(f"there is no candidate {candidate}: `lastseen candidates` lists them")
         said, verdicts = judgements.of_candidate(db, candidate), judgements.verdicts_of(db, candidate)
         verdict, due = judgements.due(db, candidate)
+        if said:
+            tellings.tell_named(db, looking.actor, [candidate])
         looking.log([Entry(Action.VIEWED, f"candidate:{candidate}", {"judgements": [one.id for one in said]})])
     told = {
         "candidate": candidate,

@@ -35,9 +35,11 @@ A_DAY_MINUTES = 12 * 60
 """for so long their links work: nobody in the demo could make new ones"""
 TRY_IT = (
     "Try it as three people, one after the other: opening a link signs out whoever was there before.",
-    "  1  ada: Review next, note what you see of the face, go on to the photo, compare, answer (1 to 7), Ctrl+Enter.",
-    "  2  ben: the same face, and nothing tells him what ada said. Two clear yes (6, 7) are a possible sighting.",
-    "  3  senior: asked where one said yes and the other did not. Let ada say 7 and ben 4 on the second face.",
+    "  1  ada: Review next, tick what you can see of the face, Go on, compare what you ticked, 7, Ctrl+Enter.",
+    "     The second face comes by itself: answer it in the same way, before you open the next link.",
+    "  2  ben: the same two faces; nothing tells him what ada said. Say 7 to the first: two clear yes, a possible",
+    "     sighting. Say 4 to the second, with a word why.",
+    "  3  senior: is asked about the second, since one said yes and the other did not. Then: Possible sightings.",
     "  ?  shows the keys, docs/review.md the rest. Nothing here leaves this machine; Ctrl-C ends it.",
 )
 

@@ -14,7 +14,7 @@ from pipeline.app import App
 from pipeline.duties import template_files
 from storage import custody, erasures, roles, subjects
 from storage.erasures import Anew, Erasure, Plan, Record
-from storage.objects import DERIVED, EVIDENCE, REGISTER
+from storage.objects import DERIVED, EVIDENCE, EXPORT, REGISTER
 from storage.stores import Stores
 
 log = logging.getLogger("lastseen.erasure")
@@ -73,6 +73,7 @@ def _delete(app: App, found: Plan, rewritten: set[str]) -> None:
     records = [record.key for record in found.records if not record.shared or record.key in rewritten]
     for bucket, keys in (
         (DERIVED, found.derived),
+        (EXPORT, found.packages),
         (REGISTER, found.register),
         (EVIDENCE, [piece.key for piece in found.pieces]),
         (EVIDENCE, records),

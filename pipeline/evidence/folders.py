@@ -21,12 +21,16 @@ SPARE: Final = 64 * MIB
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
+class NoRoom(Failure):
+    """The disk is full, or would be; the message says where, and what to do."""
+
+
 @contextmanager
 def appearing(target: Path, tell: Callable[[str], None]) -> Iterator[Path]:
     """A folder to fill, which becomes `target` when the block ends well; otherwise nothing of it is left.
 
     What a killed export has left beside `target` is removed, and told.  Raises WrongUse if `target` cannot be made
-    there, and Failure when the disk is full.
+    there, and NoRoom when the disk is full.
     """
     _require_new(target)
     sweep(target.parent, tell)
@@ -37,16 +41,24 @@ def appearing(target: Path, tell: Callable[[str], None]) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         inside = desk / "package"
         inside.mkdir(mode=0o700)
-        yield inside
+        with full_disk_told(target.parent):
+            yield inside
         _require_new(target)
         inside.rename(target)
-    except OSError as fault:
-        if fault.errno not in FULL:
-            raise
-        raise Failure(f"the disk of {target.parent} is full: nothing was exported; make room, and try again") from fault
     finally:
         shutil.rmtree(desk, ignore_errors=True)
         os.close(lock)
+
+
+@contextmanager
+def full_disk_told(folder: Path) -> Iterator[None]:
+    """Raises NoRoom where the disk runs full under a block that writes to `folder`."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno not in FULL:
+            raise
+        raise NoRoom(f"the disk of {folder} is full: nothing was exported; make room, and try again") from fault
 
 
 def sweep(parent: Path, tell: Callable[[str], None]) -> None:
@@ -63,10 +75,10 @@ def sweep(parent: Path, tell: Callable[[str], None]) -> None:
 
 
 def require_room(folder: Path, wanted: int) -> None:
-    """Raises Failure if so many bytes do not fit."""
+    """Raises NoRoom if so many bytes do not fit."""
     free = shutil.disk_usage(folder).free
     if free < wanted + SPARE:
-        raise Failure(
+        raise NoRoom(
             f"the package needs {-(-wanted // MIB)} MiB and {SPARE // MIB} MiB to spare, and {free // MIB} MiB are free"
             f" where {folder} is: make room, or export to another disk"
         )

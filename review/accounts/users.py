@@ -13,7 +13,7 @@ from lastseen.errors import WrongUse
 from lastseen.roles import Role
 from lastseen.words import words
 from review.desk import desk_of
-from review.doors import user_of, visit_of
+from review.doors import number_in, user_of, visit_of
 from review.language import gettext as _
 from review.language import said
 from storage import accounts, keeping_accounts
@@ -90,10 +90,10 @@ def _act(request: Request, act: Act, *, oneself: bool = False) -> Response:
         with desk_of(request).stores.db.begin() as db:
             act(db, actor.name, user, visit_of(request).form.get("reason", ""))
     except keeping_accounts.Unfounded as why:
-        return _page(request, said(why), 422)
+        return _page(request, said(why), 422, opened=user.id)
     except WrongUse as why:
-        return _page(request, said(why), 409)
-    return RedirectResponse(f"/users?done={user.id}", 303)
+        return _page(request, said(why), 409, opened=user.id)
+    return RedirectResponse(f"/users?done={user.id}#user-{user.id}", 303)
 
 
 def _with_link(request: Request, user: User) -> Response:
@@ -111,6 +111,8 @@ def _page(request: Request, wrong: str = "", status: int = 200, **told: object) 
         "accounts": found,
         "all_roles": list(Role),
         "me": user_of(request).id,
+        "done": (done := number_in(request, "done")),
+        "opened": done,
         "minutes": int(LINK_LIFETIME.total_seconds() // 60),
         "wrong": wrong,
         "longest": keeping_accounts.LONGEST_REASON,

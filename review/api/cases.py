@@ -13,7 +13,7 @@ from review.api.reviewing import LineTold
 from review.cases import candidates, videos
 from review.cases.candidates import Record
 from review.cases.hints import ROWS_A_PAGE, told
-from storage import custody, decided, hand_overs, name_hints, reviewing, roll_call, roll_calls
+from storage import custody, decided, hand_overs, name_hints, reviewing, roll_call, roll_calls, tellings
 from storage.custody import Action
 from storage.database import Connection
 from storage.decided import Showing, Which
@@ -60,6 +60,7 @@ class PlaceTold(Told):
     source: str
     title: str
     text: str
+    kept_back: bool = Field(description="no words: whoever asks may still be asked about a face of it")
 
 
 class CopyTold(Told):
@@ -335,6 +336,8 @@ def candidate(call: Call) -> Candidate:
         showing, state = decided.showing(db, user, id_), reviewing.state(db, id_)
         if showing is None or state is None:
             raise HTTPException(404)
+        if state in decided.DECIDED:
+            tellings.tell(db, user, [id_])
         if not decided.may_see(user, showing, state):
             return Candidate(id=id_, state=state, showing=showing, record=None)
         return _looked_at(db, call, id_, showing, state)
@@ -350,9 +353,10 @@ def sighting(call: Call) -> Candidate:
 def sightings(call: Call, asked: WhichSightings) -> Sightings:
     """Possible sightings, the newest first."""
     with call.desk.stores.db.begin() as db:
-        found, waiting = decided.sightings(db, asked.show, asked.before), decided.waiting(db)
+        found, waiting = decided.sightings(db, call.user, asked.show, asked.before), decided.waiting(db)
+        rows = found[: decided.MOST]
+        tellings.tell(db, call.user, [row.id for row in rows])
         custody.append(db, call.user.name, Action.VIEWED, "sightings", {"show": asked.show})
-    rows = found[: decided.MOST]
     before = rows[-1].verdict if len(found) > decided.MOST else None
     return Sightings(rows=tuple(map(SightingTold.model_validate, rows)), before=before, waiting=waiting)
 
@@ -362,6 +366,7 @@ def hand_over(call: Call, given: HandOver) -> HandedTold:
     with call.desk.stores.db.begin() as db:
         _require(db, call.id)
         entry = hand_overs.hand_over(db, call.id, given.receiver, given.note, call.user)
+        tellings.tell(db, call.user, [call.id])
         made = HandedTold.model_validate(hand_overs.of_candidate(db, call.id)[-1])
         custody.append_all(db, call.user.name, [entry])
     return made
@@ -373,6 +378,7 @@ def person(call: Call) -> PersonTold:
         found = decided.person(db, call.word("number"))
         if found is None:
             raise HTTPException(404)
+        tellings.tell(db, call.user, [one.id for one in found.moments])
         custody.append(db, call.user.name, Action.VIEWED, f"person:{found.id}")
     return PersonTold.model_validate(found)
 

@@ -11,7 +11,7 @@ from lastseen.roles import Role
 from review.api.door import Call, Day, Given, Id, LongReason, Told, Word
 from review.house.log import PAGE
 from review.problems import Refused
-from review.roles import REVIEWERS
+from review.roles import SENIORS
 from storage import accounts, calibrations, custody, keeping_accounts, log_pages
 from storage import status as storage_status
 from storage.accounts import User
@@ -164,7 +164,8 @@ class Link(Told):
 def status(call: Call) -> Status:
     """How many of everything there are, and what did not get through."""
     with call.desk.stores.db.begin() as db:
-        counts, troubles = storage_status.counts(db), storage_status.troubles(db)
+        found, troubles = storage_status.counts(db), storage_status.troubles(db)
+    counts = storage_status.for_reviewers(found, senior=bool(call.roles & SENIORS))
     return Status.model_validate({"counts": counts, "troubles": troubles})
 
 
@@ -181,7 +182,7 @@ def log(call: Call, asked: WhichEvents) -> Log:
     filters = Filters(asked.actor.strip(), asked.action.strip(), asked.subject.strip(), asked.since, asked.until)
     with call.desk.stores.db.begin() as db:
         try:
-            lines = log_pages.page(db, filters, asked.before, judges=bool(call.roles & REVIEWERS))
+            lines = log_pages.page(db, call.user, filters, asked.before)
         except OverflowError as fault:
             raise Refused(422, "No calendar has the day after `until`.") from fault
         head = custody.head(db)

@@ -22,7 +22,7 @@ from review.reviewing.reviews import LATELY
 from storage import care, custody, review_pictures, review_queue, review_screen, reviews
 from storage.custody import Action
 from storage.database import Connection
-from storage.review_queue import Filters, Taken, Why
+from storage.review_queue import Filters, Taken, TooNarrow, Why
 from storage.review_screen import Answered
 from storage.reviews import Review
 
@@ -54,9 +54,7 @@ class WantedPage(Wanted):
 
 
 class Take(Wanted):
-    """What to take up: the next by these filters, or one candidate."""
-
-    candidate: Id | None = Field(None, description="row id; then the filters only hold for what comes after it")
+    """What to take up: the next by these filters."""
 
 
 class Seen(Given):
@@ -97,7 +95,6 @@ class Judge(Given):
 class Face(Told):
     """One face of one file that waits."""
 
-    candidate: int = Field(description="row id of one of its candidates, to take it up by")
     people: int = Field(description="with how many it is to be compared")
     threatened: bool = Field(description="what shows it may soon be gone from where it was published")
     since: datetime
@@ -113,6 +110,9 @@ class ForecastTold(Told):
 
     waiting: int
     senior: int | None = Field(description="of them for a senior; null: whoever asks is none")
+    for_nobody: int | None = Field(
+        description="of them: all who may be asked have judged it, or were told of it; null: whoever asks is no senior"
+    )
     came_a_day: float | None
     decided_a_day: float | None
     days_left: float | None
@@ -233,13 +233,10 @@ def queue(call: Call, asked: WantedPage) -> Queue:
     Those whose file may soon be gone come first, then those that wait longest.  A search stands in the custody log.
     """
     with call.desk.stores.db.begin() as db:
-        try:
-            page = review_queue.page(db, call.user, asked.filters, asked.after)
-        except OverflowError as fault:
-            raise Refused(422, "`after` is the `after` of the page before.") from fault
+        page = _page(db, call, asked)
         forecast = call.desk.forecast.get(lambda: review_queue.forecast(db))
-        if asked.filters:
-            custody.append(db, call.user.name, Action.SEARCHED, "queue", asked.filters.said())
+    if isinstance(page, TooNarrow):
+        raise Refused(422, str(page))
     return Queue(
         faces=page.faces,
         rows=tuple(map(Face.model_validate, page.rows)),
@@ -248,12 +245,27 @@ def queue(call: Call, asked: WantedPage) -> Queue:
     )
 
 
+def _page(db: Connection, call: Call, asked: WantedPage) -> review_queue.Page | TooNarrow:
+    """That it was searched is kept, also where that is refused."""
+    page: review_queue.Page | TooNarrow
+    try:
+        page = review_queue.page(db, call.user, asked.filters, asked.after)
+    except OverflowError as fault:
+        raise Refused(422, "`after` is the `after` of the page before.") from fault
+    except TooNarrow as fault:
+        page = fault
+    if asked.filters:
+        custody.append(db, call.user.name, Action.SEARCHED, "queue", asked.filters.said())
+    return page
+
+
 def _forecast(call: Call, forecast: review_queue.Forecast) -> ForecastTold:
     """In a small queue it would tell an analyst that somebody has looked already, if it said how many have."""
-    senior = forecast.senior if Role.SENIOR in call.user.roles else None
+    is_senior = Role.SENIOR in call.user.roles
     return ForecastTold(
         waiting=forecast.waiting,
-        senior=senior,
+        senior=forecast.senior if is_senior else None,
+        for_nobody=forecast.for_nobody if is_senior else None,
         came_a_day=forecast.came_a_day,
         decided_a_day=forecast.decided_a_day,
         days_left=forecast.days_left,
@@ -261,20 +273,23 @@ def _forecast(call: Call, forecast: review_queue.Forecast) -> ForecastTold:
 
 
 def take(call: Call, wanted: Take) -> Taking:
-    """Take up the next face, or one candidate.
+    """Take up the next face.
 
-    Whoever has something in hand that fits gets that again.  If there is nothing, `why` says so.
+    Whoever has something in hand that fits gets that again.  If there is nothing, `why` says so; `narrow`: the filters
+    leave so few people that you would know whom you are asked about.
     """
     desk, user = call.desk, call.user
     with desk.stores.db.begin() as db:
-        found = review_queue.take(db, user, terms_of(desk, user), wanted.filters, candidate=wanted.candidate)
+        found = review_queue.take(db, user, terms_of(desk, user), wanted.filters)
         return _taken(db, call, found)
 
 
 def review(call: Call) -> ReviewTold:
     """One review of one's own that goes on."""
     with call.desk.stores.db.begin() as db:
-        return _told(db, call, _mine(db, call))
+        found = _mine(db, call)
+        review_queue.looked_at(db, found)
+        return _told(db, call, found)
 
 
 def describe(call: Call, given: Describe) -> ReviewTold:
@@ -388,7 +403,7 @@ def _answered(db: Connection, call: Call) -> Answered:
 
 def _up_again(call: Call, before: Answered) -> Taking:
     with call.desk.stores.db.begin() as db:
-        return _taken(db, call, turns.up_again(db, call.desk, call.user, before) or Why.TAKEN)
+        return _taken(db, call, turns.up_again(db, call.desk, call.user, before))
 
 
 def _taken(db: Connection, call: Call, found: Taken | Why) -> Taking:

@@ -3,15 +3,15 @@
 Others are led to the queue: whoever may still be asked learns nothing here before their own answer.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen import chance
-from lastseen.judging import Feature, Verdict
+from lastseen.judging import Comparison, Feature, Verdict
 from lastseen.lifecycle import CandidateState
 from review.cases import histories
 from review.cases.histories import History
@@ -31,6 +31,7 @@ from storage import (
     rejections,
     review_pictures,
     reviewing,
+    tellings,
 )
 from storage.accounts import User
 from storage.custody import Action
@@ -44,7 +45,7 @@ from storage.objects import DERIVED
 from storage.packages import Package
 from storage.rejections import Rejection
 from storage.review_pictures import Pictures
-from storage.reviewing import CandidateShown
+from storage.reviewing import CandidateShown, PostShown
 
 MOST_EVENTS = 100
 """of the custody log, on one page"""
@@ -63,6 +64,8 @@ class Record:
     verdicts: Sequence[Concluded]
     features: Sequence[Feature]
     """that somebody compared"""
+    unseen: Sequence[Feature]
+    """those of them of which nobody said more than that they are not visible"""
     histories: Sequence[History]
     hints: Sequence[Listed]
     refused: Sequence[Rejection]
@@ -100,21 +103,29 @@ def drawn(request: Request, record: Record, status: int = 200, **values: object)
 
 
 def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
-    """The record of a candidate as this person may see it.  Raises HTTPException: there is no such one."""
+    """The record of a candidate as this person may see it, who is not asked about that any more.
+
+    Raises HTTPException: there is no such one.
+    """
     shown, case = reviewing.candidate(db, id_), cases.of_candidate(db, id_)
     if shown is None or case is None:
         raise HTTPException(404)
+    tellings.tell(db, user, [id_])
     settled = showing is Showing.WHOLE
     given = [one for one in judgements.of_candidate(db, id_) if settled or one.reviewer_id == user.id]
+    kept_back = decided.kept_back(db, user, [post.id for post in case.posts])
+    places = tuple(_wordless(place) if place.post in kept_back else place for place in shown.places)
+    compared = [one for one in Feature if any(one in said.features for said in given)]
     subjects = [*case.subjects, *(f"judgement:{one.id}" for one in given)]
     return Record(
-        shown,
+        replace(shown, places=places),
         settled,
         review_pictures.of_candidate(db, id_) if shown.state in decided.PICTURED else None,
         given,
         [one for one in judgements.verdicts_of(db, id_) if one.verdict is not Verdict.OPEN] if settled else (),
-        [one for one in Feature if any(one in said.features for said in given)],
-        histories.of(case),
+        compared,
+        [one for one in compared if all(_unseen(said.features.get(one)) for said in given)],
+        histories.of(case, kept_back),
         name_hints.of_candidate(db, id_),
         rejections.of_face(db, id_, shown.blob) if settled else (),
         hand_overs.of_candidate(db, id_),
@@ -123,6 +134,10 @@ def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
         log_pages.of_subjects(db, subjects, MOST_EVENTS) if settled else (),
         chance.said(shown.expected_false, reviewing.faces_a_day(db)),
     )
+
+
+def _unseen(line: Mapping[str, str] | None) -> bool:
+    return line is not None and line["comparison"] == Comparison.NOT_VISIBLE and not line.get("note")
 
 
 def shot(request: Request) -> Response:
@@ -159,6 +174,10 @@ def number_of(request: Request) -> int:
     return id_
 
 
+def _wordless(place: PostShown) -> PostShown:
+    return replace(place, title="", text="", kept_back=True)
+
+
 def _pictures(request: Request) -> Pictures:
     """Of the record that the address names.  Raises HTTPException, also where this person may not see it."""
     user, id_ = user_of(request), number_of(request)
@@ -166,6 +185,7 @@ def _pictures(request: Request) -> Pictures:
         state = reviewing.state(db, id_)
         if state not in decided.PICTURED or not decided.may_see(user, decided.showing(db, user, id_), state):
             raise HTTPException(404)
+        tellings.tell(db, user, [id_])
         return review_pictures.of_candidate(db, id_)
 
 

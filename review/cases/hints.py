@@ -1,7 +1,7 @@
 """Posts whose words name somebody in the register: hints of their own, which no face has to go with.
 
-Where a face of the post's pictures waits to be compared with somebody whom its words name, the post would tell whoever
-is asked whom they look at: nothing of it is shown to reviewers before they have answered, or it is settled.
+Where a face of the post's pictures waits to be compared with somebody, the post may tell whoever is asked whom they
+look at: nothing of it is shown to reviewers before they have answered, or it is settled (`decided.kept_back`).
 """
 
 from starlette.requests import Request
@@ -31,5 +31,5 @@ def hints(request: Request) -> Response:
 
 def told(db: Connection, user: User, page: Page) -> list[Listed]:
     """Of a page those that say nothing of what this person may still be asked."""
-    seen = decided.seen_by(db, user, [id_ for row in page.rows for id_ in row.told_by])
-    return [row for row in page.rows if seen.issuperset(row.told_by)]
+    kept_back = decided.kept_back(db, user, [row.post for row in page.rows])
+    return [row for row in page.rows if row.post not in kept_back]

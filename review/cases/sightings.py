@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
+from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState
 from review.cases import candidates
@@ -16,7 +17,7 @@ from review.cases.candidates import number_of
 from review.desk import desk_of
 from review.doors import number_in, user_of, visit_of
 from review.language import said
-from storage import custody, decided, hand_overs, packages, reviewing
+from storage import custody, decided, hand_overs, packages, reviewing, tellings
 from storage.custody import Action
 from storage.database import Connection
 from storage.decided import Showing, Which
@@ -30,12 +31,13 @@ CHUNK = 1024 * 1024
 
 def listed(request: Request) -> Response:
     """Possible sightings, the newest first."""
-    desk, before = desk_of(request), number_in(request, "before")
+    desk, user, before = desk_of(request), user_of(request), number_in(request, "before")
     which = _which(request.query_params.get("show", Which.WAITING))
     with desk.stores.db.begin() as db:
-        found, waiting = decided.sightings(db, which, before), decided.waiting(db)
-        custody.append(db, user_of(request).name, Action.VIEWED, "sightings", {"show": which})
-    rows, more = found[: decided.MOST], len(found) > decided.MOST
+        found, waiting = decided.sightings(db, user, which, before), decided.waiting(db)
+        rows, more = found[: decided.MOST], len(found) > decided.MOST
+        tellings.tell(db, user, [row.id for row in rows])
+        custody.append(db, user.name, Action.VIEWED, "sightings", {"show": which})
     return desk.draw(request, "sightings.html", rows=rows, which=which, every=list(Which), waiting=waiting, more=more)
 
 
@@ -53,7 +55,8 @@ def letter(request: Request) -> Response:
         record = _record(db, request)
         detail = {"what": "facts to print"}
         custody.append(db, user_of(request).name, Action.EXPORTED, f"candidate:{number_of(request)}", detail)
-    return desk_of(request).draw(request, "facts.html", record=record, office=desk_of(request).settings.office)
+    desk = desk_of(request)
+    return desk.draw(request, "facts.html", record=record, office=desk.settings.office, now=utcnow())
 
 
 def hand_over(request: Request) -> Response:
@@ -64,6 +67,7 @@ def hand_over(request: Request) -> Response:
         with desk.stores.db.begin() as db:
             _require(db, id_)
             entry = hand_overs.hand_over(db, id_, form["receiver"], form["note"], user)
+            tellings.tell(db, user, [id_])
             custody.append_all(db, user.name, [entry])
     except WrongUse as fault:
         return _again(request, said(fault))
@@ -77,20 +81,25 @@ def ask_package(request: Request) -> Response:
     try:
         with desk.stores.db.begin() as db:
             _require(db, id_)
-            entry = packages.ask(db, id_, form["recipient"], form["reason"], user)
-            custody.append_all(db, user.name, [entry])
+            tellings.tell(db, user, [id_])
+            custody.append_all(db, user.name, packages.ask(db, id_, form["recipient"], form["reason"], user))
     except WrongUse as fault:
         return _again(request, said(fault))
     return RedirectResponse(f"/sightings/{id_}#package", 303)
 
 
 def fetch_package(request: Request) -> Response:
-    """A package that is ready; who fetches it stands in the custody log before a byte goes out."""
+    """A package that is ready; who fetches it stands in the custody log before a byte goes out.
+
+    Once people came to something else, the recording is a stranger's, and the package goes to nobody any more.
+    """
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
         found = packages.find(db, number_of(request))
         if found is None or found.key is None or not found.ready:
             raise HTTPException(404)
+        _require(db, found.candidate)
+        tellings.tell(db, user_of(request), [found.candidate])
         detail = {"package": found.id, "export": found.export, "sha256": found.sha256}
         custody.append(db, user_of(request).name, Action.DOWNLOADED, f"candidate:{found.candidate}", detail)
     headers = {
@@ -108,6 +117,7 @@ def person(request: Request) -> Response:
         found = decided.person(db, request.path_params["number"])
         if found is None:
             raise HTTPException(404)
+        tellings.tell(db, user_of(request), [one.id for one in found.moments])
         custody.append(db, user_of(request).name, Action.VIEWED, f"person:{found.id}")
     return desk.draw(request, "person.html", person=found)
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.sheets import sheet
 from review.desk import desk_of
 from review.doors import user_of
-from storage import custody, decided, roll_call, roll_calls
+from storage import custody, decided, roll_call, roll_calls, tellings
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
@@ -89,4 +89,6 @@ def known(db: Connection, user: User, named: str) -> RollCall:
         call = roll_calls.of_blob(db, found[0])
     except LookupError as fault:
         raise HTTPException(404) from fault
-    return roll_call.told_to(call, decided.seen_by(db, user, roll_call.questions_of(call)))
+    seen = decided.seen_by(db, user, roll_call.questions_of(call))
+    tellings.tell(db, user, seen)
+    return roll_call.told_to(call, seen)

@@ -11,6 +11,7 @@ from review import language
 from review.accounts import entrance
 from review.desk import desk_of
 from review.doors import page_of, set_cookie, visit_of
+from review.roles import SENIORS
 from storage import accounts
 from storage import status as storage_status
 
@@ -19,7 +20,8 @@ def status(request: Request) -> Response:
     """How many of everything there are, and what did not get through."""
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        counts, troubles = storage_status.counts(db), storage_status.troubles(db)
+        found, troubles = storage_status.counts(db), storage_status.troubles(db)
+    counts = storage_status.for_reviewers(found, senior=bool(visit_of(request).roles & SENIORS))
     return desk.draw(request, "status.html", counts=counts, troubles=troubles)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,13 +11,14 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from lastseen.sheets import rows, sheet
 from review.desk import desk_of
 from review.doors import number_in, user_of, visit_of
-from review.roles import REVIEWERS
 from storage import custody, custody_keys, log_pages
 from storage.custody import Action
 from storage.log_pages import Filters, Line
 
 LONGEST_FILTER = 200
 """characters"""
+SENT_AT_ONCE = 500
+"""lines of a file: some hundred kilobytes"""
 COLUMNS = ("seq", "at", "actor", "action", "subject", "detail", "reason", "hash")
 PAGE = "log"
 """how the log calls itself when it is read"""
@@ -27,7 +29,7 @@ def page(request: Request) -> Response:
     desk, user = desk_of(request), user_of(request)
     filters, before = _filters(request.query_params), number_in(request, "before")
     with desk.stores.db.begin() as db:
-        lines = log_pages.page(db, filters, before, judges=_judges(request))
+        lines, judges = log_pages.page(db, user, filters, before), log_pages.judges(db, user)
         head = custody.head(db)
         action = Action.SEARCHED if filters.said() else Action.VIEWED
         custody.append(db, user.name, action, PAGE, {**filters.said(), **({"before": before} if before else {})})
@@ -35,7 +37,7 @@ def page(request: Request) -> Response:
         request,
         "log.html",
         lines=lines[: log_pages.MOST],
-        judges=_judges(request),
+        judges=judges,
         more=len(lines) > log_pages.MOST,
         filters=filters.said(),
         actions=sorted(Action),
@@ -67,17 +69,13 @@ def download(request: Request) -> Response:
         raise HTTPException(404)
     with desk.stores.db.begin() as db:
         upto = custody.head(db).seq
+        judges = log_pages.take_along(db, user)
         detail = {"what": "custody log", "format": ending, "upto": upto, **filters.said()}
         custody.append(db, user.name, Action.EXPORTED, PAGE, detail)
     media_type, write = _WRITERS[ending]
-    lines = log_pages.whole(desk.stores.db, filters, upto, judges=_judges(request))
+    lines = log_pages.whole(desk.stores.db, filters, upto, judges=judges)
     headers = {"Content-Disposition": f'attachment; filename="custody-log-{upto}.{ending}"'}
-    return StreamingResponse((piece.encode() for piece in write(lines)), 200, headers, media_type)
-
-
-def _judges(request: Request) -> bool:
-    """Whoever may judge as well does not read of reviews: others' answers, and which items are known pairs."""
-    return bool(visit_of(request).roles & REVIEWERS)
+    return StreamingResponse(_together(write(lines)), 200, headers, media_type)
 
 
 def _filters(given: Mapping[str, str]) -> Filters:
@@ -89,6 +87,12 @@ def _filters(given: Mapping[str, str]) -> Filters:
         return Filters.of(said)
     except (ValueError, OverflowError) as fault:
         raise HTTPException(400) from fault
+
+
+def _together(pieces: Iterator[str]) -> Iterator[bytes]:
+    """Many lines at once: handing each to the server by itself takes longer than reading it."""
+    while several := "".join(islice(pieces, SENT_AT_ONCE)):
+        yield several.encode()
 
 
 def _csv(lines: Iterator[Line]) -> Iterator[str]:

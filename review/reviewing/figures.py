@@ -71,14 +71,15 @@ def as_team(found: Team, limits: Limits) -> Numbers:
     """The team's figures; somebody's errors only where there are enough answers."""
     pairs = [(first, second) for first, second in found.both.answers if first is not None and second is not None]
     same = sum(_says(first) == _says(second) for first, second in found.both.answers)
+    enough = len(found.both.answers) >= figures.ENOUGH  # of few, a senior who may have to settle one could read them
     return {
         "members": [_member(one, limits.at_most(one.own_limit).items) for one in found.members],
         "agreement": {
             "candidates": len(found.both.answers),
-            "same": same,
-            "share": same / len(found.both.answers) if found.both.answers else None,
-            "interval": agreement.interval(same, len(found.both.answers)),
-            "alpha": agreement.alpha(pairs),
+            "same": same if enough else None,
+            "share": same / len(found.both.answers) if enough else None,
+            "interval": agreement.interval(same, len(found.both.answers)) if enough else None,
+            "alpha": agreement.alpha(pairs) if enough else None,
             "settled_by_seniors": found.both.settled,
         },
     }

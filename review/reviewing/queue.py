@@ -20,7 +20,7 @@ from storage import care, custody, review_queue
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
-from storage.review_queue import Filters, Taken, Terms, Why
+from storage.review_queue import Filters, Taken, Terms, TooNarrow, Why
 
 FILTERS = ("source", "since", "until", "status", "region")
 LONGEST_REASON = 500
@@ -36,12 +36,15 @@ def page(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         try:
             shown = review_queue.page(db, user, filters, request.query_params.get("after"))
+        except TooNarrow:
+            custody.append(db, user.name, Action.SEARCHED, "queue", filters.said())
+            return RedirectResponse("/?" + urlencode({"why": Why.NARROW}), 303)
         except (ValueError, OverflowError) as fault:
             raise HTTPException(400) from fault
         values = {
             "seen": care.seen(db, user.id),
             "forecast": desk.forecast.get(lambda: review_queue.forecast(db)),
-            "choices": desk.choices.get(lambda: review_queue.choices(db)),
+            "choices": review_queue.choices(db, user),
             "after": undoing.just_answered(db, request, user),
             "tired": care.at_their_limit(db, terms.limits) if Role.SENIOR in user.roles else [],
         }
@@ -54,11 +57,11 @@ def page(request: Request) -> Response:
 
 
 def take(request: Request) -> Response:
-    """Take the next, or the candidate that the form names, and go to its review."""
+    """Take the next, and go to its review."""
     desk, user, form = desk_of(request), user_of(request), visit_of(request).form
-    filters, named = _filters(form), _number(form.get("candidate", ""))
+    filters = _filters(form)
     with desk.stores.db.begin() as db:
-        found = review_queue.take(db, user, terms_of(desk, user), filters, candidate=named)
+        found = review_queue.take(db, user, terms_of(desk, user), filters)
         return lead(db, user, found, filters)
 
 
@@ -72,7 +75,8 @@ def lead(db: Connection, user: User, found: Taken | Why, filters: Filters) -> Re
         return RedirectResponse(f"/reviews/{found.review.token}", 303)
     if found is Why.PAUSED:
         return RedirectResponse("/pause", 303)
-    return RedirectResponse("/?" + urlencode({**filters.said(), "why": found}), 303)
+    kept = {} if found is Why.NARROW else filters.said()
+    return RedirectResponse("/?" + urlencode({**kept, "why": found}), 303)
 
 
 def terms_of(desk: Desk, user: User) -> Terms:
@@ -138,14 +142,6 @@ def _filters(given: Mapping[str, str]) -> Filters:
     if any(len(value) > LONGEST_FILTER or "\0" in value for value in said.values()) or not _fits(filters.source):
         raise HTTPException(400)
     return filters
-
-
-def _number(written: str) -> int | None:
-    if not written:
-        return None
-    if not (written.isascii() and written.isdigit() and _fits(int(written[:20]))):
-        raise HTTPException(400)
-    return int(written)
 
 
 def _fits(number: int | None) -> bool:

@@ -24,7 +24,7 @@ from review.reviewing.pictures import review_of
 from storage import custody, review_pictures, review_queue, review_screen, reviews
 from storage.custody import Action
 from storage.database import Connection
-from storage.review_queue import Taken
+from storage.review_queue import ALL, Taken, Why
 from storage.review_screen import Answered
 from storage.reviews import Review
 
@@ -35,7 +35,9 @@ _QUEUE, _LATELY = "/", "/judgements"
 def page(request: Request) -> Response:
     """What is to be done next of a review: describe, or compare and answer."""
     with desk_of(request).stores.db.begin() as db:
-        return _drawn(db, request, review_of(db, request))
+        review = review_of(db, request)
+        review_queue.looked_at(db, review)
+        return _drawn(db, request, review)
 
 
 def describe(request: Request) -> Response:
@@ -202,7 +204,7 @@ def _next(desk: Desk, done: Review) -> Response:
         if isinstance(found, Taken):
             custody.append_all(db, done.reviewer.name, found.entries)
             return RedirectResponse(f"{_address(found.review.token)}?{urlencode(told)}", 303)
-        filters = review_queue.filters_of(db, done)
+        filters = review_queue.filters_of(db, done) if found is not Why.NARROW else ALL
     return RedirectResponse(f"{_QUEUE}?{urlencode({**filters.said(), 'why': found, **told})}", 303)
 
 
@@ -210,9 +212,10 @@ def _up_again(request: Request, before: Answered) -> Response:
     desk, user = desk_of(request), user_of(request)
     with desk.stores.db.begin() as db:
         taken = turns.up_again(db, desk, user, before)
-        if taken:
+        if isinstance(taken, Taken):
             custody.append_all(db, user.name, taken.entries)
-    return RedirectResponse(_address(taken.review.token) if taken else _LATELY, 303)
+            return RedirectResponse(_address(taken.review.token), 303)
+    return RedirectResponse(f"{_QUEUE}?{urlencode({'why': taken})}", 303)
 
 
 def _answered(db: Connection, request: Request) -> Answered:

@@ -6,7 +6,7 @@ from datetime import datetime
 from review.desk import Desk
 from review.reviewing.answers import Answer, form_of
 from review.reviewing.queue import terms_of
-from storage import judgements, review_queue, review_screen, reviews
+from storage import judgements, review_queue, review_screen, reviews, tellings
 from storage.accounts import User
 from storage.custody import Action, Entry
 from storage.database import Connection
@@ -49,15 +49,19 @@ def stay(db: Connection, desk: Desk, review: Review) -> datetime:
     return review_queue.extend(db, review, terms_of(desk, review.reviewer))
 
 
-def up_again(db: Connection, desk: Desk, reviewer: User, before: Answered) -> Taken | None:
-    """Take up again what was answered, with everything as it was; None: somebody else has it."""
+def up_again(db: Connection, desk: Desk, reviewer: User, before: Answered) -> Taken | Why:
+    """Take up again what was answered, with everything as it was; Why: somebody else has it, or has to look now."""
     lasts = terms_of(desk, reviewer).lasts
     if before.candidate is not None:
+        if tellings.was_told(db, reviewer, before.candidate) and not judgements.has_judged(
+            db, reviewer, before.candidate
+        ):
+            return Why.TOLD
         review = reviews.begin(db, reviewer, before.candidate, lasts)
     else:
         review = reviews.begin_known(db, reviewer, before.known_pair or 0, lasts)
     if review is None:
-        return None
+        return Why.TAKEN
     reviews.describe(db, review, before.described)
     reviews.keep_draft(db, review, form_of(before.answer, before.reason, before.features))
     return Taken(review, (Entry(Action.TOOK_UP, reviews.subject(review)),))

@@ -5,6 +5,8 @@ undoes or concludes takes the lock of `storage.candidates.lock_question` here at
 once follow each other, and the second sees what the first said.  Judgements of a question are those on the candidate,
 and those on others that ask the same of the same face, which `also_judged` lists: which those are cannot be told by
 SQL.
+
+Who was told of which question is in `tellings`, which whoever shows something writes (`storage.tellings`).
 """
 
 # `lastseen.judging.weigh`: of judgements in the order in which they were given.  A reviewer counts once, by the last.
@@ -70,6 +72,64 @@ HAS_JUDGED = """
         SELECT EXISTS (SELECT FROM judgements_of(asked) AS said WHERE said.reviewer_id = who
                           AND NOT EXISTS (SELECT FROM public.judgement_undos WHERE judgement_id = said.id))
     $$"""
+# Which candidates may ask what this one asks: for the same person, or one who is declared to be the same, of the same
+# cast member; of any face in another analysis of the file, or in another file with the same footage, since SQL cannot
+# tell which of them is the same.  Each asks what itself asks.
+ASK_ALIKE = """
+    CREATE FUNCTION ask_alike(asked bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+        WITH RECURSIVE mine AS (
+            SELECT track_id, person_id, analysis_id, blob_id
+              FROM public.candidates JOIN public.tracks ON tracks.id = track_id
+              JOIN public.analyses ON analyses.id = analysis_id
+             WHERE candidates.id = asked),
+             member (track) AS (
+            SELECT track_id FROM mine
+             UNION SELECT CASE track WHEN one_track_id THEN other_track_id ELSE one_track_id END
+              FROM member JOIN public.cast_links ON track IN (one_track_id, other_track_id) AND withdrawn_at IS NULL),
+             around (blob) AS (
+            SELECT blob_id FROM mine
+             UNION SELECT CASE around.blob WHEN one_blob_id THEN other_blob_id ELSE one_blob_id END
+              FROM around JOIN public.repost_links ON around.blob IN (one_blob_id, other_blob_id)
+                                                  AND withdrawn_at IS NULL),
+             entry (person) AS (
+            SELECT person_id FROM mine
+             UNION SELECT CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
+              FROM entry JOIN public.ties ON kind = 'same' AND person IN (one_person_id, other_person_id))
+        SELECT candidates.id
+          FROM mine, public.candidates JOIN public.tracks ON tracks.id = candidates.track_id
+          JOIN public.analyses ON analyses.id = tracks.analysis_id
+         WHERE candidates.person_id IN (SELECT person FROM entry) AND analyses.blob_id IN (SELECT blob FROM around)
+           AND (tracks.analysis_id <> mine.analysis_id OR tracks.id IN (SELECT track FROM member))
+    $$"""
+WAS_TOLD = """
+    CREATE FUNCTION was_told(who bigint, asked bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT EXISTS (SELECT FROM public.tellings WHERE user_id = who)
+           AND EXISTS (SELECT FROM ask_alike(asked) AS alike
+                         JOIN public.tellings ON candidate_id = alike AND user_id = who)
+    $$"""
+TOLD_OF = """
+    CREATE FUNCTION told_of(asked bigint) RETURNS bigint[] LANGUAGE sql STABLE AS $$
+        SELECT coalesce(array_agg(DISTINCT user_id ORDER BY user_id), '{}')
+          FROM ask_alike(asked) AS alike JOIN public.tellings ON candidate_id = alike
+    $$"""
+# By all roles that the account has, not by those which a program's token has of them.
+ACCOUNT_JUDGES = """
+    CREATE FUNCTION account_judges(who bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT EXISTS (SELECT FROM public.users WHERE id = who AND roles && '{analyst,senior}')
+    $$"""
+# `lastseen.judging.may_be_asked` and `may_replace`.
+MAY_BE_ASKED = """
+    CREATE FUNCTION may_be_asked(stage text, roles text[], judged boolean, told boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE AS $$
+        SELECT roles && (CASE WHEN stage = 'senior' THEN '{senior}' ELSE '{analyst,senior}' END)::text[]
+           AND NOT judged AND NOT told
+    $$"""
+MAY_REPLACE = """
+    CREATE FUNCTION may_replace(before smallint, after smallint, told boolean) RETURNS boolean
+    LANGUAGE sql IMMUTABLE AS $$
+        SELECT NOT told OR coalesce(before, 0) >= 2
+            OR (coalesce(after, 0) < 2 AND (coalesce(before, 0) <= -2 OR coalesce(after, 0) > -2))
+    $$"""
 BREAK = """
     CREATE FUNCTION break_rule(rule text) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
@@ -120,9 +180,14 @@ CHECK_JUDGEMENT = """
                             WHERE id = NEW.supersedes AND reviewer_id = NEW.reviewer_id
                               AND candidate_id = NEW.candidate_id AND stage = NEW.stage AND judgement_stands(id)) THEN
                 PERFORM break_rule('supersedes_their_own');
+            ELSIF NOT may_replace((SELECT answer FROM public.judgements WHERE id = NEW.supersedes), NEW.answer,
+                                  was_told(NEW.reviewer_id, NEW.candidate_id)) THEN
+                PERFORM break_rule('replaced_by_who_does_not_know');
             END IF;
         ELSIF has_judged(NEW.reviewer_id, NEW.candidate_id) THEN
             PERFORM break_rule('nobody_judges_twice');
+        ELSIF was_told(NEW.reviewer_id, NEW.candidate_id) THEN
+            PERFORM break_rule('judged_by_who_does_not_know');
         ELSIF NOT EXISTS (SELECT FROM public.candidates WHERE id = NEW.candidate_id
                              AND state IN ('open', 'joined', 'displaced', 'superseded')) THEN
             PERFORM break_rule('judged_while_it_is_open');
@@ -212,6 +277,7 @@ RULES = (
 
 MAKE = (
     *(WEIGHED, STANDS, OF_QUESTION, WEIGHED_OF, HAS_JUDGED, BREAK, LOCK),
+    *(ASK_ALIKE, WAS_TOLD, TOLD_OF, ACCOUNT_JUDGES, MAY_BE_ASKED, MAY_REPLACE),
     *(CHECK_JUDGEMENT, CHECK_UNDO, CHECK_VERDICT, CHECK_STATE, CHECK_ALSO, CHECK_HAND_OVER),
     *(
         f"CREATE TRIGGER judging BEFORE {what} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {check}()"
@@ -224,6 +290,12 @@ MAKE = (
 REMOVE = (
     "DROP TRIGGER judging ON candidates",
     *(f"DROP FUNCTION {check}() CASCADE" for *_, check in RULES),
+    "DROP FUNCTION may_replace(smallint, smallint, boolean)",
+    "DROP FUNCTION may_be_asked(text, text[], boolean, boolean)",
+    "DROP FUNCTION account_judges(bigint)",
+    "DROP FUNCTION told_of(bigint)",
+    "DROP FUNCTION was_told(bigint, bigint)",
+    "DROP FUNCTION ask_alike(bigint)",
     "DROP FUNCTION lock_judging(bigint)",
     "DROP FUNCTION break_rule(text)",
     "DROP FUNCTION has_judged(bigint, bigint)",

@@ -19,6 +19,7 @@ import pytest
 from extractors import child, isolation, processes, sandbox
 from extractors import filter as calls
 from extractors.faces import EngineUnavailable
+from extractors.limits import Limits
 from extractors.sandbox import Bubblewrap, Sandbox, SandboxUnavailable
 from extractors.wire import Probe, ProbeRequest
 from lastseen.outcomes import Fault
@@ -28,6 +29,8 @@ from tests.extractors.films import ANNA, FPS, film, ground, plain_film, png, sce
 from tests.extractors.test_media import png_bomb
 from tests.forked import RUNNING
 
+SOON = 60
+"""seconds, within which things happen on a machine that has much else to do"""
 MISSING = Bubblewrap(None, "bubblewrap is not installed")
 NOBODY = MomentWanted(0, (), ())
 OBEYS = """
@@ -287,7 +290,7 @@ def test_the_deadline_kills(held: str, tmp_path: Path, opening: Settings) -> Non
         box.probe(ProbeRequest())
         began = time.monotonic()
         why = ordered(box, tmp_path, "while True: pass")
-        assert time.monotonic() - began < 3
+        assert 1 <= time.monotonic() - began < SOON
         assert "past its deadline of 1 s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)" in why
         assert _children() == []
         assert isinstance(box.probe(ProbeRequest()), Probe), "the next file has a new sandbox"
@@ -307,15 +310,16 @@ def test_a_child_ends_itself_at_its_own_deadline_which_a_long_video_moves(
             began = time.monotonic()
             why = rejected(box.analyze(path)).why
             assert "past its deadline of 1 s (LASTSEEN_ANALYZE_DEADLINE_SECONDS)" in why
-            assert least <= time.monotonic() - began < least + 4
+            assert least <= time.monotonic() - began < SOON < Limits.of(hurried).latest
 
 
 @pytest.mark.usefixtures("obedient")
 def test_a_kill_from_outside_is_a_verdict(box: Sandbox, tmp_path: Path) -> None:
-    killer = threading.Thread(target=_kill_the_one_with_the_file)
-    box.probe(ProbeRequest())
+    for _ in range(2):
+        box.probe(ProbeRequest())  # with the second, one is forked that waits
+    killer = threading.Thread(target=_kill_the_one_with_the_file, args=(set(_descendants()),))
     killer.start()
-    why = ordered(box, tmp_path, "import time; time.sleep(20)")
+    why = ordered(box, tmp_path, "import time; time.sleep(600)")
     killer.join()
     assert "was killed by signal 9" in why
     assert isinstance(box.probe(ProbeRequest()), Probe)
@@ -470,16 +474,17 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _kill_the_one_with_the_file() -> None:
-    """The last but one that began: the last waits for the next file.  Numbers say nothing: they begin anew at times."""
-    before = set(_descendants())
+def _kill_the_one_with_the_file(before: set[int]) -> None:
+    """The newest of those who lived before there was a file: it waited for it, and had it before another was forked.
+
+    Numbers say nothing: they begin anew at times.
+    """
     _until(lambda: bool(set(_descendants()) - before))
-    time.sleep(0.1)
-    os.kill(sorted(_descendants(), key=_began)[-2], signal.SIGKILL)
+    os.kill(max(before, key=_began), signal.SIGKILL)
 
 
-def _until(true: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + SOON
     while not true():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.01)

@@ -96,7 +96,7 @@ def by_storage(stores: Stores, user: User, times: Times, rounds: int) -> None:
             with times.of("storage: forecast"):
                 review_queue.forecast(db)
             with times.of("storage: choices"):
-                review_queue.choices(db)
+                review_queue.choices(db, user)
         with times.of("storage: take"), stores.db.begin() as db:
             found = review_queue.take(db, user, TERMS)
             assert_taken(found)

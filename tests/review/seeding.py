@@ -133,7 +133,15 @@ def add_post(db: Connection, blob: int, story: Story) -> int:
     return post
 
 
-def observe(db: Connection, post: int, title: str, text: str, seen: str = "present", method: str = "test") -> None:
+def observe(
+    db: Connection,
+    post: int,
+    title: str,
+    text: str,
+    seen: str = "present",
+    method: str = "test",
+    content_hash: str = "0" * 64,
+) -> None:
     """What the post looked like at one moment."""
     _row(
         db,
@@ -142,7 +150,7 @@ def observe(db: Connection, post: int, title: str, text: str, seen: str = "prese
         observed_at=FIRST_SEEN,
         method=method,
         seen=seen,
-        content_hash="0" * 64,
+        content_hash=content_hash,
         raw_key="raw",
         raw_sha256="0" * 64,
         title=title,

@@ -226,7 +226,7 @@ def test_lists_go_on_where_a_page_ended(site: Site) -> None:
     first = ada.see("/queue")
     second = ada.see(f"/queue?after={first['after']}")
     assert (len(first["rows"]), len(second["rows"]), second["after"]) == (25, 2, None)
-    assert not {one["candidate"] for one in first["rows"]} & {one["candidate"] for one in second["rows"]}
+    assert not {one["since"] for one in first["rows"]} & {one["since"] for one in second["rows"]}
 
 
 def test_who_keeps_the_register_sees_possible_sightings_and_no_others(site: Site) -> None:

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 import review
+from lastseen.judging import Feature
 from lastseen.settings import Settings
 from review.app import doors
 from review.doors import LONGEST_FORM, SESSION_COOKIE, TOKEN_FIELD, TOKEN_HEADER, Door, form_token
@@ -146,13 +147,16 @@ def every() -> Iterator[Door]:
 def read_of(door: Door) -> set[str]:
     """What the module behind a door reads of an address or a form."""
     source = getsource(sys.modules[door.endpoint.__module__])
-    return {first or second for first, second in ASKED_FOR.findall(source)}
+    filters = {"source", "since", "until", "region", "actor"} if "_filters(" in source else set()
+    return filters | {first or second for first, second in ASKED_FOR.findall(source)}
 
 
 def fields() -> list[str]:
-    """The names of all fields of all forms."""
+    """The names of all fields of all forms, and whatever else a page reads."""
     pages = Path(review.__file__).parent.glob("templates/**/*.html")
-    return sorted({name for page in pages for name in FIELD.findall(page.read_text())} - {TOKEN_FIELD, "viewport"})
+    written = {name for page in pages for name in FIELD.findall(page.read_text())} - {TOKEN_FIELD, "viewport"}
+    made = {f"{kind}.{Feature.EARS}" for kind in ("visible", "feature", "note", "explained")}
+    return sorted(written.union(made, *(read_of(door) for door in every())))
 
 
 def test_whatever_stands_in_an_address_is_answered(stranger: Stranger) -> None:
@@ -183,7 +187,7 @@ def test_whatever_stands_behind_the_question_mark_is_answered(stranger: Stranger
             continue
         once = door.anyone or door.names == "review"
         path = "" if once else stranger.path(door)
-        for name in sorted(read_of(door) | {"source", "since", "until", "region", "before", "after", "answered"}):
+        for name in sorted(read_of(door)):
             for value in VALUES:
                 stranger.asks("GET", f"{path or somewhere(door)}?{name}={value}")
     assert stranger.wrong == []
@@ -192,7 +196,7 @@ def test_whatever_stands_behind_the_question_mark_is_answered(stranger: Stranger
 def test_whatever_stands_in_a_form_is_answered_and_what_is_no_text_is_refused(stranger: Stranger) -> None:
     """Each field alone where its page reads it, and all of them at once."""
     names = fields()
-    assert {"password", "reason", "receiver", "candidate", "language"} <= set(names)
+    assert {"password", "reason", "receiver", "language", "visible.ears"} <= set(names)
     usual = {"name": "other", "reason": "x", "receiver": "x", "recipient": "x", "role.analyst": "on", "answer": "0"}
     for door in every():
         if door.method != "POST" or door.takes_json:
@@ -202,7 +206,7 @@ def test_whatever_stands_in_a_form_is_answered_and_what_is_no_text_is_refused(st
             status = stranger.sends(door, path, "&".join(f"{name}={value}" for name in names))
             if value in NO_TEXT and status != 400:
                 stranger.wrong.append(f"{path} takes {value} for a text: {status}")
-            for name in read_of(door) & set(names) if value not in NO_TEXT else ():
+            for name in read_of(door) if value not in NO_TEXT else ():
                 said = urlencode({key: text for key, text in usual.items() if key != name})
                 stranger.sends(door, path, f"{said}&{name}={value}")
     assert stranger.wrong == []

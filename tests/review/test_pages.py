@@ -13,7 +13,7 @@ from storage.stores import Stores
 from tests.review.conftest import Browser, Site, picture_addresses, texts
 from tests.review.seeding import Story, add_post, observe, seed
 from tests.storage.casting import Seen, candidate, person, post, repost, video
-from tests.storage.judged import conclude
+from tests.storage.judged import account, conclude, give
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -50,13 +50,14 @@ def faults(page: str) -> list[str]:
 
 def test_an_empty_queue_says_what_to_do(analyst: Browser) -> None:
     page = analyst.get("/").text
-    assert "No candidates yet" in page
+    assert "No candidates wait" in page
     assert "lastseen run" in page
 
 
 def test_a_record_tells_everything_and_is_recorded(site: Site) -> None:
     seeded = seed(site.stores)
-    seed(site.stores, Story(number="HC-0002", names=("Second Person",)), at_track=seeded)
+    second = seed(site.stores, Story(number="HC-0002", names=("Second Person",)), at_track=seeded)
+    site.reader(second.candidate)  # the post's words are there once all its faces were answered on
     page = site.reader(seeded.candidate).get(f"/candidates/{seeded.candidate}").text
     for told in (
         "Ada Example",
@@ -314,3 +315,15 @@ def test_the_calibration_is_shown_with_its_numbers_and_its_plot(site: Site, anal
     plot = analyst.get(f"/calibration/{first}/plot.svg")
     assert (plot.status_code, plot.headers["content-type"]) == (200, "image/svg+xml")
     assert [analyst.get(f"/calibration/{id_}/plot.svg").status_code for id_ in (third, 999)] == [404, 404]
+
+
+def test_the_status_tells_nobody_who_judges_that_somebody_has_looked(site: Site) -> None:
+    seeded = seed(site.stores)
+    with site.stores.db.begin() as db:
+        give(db, account(db, "ada"), seeded.candidate, 2)
+    for roles, told in (((Role.ANALYST,), {"waiting": 1}), ((Role.SENIOR,), {"waiting": 1, "for a senior": 0})):
+        reader = site.signed_in(*roles)
+        page = reader.get("/status").text
+        assert "triage" not in page and "<dt>second</dt>" not in page
+        assert ("for a senior" in page) == (Role.SENIOR in roles)
+        assert reader.get("/api/v1/status").json()["counts"]["judgements_due"] == told

@@ -75,7 +75,7 @@ def test_it_serves_lets_in_by_link_and_ends_with_a_signal(stores: Stores, settin
         assert link
         assert address == f"lastseen review: {link[1]}/"
         with httpx.Client(base_url=link[1], trust_env=False, follow_redirects=True) as browser:
-            assert "No candidates yet" in browser.get(link[2]).text
+            assert "No candidates wait" in browser.get(link[2]).text
             assert "used already" in browser.get(link[2]).text
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 0

@@ -1,6 +1,6 @@
 """Whose turn it is, and who has what."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -10,11 +10,11 @@ from lastseen.roles import Role
 from storage import accounts, candidates, care, judgements, review_queue, reviews
 from storage.accounts import User
 from storage.database import Connection
-from storage.review_queue import ALL, Filters, Taken, Terms, Why
+from storage.review_queue import ALL, Filters, Taken, Terms, TooNarrow, Why
 from storage.reviews import Review
 from storage.stores import Stores
 from tests.review import queue_bench
-from tests.review.seeding import Seeded, Story, seed
+from tests.review.seeding import PUBLISHED, Seeded, Story, seed
 
 PEOPLE = 5
 """of a track, at most"""
@@ -95,11 +95,61 @@ def test_what_was_begun_ahead_is_what_comes_next(stores: Stores, people: tuple[U
         assert reserved is not None
         assert {now.candidate, reserved.review.candidate} == {first.candidate, second.candidate}
         assert review_queue.ahead(db, now, TERMS) == Taken(reserved.review)
-        assert review_queue.take(db, ben, TERMS) is Why.EMPTY
         say(db, now, 1)
         found = review_queue.take_after(db, now, TERMS)
         assert isinstance(found, Taken)
         assert found.review.token == reserved.review.token
+        assert review_queue.take(db, ben, TERMS, Filters(until=date(2000, 1, 1))) is Why.EMPTY
+        assert taken(db, ben).candidate == now.candidate
+
+
+def test_what_was_only_reserved_goes_to_whoever_has_nothing(stores: Stores, people: tuple[User, ...]) -> None:
+    ada, ben, sue = people
+    for number in "AB":
+        seed(stores, Story(number=number))
+    with stores.db.begin() as db:
+        now = taken(db, ada)
+        ahead = review_queue.ahead(db, now, TERMS)
+        assert ahead is not None
+        old = Filters(until=date(2000, 1, 1))
+        assert review_queue.take(db, ben, TERMS, old) is Why.EMPTY, "only what they asked for"
+        given = taken(db, ben)
+        assert given.candidate == ahead.review.candidate
+        assert reviews.find(db, ahead.review.token, ada) is None
+        assert review_queue.take(db, sue, TERMS) is Why.EMPTY, "what is on a screen stays there"
+        assert review_queue.ahead(db, now, TERMS) is None
+        say(db, now, 1)
+        assert review_queue.take_after(db, now, TERMS) is Why.EMPTY
+        reviews.describe(db, given, {})
+        say(db, given, 1)
+        assert {taken(db, one).candidate for one in (ada, ben)} == {now.candidate, given.candidate}
+
+
+def test_what_was_looked_at_or_is_about_the_same_face_is_not_given_away(
+    stores: Stores, people: tuple[User, ...]
+) -> None:
+    ada, ben, _ = people
+    at_one_face(stores, 2)
+    with stores.db.begin() as db:
+        now = taken(db, ada)
+        assert review_queue.ahead(db, now, TERMS) is not None
+        assert review_queue.take(db, ben, TERMS) is Why.EMPTY, "one person answers all about a face"
+    other = seed(stores, Story(number="other"))
+    with stores.db.begin() as db:
+        review_queue.set_all_aside(db, ada)
+        now = taken(db, ada, filters=ALL)
+        say(db, now, 1)
+        say(db, taken(db, ada), 1)
+        last = taken(db, ada)
+        assert last.candidate == other.candidate
+        assert review_queue.ahead(db, last, TERMS) is None
+        db.execute(text("UPDATE reviews SET ahead = true WHERE id = :id"), {"id": last.id})
+        review_queue.looked_at(db, last)
+        mine = taken(db, ben)
+        assert mine.candidate != other.candidate
+        say(db, mine, 1)
+        say(db, taken(db, ben), 1)
+        assert review_queue.take(db, ben, TERMS) is Why.EMPTY
 
 
 def test_what_is_given_back_is_for_others(stores: Stores, people: tuple[User, ...]) -> None:
@@ -111,26 +161,20 @@ def test_what_is_given_back_is_for_others(stores: Stores, people: tuple[User, ..
         assert taken(db, ada).candidate != mine.candidate  # that is not offered to her again so soon
         review_queue.set_all_aside(db, ada)
         assert taken(db, ben).candidate in {one.candidate for one in face}
-    with stores.db.begin() as db:
-        assert review_queue.take(db, ada, TERMS, candidate=mine.candidate) is Why.TAKEN
-        review_queue.set_all_aside(db, ben)
-        assert isinstance(review_queue.take(db, ada, TERMS, candidate=mine.candidate), Taken)
 
 
-def test_one_is_named_and_who_may_not_is_told_why(stores: Stores, people: tuple[User, ...]) -> None:
+def test_each_is_given_what_is_their_turn(stores: Stores, people: tuple[User, ...]) -> None:
     ada, ben, sue = people
     candidate = seed(stores).candidate
-    closed = seed(stores, Story(number="closed", state=CandidateState.WITHDRAWN)).candidate
+    seed(stores, Story(number="closed", state=CandidateState.WITHDRAWN))
     with stores.db.begin() as db:
         say(db, taken(db, ada), 3)
-        assert review_queue.take(db, ada, TERMS, candidate=candidate) is Why.JUDGED
-        assert review_queue.take(db, ada, TERMS, candidate=closed) is Why.CLOSED
-        found = review_queue.take(db, ben, TERMS, candidate=candidate)
+        assert review_queue.take(db, ada, TERMS) is Why.EMPTY
+        found = review_queue.take(db, ben, TERMS)
         assert isinstance(found, Taken)
         assert [(entry.action, entry.subject) for entry in found.entries] == [("took up", f"candidate:{candidate}")]
         say(db, found.review, 0)
         cat = accounts.add_user(db, "cat", None, [Role.ANALYST])
-        assert review_queue.take(db, cat, TERMS, candidate=candidate) is Why.SENIOR
         assert review_queue.take(db, cat, TERMS) is Why.EMPTY
         assert taken(db, sue).candidate == candidate
 
@@ -158,7 +202,6 @@ def test_nobody_answers_a_question_twice_at_another_track(stores: Stores, people
         candidates.arrange(db, [first.blob], PEOPLE)
         assert queue(db) == [(carrier, "second")]
         assert review_queue.take(db, ada, TERMS) is Why.EMPTY
-        assert review_queue.take(db, ada, TERMS, candidate=carrier) is Why.JUDGED
         assert taken(db, ben).candidate == carrier
 
 
@@ -185,9 +228,8 @@ def test_turns(stores: Stores, people: tuple[User, ...]) -> None:
             {"blob": made["danger"].blob},
         )
     with stores.db.begin() as db:
-        found = review_queue.take(db, ada, TERMS, candidate=made["second"].candidate)
-        assert isinstance(found, Taken)
-        say(db, found.review, 1)
+        source = {address: id_ for id_, address in review_queue.choices(db, ada).sources.items()}
+        say(db, taken(db, ada, filters=Filters(source["https://second.example/c"])), 1)
         order = []
         for _ in names:
             review = taken(db, ben)
@@ -229,26 +271,64 @@ def test_pages_go_on_where_they_ended(
 @pytest.mark.parametrize(
     ("said", "left"),
     [
-        ({"since": "2026-11-03", "until": "2026-11-03"}, "A"),
+        ({"since": "2026-11-03", "until": "2026-11-03"}, "ACDEF"),
         ({"until": "2026-11-02"}, ""),
-        ({"region": "Sumy"}, "A"),
-        ({"status": "found"}, ""),
-        ({"status": "missing"}, "AB"),
+        ({"region": "Sumy"}, "ACDEF"),
+        ({"region": "Sumy", "since": "2026-11-03", "until": "2026-11-03"}, "ACDEF"),
+        ({"status": "missing"}, "ABCDEF"),
     ],
 )
 def test_filters(stores: Stores, people: tuple[User, ...], said: dict[str, str], left: str) -> None:
-    seed(stores, Story(number="A"))
-    seed(stores, Story(number="B", published=None))
+    for number in "ABCDEF":
+        seed(stores, Story(number=number, published=None if number == "B" else PUBLISHED))
     with stores.db.begin() as db:
-        db.execute(text("UPDATE persons SET region = 'Sumy' WHERE register_number = 'A'"))
+        db.execute(text("UPDATE persons SET region = 'Sumy' WHERE register_number <> 'B'"))
         filters = Filters.of(said)
         assert filters.said() == said
         rows = review_queue.page(db, people[0], filters).rows
-        number = text(
+        whose = text(
             "SELECT register_number FROM candidates JOIN persons ON persons.id = person_id WHERE candidates.id = :id"
         )
-        assert "".join(db.execute(number, {"id": row.candidate}).scalar_one() for row in rows) == left
+        assert "".join(sorted(db.execute(whose, {"id": row.candidate}).scalar_one() for row in rows)) == left
         assert isinstance(review_queue.take(db, people[0], TERMS, filters), Taken) == bool(left)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"region": "Sumy"},
+        {"region": "Nowhere"},
+        {"status": "found"},
+        {"status": "missing", "until": "2026-11-02"},
+        {"status": "missing", "region": "Sumy"},
+    ],
+)
+def test_filters_that_leave_few_people_are_refused(
+    stores: Stores, people: tuple[User, ...], said: dict[str, str]
+) -> None:
+    for number in "ABCDEF":
+        seed(stores, Story(number=number))
+    with stores.db.begin() as db:
+        db.execute(text("UPDATE persons SET region = 'Sumy' WHERE register_number < 'E'"))
+        filters = Filters.of(said)
+        with pytest.raises(TooNarrow, match="fewer than 5 people"):
+            review_queue.page(db, people[0], filters)
+        assert review_queue.take(db, people[0], TERMS, filters) is Why.NARROW
+        assert db.execute(text("SELECT count(*) FROM reviews")).scalar() == 0
+
+
+def test_who_works_by_a_region_is_stopped_before_few_are_left(stores: Stores, people: tuple[User, ...]) -> None:
+    ada, ben, _ = people
+    for number in "ABCDE":
+        seed(stores, Story(number=number))
+    with stores.db.begin() as db:
+        db.execute(text("UPDATE persons SET region = 'Sumy'"))
+        assert review_queue.choices(db, ada).regions == ["Sumy"]
+        now = taken(db, ada, filters=Filters(region="Sumy"))
+        say(db, now, 1)
+        assert review_queue.take_after(db, now, TERMS) is Why.NARROW
+        assert (review_queue.choices(db, ada).regions, review_queue.choices(db, ada).statuses) == ([], [])
+        assert review_queue.choices(db, ben).regions == ["Sumy"], "she has judged one of them, and he has not"
 
 
 def test_filters_stay_with_whoever_set_them(stores: Stores, people: tuple[User, ...]) -> None:
@@ -256,7 +336,7 @@ def test_filters_stay_with_whoever_set_them(stores: Stores, people: tuple[User, 
     for number in "ABC":
         seed(stores, Story(number=number, address="https://b.example/c" if number == "B" else "https://a.example/c"))
     with stores.db.begin() as db:
-        sources = {address: id_ for id_, address in review_queue.choices(db).sources.items()}
+        sources = {address: id_ for id_, address in review_queue.choices(db, ada).sources.items()}
         only_b = Filters(source=sources["https://b.example/c"])
         now = taken(db, ada, filters=only_b)
         assert review_queue.filters_of(db, now) == only_b
@@ -321,8 +401,8 @@ def test_no_known_pair_comes_where_it_could_be_nothing_else(stores: Stores, peop
     _, terms = with_a_pair(stores)
     ada, ben, _ = people
     with stores.db.begin() as db:
-        sources = {address: id_ for id_, address in review_queue.choices(db).sources.items()}
-        assert review_queue.take(db, ada, terms, Filters(region="Nowhere")) is Why.EMPTY
+        sources = {address: id_ for id_, address in review_queue.choices(db, ada).sources.items()}
+        assert review_queue.take(db, ada, terms, Filters(until=date(2000, 1, 1))) is Why.EMPTY
         only_videos = Filters(source=sources["https://videos.example/c"])
         assert taken(db, ada, terms, only_videos).candidate is not None
         only_stills = Filters(source=sources["https://stills.example/c"])
@@ -333,13 +413,13 @@ def test_filters_do_not_tell_a_known_pair_from_what_waits(stores: Stores, people
     pair, terms = with_a_pair(stores)
     ada = people[0]
     with stores.db.begin() as db:
-        sources = {address: id_ for id_, address in review_queue.choices(db).sources.items()}
+        sources = {address: id_ for id_, address in review_queue.choices(db, ada).sources.items()}
         mine = taken(db, ada, terms)
         reviews.describe(db, mine, {"nose": "visible"})
         never = Terms(TERMS.lasts)
         assert taken(db, ada, never, Filters(source=sources["https://stills.example/c"])).known_pair == pair
         assert taken(db, ada, never, Filters(source=sources["https://videos.example/c"])).known_pair is None
-        assert review_queue.take(db, ada, never, Filters(region="Nowhere")) is Why.EMPTY
+        assert review_queue.take(db, ada, never, Filters(until=date(2000, 1, 1))) is Why.EMPTY
         assert taken(db, ada, never).known_pair == pair, "it waits for its answer"
 
 

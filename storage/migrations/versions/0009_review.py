@@ -50,7 +50,8 @@ QUEUE_UP = """
                    expected_false <= 0.001 AS rare, review_threatened(blob_id) AS threatened,
                    ARRAY(SELECT DISTINCT reviewer_id FROM judgements_of(candidates.id) AS said
                           WHERE NOT EXISTS (SELECT FROM judgement_undos WHERE judgement_id = said.id)
-                          ORDER BY reviewer_id) AS judges
+                          ORDER BY reviewer_id) AS judges,
+                   told_of(candidates.id) AS told
               FROM faces
               JOIN candidates ON track_id = faces.track AND state = 'open' AND due IS NOT NULL
               JOIN tracks ON tracks.id = faces.track
@@ -59,9 +60,9 @@ QUEUE_UP = """
             DELETE FROM review_queue USING candidates, faces
              WHERE candidates.id = candidate_id AND candidates.track_id = faces.track
                AND candidate_id NOT IN (SELECT candidate FROM asked))
-        INSERT INTO review_queue AS held (candidate_id, member, blob_id, person_id, stage, judges, threatened, since,
-                                          turn)
-        SELECT candidate, member, blob, person, stage, judges, threatened,
+        INSERT INTO review_queue AS held (candidate_id, member, blob_id, person_id, stage, judges, told, threatened,
+                                          since, turn)
+        SELECT candidate, member, blob, person, stage, judges, told, threatened,
                min(created_at) OVER face,
                min(created_at) OVER face - CASE WHEN threatened THEN interval '336 hours' ELSE interval '0' END
                                          - CASE WHEN bool_or(rare) OVER face THEN interval '48 hours'
@@ -71,12 +72,13 @@ QUEUE_UP = """
          ORDER BY candidate
         ON CONFLICT (candidate_id) DO UPDATE
            SET member = excluded.member, stage = excluded.stage, judges = excluded.judges,
-               threatened = excluded.threatened, since = excluded.since, turn = excluded.turn,
+               told = excluded.told, threatened = excluded.threatened, since = excluded.since, turn = excluded.turn,
                taken_by = CASE WHEN held.stage = excluded.stage THEN held.taken_by END,
                taken_until = CASE WHEN held.stage = excluded.stage THEN held.taken_until END
-         WHERE (held.member, held.stage, held.judges, held.threatened, held.since, held.turn)
+         WHERE (held.member, held.stage, held.judges, held.told, held.threatened, held.since, held.turn)
                IS DISTINCT FROM
-               (excluded.member, excluded.stage, excluded.judges, excluded.threatened, excluded.since, excluded.turn)
+               (excluded.member, excluded.stage, excluded.judges, excluded.told, excluded.threatened, excluded.since,
+                excluded.turn)
     $$"""
 # What the queue follows, whoever writes it: candidates, their states and what is due, which judgements follow into
 # (`candidates.arrange`), casts, and posts that disappear.
@@ -104,9 +106,41 @@ FOLLOWED = {
     "links_changed": ("cast_links", "UPDATE"),
     "posts_changed": ("posts", "UPDATE"),
 }
+# Whoever is told of something while it waits gets it no more.  A row that somebody works on at this moment is passed
+# by, so that no page waits for one: `storage.review_queue` asks once more when it gives something out.  What people
+# were told who do not judge is looked up when they begin to.
+TOLD = """
+    CREATE FUNCTION queue_without_told() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE review_queue SET told = told_of(candidate_id)
+         WHERE candidate_id IN (
+            SELECT candidate_id FROM review_queue
+             WHERE candidate_id IN (SELECT ask_alike(made.candidate_id) FROM made
+                                      JOIN users ON users.id = user_id AND roles && '{analyst,senior}')
+             ORDER BY candidate_id FOR UPDATE SKIP LOCKED);
+        RETURN NULL;
+    END $$"""
+JUDGES_NOW = """
+    CREATE FUNCTION queue_without_new_judge() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE review_queue SET told = told_of(candidate_id)
+         WHERE candidate_id IN (
+            SELECT candidate_id FROM review_queue WHERE was_told(NEW.id, candidate_id)
+             ORDER BY candidate_id FOR UPDATE SKIP LOCKED);
+        RETURN NULL;
+    END $$"""
+TELLING = (
+    TOLD,
+    """CREATE TRIGGER queue_without_told AFTER INSERT ON tellings REFERENCING NEW TABLE AS made
+       FOR EACH STATEMENT EXECUTE FUNCTION queue_without_told()""",
+    JUDGES_NOW,
+    """CREATE TRIGGER queue_without_new_judge AFTER UPDATE OF roles ON users FOR EACH ROW
+       WHEN (NEW.roles && '{analyst,senior}' AND NOT OLD.roles && '{analyst,senior}')
+       EXECUTE FUNCTION queue_without_new_judge()""",
+)
 READ_BY = ("actor", "action", "subject")
 """columns by which the custody log is read, beside its numbers"""
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "packages")
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "packages", "tellings")
 # What is measured of employees is not changed either, but it ends: `LASTSEEN_FIGURES_DAYS`.
 UNCHANGED = """
     CREATE TRIGGER unchanged BEFORE UPDATE OR TRUNCATE ON known_answers
@@ -199,6 +233,7 @@ def upgrade() -> None:
         sa.Column("ending", sa.Text(), server_default="", nullable=False),
         sa.Column("filters", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("warned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ahead", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("(ended_at IS NULL) = (ending = '')", name=op.f("ck_reviews_ended_somehow")),
         sa.CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name=op.f("ck_reviews_of_one")),
         sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_reviews_candidate_id")),
@@ -207,7 +242,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
         sa.UniqueConstraint("token", name=op.f("uq_reviews_token")),
         comment="one person takes up one candidate, or a known pair: the token is the address of the page and all on"
-        " it; described: what was seen of the probe before the reference was shown",
+        " it; described: what was seen of the probe before the reference was shown; ahead: reserved, and not looked at",
     )
     op.create_index(op.f("ix_reviews_candidate_id"), "reviews", ["candidate_id"], unique=False)
     op.create_index(op.f("ix_reviews_known_pair_id"), "reviews", ["known_pair_id"], unique=False)
@@ -305,6 +340,18 @@ def upgrade() -> None:
         " them, too",
     )
     op.create_index(op.f("ix_also_judged_candidate_id"), "also_judged", ["candidate_id"], unique=False)
+    op.create_table(
+        "tellings",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("candidate_id", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["candidate_id"], ["candidates.id"], name=op.f("fk_tellings_candidate_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tellings_user_id")),
+        sa.PrimaryKeyConstraint("user_id", "candidate_id", name=op.f("pk_tellings")),
+        comment="an account was shown whom a candidate is about, or what was answered: it is not asked about that any"
+        " more",
+    )
+    op.create_index(op.f("ix_tellings_candidate_id"), "tellings", ["candidate_id"], unique=False)
     op.add_column("candidates", sa.Column("due", sa.Text(), server_default="triage", nullable=True))
     op.add_column("rejections", sa.Column("verdict_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(op.f("fk_rejections_verdict_id"), "rejections", "verdicts", ["verdict_id"], ["id"])
@@ -363,6 +410,7 @@ def _make_queue() -> None:
         sa.Column("person_id", sa.BigInteger(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("judges", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("told", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("threatened", sa.Boolean(), nullable=False),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("turn", sa.DateTime(timezone=True), nullable=False),
@@ -424,6 +472,8 @@ def _make_queue() -> None:
     defend_but_erasure("limit_lifts")
     for function in (REVIEW_THREATENED, QUEUE_UP):
         op.execute(function)
+    for statement in TELLING:
+        op.execute(statement)
     for name, (table, when) in FOLLOWED.items():
         op.execute(f"""
             CREATE FUNCTION queue_up_{name}() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -448,7 +498,12 @@ def _drop_queue() -> None:
     for name, (table, _) in FOLLOWED.items():
         op.execute(f"DROP TRIGGER queue_up_{name} ON {table}")
         op.execute(f"DROP FUNCTION queue_up_{name}()")
-    for function in ("queue_up(bigint[])", "review_threatened(bigint)"):
+    op.execute("DROP TRIGGER queue_without_new_judge ON users")
+    op.execute("DROP TRIGGER queue_without_told ON tellings")
+    for function in (
+        *("queue_without_new_judge()", "queue_without_told()"),
+        *("queue_up(bigint[])", "review_threatened(bigint)"),
+    ):
         op.execute(f"DROP FUNCTION {function}")
     op.drop_table("limit_lifts")
     op.drop_table("review_pauses")
@@ -468,6 +523,8 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_rejections_verdict_id"), "rejections", type_="foreignkey")
     op.drop_column("rejections", "verdict_id")
     op.drop_column("candidates", "due")
+    op.drop_index(op.f("ix_tellings_candidate_id"), table_name="tellings")
+    op.drop_table("tellings")
     op.drop_index(op.f("ix_also_judged_candidate_id"), table_name="also_judged")
     op.drop_table("also_judged")
     op.drop_index(op.f("ix_judgement_undos_reviewer_id"), table_name="judgement_undos")

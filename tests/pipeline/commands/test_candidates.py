@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from lastseen.roles import Role
-from storage import accounts, custody, tables
+from storage import accounts, custody, tables, tellings
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
 from tests.review.seeding import Seeded, Story, seed
@@ -53,6 +53,7 @@ def test_a_rejection_is_made_listed_and_taken_back_and_the_log_says_so(desk: Des
     again = desk.ask("rejections", "revoke", str(one["id"]), "--reason", "it was the light")
     assert again == {"rejection": one["id"], "reopened": [found.candidate]}
     with desk.office.stores.db.begin() as db:
+        assert tellings.was_told(db, account(db, "bert"), found.candidate), "he is not asked about it after his order"
         log = [(event.action, event.subject, event.reason) for event in custody.events(db)]
     assert log[-2:] == [
         ("rejected", f"rejection:{one['id']}", "another nose"),
@@ -67,6 +68,11 @@ def test_what_two_people_said_is_told_when_both_have_said_it(desk: Desk, found: 
     first = desk.ask("judgements", which)
     assert (first["verdict"], first["due"], first["verdicts"]) == ("open", "second", [])
     assert first["judgements"][0]["reviewer"] == "ada"
+    with stores.db.begin() as db:
+        bert = accounts.add_user(db, "bert", "a long password", [Role.ANALYST])
+    desk.run("judgements", which, "--as", "bert", said="a long password\n")
+    with stores.db.begin() as db:
+        assert tellings.was_told(db, bert, found.candidate)
     assert "answer" not in first["judgements"][0]
     assert "not told yet" in desk.run("judgements", which)
     assert "open, second" in desk.run("candidates")
@@ -84,7 +90,7 @@ def test_what_two_people_said_is_told_when_both_have_said_it(desk: Desk, found: 
     assert states[found.candidate] == ("sighting", None)
     assert "two people" in desk.run("reject", which, "--reason", "x", status=2)
     with stores.db.begin() as db:
-        assert [event.subject for event in custody.events(db) if event.action == "viewed"] == [f"candidate:{which}"] * 4
+        assert [event.subject for event in custody.events(db) if event.action == "viewed"] == [f"candidate:{which}"] * 5
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,18 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from lastseen.lifecycle import RULES
+from lastseen.outcomes import Fault
 from lastseen.records import Platform
 from lastseen.settings import Settings
-from pipeline import jobs
+from pipeline import jobs, runner
 from pipeline.app import App, open_app
 from pipeline.jobs import Scope
 from storage import posts, sources, verification
@@ -78,8 +80,10 @@ class Office:
 
 
 @pytest.fixture
-def office(owning: Settings) -> Iterator[Office]:
-    """With an empty site."""
+def office(owning: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """With an empty site.  What failed rests until a test says that it is `now`, and not for as long as others take."""
+    patient = replace(RULES[Fault.TRANSIENT], rest=timedelta(hours=1))
+    monkeypatch.setattr(runner, "RULES", {**RULES, Fault.TRANSIENT: patient})
     with VideoSite() as site, open_app(owning, "test") as app:
         yield Office(app, site)
 

@@ -73,7 +73,7 @@ def office(site: Site, user: User, other: User) -> list[str]:
         conclude(db, sighted, 3, 2)
         rejections.reject(db, refused, "x", "x", 5)
         custody.append_all(db, user.name, [hand_overs.hand_over(db, sighted, "officer", "by hand", user)])
-        custody.append_all(db, user.name, [packages.ask(db, sighted, "court", "order", user)])
+        custody.append_all(db, user.name, packages.ask(db, sighted, "court", "order", user))
         custody.append(db, user.name, Action.EXPORTED, "log", {"what": "x", "list": ["y"]}, "why")
         care.lift(db, user, other.name, "x")
         db.execute(FAILED)

@@ -176,21 +176,22 @@ def test_a_disagreement_goes_to_a_senior_who_is_as_blind(chromium: Chromium, sit
     shoot(senior, "way-5-settled", whole=True)
 
 
-def test_two_who_open_the_same_face(chromium: Chromium, site: Site, case: Seeded) -> None:
-    for number in ("HC-0002", "HC-0003"):  # who reviews holds the next one, too
-        candidate(site.stores, number)
-    first, second = (opened(chromium, chromium.user(name, Role.ANALYST)) for name in ("oksana", "petro"))
-    rows = [page.get_by_role("button", name="Review row 1") for page in (first, second)]
-    rows[0].click()
-    arrived(first, "Describe the face")
-    rows[1].click()
-    arrived(second, "Candidates")
-    expect(second.get_by_role("status").first).to_contain_text("Somebody else is looking at that one at this moment.")
-    shoot(second, "way-taken")
-    assert inaccessible(second) == []
-    second.get_by_role("button", name="Review next").click()
-    arrived(second, "Describe the face")
+def test_two_who_press_next_look_at_two_faces_and_none_is_held_back(
+    chromium: Chromium, case: Seeded, site: Site
+) -> None:
+    candidate(site.stores, "HC-0002")
+    first, second, third = (
+        opened(chromium, chromium.user(name, Role.ANALYST)) for name in ("oksana", "petro", "iryna")
+    )
+    take(first)
+    first.wait_for_load_state("networkidle")  # by now the next one is reserved for her
+    take(second)
     assert second.url != first.url
+    third.get_by_role("button", name="Review next").click()
+    arrived(third, "Candidates")
+    expect(third.get_by_role("status").first).to_contain_text("Nothing more waits for you at the moment")
+    shoot(third, "way-taken")
+    assert inaccessible(third) == []
 
 
 @pytest.fixture

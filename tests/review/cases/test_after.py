@@ -107,6 +107,38 @@ def test_the_story_of_a_post_tells_what_changed(site: Site, sighting: Seeded, an
     assert "Other words" in story
 
 
+def test_what_another_way_of_reading_adds_is_no_change_of_the_post(
+    site: Site, sighting: Seeded, analyst: Browser
+) -> None:
+    with site.stores.db.begin() as db:
+        post, title, words = db.execute(text("SELECT post_id, title, text FROM observations")).one()
+        for digest, said in (("1", f"{words} And more."), ("2", "Other words.")):
+            observe(db, post, title, said, method="page", content_hash=digest * 64)
+    page = analyst.get(f"/sightings/{sighting.candidate}").text
+    story = page.partition('class="story"')[2].partition("</ol>")[0]
+    told = [": first seen", ": read another way, which says more", ": changed"]
+    assert [story.count(one) for one in told] == [1, 1, 1]
+    assert sorted(told, key=story.index) == told
+
+
+def test_features_that_nobody_could_see_are_one_line(site: Site) -> None:
+    seeded = seed(site.stores)
+    unseen = tuple(Compared(one, Comparison.NOT_VISIBLE) for one in (Feature.SCARS, Feature.NECK, Feature.NOSE))
+    with site.stores.db.begin() as db:
+        give(db, account(db, "ada"), seeded.candidate, 2, (*EARS, *unseen))
+        give(
+            db,
+            account(db, "ben"),
+            seeded.candidate,
+            2,
+            (*EARS, *unseen[:2], Compared(Feature.NOSE, Comparison.SIMILAR)),
+        )
+    page = site.signed_in(Role.ANALYST).get(f"/sightings/{seeded.candidate}").text
+    line = page.partition("Not visible to anybody")[2].partition("</tr>")[0]
+    assert "Scars" in line and "Neck" in line and "Nose" not in line and "Ears" not in line
+    assert 'scope="row">Scars' not in page and 'scope="row">Nose' in page
+
+
 def test_a_hand_over_is_a_fact_in_the_log_without_names_and_leaves_the_list(
     site: Site, sighting: Seeded, senior: Browser
 ) -> None:
@@ -206,4 +238,4 @@ def test_what_is_no_list_or_number_is_said_to_be_none(senior: Browser) -> None:
     assert senior.get("/sightings?show=secret").status_code == 400
     assert senior.get("/sightings?before=x").status_code == 400
     assert senior.get(f"/sightings/{10**30}").status_code == 404
-    assert "None." in senior.get("/sightings?show=all").text
+    assert "There is none yet." in senior.get("/sightings?show=all").text

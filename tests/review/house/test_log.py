@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
@@ -53,6 +54,26 @@ def test_the_log_is_searched_by_who_what_on_what_and_when(site: Site, auditor: B
     assert (searched.action, searched.detail) == ("searched", {"until": "2000-01-01"})
     for wrong in ("since=yesterday", "before=x", "actor=" + "x" * 300, "actor=%00"):
         assert auditor.get(f"/log?{wrong}").status_code == 400, wrong
+
+
+def test_days_are_found_whatever_day_the_log_begins_and_ends(
+    site: Site, auditor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (1, 2, 2, 4):  # on the third nothing happened
+        monkeypatch.setattr(custody, "utcnow", lambda day=day: datetime(2026, 3, day, 12, tzinfo=UTC))
+        write(site.stores, 1, f"day{day}")
+    for asked, found in (
+        ("since=2026-03-02&until=2026-03-02", ["day2", "day2"]),
+        ("since=2026-03-03&until=2026-03-03", []),
+        ("since=2026-03-03", ["day4"]),
+        ("until=2026-03-03", ["day1", "day2", "day2"]),
+        ("until=2026-02-28", []),
+        ("since=2026-03-05", []),
+        ("since=2026-03-04&until=2026-03-01", []),
+    ):
+        lines = [json.loads(line) for line in auditor.get(f"/log.jsonl?{asked}").text.splitlines()]
+        assert [line["actor"] for line in lines if line["actor"].startswith("day")] == found, asked
+        assert auditor.get(f"/log?{asked}").text.count("<bdi>day") == len(found), asked
 
 
 def test_whoever_may_judge_as_well_reads_nothing_of_reviews(site: Site, auditor: Browser) -> None:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from lastseen.roles import Role
+from matchers import agreement
 from review.reviewing import figures as pages
 from storage import accounts, reviews, tables
 from storage.accounts import User
@@ -95,11 +96,19 @@ def test_errors_are_shown_from_enough_answers_on() -> None:
 
 
 def test_agreement_is_of_yes_no_and_neither() -> None:
-    both = Both(((3, 2), (2, 0), (None, 1), (1, -2)), 1)
+    both = Both(((3, 2), (2, 0), (None, 1), (1, -2)) * 5, 1)
     told = pages.as_team(Team((), both), Limits())["agreement"]
     assert isinstance(told, dict)
-    assert (told["candidates"], told["same"], told["share"], told["settled_by_seniors"]) == (4, 2, 0.5, 1)
-    assert told["alpha"] == pytest.approx(1 - (14 / 3) / (2 * 3.2))
+    assert (told["candidates"], told["same"], told["share"], told["settled_by_seniors"]) == (20, 10, 0.5, 1)
+    assert told["alpha"] == pytest.approx(agreement.alpha([(3, 2), (2, 0), (1, -2)] * 5))
+
+
+def test_of_few_candidates_it_is_not_said_how_far_people_agree() -> None:
+    """Of one, whoever has to settle it would read the other answers."""
+    both = Both(((3, 0),) * 19, 19)
+    told = pages.as_team(Team((), both), Limits())["agreement"]
+    assert isinstance(told, dict)
+    assert {told[name] for name in ("same", "share", "interval", "alpha")} == {None}
 
 
 def test_the_teams_page_says_it_all(site: Site) -> None:

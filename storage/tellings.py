@@ -1,0 +1,59 @@
+"""Who was told of which candidate: whom it is about, what its post says, or what was answered.
+
+Questions may be asked anew: a judgement is undone or replaced, a rejection revoked, a link found.  Whoever read the
+record meanwhile cannot be one of two who do not know, and the database refuses their judgement
+(`storage.migrations.judging`).  So whatever shows a record, or a part of one, to an account writes it down here in the
+transaction that shows it, whatever roles the account has at that moment.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from storage.accounts import User
+
+TELL = text("""
+    INSERT INTO tellings (user_id, candidate_id)
+    SELECT :user, candidate FROM (SELECT DISTINCT unnest(CAST(:candidates AS bigint[]))) AS shown (candidate)
+     ORDER BY candidate
+    ON CONFLICT DO NOTHING""")
+# Events name a candidate, or a judgement on one; erased ones are in the log still.
+NAMED = text("""
+    SELECT id FROM candidates WHERE id = ANY(CAST(:candidates AS bigint[]))
+     UNION SELECT candidate_id FROM judgements WHERE id = ANY(CAST(:judgements AS bigint[]))""")
+JUDGED = text("SELECT DISTINCT candidate_id FROM judgements")
+NAMED_SO = text("SELECT id FROM users WHERE name = :name")
+WAS_TOLD = text("SELECT was_told(:user, :candidate)")
+
+
+def tell(db: Connection, user: User, candidates: Iterable[int]) -> None:
+    """Keep that an account was shown some candidates (row ids).  Call it before the custody log is written to."""
+    _tell(db, user.id, candidates)
+
+
+def tell_of_events(db: Connection, user: User, candidates: Iterable[int], judgements: Iterable[int]) -> None:
+    """Keep that an account has read events of the custody log that name these."""
+    named = {"candidates": list(candidates), "judgements": list(judgements)}
+    _tell(db, user.id, db.execute(NAMED, named).scalars())
+
+
+def tell_of_all(db: Connection, user: User) -> None:
+    """Keep that an account was given all that people answered."""
+    _tell(db, user.id, db.execute(JUDGED).scalars())
+
+
+def tell_named(db: Connection, name: str, candidates: Iterable[int]) -> None:
+    """As `tell`, of the account with this name, if there is one."""
+    user: int | None = db.execute(NAMED_SO, {"name": name}).scalar()
+    if user is not None:
+        _tell(db, user, candidates)
+
+
+def was_told(db: Connection, user: User, candidate: int) -> bool:
+    """Whether an account was shown this candidate, or another that may ask the same of the same face."""
+    return bool(db.execute(WAS_TOLD, {"user": user.id, "candidate": candidate}).scalar())
+
+
+def _tell(db: Connection, user: int, candidates: Iterable[int]) -> None:
+    if shown := list(candidates):
+        db.execute(TELL, {"user": user, "candidates": shown})
