@@ -33,13 +33,17 @@ lint: $(INSTALLED) ## check style, formatting, types and which room imports whic
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-words: $(INSTALLED) ## bring the catalogues of the pages up to date with what the sources say (docs/translating.md)
+words: $(INSTALLED) ## bring the catalogues of the pages and of the daily report up to date with what the sources say (docs/translating.md)
 	@mkdir -p build
 	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keyword words --keyword noted \
 		--add-location=file --no-wrap --sort-by-file --add-comments=translators: --output build/lastseen.pot \
 		lastseen review storage
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date --no-wrap --domain lastseen \
 		--input-file build/lastseen.pot --output-dir review/locale
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keyword noted --add-location=file --no-wrap --sort-by-file \
+		--output build/report.pot pipeline/report
+	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date --no-wrap --domain report \
+		--input-file build/report.pot --output-dir pipeline/report/locale
 
 lock: $(UV) ## resolve pyproject.toml into both lock files; ARGS=--upgrade takes the newest of everything
 	$(COMPILE) $(ARGS) --output-file requirements.lock

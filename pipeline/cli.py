@@ -40,6 +40,7 @@ from pipeline.commands import (
     models,
     register,
     rematch,
+    report,
     reposts,
     roll_call,
     site,
@@ -92,6 +93,7 @@ roll_call.add_to(app)
 app.add_typer(known_pairs.app, name="known-pairs")
 app.add_typer(export.app, name="export")
 app.command("packages")(export.packages_)
+app.command("report")(report.report_)
 app.command("logs")(logs.logs_)
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -259,6 +259,26 @@ def known_pairs(params: Mapping[str, object]) -> dict[str, int]:
         made, tally = making_pairs.make(app), making_pairs.draw(app)
     log.info("known pairs: %d made, %d retired; pictures %s", len(made.pairs), made.retired, tally.as_dict())
     return {"made": len(made.pairs), "retired": made.retired, **tally.as_dict()}
+
+
+def daily_report(params: Mapping[str, object]) -> dict[str, int]:
+    """Report days that are over.  Returns counts."""
+    from pipeline.report import making  # what it draws with is loaded for it only
+
+    day, since, until = (_date(params.get(name)) for name in ("day", "since", "until"))
+    asked = making.wanted(day, since, until, utcnow(), force=bool(params.get("force")))
+    with open_stores(settings()) as stores:
+        if _dry(params):
+            due = making.due(stores, asked)
+            log.info("daily report: dry run, nothing is done; due are %s", [str(one) for one in due])
+            return {"due": len(due)}
+        made = making.run(stores, asked, ACTOR)
+    log.info("daily report: made %s", [str(one) for one in made])
+    return {"made": len(made)}
+
+
+def _date(given: object) -> date | None:
+    return date.fromisoformat(str(given)) if given else None
 
 
 def _number(given: object) -> float | None:

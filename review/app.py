@@ -15,7 +15,7 @@ from review.away import WhenAway
 from review.cases import candidates, hints, sightings, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.house import calibration, installation, log, register
+from review.house import calibration, installation, log, register, reports
 from review.limits import RequestLimit
 from review.mounted import Mounted
 from review.reviewing import figures, pictures, queue, reviews
@@ -81,6 +81,9 @@ def doors() -> list[BaseRoute]:
         Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS, names="blob"),
         Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS, names="cast_link"),
         Door("/status", installation.status, roles=STAFF),
+        Door("/reports", reports.listed, roles=STAFF),
+        Door("/reports/{day}.{ending}", reports.download, roles=STAFF, picture=True, names="report_file"),
+        Door("/reports/{day}", reports.page, roles=STAFF, names="report"),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True, names="calibration"),
         Door("/users", users.users, roles=ADMINISTRATORS),

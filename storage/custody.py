@@ -144,6 +144,8 @@ class Action(StrEnum):
     TOKEN_MADE = "token made"  # noqa: S105  no token
     """for a program that acts as this account"""
     TOKEN_REVOKED = "token revoked"  # noqa: S105  no token
+    REPORTED = "reported"
+    """the figures of a day were made into a report"""
 
 
 @dataclass(frozen=True, slots=True)

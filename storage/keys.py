@@ -52,6 +52,11 @@ def proof(statement: str, number: int) -> str:
     return f"{statement.removesuffix('.json')}{later}.ots"
 
 
+def daily_report(day: date, sha256: str, language: str) -> str:
+    """The page of what was reported of a day, in the bucket `derived`."""
+    return f"report/{day:%Y/%m/%d}/{sha256}.{language}.html"
+
+
 def root(sha256: str) -> str:
     """The root certificates of an authority as the office configured them, in the evidence bucket."""
     return f"{ROOTS}{sha256}.pem"

@@ -1244,6 +1244,22 @@ known_answers = Table(
     comment="what a reviewer said of a known pair, without knowing that it was one; never a judgement",
 )
 
+# --- what is reported --------------------------------------------------------------------------------------
+
+daily_reports = Table(
+    "daily_reports",
+    metadata,
+    _id(),
+    Column("day", Date, nullable=False),
+    Column("figures", JSONB, nullable=False),
+    Column("pages", JSONB, nullable=False),
+    _text("made_by"),
+    _moment("made_at"),
+    Index("ix_daily_reports_newest", "day", "id"),
+    comment="what was reported of a day that was over; the newest of a day supersedes the others, which stay;"
+    " pages: language -> key and sha256 in the derived bucket",
+)
+
 # --- what is owed to evidence and people: checks, holds, erasure -------------------------------------------
 
 fixity_checks = Table(

@@ -25,6 +25,7 @@ DAGS = {
     "collect_telegram",
     "collect_video_sites",
     "custody",
+    "daily_report",
     "fixity",
     "known_pairs",
     "manifests",

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from sqlalchemy import insert, text
 
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import Finding, FindingKind
+from pipeline.report import making
 from review.roles import REVIEWERS, Role
 from storage import accounts, findings, judgements, packages, reviews
 from storage.accounts import User
@@ -29,6 +30,7 @@ from tests.storage import judged
 from tests.storage.casting import Seen, candidate, person, post, video
 from tests.storage.judged import conclude
 
+REPORTED = date(2026, 11, 4)
 NEVER = "999999999"
 """no row has this id"""
 
@@ -148,6 +150,12 @@ def _calibration(stores: Stores, _: User, plot: str = "<svg xmlns='http://www.w3
     with stores.db.begin() as db:
         row = {"engine": "dlib", "people": 1, "photos": 1, "pairs": 1, "bands": [], "plot": plot, "made_by": "test"}
         return {"id": db.execute(insert(calibrations).values(row).returning(calibrations.c.id)).scalar_one()}
+
+
+def _report(stores: Stores, _: User) -> Values:
+    """Of a day that has its report."""
+    making.make(stores, REPORTED, "test", force=True)
+    return {"day": REPORTED, "ending": "csv"}
 
 
 def _link(stores: Stores, mine: User) -> Values:
@@ -280,6 +288,8 @@ KINDS: Mapping[str, Kind] = {
     "blob": Kind(_blob, none={"blob": NEVER, "ending": "csv"}),
     "cast_link": Kind(_blob),
     "calibration": Kind(_calibration, lambda stores, mine: _calibration(stores, mine, "")),
+    "report": Kind(_report, none={"day": "1999-12-31"}),
+    "report_file": Kind(_report, none={"day": "1999-12-31", "ending": "csv"}),
     "link": Kind(_link, _used_link, none={"token": "guess"}),
     "static": Kind(lambda *_: {"name": "review.css"}, lambda *_: {"name": "app.py"}, none={"name": "nothing.css"}),
     "session": Kind(_session, _ended_session, personal=True),

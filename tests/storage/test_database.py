@@ -229,6 +229,8 @@ FACTS = {
                       SELECT id, 'video_site', '1', 'p', 'present', now(), now() FROM source RETURNING id)
         INSERT INTO audiences (post_id, observed_at, audience) SELECT id, now(), '{"views": 7}' FROM post""",
     "checkpoints": HEAD,
+    "daily_reports": """INSERT INTO daily_reports (day, figures, pages, made_by, made_at)
+                        VALUES ('2026-11-22', '{}', '{}', 'a', now())""",
     "cosignatures": """
         WITH head AS (INSERT INTO checkpoints (size, origin, note, peaks, signed_at) VALUES (1, 'o', 'n', '', now()))
         INSERT INTO cosignatures (size, witness, signature, signed_at) VALUES (1, 'w', 's', now())""",
@@ -243,6 +245,7 @@ COLUMNS = {
     "observations": "title",
     "audiences": "audience",
     "checkpoints": "note",
+    "daily_reports": "made_by",
     "cosignatures": "signature",
     "manifests": "key",
     "stamp_statements": "key",

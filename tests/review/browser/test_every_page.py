@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Page
 from sqlalchemy import text
 
+from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
+from pipeline.report import making
 from review.roles import Role
 from storage import reviews
 from storage.accounts import User
@@ -25,6 +27,8 @@ NARROW, SMALL = (320, 720), (683, 384)
 LEAST_TARGET = 24
 """CSS pixels (2.5.8)"""
 MOST_STOPS, MOST_INSIDE = 200, 12
+REPORTED = utcnow().date() - timedelta(days=1)
+"""the newest day that can be"""
 OPEN_PAGES = ("/sign-in", "/sign-in?provider=1", "/enter/used-before")
 
 # Where the focus is, and whether that is to be seen: a radio may lie over its picture or word, which then shows it.
@@ -84,6 +88,7 @@ def cases(site: Site) -> tuple[Seeded, Seeded]:
     waits, seen = candidate(site.stores, "HC-0001"), candidate(site.stores, "HC-0002")
     with site.stores.db.begin() as db:
         judged.conclude(db, seen.candidate, 3, 2)
+    making.make(site.stores, REPORTED, "test")
     return waits, seen
 
 
@@ -97,7 +102,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
     yield f"/videos/{sha256}/roll-call"
     yield f"/videos/{sha256}/roll-call?face={waits.track}"
-    yield "/nothing/here"
+    yield from ("/reports", f"/reports/{REPORTED}", "/nothing/here")
     if review:
         yield f"/reviews/{review.token}"
         with site.stores.db.begin() as db:

@@ -1,0 +1,84 @@
+"""A figure day by day, drawn as SVG: a bar for each day, the last one marked.
+
+Colours are classes of the page's style, so that dark and light, print and forced colours each have theirs; every
+number of it stands in the table beside it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from xml.etree import ElementTree as Xml
+
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 600, 120, 54, 10, 22
+STEP_DAYS = 15
+"""between two days that are written below"""
+STEPS = (1, 2, 2.5, 5, 10)
+"""what the height of a scale may begin with"""
+
+
+def scale(highest: float, unit: int = 1) -> float:
+    """The least round number of units that nothing stands above; one where there is nothing."""
+    if unit > 1:
+        return scale(math.ceil(highest / unit)) * unit
+    if highest <= 1:
+        return 1
+    power = 10.0 ** math.floor(math.log10(highest))
+    return next(step * power for step in STEPS if step * power >= highest and (step * power).is_integer())
+
+
+def draw(
+    name: str,
+    title: str,
+    last: date,
+    counts: Sequence[int],
+    say: Callable[[int], str],
+    say_day: Callable[[date], str],
+    unit: int = 1,
+) -> str:
+    """The picture, as text.
+
+    `name`: of the plot, for its ids; `counts`: the oldest first, ends with `last`; `unit`: what its scale counts in,
+    e.g. 3600 for seconds that are told in hours.
+    """
+    top = scale(max(counts, default=0), unit)
+    root = Xml.Element(
+        "svg",
+        {
+            "viewBox": f"0 0 {LEFT + WIDTH + 8} {TOP + HEIGHT + BOTTOM}",
+            "role": "img",
+            "aria-labelledby": f"{name}-title",
+            "class": "plot",
+        },
+    )
+    Xml.SubElement(root, "title", {"id": f"{name}-title"}).text = title
+    for share in (0, 0.5, 1):
+        _grid(root, share, say(round(top * share)) if float(top * share).is_integer() else "")
+    wide = WIDTH / max(len(counts), 1)
+    for number, count in enumerate(counts):
+        day = last - timedelta(days=len(counts) - 1 - number)
+        _bar(root, number * wide, wide, count / top, f"{say_day(day)}: {say(count)}", last=number == len(counts) - 1)
+        if (len(counts) - 1 - number) % STEP_DAYS == 0:
+            middle = LEFT + (number + 0.5) * wide
+            _text(root, middle, TOP + HEIGHT + 16, say_day(day), "end" if day == last else "middle")
+    return Xml.tostring(root, encoding="unicode")
+
+
+def _grid(root: Xml.Element, share: float, said: str) -> None:
+    y = f"{TOP + HEIGHT * (1 - share):.1f}"
+    Xml.SubElement(root, "line", {"x1": str(LEFT), "x2": str(LEFT + WIDTH), "y1": y, "y2": y, "class": "grid"})
+    _text(root, LEFT - 6, float(y) + 4, said, "end")
+
+
+def _bar(root: Xml.Element, x: float, wide: float, share: float, said: str, *, last: bool) -> None:
+    if share <= 0:
+        return
+    high = max(share * HEIGHT, 1.0)  # what is there can be seen
+    where = {"x": f"{LEFT + x + wide * 0.12:.2f}", "width": f"{wide * 0.76:.2f}"}
+    size = {"y": f"{TOP + HEIGHT - high:.2f}", "height": f"{high:.2f}"}
+    bar = Xml.SubElement(root, "rect", {**where, **size, "class": "bar last" if last else "bar"})
+    Xml.SubElement(bar, "title").text = said
+
+
+def _text(root: Xml.Element, x: float, y: float, said: str, anchor: str) -> None:
+    if said:
+        Xml.SubElement(root, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor}).text = said
