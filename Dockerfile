@@ -28,7 +28,9 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends bubblewrap \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --user-group --home-dir /var/lib/lastseen --create-home --shell /usr/sbin/nologin lastseen \
-    && install --directory --owner lastseen --group lastseen --mode 0700 /var/lib/airflow
+    && install --directory --owner lastseen --group lastseen --mode 0700 /var/lib/airflow /var/lib/lastseen/models \
+    && install --directory --owner lastseen --group lastseen --mode 0700 /var/lib/volumes/proxy \
+    && install --directory --owner 1000 --group 1000 --mode 0700 /var/lib/volumes/evidence /var/lib/volumes/minio
 COPY --from=builder /opt/lastseen /opt/lastseen
 ENV PATH=/opt/lastseen/bin:$PATH \
     PYTHONUNBUFFERED=1 \

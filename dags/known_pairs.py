@@ -1,7 +1,8 @@
 """
 # Choose known pairs
 
-Chooses pairs of the register's own photos of which is known whether they show one person, and makes their pictures.
+Chooses pairs of the register's own photos of which is known whether they show one person, and makes their pictures and
+films.
 Among the candidates they measure how often the people who review are wrong (`LASTSEEN_KNOWN_PAIRS`). Pairs that are not
 certain any more, or that everybody has seen, are retired.
 

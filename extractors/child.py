@@ -151,22 +151,20 @@ def open_file(request: "Request", job: Job, files: Sequence[int], engine: "Engin
             return fingerprint_file(file, limits, setup.threads, grant)
         if engine is None:
             raise RuntimeError("no engine was loaded")
-        return _with_engine(request, job.setup, file, files, engine)
+        return _with_engine(request, job, file, files, engine)
 
 
-def _with_engine(
-    request: "Request", setup: "Setup", file: IO[bytes], files: Sequence[int], engine: "Engine"
-) -> "Verdict":
+def _with_engine(request: "Request", job: Job, file: IO[bytes], files: Sequence[int], engine: "Engine") -> "Verdict":
     from extractors.analysis import analyze_file, enroll_file
     from extractors.comparing import compare_files
     from extractors.disguise import disguise_file
     from extractors.reembedding import reembed_file
 
-    limits, choices = setup.limits, setup.choices
+    setup, limits, choices = job.setup, job.setup.limits, job.setup.choices
     if request.crops is not None:
         return reembed_file(file, request.crops, engine, limits, choices)
     if request.disguise is not None:
-        return disguise_file(file, request.disguise, engine, limits, choices)
+        return disguise_file(file, request.disguise, engine, limits, choices, job.workspace)
     if request.task == "enroll":
         return enroll_file(file, engine, limits, choices)
     if request.task == "compare":

@@ -39,6 +39,9 @@ CRF: Final = "23"
 """x264's constant quality: its own default"""
 STEPPED: Final = {"g": "6", "bf": "0"}
 """a key frame in every six, so that one frame back is there at once, and times that need no correction"""
+SAME_BYTES: Final = {"x264-params": "mbtree=0"}
+"""the same pictures give the same file: with its macroblock tree, x264 gave a key frame a byte more or less about once
+in a hundred clips, on one thread and from equal pictures; without it never in 2,800, and clips are a fifth larger"""
 NO_TRACE: Final = {"movflags": "+faststart", "fflags": "+bitexact"}
 """the index in front; and nothing in the file that says when or with what it was made"""
 
@@ -152,7 +155,7 @@ def _write(
 
 def _stream(out: OutputContainer, pixels: Pixels) -> VideoStream:
     height, width = pixels.shape[:2]
-    stream = out.add_stream("libx264", rate=30, options={"crf": CRF, "preset": "veryfast", **STEPPED})
+    stream = out.add_stream("libx264", rate=30, options={"crf": CRF, "preset": "veryfast", **STEPPED, **SAME_BYTES})
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = stream.time_base = CLIP_CLOCK
     stream.codec_context.thread_count = 1

@@ -611,13 +611,57 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmWanted:
+    """What a film of a photograph is to be like."""
+
+    width: int
+    height: int
+    """of a frame, in pixels"""
+    rate: float
+    """pictures a second"""
+    seconds: float
+    face_width: float
+    """pixels, at first; a face that is narrower on its photo stays as it is"""
+    crf: int
+    """x264's constant quality: higher is poorer"""
+    zoom: float
+    """by what part of itself the picture grows; below 0 it shrinks"""
+    drift: tuple[float, float]
+    """how far it moves across and down, -1 .. 1 of what is usual"""
+    since_ms: int
+    """where in a longer film it is said to begin"""
+
+
+@dataclass(frozen=True, slots=True)
 class DisguiseWanted:
-    """How a reference photo is to be made to look like a picture that was published."""
+    """How a reference photo is to be made to look like a picture that was published, and like a film."""
 
     face_width: float
     """pixels; a face that is narrower stays as it is"""
     quality: int
     """of the JPEG that it is saved as before it is cut"""
+    film: FilmWanted | None = None
+    """None: no film"""
+
+
+@dataclass(frozen=True, slots=True)
+class DisguisedShot:
+    """One picture of the face in a film of a photo."""
+
+    at_ms: int
+    crop: bytes
+    """JPEG of the face with its surroundings"""
+    eyes: Eyes | None
+    """on the crop"""
+
+
+@dataclass(frozen=True, slots=True)
+class DisguisedFilm:
+    """A film of a reference photo, with what is shown of any film."""
+
+    shots: tuple[DisguisedShot, ...]
+    """the best one first"""
+    moment: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -630,6 +674,8 @@ class Disguised:
     """JPEG of the whole picture"""
     eyes: Eyes | None
     """on the crop"""
+    film: DisguisedFilm | None = None
+    """None: none was wanted, or the face was not found in it alone, and well enough to be searched with"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,20 @@ class Settings(BaseSettings):
         title="Key for templates",
         description="32 bytes as base64; unset: made once and kept in keys/ of the data folder.",
     )
-
+    template_keys_before: SecretStr | None = Field(
+        None,
+        title="Keys for templates that were used before",
+        description="Comma-separated; what they sealed opens until `lastseen keys rotate` has sealed it again.",
+    )
     secrets_key: SecretStr | None = Field(
         None,
         title="Key for secrets",
         description="32 bytes as base64, for accounts' sessions; unset: made once, in keys/ of the data folder.",
+    )
+    secrets_keys_before: SecretStr | None = Field(
+        None,
+        title="Keys for secrets that were used before",
+        description="Comma-separated; what they sealed opens until `lastseen keys rotate` has sealed it again.",
     )
 
     # --- why we may watch ---------------------------------------------------------------------------------
@@ -470,6 +479,13 @@ class Settings(BaseSettings):
         title="Minutes of review a day",
         description="How long one reviewer looks at faces in a day (UTC); a senior can lift it. 0: no limit.",
     )
+    review_graphic_a_day: int = Field(
+        30,
+        ge=0,
+        title="Graphic reviews a day",
+        description="Of how many files that others warned of one reviewer sees pictures in a day (UTC); then they are "
+        "given others only. Chosen, not measured. 0: no limit.",
+    )
     review_break_minutes: int = Field(
         50,
         ge=0,
@@ -482,7 +498,7 @@ class Settings(BaseSettings):
         le=0.2,
         title="Share of known pairs",
         description="Of what a reviewer is given, what part is two photos of the register, to measure how often people "
-        "are wrong; less where few candidates are still pictures, which known pairs look like. 0: none.",
+        "are wrong; the same part of pictures and of films. 0: none.",
     )
     figures_days: int = Field(
         365,
@@ -552,6 +568,13 @@ class Settings(BaseSettings):
     # --- Airflow on one machine -----------------------------------------------------------------------------
     airflow_port: int = Field(
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
+    )
+    airflow_keep_days: int = Field(
+        30,
+        ge=1,
+        title="Airflow's memory",
+        description="Days for which `lastseen up` keeps Airflow's runs and the logs of its tasks; what an item came to "
+        "is in lastseen's own tables, and stays.",
     )
     review_in_airflow: bool = Field(
         True,

@@ -25,6 +25,7 @@ from lastseen.settings import Settings, settings
 from pipeline import batches, console, doctor, jobs, servers
 from pipeline.app import App, open_app, with_engine
 from pipeline.commands import (
+    backup,
     bench,
     calibrate,
     candidates,
@@ -33,7 +34,9 @@ from pipeline.commands import (
     export,
     hints,
     judgements,
+    keys,
     known_pairs,
+    logs,
     models,
     register,
     rematch,
@@ -52,7 +55,7 @@ from pipeline.jobs import Scope
 from pipeline.register import importing
 from pipeline.runner import by_step
 from pipeline.steps import COMMANDS
-from storage import alerts, retention, sites, status
+from storage import alerts, key_copies, retention, sites, status
 from storage.database import DatabaseError, is_away
 from storage.stores import open_stores
 
@@ -71,12 +74,14 @@ app.add_typer(user.app, name="user")
 app.add_typer(telegram.app, name="telegram")
 app.add_typer(custody.app, name="custody")
 app.add_typer(witness.app, name="witness")
+app.add_typer(keys.app, name="keys")
 app.command("stamps")(stamps.stamps_)
 app.add_typer(site.app, name="site")
 app.add_typer(reposts.app, name="reposts")
 app.add_typer(models.app, name="models")
 app.add_typer(bench.app, name="bench")
 candidates.add_to(app)
+backup.add_to(app)
 judgements.add_to(app)
 duties.add_to(app)
 rematch.add_to(app)
@@ -87,6 +92,7 @@ roll_call.add_to(app)
 app.add_typer(known_pairs.app, name="known-pairs")
 app.add_typer(export.app, name="export")
 app.command("packages")(export.packages_)
+app.command("logs")(logs.logs_)
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[
@@ -388,15 +394,26 @@ def _states(value: object) -> str:
 
 
 @app.command("doctor")
-def doctor_(as_json: AsJson = False) -> None:
-    """Check every part, with the fix on the same line."""
+def doctor_(
+    keys_copied: Annotated[
+        bool, typer.Option("--keys-copied", help="Note that the keys, as they are, are kept elsewhere, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every part, and what runs here, with the fix on the same line."""
+    if keys_copied:
+        for path in key_copies.say_copied(settings()):
+            say(f"noted as copied: {plain(str(path))}")
     findings = doctor.examine(settings())
-    Voice(as_json).result(
-        {"ok": all(f.ok for f in findings), "parts": [{"part": f.part, "ok": f.ok, "said": f.said} for f in findings]},
-        [f"{'[green]ok[/]  ' if f.ok else '[red]FAIL[/]'} {f.part}: {plain(f.said)}" for f in findings],
-    )
+    parts = [{"part": f.part, "ok": f.ok, "warns": f.warns, "said": f.said} for f in findings]
+    Voice(as_json).result({"ok": all(f.ok for f in findings), "parts": parts}, map(_found, findings))
     if not all(finding.ok for finding in findings):
         raise Failure(", ".join(finding.part for finding in findings if not finding.ok))
+
+
+def _found(finding: doctor.Finding) -> str:
+    mark = "[yellow]warn[/]" if finding.warns else "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
+    return f"{mark} {finding.part}: {plain(finding.said)}"
 
 
 @app.command("settings")

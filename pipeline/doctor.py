@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from extractors import faces, sandbox, time_stamps
@@ -10,15 +11,16 @@ from lastseen.clock import iso
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import Settings
+from pipeline.serving import checkup
 from pipeline.sources import observing
 from storage import roles, sources, stamps, telegram_accounts
 from storage.sealing import sealer, secrets
 from storage.stores import open_stores
 
 EXPOSED = (
-    "; WARNING: the role of LASTSEEN_DATABASE_URL owns the tables and could rewrite the custody log. Make a second role"
-    " (CREATE ROLE lastseen_application LOGIN PASSWORD '...'), name it in LASTSEEN_DATABASE_URL, and the owner in"
-    " LASTSEEN_DATABASE_OWNER_URL"
+    f"; {checkup.WARNING}the role of LASTSEEN_DATABASE_URL owns the tables and could rewrite the custody log."
+    " Make a second role (CREATE ROLE lastseen_application LOGIN PASSWORD '...'), name it in LASTSEEN_DATABASE_URL,"
+    " and the owner in LASTSEEN_DATABASE_OWNER_URL"
 )
 
 
@@ -30,10 +32,18 @@ class Finding:
     ok: bool
     said: str
 
+    @property
+    def warns(self) -> bool:
+        """Whether it works, and somebody should do something all the same."""
+        return self.ok and checkup.WARNING in self.said
+
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at every part; a part that fails does not hide the others."""
-    return [_look(part, check, settings) for part, check in CHECKS.items()]
+    with ExitStack() as held:
+        with suppress(Exception):  # each part says itself what is wrong; here the servers are only kept up for all
+            held.enter_context(open_stores(settings))
+        return [_look(part, check, settings) for part, check in CHECKS.items()]
 
 
 def _look(part: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
@@ -130,4 +140,5 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "template key": _key,
     "Telegram": _telegram,
     "time stamps": _time_stamps,
+    **checkup.CHECKS,
 }

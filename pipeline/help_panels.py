@@ -5,7 +5,7 @@ from typing import Any, Final
 from typer.core import TyperGroup
 
 PANELS: Final = {
-    "To begin with": ("demo", "doctor", "settings", "models", "up", "review", "user", "version"),
+    "To begin with": ("demo", "doctor", "settings", "models", "up", "logs", "review", "user", "version"),
     "What is watched, and who is looked for": ("source", "telegram", "site", "register"),
     "The work: all of it, or step by step": (
         *("run", "collect", "recheck", "fetch", "analyze", "enroll", "names", "match", "reembed", "manifest"),
@@ -27,7 +27,17 @@ PANELS: Final = {
         ),
     ),
     "How often it is wrong": ("calibrate", "calibrations", "known-pairs", "rematch", "bench"),
-    "Whether the evidence stands": ("verify", "fixity", "incidents", "stamps", "custody", "witness"),
+    "Whether the evidence stands": (
+        "verify",
+        "fixity",
+        "incidents",
+        "stamps",
+        "custody",
+        "witness",
+        "keys",
+        "backup",
+        "restore",
+    ),
     "What may be kept, and what has to go": ("retention", "hold", "erase", "erasures"),
 }
 """heading -> commands"""

@@ -1,6 +1,7 @@
 """Serve the review pages: `python -m review [--port N] [--link USER ...]`."""
 
 import argparse
+import logging
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ import sys
 import webbrowser
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -40,6 +42,8 @@ _MINUTES = int(accounts.LINK_LIFETIME.total_seconds() // 60)
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM.  Returns the exit status."""
     given = _arguments(argv)
+    if given.log:
+        _log_to(given.log)
     settings = settings_of_process()
     port = settings.review_port if given.port is None else given.port
     # uvicorn repeats the signal that ended it; as an exception it lets the stores close.
@@ -84,6 +88,12 @@ def _serve(stores: Stores, settings: Settings, listener: socket.socket, given: a
     _have_room_for_browsers()
     server(create_app(stores, settings), settings.trusted_proxies).run(sockets=[listener])
     return 0
+
+
+def _log_to(path: Path) -> None:
+    """What goes wrong is kept there; whoever sits at the terminal sees where the pages are, and links."""
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.WARNING, format=form, handlers=[logging.FileHandler(path)])
 
 
 def _have_room_for_browsers() -> None:
@@ -159,6 +169,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--open", action="store_true", help="open the first link in a browser, where there is a display"
     )
+    parser.add_argument("--log", metavar="FILE", type=Path, help="keep what goes wrong there, at its end")
     return parser.parse_args(argv)
 
 

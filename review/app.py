@@ -11,6 +11,7 @@ from lastseen.settings import Settings
 from review import media
 from review.accounts import account, entrance, provider, second_factor, users
 from review.api.table import api_doors
+from review.away import WhenAway
 from review.cases import candidates, hints, sightings, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
@@ -137,6 +138,7 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
     app = Starlette(
         routes=routes,
         middleware=[
+            Middleware(WhenAway, refuse=desk.problem),
             Middleware(
                 Guard,
                 routes=routes,
@@ -144,7 +146,7 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
                 find_token=find_token,
                 refuse=desk.problem,
                 limit=RequestLimit(settings.requests_a_minute),
-            )
+            ),
         ],
         exception_handlers={
             HTTPException: _http_problem,

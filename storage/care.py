@@ -2,9 +2,12 @@
 
 A day is a day in UTC.  What somebody has seen is counted from `reviews`: those that they answered, candidates and known
 pairs alike.  Nothing is kept of a pause but that it lasts.
+
+Graphic content is counted by itself: each review of a file that somebody warned of, once one of its pictures went out.
+Whoever has seen enough of it goes on with other files; no senior has them see more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Self
 
@@ -30,6 +33,8 @@ SEEN = text("""
                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS rested
           FROM today)
     SELECT (SELECT count(*) FROM today WHERE ending = 'judged') AS items,
+           (SELECT count(*) FROM reviews
+             WHERE reviewer_id = :user AND graphic_at >= date_trunc('day', now())) AS graphic,
            (SELECT coalesce(sum(ended_at - begun_at), interval '0') FROM today) AS at_it,
            CASE WHEN (SELECT max(ended_at) FROM today) > now() - CAST(:rest AS interval)
                 THEN now() - (SELECT max(begun_at) FROM stretches WHERE rested IS NULL OR rested >= :rest)
@@ -51,6 +56,9 @@ LIFT = text("""
     SELECT id, :senior, :reason FROM users WHERE name = :name RETURNING user_id""")
 
 
+FORGET = text("UPDATE reviews SET graphic_at = NULL WHERE graphic_at < date_trunc('day', now())")
+
+
 class NotToLift(WrongUse):
     """A limit that cannot be lifted so; the message says why, and may be shown."""
 
@@ -65,6 +73,8 @@ class Limits:
     """with reviews on the screen"""
     unbroken: timedelta = timedelta()
     """until they are asked to rest"""
+    graphic: int = 0
+    """reviews of files that somebody warned of, of which they see pictures"""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -73,12 +83,16 @@ class Limits:
             settings.review_items_a_day,
             timedelta(minutes=settings.review_minutes_a_day),
             timedelta(minutes=settings.review_break_minutes),
+            settings.review_graphic_a_day,
         )
 
     def at_most(self, items: int) -> "Limits":
         """With somebody's own limit of items, where that is lower; zero: they set none."""
         least = min((limit for limit in (items, self.items) if limit), default=0)
-        return Limits(least, self.time, self.unbroken)
+        return replace(self, items=least)
+
+
+NO_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,8 @@ class Seen:
     """What somebody has looked at today."""
 
     items: int
+    graphic: int
+    """reviews of files that somebody warned of, of which they saw pictures"""
     at_it: timedelta
     without_break: timedelta | None
     """for how long they have been at it; None: they are not, or have just rested"""
@@ -97,6 +113,10 @@ class Seen:
         """Whether a limit is reached, once `after` more reviews are answered."""
         too_many = 0 < limits.items <= self.items + after
         return not self.lifted and (too_many or timedelta() < limits.time <= self.at_it)
+
+    def is_spared(self, limits: Limits) -> bool:
+        """Whether they are given nothing graphic any more today, also where a senior had them go on."""
+        return 0 < limits.graphic <= self.graphic
 
     def needs_break(self, limits: Limits) -> bool:
         """Whether they have been at it for long enough."""
@@ -114,6 +134,11 @@ def why_not(db: Connection, user: int, limits: Limits, after: int = 0) -> str | 
     if found.paused:
         return "paused"
     return "limit" if found.is_enough(limits, after) else None
+
+
+def forget_days(db: Connection) -> None:
+    """Keep of no day that is over what somebody saw that was graphic."""
+    db.execute(FORGET)
 
 
 def pause(db: Connection, user: User) -> None:

@@ -80,6 +80,8 @@ class Action(StrEnum):
     """an authority has put its time on a manifest"""
     KEY_CHANGED = "key changed"
     """heads are signed with another key from here on"""
+    RESEALED = "sealed again"
+    """templates or secrets, with another key"""
     PARTED = "parted"
     """a link between two tracks was withdrawn"""
     REJECTED = "rejected"

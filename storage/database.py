@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ __all__ = [
     "NotTheOwner",
     "SchemaTooNew",
     "any_of",
+    "beside",
     "connect",
     "driver",
     "ensure_database",
@@ -41,6 +43,8 @@ __all__ = [
     "is_conflict",
     "migrate",
     "newest_revision",
+    "now",
+    "revision",
     "with_driver",
 ]
 
@@ -107,14 +111,14 @@ def migrate(engine: Engine) -> bool:
     """
     newest = newest_revision()
     with engine.connect() as db:
-        if _revision(db) == newest:
+        if revision(db) == newest:
             return False
     from alembic import command  # here: half a second that only a migration should take
     from alembic.config import Config
 
     with _as_the_owner(), engine.begin() as db:
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-        if (found := _revision(db)) == newest:
+        if (found := revision(db)) == newest:
             return False
         if found is not None and found > newest:
             raise SchemaTooNew(f"the database is at revision {found}, this software knows {newest}: update it")
@@ -145,7 +149,18 @@ def ensure_database(engine: Engine, name: str) -> str:
         known = db.execute(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).first()
         if known is None:
             db.execute(text(f"CREATE DATABASE {db.dialect.identifier_preparer.quote(name)}"))
+    return beside(engine, name)
+
+
+def beside(engine: Engine, name: str) -> str:
+    """URL of another database on the same server, password included."""
     return engine.url.set(database=name).render_as_string(hide_password=False)
+
+
+def now(db: Connection) -> datetime:
+    """What the server's clock shows."""
+    moment: datetime = db.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return moment
 
 
 def with_driver(url: str, driver: str) -> str:
@@ -191,8 +206,8 @@ def _asked(option: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return option if isinstance(option, tuple) else (option or "",)
 
 
-def _revision(db: Connection) -> str | None:
-    """What the database says of itself; None for an empty one."""
+def revision(db: Connection) -> str | None:
+    """The revision that Alembic has noted in a database; None for an empty one."""
     try:
         with db.begin_nested():
             return db.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -13,7 +13,8 @@ first starts the servers, whoever leaves last stops them.  What makes that safe:
 - PostgreSQL's data folder is made under another name and renamed when it is complete.
 
 Servers are detached: killing a user never takes them away from the others.  When every user was killed they stay,
-and the next user joins them and stops them when it leaves.
+and the next user joins them and stops them when it leaves.  A server that was killed itself is started by the next who
+joins, or by a user who looks after them (`revive`), on the same ports unless somebody has taken them.
 """
 
 import fcntl
@@ -48,6 +49,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
+from storage import process_table
+from storage.process_table import Process, myself
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +125,7 @@ def running(data_dir: Path, parts: Collection[Part] = ALL_PARTS) -> Iterator[End
     Raises EmbeddedError.  May be nested, and used by many threads and processes at once.
     """
     home = _Home(data_dir)
-    user = _User(_myself(), secrets.token_hex(8), tuple(Part(part) for part in parts))
+    user = _User(myself(), secrets.token_hex(8), tuple(Part(part) for part in parts))
     endpoints = _join(home, user)
     try:
         yield endpoints
@@ -157,6 +160,26 @@ def status(data_dir: Path) -> tuple[ServerStatus, ...]:
     )
 
 
+def revive(data_dir: Path, parts: Collection[Part]) -> Endpoints:
+    """Start those of the parts that have died under their users.  Cheap when none has.
+
+    Returns how they are reached: the same as before, unless somebody took a port meanwhile.  Only for one of their
+    users.  Raises EmbeddedError.
+    """
+    home = _Home(data_dir)
+    book = home.read()
+    if not all(map(book.runs, parts)):
+        with home.locked():
+            book = _complete(home, home.read(), parts)
+            home.write(book)
+    return _endpoints(home.secrets(), book, parts)
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs that came with the newest embedded server.  Raises EmbeddedError."""
+    return _binaries(None)
+
+
 def make_room(data_dir: Path, buckets: Iterable[str]) -> None:
     """Have the embedded store lay out its files for new buckets.
 
@@ -175,18 +198,23 @@ def make_room(data_dir: Path, buckets: Iterable[str]) -> None:
 def _join(home: "_Home", user: "_User") -> Endpoints:
     home.create()
     with home.locked():
-        book = home.read().pruned()
-        missing = [part for part in user.parts if not book.runs(part)]
-        if missing:
-            _require_space(home.data)
-            try:
-                book = _start_all(home, book, missing)
-            except BaseException:  # also on Ctrl-C: nothing that nobody uses may stay behind
-                for part in missing:
-                    _end(_server(home, part), None)
-                raise
+        book = _complete(home, home.read().pruned(), user.parts)
         home.write(replace(book, users=(*book.users, user)))
         return _endpoints(home.secrets(), book, user.parts)
+
+
+def _complete(home: "_Home", book: "_Book", parts: Collection[Part]) -> "_Book":
+    """Start those of the parts that do not run.  Called under the lock."""
+    missing = [part for part in parts if not book.runs(part)]
+    if not missing:
+        return book
+    _require_space(home.data)
+    try:
+        return _start_all(home, book, missing)
+    except BaseException:  # also on Ctrl-C: nothing that nobody uses may stay behind
+        for part in missing:
+            _end(_server(home, part), None)
+        raise
 
 
 def _leave(home: "_Home", user: "_User") -> None:
@@ -230,32 +258,6 @@ def _endpoints(known: "_Secrets", book: "_Book", parts: Collection[Part]) -> End
 
 
 # --- processes ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Process:
-    """A process, not to be mistaken for a later one that got the same number."""
-
-    pid: int
-    started: str
-    """boot and clock tick at which it started"""
-
-    def alive(self) -> bool:
-        return _started(self.pid) == self.started
-
-
-def _started(pid: int) -> str | None:
-    """When a process started; None if there is none, or only what its parent has not yet buried."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in "ZX" else f"{boot}-{fields[19]}"
-
-
-def _myself() -> _Process:
-    return _Process(os.getpid(), _started(os.getpid()) or "")
 
 
 def _found(tag: str) -> list[int]:
@@ -303,7 +305,7 @@ def _poll(seconds: float, done: Callable[[], bool], every: float = 0.02) -> bool
 DETACH = 'log="$1"; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
 
 
-def _spawn(server: "_Server", ports: Sequence[int], alive: int) -> _Process:
+def _spawn(server: "_Server", ports: Sequence[int], alive: int) -> Process:
     """Start a server in a session of its own; it inherits the lock of the open file `alive`."""
     _rotate(server.log)
     _write(server.ports_file, json.dumps(ports))
@@ -318,7 +320,7 @@ def _spawn(server: "_Server", ports: Sequence[int], alive: int) -> _Process:
         pass_fds=(alive,),
     )
     pid = int(ran.stdout)
-    return _Process(pid, _started(pid) or "gone")
+    return process_table.of(pid)
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -331,7 +333,7 @@ def _rotate(path: Path) -> None:
         path.replace(path.with_suffix(".old"))
 
 
-def _start(server: "_Server", ports: tuple[int, ...]) -> tuple[_Process, tuple[int, ...]]:
+def _start(server: "_Server", ports: tuple[int, ...]) -> tuple[Process, tuple[int, ...]]:
     """Start a server from whatever state it was left in, and wait until it answers.  Raises EmbeddedError."""
     alive = _clear(server)
     try:
@@ -351,7 +353,7 @@ def _start(server: "_Server", ports: tuple[int, ...]) -> tuple[_Process, tuple[i
     raise EmbeddedError(f"{server.part} did not start. Its last words in {server.home.logs}:\n{server.last_words()}")
 
 
-def _answers(server: "_Server", process: _Process, ports: Sequence[int]) -> bool:
+def _answers(server: "_Server", process: Process, ports: Sequence[int]) -> bool:
     """Wait until a server serves, or has died."""
     _poll(READY_SECONDS, lambda: not process.alive() or server.ready(ports), every=0.05)
     return process.alive() and server.ready(ports)
@@ -375,7 +377,7 @@ def _clear(server: "_Server") -> int:
     return held
 
 
-def _end(server: "_Server", process: _Process | None) -> None:
+def _end(server: "_Server", process: Process | None) -> None:
     """Stop a server: politely if it is known, and then for certain, with everything it started."""
     if process and process.alive():
         _signal(process.pid, server.stop_signal)
@@ -413,7 +415,7 @@ def _tail(path: Path, size: int = 1500) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _User:
-    process: _Process
+    process: Process
     token: str
     parts: tuple[Part, ...]
 
@@ -422,7 +424,7 @@ class _User:
 class _Book:
     """Which servers were started, on which ports, and who uses them."""
 
-    servers: Mapping[Part, _Process] = field(default_factory=dict)
+    servers: Mapping[Part, Process] = field(default_factory=dict)
     ports: Mapping[Part, tuple[int, ...]] = field(default_factory=dict)
     users: tuple[_User, ...] = ()
 
@@ -439,10 +441,10 @@ class _Book:
     def parse(content: str) -> "_Book":
         raw = json.loads(content)
         return _Book(
-            {Part(part): _Process(**process) for part, process in raw["servers"].items()},
+            {Part(part): Process(**process) for part, process in raw["servers"].items()},
             {Part(part): tuple(ports) for part, ports in raw["ports"].items()},
             tuple(
-                _User(_Process(**user["process"]), user["token"], tuple(map(Part, user["parts"])))
+                _User(Process(**user["process"]), user["token"], tuple(map(Part, user["parts"])))
                 for user in raw["users"]
             ),
         )

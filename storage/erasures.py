@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import Platform
-from storage import candidates, holds, observed, subjects
+from storage import candidates, holds, known_pairs, observed, subjects
 from storage.custody import Action, Entry
 from storage.subjects import Kind, Piece, Subject
 
@@ -171,7 +171,7 @@ _KNOWN_PAIRS = """
     SELECT id FROM known_pairs
      WHERE person_id = ANY(:people) OR photo_id = ANY(:photos) OR probe_photo_id = ANY(:photos)"""
 KNOWN_PICTURES = text(f"""
-    SELECT unnest(ARRAY[probe_key, still_key]) FROM known_pairs WHERE id IN ({_KNOWN_PAIRS})""")  # noqa: S608  our own
+    SELECT unnest({known_pairs.PICTURES}) FROM known_pairs WHERE id IN ({_KNOWN_PAIRS})""")  # noqa: S608  our own
 _ANALYSES = "SELECT id FROM analyses WHERE blob_id = ANY(:blobs)"
 _REJECTIONS = """
     SELECT id FROM rejections WHERE blob_id = ANY(:blobs) OR person_id = ANY(:people)

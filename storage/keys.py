@@ -73,8 +73,8 @@ def photo_crop(sha256: str, engine: str) -> str:
 
 
 def disguised(sha256: str, pair: int, what: str) -> str:
-    """The probe of a known pair, in the derived bucket; `what`: `face` or `whole`."""
-    return f"known-pair/{sha256}/{pair}-{what}.jpg"
+    """The probe of a known pair, in the derived bucket; `what`: `face.jpg`, `whole.jpg`, or a piece of its film."""
+    return f"known-pair/{sha256}/{pair}-{what}"
 
 
 def still(sha256: str, recipe: str, at_ms: int, number: int) -> str:

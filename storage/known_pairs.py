@@ -5,13 +5,13 @@ may be shown is asked anew each time (`FIT`): the photo of somebody who was foun
 one's, or who stands under a finding, shows nothing that is certain.  Nobody gets a pair twice, nor a person whom they
 have lately looked at.
 
-Whoever knows that an item is a known pair is not measured by it, so pairs hide among what looks like them: candidates
-from still pictures.  Their share is kept below `AMONG_STILLS` of what a reviewer lately saw of those, whatever the
-office wants, and is none where none came.
+Whoever knows that an item is a known pair is not measured by it, so pairs look like what a reviewer lately got: like
+pictures as often as those were pictures, and like films as often as those were films.  So their part is the same among
+both, and there are none that look like what did not come.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -28,13 +28,14 @@ from storage.work import Queue
 
 STEP = "disguise"
 """of the items in `work` whose subjects are known pairs"""
-AMONG_STILLS: Final = 1 / 3
-"""of the still pictures that a reviewer gets at most so many are known pairs: two in three are real, so whoever takes
-each for a test is wrong more often than right"""
+PICTURES: Final = """
+    array_remove(ARRAY[probe_key, still_key, film ->> 'still', film ->> 'clip']
+                 || ARRAY(SELECT shot ->> 'key' FROM jsonb_array_elements(film -> 'shots') AS shot), NULL)"""
+"""SQL: where all that was made of a pair's probe lies in the derived bucket"""
 LOOKED_BACK: Final = 200
-"""reviews of one person that the share is worked out from"""
+"""reviews of one person from which is taken what they get"""
 ENOUGH: Final = 20
-"""of them; whoever has fewer is given the share by what waits in the queue"""
+"""of them; for whoever has fewer it is what waits in the queue"""
 LATELY: Final = timedelta(days=90)
 """for so long somebody who was looked at does not come up in a known pair"""
 
@@ -68,7 +69,7 @@ _SEEN = """
      WHERE reviewer_id = :user AND begun_at > now() - :lately"""
 DUE = text(f"""
     SELECT known_pairs.id {_PAIRS}
-     WHERE {_FIT} AND genuine = :genuine
+     WHERE {_FIT} AND genuine = :genuine AND (NOT :as_film OR film IS NOT NULL)
        AND NOT EXISTS (SELECT FROM reviews JOIN known_pairs AS before ON before.id = known_pair_id
                         WHERE reviewer_id = :user AND before.probe_photo_id = known_pairs.probe_photo_id)
        AND NOT EXISTS (SELECT FROM ({_SEEN}) AS seen (person) WHERE person IN (asked.id, shown.id))
@@ -112,8 +113,10 @@ RETIRE = text("UPDATE known_pairs SET retired_at = now() WHERE id = :id AND reti
 UNDISGUISED = text("""
     SELECT id FROM known_pairs WHERE retired_at IS NULL AND probe_key IS NULL ORDER BY id""")
 DISGUISE = text("""
-    UPDATE known_pairs SET probe_key = :probe_key, still_key = :still_key, eyes = :eyes
-     WHERE id = :id""").bindparams(bindparam("eyes", type_=JSONB(none_as_null=True)))
+    UPDATE known_pairs SET probe_key = :probe_key, still_key = :still_key, eyes = :eyes, film = :film
+     WHERE id = :id""").bindparams(
+    bindparam("eyes", type_=JSONB(none_as_null=True)), bindparam("film", type_=JSONB(none_as_null=True))
+)
 PROBE = text("""
     SELECT known_pairs.id, probe_photo_id AS photo, engine, sha256, object_key AS key
       FROM known_pairs JOIN reference_photos ON reference_photos.id = probe_photo_id
@@ -126,6 +129,23 @@ WIDTHS = text("""
              WHERE analyses.kind = 'image' AND best_shots.ordinal = 0 AND gate = ''
              ORDER BY best_shots.id DESC LIMIT 500) AS newest
     HAVING count(*) >= 20""")
+# One of the films that the office lately found a face in: this part of them came before it.  `rate`: of the pictures of
+# its clip, where there is one.
+FILMS = text("""
+    WITH newest AS (
+        SELECT width, height, duration_ms, start_ms, end_ms, (best_shots.quality ->> 'width')::float AS face_width,
+               (SELECT (jsonb_array_length(clip_frames) - 1) * 1000.0 / nullif((clip_frames ->> -1)::float, 0)
+                  FROM candidates
+                 WHERE candidates.track_id = tracks.id AND jsonb_array_length(clip_frames) > 1 LIMIT 1) AS rate,
+               row_number() OVER (ORDER BY best_shots.id) - 1 AS place, count(*) OVER () AS many
+          FROM best_shots JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+         WHERE analyses.kind = 'video' AND best_shots.ordinal = 0 AND gate = ''
+           AND best_shots.id IN (SELECT best_shots.id FROM best_shots
+                                   JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+                                  WHERE analyses.kind = 'video' AND best_shots.ordinal = 0 AND gate = ''
+                                  ORDER BY best_shots.id DESC LIMIT 500))
+    SELECT width, height, duration_ms, start_ms, (end_ms - start_ms) / 1000.0 AS seconds, face_width, rate
+      FROM newest WHERE place = floor(:part * many) AND many >= 20""")
 LISTED = text(f"""
     SELECT known_pairs.id, genuine, shown.register_number AS probe, asked.register_number AS person, distance, made_at,
            retired_at, probe_key IS NOT NULL AS ready, ({_FIT}) AS fit,
@@ -136,14 +156,43 @@ ODD = text("SELECT photo_id FROM photo_findings WHERE stands AND kind = 'apart'"
 APART = text("""
     SELECT person_id, other_person_id FROM photo_findings WHERE stands AND kind <> 'apart'
      UNION SELECT one_person_id, other_person_id FROM ties""")
-WORN_PICTURES = text("""
-    SELECT id, probe_key, still_key FROM known_pairs
-     WHERE retired_at < now() - interval '1 day' AND probe_key IS NOT NULL LIMIT 500""")
-NO_PICTURES = text("UPDATE known_pairs SET probe_key = NULL, still_key = NULL, eyes = NULL WHERE id = ANY(:pairs)")
+WORN_PICTURES = text(f"""
+    SELECT id, {PICTURES} AS pieces FROM known_pairs
+     WHERE retired_at < now() - interval '1 day' AND probe_key IS NOT NULL LIMIT 500""")  # noqa: S608  our own words
+NO_PICTURES = text("""
+    UPDATE known_pairs SET probe_key = NULL, still_key = NULL, eyes = NULL, film = NULL WHERE id = ANY(:pairs)""")
 EXPIRE = text("""
     WITH gone AS (DELETE FROM known_answers WHERE answered_at < now() - make_interval(days => :days)
                   RETURNING review_id)
     UPDATE reviews SET described = '{}', draft = '{}' FROM gone WHERE reviews.id = gone.review_id""")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A known pair that is somebody's next item."""
+
+    pair: int
+    """row id"""
+    as_film: bool
+    """it is to look as if it came from a film; else as if from a picture"""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualFilm:
+    """A film of the office's, and the face that was found in it."""
+
+    width: int
+    height: int
+    """of a frame, pixels"""
+    duration_ms: int
+    start_ms: int
+    """since when the face is to be seen"""
+    seconds: float
+    """for how long"""
+    face_width: float
+    """pixels"""
+    rate: float | None
+    """pictures a second in the clip that people see; None: not known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,46 +237,41 @@ class Made:
     """genuine or not -> how many there are now"""
 
 
-def share_of(taken: Mapping[str, int], share: float) -> float:
-    """Of all that somebody is given, what part may be known pairs.  `taken`: candidates, and those in still pictures.
-
-    With r stills in n candidates, a part p of all makes p n / (1 - p) pairs; they are to be at most `AMONG_STILLS` of
-    pairs and stills together.
-    """
-    if not taken["candidates"]:
-        return 0.0
-    pairs = AMONG_STILLS / (1 - AMONG_STILLS) * taken["stills"] / taken["candidates"]
-    return min(share, pairs / (1 + pairs))
-
-
 def chance(taken: Mapping[str, int], share: float) -> float:
     """How probable a known pair has to be each time when one may come, so that they are this part of all.
 
-    One may come before each face, and not between those whom one face is compared with.
+    `taken`: candidates, and of how many faces.  One may come before each face, and not between those whom one face is
+    compared with.
     """
-    part = share_of(taken, share)
-    if part <= 0 or not taken["faces"]:
+    if share <= 0 or not taken["faces"]:
         return 0.0
-    odds = part / (1 - part) * taken["candidates"] / taken["faces"]
+    odds = share / (1 - share) * taken["candidates"] / taken["faces"]
     return odds / (1 + odds)
 
 
-def due(db: Connection, user: User, share: float) -> int | None:
+def films_among(taken: Mapping[str, int]) -> float:
+    """What part of known pairs has to look like films, so that they are the same part of films and of pictures."""
+    return 1 - taken["stills"] / taken["candidates"] if taken["candidates"] else 0.0
+
+
+def due(db: Connection, user: User, share: float) -> Due | None:
     """A known pair that is to be this person's next item, or None: by lot, each time anew."""
     values = {"user": user.id, "back": LOOKED_BACK}
     taken = db.execute(LATELY_TAKEN, values).mappings().one()
     if taken["candidates"] < ENOUGH:
         taken = db.execute(WAITS, values).mappings().one()
+    counts = {name: int(taken[name]) for name in taken}
     lot = secrets.SystemRandom()
-    if lot.random() >= chance({name: int(taken[name]) for name in taken}, share):
+    if lot.random() >= chance(counts, share):
         return None
-    return _drawn(db, user, genuine=lot.random() < 0.5)
+    return _drawn(db, user, genuine=lot.random() < 0.5, as_film=lot.random() < films_among(counts))
 
 
-def _drawn(db: Connection, user: User, *, genuine: bool) -> int | None:
-    """Where there is none of a kind, none of the other takes its place: else its answer could be guessed."""
-    found: int | None = db.execute(DUE, {"user": user.id, "genuine": genuine, "lately": LATELY}).scalar()
-    return found
+def _drawn(db: Connection, user: User, *, genuine: bool, as_film: bool) -> Due | None:
+    """Where there is none of a kind, none of another takes its place: else its answer could be guessed."""
+    values = {"user": user.id, "genuine": genuine, "as_film": as_film, "lately": LATELY}
+    found: int | None = db.execute(DUE, values).scalar()
+    return None if found is None else Due(found, as_film)
 
 
 def make(db: Connection, engine: str, pairs: Sequence[PairKnown], most: int) -> Made:
@@ -307,17 +351,41 @@ def usual_width(db: Connection, part: float) -> float | None:
     return found
 
 
-def keep_disguise(db: Connection, pair: int, probe_key: str, still_key: str, made: Disguised) -> None:
-    """Record where the pictures of a pair's probe lie."""
-    db.execute(DISGUISE, {"id": pair, "probe_key": probe_key, "still_key": still_key, "eyes": made.eyes})
+def usual_film(db: Connection, part: float) -> UsualFilm | None:
+    """The film before which this part (0 to below 1) of the office's newest ones came; None: it has too few."""
+    row = db.execute(FILMS, {"part": part}).mappings().first()
+    return UsualFilm(**{**row, "seconds": float(row["seconds"])}) if row else None
+
+
+def keep_disguise(db: Connection, pair: int, made: Disguised, lies: Callable[[str], str]) -> None:
+    """Record where the pictures of a pair's probe lie.  `lies`: the key of a piece (`pieces`)."""
+    film = None
+    if made.film is not None:
+        shots = [
+            {"key": lies(f"film-{number}.jpg"), "at_ms": shot.at_ms, "eyes": shot.eyes}
+            for number, shot in enumerate(made.film.shots, 1)
+        ]
+        whole = {"still": lies("film.jpg"), "clip": lies("film.mp4"), "frames": made.film.moment.frames}
+        film = {"shots": shots, **whole}
+    values = {"probe_key": lies("face.jpg"), "still_key": lies("whole.jpg"), "eyes": made.eyes}
+    db.execute(DISGUISE, {"id": pair, **values, "film": film})
+
+
+def pieces(made: Disguised) -> dict[str, bytes]:
+    """All that was made of a probe: what a piece is called -> its bytes."""
+    found = {"face.jpg": made.crop, "whole.jpg": made.still}
+    if made.film is not None:
+        found |= {f"film-{number}.jpg": shot.crop for number, shot in enumerate(made.film.shots, 1)}
+        found |= {"film.jpg": made.film.moment.still, "film.mp4": made.film.moment.clip}
+    return found
 
 
 # --- what may not be kept ------------------------------------------------------------------------------------
 
 
-def worn_pictures(db: Connection) -> dict[int, tuple[str, str]]:
+def worn_pictures(db: Connection) -> dict[int, list[str]]:
     """Pair -> where its pictures lie in the derived bucket, of those that were retired a day ago or more."""
-    return {row.id: (row.probe_key, row.still_key) for row in db.execute(WORN_PICTURES)}
+    return {row.id: row.pieces for row in db.execute(WORN_PICTURES)}
 
 
 def drop_pictures(db: Connection, pairs: Sequence[int]) -> None:

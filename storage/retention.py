@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from lastseen.lifecycle import CandidateState
-from storage import candidates, holds, work
+from storage import candidates, holds, known_pairs, work
 from storage.work import Queue
 
 BATCH = 200
@@ -81,11 +81,12 @@ STILL_USED = text("""
     SELECT object_key AS key FROM reference_photos WHERE object_key = ANY(:keys) AND NOT (id = ANY(:photos))
      UNION SELECT crop_key FROM reference_photos WHERE crop_key = ANY(:keys) AND NOT (id = ANY(:photos))""")
 # A known pair's pictures are made of its probe.
-DISGUISED = text("""
-    SELECT unnest(ARRAY[probe_key, still_key]) AS key FROM known_pairs
-     WHERE probe_photo_id = ANY(:photos) AND probe_key IS NOT NULL ORDER BY key""")
+DISGUISED = text(f"""
+    SELECT unnest({known_pairs.PICTURES}) AS key FROM known_pairs
+     WHERE probe_photo_id = ANY(:photos) ORDER BY key""")  # noqa: S608  our own words
 UNDISGUISE = text("""
-    UPDATE known_pairs SET probe_key = NULL, still_key = NULL, eyes = NULL, retired_at = coalesce(retired_at, now())
+    UPDATE known_pairs SET probe_key = NULL, still_key = NULL, eyes = NULL, film = NULL,
+                           retired_at = coalesce(retired_at, now())
      WHERE probe_photo_id = ANY(:photos)""")
 EMPTY = text("UPDATE reference_photos SET object_key = '', crop_key = NULL, eyes = NULL WHERE id = ANY(:photos)")
 

@@ -1,7 +1,7 @@
 """Where the pictures of one review lie: of the probe, of the moment, and of the reference once the probe was described.
 
-They are numbered from 1 in the order in which the page shows them.  A known pair has the same shape as a candidate
-from a still image: one picture of the face, a whole picture, no clip.
+They are numbered from 1 in the order in which the page shows them.  A known pair has the same shape as a candidate:
+from a picture, one picture of the face, a whole picture, no clip; or from a film, its best shots and a clip as well.
 """
 
 from collections.abc import Mapping
@@ -25,11 +25,18 @@ SHOTS = text("""
       JOIN best_shots ON best_shots.track_id = tracks.id
      WHERE candidates.id = :candidate ORDER BY weight DESC, best_shots.ordinal)
     UNION ALL
-    SELECT probe_key, NULL, eyes FROM known_pairs WHERE id = :known_pair AND probe_key IS NOT NULL
+    SELECT probe_key, NULL, eyes FROM known_pairs WHERE id = :known_pair AND NOT :as_film AND probe_key IS NOT NULL
+    UNION ALL
+    (SELECT shot ->> 'key', (shot ->> 'at_ms')::bigint, nullif(shot -> 'eyes', 'null')
+       FROM known_pairs, jsonb_array_elements(film -> 'shots') WITH ORDINALITY AS listed (shot, place)
+      WHERE known_pairs.id = :known_pair AND :as_film ORDER BY place)
      LIMIT :most""")
 MOMENT = text("""
     SELECT still_key AS still, clip_key AS clip, clip_frames AS frames FROM candidates WHERE id = :candidate
-     UNION ALL SELECT still_key, NULL, NULL FROM known_pairs WHERE id = :known_pair""")
+     UNION ALL
+    SELECT CASE WHEN :as_film THEN film ->> 'still' ELSE still_key END, CASE WHEN :as_film THEN film ->> 'clip' END,
+           CASE WHEN :as_film THEN film -> 'frames' END
+      FROM known_pairs WHERE id = :known_pair""")
 # The photo that was found first, then the others of the same person.
 PHOTOS = text("""
     WITH asked (person, photo, probe) AS (
@@ -69,16 +76,16 @@ class Pictures:
 
 def of_review(db: Connection, review: Review) -> Pictures:
     """Which pictures a review has."""
-    whose = {"candidate": review.candidate, "known_pair": review.known_pair}
+    whose = {"candidate": review.candidate, "known_pair": review.known_pair, "as_film": review.as_film}
     return _of(db, whose, with_photos=review.described_at is not None)
 
 
 def of_candidate(db: Connection, candidate: int) -> Pictures:
     """Which pictures the record of a candidate has (`storage.decided` says who may see it)."""
-    return _of(db, {"candidate": candidate, "known_pair": None}, with_photos=True)
+    return _of(db, {"candidate": candidate, "known_pair": None, "as_film": False}, with_photos=True)
 
 
-def _of(db: Connection, whose: Mapping[str, int | None], *, with_photos: bool) -> Pictures:
+def _of(db: Connection, whose: Mapping[str, int | bool | None], *, with_photos: bool) -> Pictures:
     shots = db.execute(SHOTS, {**whose, "most": MOST_SHOTS}).mappings()
     photos = db.execute(PHOTOS, {**whose, "most": MOST_PHOTOS}).mappings() if with_photos else ()
     moment = db.execute(MOMENT, whose).first()

@@ -37,8 +37,9 @@ from lastseen.settings import Settings
 from lastseen.words import words
 from storage import accounts, candidates, care, known_pairs, reviews, tellings
 from storage.accounts import User
-from storage.care import Limits
+from storage.care import NO_LIMITS, Limits
 from storage.custody import Action, Entry
+from storage.known_pairs import Due
 from storage.reviews import Ending, Review
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,7 +59,13 @@ LEAST_DECIDED: Final = 10
 
 # --- who may have what --------------------------------------------------------------------------------------
 
-_MINE = "(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges || told))"
+# Whoever has seen enough that is graphic today is given other files only.
+_MINE = """(stage <> 'senior' OR :senior) AND NOT (CAST(:user AS bigint) = ANY(judges || told))
+       AND NOT (:graphic > 0
+                AND (SELECT count(*) FROM reviews AS seen
+                      WHERE seen.reviewer_id = :user AND seen.graphic_at >= date_trunc('day', now())) >= :graphic
+                AND EXISTS (SELECT FROM content_warnings
+                             WHERE content_warnings.blob_id = review_queue.blob_id AND withdrawn_at IS NULL))"""
 _FREE = "(taken_until IS NULL OR taken_until <= now() OR taken_by = :user)"
 _OF_POSTS: Final[Mapping[str, str]] = {
     "source": "posts.source_id = :source",
@@ -95,7 +102,7 @@ YIELD = text("""
                              WHERE member = :member AND taken_by = :holder
                              ORDER BY candidate_id FOR UPDATE SKIP LOCKED)""")
 YIELDED = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
+    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
            described, draft
       FROM reviews WHERE candidate_id = :candidate AND reviewer_id = :holder AND ended_at IS NULL AND ahead""")
 # All that is asked about the face, but what somebody else holds or changes at this moment.
@@ -121,7 +128,7 @@ RUN_OUT = text("""
     UPDATE reviews SET ended_at = ends_at, ending = 'ran out'
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at <= now()""")
 IN_HAND = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
+    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
            described, draft
       FROM reviews
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now() ORDER BY id""")
@@ -133,11 +140,11 @@ SHOW = text("""
                        described_at = CASE WHEN described_at IS NOT NULL THEN now() END
      WHERE id = :id AND coalesce(described_at, begun_at) = begun_at AND draft = '{}' AND ended_at IS NULL""")
 MATCHES = "SELECT FROM review_queue WHERE candidate_id = :candidate{filters}"
-# The still picture for which a known pair passes: one of those that its reviewer could have got instead, by lot.
+# The picture or film for which a known pair passes: one of those that its reviewer could have got instead, by lot.
 STANDS_FOR = f"""
     SELECT candidate_id FROM review_queue
      WHERE {_FREE} AND {_MINE}
-       AND EXISTS (SELECT FROM analyses WHERE analyses.blob_id = review_queue.blob_id AND kind = 'image'){{filters}}
+       AND EXISTS (SELECT FROM analyses WHERE analyses.blob_id = review_queue.blob_id AND kind = :kind){{filters}}
      ORDER BY md5(candidate_id || ' ' || CAST(:lot AS text)) LIMIT 1"""  # noqa: S608  our own words
 # What was noted of this face before, by the same person, lately: it is one face, whoever it is compared with.
 CARRY = text("""
@@ -328,7 +335,7 @@ class Terms:
     lasts: timedelta
     """for so long a candidate is one person's, from when its page was last heard of"""
     limits: Limits = field(default_factory=Limits)
-    known_pair: Callable[[Connection, User], int | None] | None = None
+    known_pair: Callable[[Connection, User], Due | None] | None = None
     """which known pair is this person's turn; None: none is ever"""
 
     @classmethod
@@ -535,14 +542,16 @@ def extend(db: Connection, review: Review, terms: Terms) -> datetime:
     return until
 
 
-def page(db: Connection, user: User, filters: Filters = ALL, after: str | None = None) -> Page:
+def page(
+    db: Connection, user: User, filters: Filters = ALL, after: str | None = None, limits: Limits = NO_LIMITS
+) -> Page:
     """What waits for somebody, one row a face: what may soon be gone first, then what waits longest.
 
     Raises ValueError for an `after` that no page has given, and TooNarrow.
     """
     if is_too_narrow(db, user, filters):
         raise TooNarrow
-    values = {**_who(user), **filters.said()}
+    values = {**_who(user, limits), **filters.said()}
     found = db.execute(filters.statement(FACES), {**values, **_after(after), "limit": ROWS_A_PAGE + 1}).mappings()
     rows = tuple(Row(**row) for row in found)
     faces: int = db.execute(filters.statement(HOW_MANY), {**values, "limit": COUNTED}).scalar_one()
@@ -593,8 +602,8 @@ def _day(written: str) -> date | None:
     return date.fromisoformat(written) if written else None
 
 
-def _who(user: User) -> dict[str, object]:
-    return {"user": user.id, "senior": Role.SENIOR in user.roles}
+def _who(user: User, limits: Limits = NO_LIMITS) -> dict[str, object]:
+    return {"user": user.id, "senior": Role.SENIOR in user.roles, "graphic": limits.graphic}
 
 
 def _after(place: str | None) -> dict[str, object]:
@@ -608,19 +617,27 @@ def _after(place: str | None) -> dict[str, object]:
 def _matches(db: Connection, held: Review, filters: Filters) -> bool:
     if not filters:
         return True
-    candidate = held.candidate or _stands_for(db, held.reviewer, filters_of(db, held), str(held.token))
+    candidate = held.candidate or _stands_for(
+        db, held.reviewer, filters_of(db, held), as_film=held.as_film, lot=str(held.token)
+    )
     values = {"candidate": candidate, **filters.said()}
     return db.execute(filters.statement(MATCHES), values).first() is not None
 
 
-def _stands_for(db: Connection, user: User, filters: Filters, lot: str = "") -> int | None:
-    """What waits in a still picture, and may be what somebody has in hand; None: a known pair would be known as one.
+def _stands_for(
+    db: Connection, user: User, filters: Filters, *, as_film: bool, lot: str = "", limits: Limits = NO_LIMITS
+) -> int | None:
+    """What waits in a film, or a picture, and may be what somebody has in hand; None: a known pair would be known.
 
-    By filters, too: who asks for what nobody waits with, or for videos, could otherwise tell one from a candidate.
+    By filters, too: who asks for what nobody waits with, or for films, could otherwise tell one from a candidate.
     """
-    values = {**_who(user), **filters.said(), "lot": lot}
+    values = {**_who(user, limits), **filters.said(), "lot": lot, "kind": "video" if as_film else "image"}
     found: int | None = db.execute(filters.statement(STANDS_FOR), values).scalar()
     return found
+
+
+def _hides(db: Connection, user: User, pair: Due, terms: Terms, filters: Filters) -> bool:
+    return _stands_for(db, user, filters, as_film=pair.as_film, limits=terms.limits) is not None
 
 
 def _shown(db: Connection, held: Review, terms: Terms) -> Review | None:
@@ -658,15 +675,15 @@ def _yield(db: Connection, row: RowMapping) -> None:
 def _next(db: Connection, user: User, terms: Terms, filters: Filters) -> Review | Why:
     """What is reserved for them, a known pair that is due, or what is next; what turns out to be taken is passed by."""
     barred = list(db.execute(BARRED, {"user": user.id}).scalars())
-    values = {**_who(user), **filters.said()}
+    values = {**_who(user, terms.limits), **filters.said()}
     asked_for_pair = False
     for _ in range(TRIES):
         row = db.execute(filters.statement(RESERVED), {**values, "barred": barred}).first()
         if row is None and not asked_for_pair:
             asked_for_pair = True
             pair = terms.known_pair(db, user) if terms.known_pair else None
-            if pair is not None and _stands_for(db, user, filters) is not None:
-                return reviews.begin_known(db, user, pair, terms.lasts)
+            if pair is not None and _hides(db, user, pair, terms, filters):
+                return reviews.begin_known(db, user, pair.pair, terms.lasts, as_film=pair.as_film)
         if row is None:
             row = db.execute(filters.statement(NEXT), {**values, "barred": barred}).first()
         if row is None:
@@ -682,7 +699,7 @@ def _begin(
     db: Connection, user: User, terms: Terms, candidate: int, member: int, barred: Sequence[int]
 ) -> Review | int:
     """Take up one of what is asked about a face, by lot; or the candidate that cannot be had."""
-    reserved = db.execute(RESERVE, {**_who(user), "member": member, "lasts": terms.lasts}).scalars().all()
+    reserved = db.execute(RESERVE, {**_who(user, terms.limits), "member": member, "lasts": terms.lasts}).scalars().all()
     free: list[int] = [one for one in reserved if one not in barred] or [candidate]
     lot = min(free, key=lambda one: _lot(one, user))
     if tellings.was_told(db, user, lot):  # since the queue was last told so

@@ -1,7 +1,7 @@
 """What the page of one review needs: which pictures there are, what its reviewer answered lately, and warnings.
 
-Everything hangs on the review: a known pair gives the same shape as a candidate from a still image, and neither row
-ids nor keys are told to the page.
+Everything hangs on the review: a known pair gives the same shape as a candidate from a picture or a film, and neither
+row ids nor keys are told to the page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,19 @@ from storage.custody import Action, Entry
 from storage.judgements import UNDO, WORDS, NotAsked
 from storage.reviews import Ending, Review
 
-WARNED = text("""
-    SELECT EXISTS (SELECT FROM content_warnings
+_WARNED = """
+    EXISTS (SELECT FROM content_warnings
                      JOIN analyses ON analyses.blob_id = content_warnings.blob_id
                      JOIN tracks ON tracks.analysis_id = analyses.id
                      JOIN candidates ON candidates.track_id = tracks.id
                     WHERE candidates.id = :candidate AND withdrawn_at IS NULL)
         OR EXISTS (SELECT FROM reviews WHERE known_pair_id = :known_pair AND reviewer_id = :reviewer
-                      AND warned_at IS NOT NULL)""")
+                      AND warned_at IS NOT NULL)"""
+WARNED = text(f"SELECT {_WARNED}")
+# Once a review, whatever is looked at.
+SAW = text(f"""
+    UPDATE reviews SET graphic_at = now()
+     WHERE id = :review AND graphic_at IS NULL AND ({_WARNED})""")  # noqa: S608  our own words
 # Whoever warns twice has said it once.
 WARN = text("""
     INSERT INTO content_warnings (blob_id, said_by)
@@ -40,6 +45,7 @@ WARNED_HERE = text("UPDATE reviews SET warned_at = now() WHERE id = :review AND 
 _ANSWERED = """
     SELECT reviews.token, reviews.ended_at, reviews.described,
            judgements.id AS judgement, reviews.candidate_id AS candidate, reviews.known_pair_id AS known_pair,
+           reviews.as_film,
            coalesce(judgements.answer, known_answers.answer) AS answer,
            coalesce(judgements.reason, known_answers.reason) AS reason,
            coalesce(judgements.features, known_answers.features) AS features,
@@ -89,6 +95,8 @@ class Answered:
     judgement: int | None
     candidate: int | None
     known_pair: int | None
+    as_film: bool
+    """a known pair that was shown as if it came from a film"""
     answer: int | None
     """-3 to +3; None: not comparable"""
     reason: str
@@ -101,14 +109,23 @@ class Answered:
 
 def warned(db: Connection, review: Review) -> bool:
     """Whether somebody warned of what the file shows."""
-    about = {"candidate": review.candidate, "known_pair": review.known_pair, "reviewer": review.reviewer.id}
-    return bool(db.execute(WARNED, about).scalar())
+    return bool(db.execute(WARNED, _about(review)).scalar())
+
+
+def saw(db: Connection, review: Review) -> None:
+    """A picture of what is reviewed goes out: if somebody warned of it, its reviewer has seen something graphic."""
+    db.execute(SAW, {**_about(review), "review": review.id})
+
+
+def _about(review: Review) -> dict[str, int | None]:
+    return {"candidate": review.candidate, "known_pair": review.known_pair, "reviewer": review.reviewer.id}
 
 
 def warn(db: Connection, review: Review) -> None:
     """Warn those who come after; of a known pair only this review remembers it, for its photo warns nobody else."""
     db.execute(WARN, {"candidate": review.candidate, "by": review.reviewer.name})
     db.execute(WARNED_HERE, {"review": review.id})
+    saw(db, review)
 
 
 def answered(db: Connection, token: UUID, reviewer: User) -> Answered | None:

@@ -24,12 +24,12 @@ STEP = "review"
 """of the items in `work` that reviewers claim; the subject is the candidate"""
 
 BEGIN = text("""
-    INSERT INTO reviews (token, reviewer_id, candidate_id, known_pair_id, ends_at)
-    VALUES (coalesce(CAST(:token AS uuid), gen_random_uuid()), :reviewer, :candidate, :pair, now() + :lasts)
-    RETURNING id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
-              described, draft""")
+    INSERT INTO reviews (token, reviewer_id, candidate_id, known_pair_id, as_film, ends_at)
+    VALUES (coalesce(CAST(:token AS uuid), gen_random_uuid()), :reviewer, :candidate, :pair, :as_film, now() + :lasts)
+    RETURNING id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at,
+              described_at, described, draft""")
 FIND = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, begun_at, ends_at, described_at,
+    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
            described, draft
       FROM reviews WHERE token = :token AND reviewer_id = :reviewer AND ended_at IS NULL AND ends_at > now()""")
 DESCRIBE = text("""
@@ -69,6 +69,8 @@ class Review:
     candidate: int | None
     """None: it is of a known pair"""
     known_pair: int | None
+    as_film: bool
+    """a known pair that is shown as if it came from a film; else as if from a picture"""
     begun_at: datetime
     ends_at: datetime
     described_at: datetime | None
@@ -86,12 +88,14 @@ def begin(db: Connection, reviewer: User, candidate: int, lasts: timedelta) -> R
     held = work.claim(db, queue, lasts)
     if held is None:
         return None
-    return _begun(db, reviewer, {"token": held.lease, "candidate": candidate, "pair": None, "lasts": lasts})
+    of = {"candidate": candidate, "pair": None, "as_film": False}
+    return _begun(db, reviewer, {**of, "token": held.lease, "lasts": lasts})
 
 
-def begin_known(db: Connection, reviewer: User, known_pair: int, lasts: timedelta) -> Review:
-    """Take up a known pair."""
-    return _begun(db, reviewer, {"token": None, "candidate": None, "pair": known_pair, "lasts": lasts})
+def begin_known(db: Connection, reviewer: User, known_pair: int, lasts: timedelta, *, as_film: bool = False) -> Review:
+    """Take up a known pair, shown as if it came from a film or from a picture."""
+    of = {"candidate": None, "pair": known_pair, "as_film": as_film}
+    return _begun(db, reviewer, {**of, "token": None, "lasts": lasts})
 
 
 def find(db: Connection, token: UUID, reviewer: User) -> Review | None:

@@ -81,7 +81,7 @@ class Way:
 
 def keep_cookies(db: Connection, name: str, cookies: Cookies, secrets: Secrets, added_by: str) -> int:
     """Keep the cookies of an account; one of that name gets them instead of its own.  Returns its row id."""
-    sealed = secrets.seal(cookies.written, _identity(name, "cookies"))
+    sealed = secrets.seal(cookies.written, identity(name, "cookies"))
     values = {"name": name, "sealed": sealed, "names": list(cookies.names), "ends": list(cookies.ends)}
     made: int = db.execute(KEEP_COOKIES, {**values, "added_by": added_by}).scalar_one()
     return made
@@ -89,7 +89,7 @@ def keep_cookies(db: Connection, name: str, cookies: Cookies, secrets: Secrets, 
 
 def keep_proxy(db: Connection, name: str, proxy: str, host: str, secrets: Secrets, added_by: str) -> int:
     """Have what is read as `name` go through a proxy; `host` is what is shown of it.  Returns the row id."""
-    sealed = secrets.seal(proxy, _identity(name, "proxy"))
+    sealed = secrets.seal(proxy, identity(name, "proxy"))
     made: int = db.execute(
         KEEP_PROXY, {"name": name, "sealed": sealed, "host": host, "added_by": added_by}
     ).scalar_one()
@@ -128,7 +128,7 @@ def of_source(db: Connection, source: int, secrets: Callable[[], Secrets]) -> Wa
     if row is None:
         return None
     opened = [
-        secrets().open(bytes(sealed), _identity(row.name, what)) if sealed else ""
+        secrets().open(bytes(sealed), identity(row.name, what)) if sealed else ""
         for what, sealed in (("cookies", row.sealed_cookies), ("proxy", row.sealed_proxy))
     ]
     expired = 0 < row.ending == row.ended
@@ -142,5 +142,6 @@ def _named(db: Connection, name: str) -> Account:
     return found
 
 
-def _identity(name: str, what: str) -> str:
+def identity(name: str, what: str) -> str:
+    """What an account's `cookies` or `proxy` is sealed as."""
     return f"site account/{name}/{what}"

@@ -37,14 +37,7 @@ def open_stores(settings: Settings, *, objects: bool = True) -> Iterator[Stores]
     `storage.objects.LockNotKept`, and ValueError for settings that do not fit together.
     """
     database, s3 = _database_outside(settings), _s3_outside(settings)
-    parts = [
-        part
-        for part, needed in (
-            (embedded.Part.DATABASE, database is None),
-            (embedded.Part.OBJECTS, objects and s3 is None),
-        )
-        if needed
-    ]
+    parts = embedded_parts(settings, objects=objects)
     with ExitStack() as stack:
         if parts:
             inside = stack.enter_context(embedded.running(settings.data_dir, parts))
@@ -53,6 +46,12 @@ def open_stores(settings: Settings, *, objects: bool = True) -> Iterator[Stores]
         if database is None:
             raise RuntimeError("neither a database of the office's own nor the embedded one")
         yield _open(stack, settings, database, s3 if objects else None)
+
+
+def embedded_parts(settings: Settings, *, objects: bool = True) -> tuple[embedded.Part, ...]:
+    """Those of the two servers that are not the office's own."""
+    wanted = ((embedded.Part.DATABASE, settings.database_url), (embedded.Part.OBJECTS, settings.s3_endpoint))
+    return tuple(part for part, own in wanted if own is None and (objects or part is embedded.Part.DATABASE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -965,10 +965,12 @@ second_factors = Table(
     metadata,
     Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("offered_to", BigInteger, nullable=False),
     _moment("made_at", now=True),
     _moment("confirmed_at", nullable=True),
     Column("last_step", BigInteger, nullable=False, server_default=text("0")),
-    comment="TOTP secrets, AES-GCM encrypted; last_step: no code of it or of an earlier one is taken again",
+    comment="TOTP secrets, AES-GCM encrypted; offered_to: the one session that was shown it; last_step: no code of it"
+    " or of an earlier one is taken again",
 )
 
 recovery_codes = Table(
@@ -1031,11 +1033,12 @@ known_pairs = Table(
     Column("probe_key", Text),
     Column("still_key", Text),
     Column("eyes", JSONB(none_as_null=True)),
+    Column("film", JSONB(none_as_null=True)),
     _moment("made_at", now=True),
     _moment("retired_at", nullable=True),
     UniqueConstraint("probe_photo_id", "person_id", "photo_id"),
     comment="two photos of the register of which is known whether they show one person: they measure reviewers;"
-    " probe_key, still_key: the probe as if it came from footage, in the derived bucket",
+    " probe_key, still_key: the probe as if it came from a picture, in the derived bucket; film: as if from a film",
 )
 
 reviews = Table(
@@ -1055,11 +1058,14 @@ reviews = Table(
     _text("ending", ""),
     Column("filters", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("warned_at", nullable=True),
+    Column("as_film", Boolean, nullable=False, server_default=text("false")),
+    _moment("graphic_at", nullable=True),
     Column("ahead", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name="of_one"),
     CheckConstraint("(ended_at IS NULL) = (ending = '')", name="ended_somehow"),
     Index("ix_reviews_live", "reviewer_id", "id", postgresql_where=text("ended_at IS NULL")),
     Index("ix_reviews_ended", "reviewer_id", "ended_at"),
+    Index("ix_reviews_graphic", "reviewer_id", "graphic_at", postgresql_where=text("graphic_at IS NOT NULL")),
     comment="one person takes up one candidate, or a known pair: the token is the address of the page and all on it;"
     " described: what was seen of the probe before the reference was shown; ahead: reserved, and not looked at",
 )

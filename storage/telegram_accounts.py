@@ -77,7 +77,7 @@ def add(db: Connection, name: str, user_id: int, session: str, secrets: Secrets,
     ).scalar()
     if other is not None:
         raise KnownAlready(f"this account is known here as {other}: `lastseen telegram login {other}`")
-    sealed = secrets.seal(session, _identity(name))
+    sealed = secrets.seal(session, identity(name))
     values = {"name": name, "user_id": user_id, "sealed": sealed, "added_by": added_by}
     made: int = db.execute(ADD, values).scalar_one()
     return made
@@ -108,7 +108,7 @@ def session(db: Connection, account: int, secrets: Secrets) -> str:
     row = db.execute(
         text("SELECT name, sealed_session FROM telegram_accounts WHERE id = :account"), {"account": account}
     ).one()
-    return secrets.open(bytes(row.sealed_session), _identity(row.name))
+    return secrets.open(bytes(row.sealed_session), identity(row.name))
 
 
 def keep_session(db: Connection, account: int, changed: str, secrets: Secrets) -> None:
@@ -118,7 +118,7 @@ def keep_session(db: Connection, account: int, changed: str, secrets: Secrets) -
     ).scalar_one()
     db.execute(
         text("UPDATE telegram_accounts SET sealed_session = :sealed, changed_at = now() WHERE id = :account"),
-        {"account": account, "sealed": secrets.seal(changed, _identity(name))},
+        {"account": account, "sealed": secrets.seal(changed, identity(name))},
     )
 
 
@@ -162,7 +162,8 @@ class AccountLock:
         self._db.close()
 
 
-def _identity(name: str) -> str:
+def identity(name: str) -> str:
+    """What an account's session is sealed as."""
     return f"telegram account/{name}"
 
 

@@ -1,7 +1,8 @@
 """The templates of the database in memory, by way of sealed files that are made anew where rows came or went.
 
-A template is inserted and deleted, never changed.  So what a range of ids holds is told by its ids, and by the nonce of
-the last one: after a restored backup the same ids may come again, for others.
+A template is inserted and deleted, and its vector never changes.  So what a range of ids holds is told by its ids, and
+by the nonce of the last one: after a restored backup the same ids may come again, for others.  Where templates are
+sealed again with another key, the nonce is another one and the files are made anew with that key.
 """
 
 import hashlib

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # Airflow brings it; its stubs are a package of their own
 from typer.main import get_command
 
 from lastseen import lifecycle
 from lastseen.settings import Settings
 from pipeline import cli, help_panels
+from storage import alerts
 
 ROOT = Path(__file__).parent.parent
 ROOMS = {"lastseen", "extractors", "matchers", "storage", "pipeline", "dags", "review"}
-BESIDE_THE_ROOMS = {"tests", "docs", ".ci"}
+BESIDE_THE_ROOMS = {"tests", "docs", "deploy", ".ci"}
 GIT, MAKE = shutil.which("git") or "git", shutil.which("make") or "make"
-SECRET = re.compile(r"PASSWORD|SECRET|KEY|DATABASE_URL|SQL_ALCHEMY_CONN")
+SECRET = re.compile(r"PASSWORD|SECRET|KEY|DATABASE_(OWNER_)?URL|SQL_ALCHEMY_CONN|BROKER_URL|RESULT_BACKEND")
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,6 @@ def tracked() -> list[Path]:
 def project() -> dict[str, Any]:
     """pyproject.toml."""
     return tomllib.loads(_read("pyproject.toml"))
-
-
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
-    """docker-compose.yml, anchors merged, variables as written."""
-    loaded: dict[str, Any] = yaml.safe_load(_read("docker-compose.yml"))
-    return loaded
 
 
 # --- rooms -------------------------------------------------------------------------------------------------
@@ -133,77 +126,6 @@ def test_the_image_runs_as_nobody_special_and_demands_the_sandbox() -> None:
     assert re.search(r"install .*\bbubblewrap\b", text)
 
 
-# --- compose -----------------------------------------------------------------------------------------------
-
-
-def test_compose_has_the_services(compose: Mapping[str, Any]) -> None:
-    assert set(compose["services"]) == {
-        *("postgres", "object-store", "migrate", "review", "lastseen"),
-        *("airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer"),
-    }
-
-
-WITHOUT_A_SECRET = {"LASTSEEN_OIDC_CLIENT_SECRET"}
-"""an office without an OpenID provider has none"""
-
-
-def test_compose_has_no_default_secret(compose: Mapping[str, Any]) -> None:
-    for where, name, value in _environments(compose):
-        if SECRET.search(name) and not name.endswith(("_FILE", "_PUBLIC_KEYS")) and name not in WITHOUT_A_SECRET:
-            assert re.search(r"\$\{(\w+):\?set \1 in \.env, see \.env\.example\}", str(value)), f"{where}: {name}"
-
-
-def test_compose_publishes_on_loopback_only(compose: Mapping[str, Any]) -> None:
-    published = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert published and all(port.startswith("127.0.0.1:") for port in published)
-
-
-def test_compose_watches_every_service_that_stays(compose: Mapping[str, Any]) -> None:
-    for name, service in compose["services"].items():
-        assert service["restart"] == ("no" if name in {"migrate", "lastseen"} else "unless-stopped"), name
-        assert ("healthcheck" in service) == (name not in {"migrate", "lastseen"}), name
-
-
-def test_compose_confines_every_application_service(compose: Mapping[str, Any]) -> None:
-    loosened = set()
-    for name, service in compose["services"].items():
-        if name in {"postgres", "object-store"}:
-            continue
-        assert service["cap_drop"] == ["ALL"], name
-        assert "no-new-privileges=true" in service["security_opt"], name
-        if len(service["security_opt"]) > 1:
-            loosened.add(name)
-    assert loosened == {"migrate", "airflow-scheduler", "lastseen"}, "only what opens hostile files needs namespaces"
-
-
-def test_compose_mounts_only_volumes_that_are_declared(compose: Mapping[str, Any]) -> None:
-    used = {mount.split(":")[0] for service in compose["services"].values() for mount in service.get("volumes", [])}
-    assert used == set(compose["volumes"])
-
-
-def test_compose_hands_every_setting_on(compose: Mapping[str, Any]) -> None:
-    given = set(compose["services"]["airflow-scheduler"]["environment"])
-    set_by_the_image = {"LASTSEEN_DATA_DIR"}
-    of_other_services = {
-        *("LASTSEEN_REVIEW_HOST", "LASTSEEN_REVIEW_PORT", "LASTSEEN_AIRFLOW_PORT"),
-        "LASTSEEN_REVIEW_IN_AIRFLOW",  # of `lastseen up`
-        "LASTSEEN_DATABASE_OWNER_URL",
-    }
-    assert {
-        name for name in given if name.startswith("LASTSEEN_")
-    } == _settings() - set_by_the_image - of_other_services
-
-
-def test_airflows_other_services_hold_no_key_to_the_evidence(compose: Mapping[str, Any]) -> None:
-    for name in ("airflow-api-server", "airflow-dag-processor", "airflow-triggerer"):
-        assert not [key for key in compose["services"][name]["environment"] if key.startswith("LASTSEEN_")]
-
-
-def test_only_the_migration_knows_the_owner_of_the_tables(compose: Mapping[str, Any]) -> None:
-    knowing = {where for where, name, value in _environments(compose) if "postgresql://lastseen:" in str(value)}
-    assert knowing == {"migrate"}
-
-
 # --- .env.example ------------------------------------------------------------------------------------------
 
 
@@ -271,6 +193,13 @@ def test_the_help_shows_each_command_once_under_a_heading() -> None:
     assert len(shown) == len(set(shown))
 
 
+def test_the_page_for_3_a_m_has_a_row_for_each_kind_of_alert() -> None:
+    page = _read("docs/operate.md").partition("\n## At 3 a.m.\n")[2].partition("\n## ")[0]
+    kinds = [value for name, value in vars(alerts).items() if name.isupper() and isinstance(value, str)]
+    assert len(kinds) >= 13
+    assert [kind for kind in kinds if not re.search(rf"^\|[^|]*alert \"{re.escape(kind)}\"", page, re.MULTILINE)] == []
+
+
 def test_links_between_documents_lead_somewhere(tracked: list[Path]) -> None:
     broken = []
     for page in (path for path in tracked if path.suffix == ".md"):
@@ -333,17 +262,12 @@ def _settings() -> set[str]:
 
 
 def _compose_variables() -> set[str]:
-    return set(re.findall(r"\$\{(\w+)", _read("docker-compose.yml")))
+    texts = [_read(path.name) for path in ROOT.glob("*compose*.yml")]
+    return set(re.findall(r"\$\{(\w+)", " ".join(texts)))
 
 
 def _example() -> dict[str, str]:
     return dict(re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", _read(".env.example"), re.MULTILINE))
-
-
-def _environments(compose: Mapping[str, Any]) -> Iterator[tuple[str, str, object]]:
-    for where, service in compose["services"].items():
-        for name, value in service.get("environment", {}).items():
-            yield where, name, value
 
 
 def _spelt(value: object) -> str:

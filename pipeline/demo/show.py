@@ -23,7 +23,8 @@ from pipeline.demo import clip, register, site
 from pipeline.demo.clip import ClipFacts
 from pipeline.demo.register import RegisterFacts
 from pipeline.servers import Guests
-from storage import candidates, embedded, keeping_accounts, sources, status
+from pipeline.serving import processes
+from storage import candidates, embedded, keeping_accounts, running, sources, status
 from storage.candidates import Listed
 from storage.stores import Stores, open_stores
 
@@ -139,7 +140,7 @@ def _run_dags(settings: Settings, stores: Stores, table: Path) -> None:
                 say(f"  DAG {line.decode().strip()}")
             process.wait()
         finally:
-            servers.end([process])
+            processes.end([process])
     if process.returncode:
         raise DemoFailed(f"a DAG did not succeed: see {log}")
 
@@ -180,6 +181,9 @@ def _invite(settings: Settings) -> Guests:
 
 def _fresh(folder: Path) -> Path:
     if folder.exists():
+        with running.alone(folder) as alone:
+            if alone:
+                servers.end_left_behind(folder, say)
         users = sum(part.users for part in embedded.status(folder))
         if users:
             raise DemoFailed(f"another demo runs in {plain(str(folder))}: end it first")

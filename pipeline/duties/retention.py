@@ -4,7 +4,7 @@ from collections import Counter
 
 from pipeline.app import App
 from pipeline.duties import template_files
-from storage import custody, known_pairs, retention
+from storage import care, custody, known_pairs, retention
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
@@ -65,12 +65,13 @@ def _known_pairs(app: App) -> dict[str, int]:
     gone = 0
     with app.stores.db.begin() as db:
         known_pairs.retire_worn(db)
+        care.forget_days(db)
     while True:
         with app.stores.db.begin() as db:
             worn = known_pairs.worn_pictures(db)
         if not worn:
             break
-        for key in sorted(key for both in worn.values() for key in both):
+        for key in sorted(key for those in worn.values() for key in those):
             app.stores.objects.erase(DERIVED, key)
         with app.stores.db.begin() as db:
             known_pairs.drop_pictures(db, list(worn))

@@ -200,6 +200,7 @@ class Today(Told):
     """What one has looked at today (UTC)."""
 
     items: int
+    graphic: int = Field(description="reviews of files that somebody warned of, of which pictures were seen")
     seconds: int
     paused: bool
     enough: bool = Field(description="a limit is reached: nothing more is offered today")
@@ -223,7 +224,13 @@ def me(call: Call) -> Me:
         seen = care.seen(db, call.user.id)
         tokens = tuple(held.token for held in review_queue.in_hand(db, call.user))
     enough = seen.is_enough(terms_of(call.desk, call.user).limits)
-    today = Today(items=seen.items, seconds=int(seen.at_it.total_seconds()), paused=seen.paused, enough=enough)
+    today = Today(
+        items=seen.items,
+        graphic=seen.graphic,
+        seconds=int(seen.at_it.total_seconds()),
+        paused=seen.paused,
+        enough=enough,
+    )
     return Me(name=call.user.name, roles=call.user.roles, in_hand=tokens, today=today)
 
 
@@ -249,7 +256,8 @@ def _page(db: Connection, call: Call, asked: WantedPage) -> review_queue.Page | 
     """That it was searched is kept, also where that is refused."""
     page: review_queue.Page | TooNarrow
     try:
-        page = review_queue.page(db, call.user, asked.filters, asked.after)
+        limits = terms_of(call.desk, call.user).limits
+        page = review_queue.page(db, call.user, asked.filters, asked.after, limits)
     except OverflowError as fault:
         raise Refused(422, "`after` is the `after` of the page before.") from fault
     except TooNarrow as fault:

@@ -11,18 +11,19 @@ from review import language
 from review.accounts import entrance
 from review.desk import desk_of
 from review.doors import page_of, set_cookie, visit_of
+from review.house.running import here
 from review.roles import SENIORS
 from storage import accounts
 from storage import status as storage_status
 
 
 def status(request: Request) -> Response:
-    """How many of everything there are, and what did not get through."""
+    """How many of everything there are, what did not get through, and what runs on this machine."""
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
         found, troubles = storage_status.counts(db), storage_status.troubles(db)
     counts = storage_status.for_reviewers(found, senior=bool(visit_of(request).roles & SENIORS))
-    return desk.draw(request, "status.html", counts=counts, troubles=troubles)
+    return desk.draw(request, "status.html", counts=counts, troubles=troubles, here=here(desk.settings))
 
 
 def set_language(request: Request) -> Response:

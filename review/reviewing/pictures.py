@@ -17,7 +17,7 @@ from lastseen.clock import utcnow
 from review.desk import desk_of
 from review.doors import user_of, visit_of
 from review.media import stretch
-from storage import custody, review_pictures, reviews
+from storage import custody, review_pictures, review_screen, reviews
 from storage.custody import Action
 from storage.database import Connection
 from storage.objects import DERIVED
@@ -27,7 +27,7 @@ from storage.reviews import Review
 
 def shot(request: Request) -> Response:
     """A best shot of the probe."""
-    review, found = _pictures(request)
+    review, found = _pictures(request, of_the_file=True)
     return _picture(request, _numbered(request, found.shots), review)
 
 
@@ -39,7 +39,7 @@ def photo(request: Request) -> Response:
 
 def still(request: Request) -> Response:
     """The whole picture."""
-    review, found = _pictures(request)
+    review, found = _pictures(request, of_the_file=True)
     return _picture(request, found.still, review)
 
 
@@ -64,9 +64,11 @@ def review_of(db: Connection, request: Request) -> Review:
     return found
 
 
-def _pictures(request: Request) -> tuple[Review, Pictures]:
+def _pictures(request: Request, *, of_the_file: bool = False) -> tuple[Review, Pictures]:
     with desk_of(request).stores.db.begin() as db:
         review = review_of(db, request)
+        if of_the_file:
+            review_screen.saw(db, review)
         return review, review_pictures.of_review(db, review)
 
 
@@ -75,6 +77,7 @@ def _of_clip(db: Connection, request: Request) -> tuple[Review, str]:
     key = review_pictures.of_review(db, review).clip
     if key is None:
         raise HTTPException(404)
+    review_screen.saw(db, review)
     return review, key
 
 

@@ -35,7 +35,7 @@ def page(request: Request) -> Response:
     filters, terms = _filters(request.query_params), terms_of(desk, user)
     with desk.stores.db.begin() as db:
         try:
-            shown = review_queue.page(db, user, filters, request.query_params.get("after"))
+            shown = review_queue.page(db, user, filters, request.query_params.get("after"), terms.limits)
         except TooNarrow:
             custody.append(db, user.name, Action.SEARCHED, "queue", filters.said())
             return RedirectResponse("/?" + urlencode({"why": Why.NARROW}), 303)

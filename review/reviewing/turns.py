@@ -59,7 +59,7 @@ def up_again(db: Connection, desk: Desk, reviewer: User, before: Answered) -> Ta
             return Why.TOLD
         review = reviews.begin(db, reviewer, before.candidate, lasts)
     else:
-        review = reviews.begin_known(db, reviewer, before.known_pair or 0, lasts)
+        review = reviews.begin_known(db, reviewer, before.known_pair or 0, lasts, as_film=before.as_film)
     if review is None:
         return Why.TAKEN
     reviews.describe(db, review, before.described)

@@ -1,7 +1,6 @@
 """Nothing in a picture or clip that people see says where, when or with what it was taken, or where it came from."""
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -100,14 +99,12 @@ def test_a_clip_is_pictures_only(tmp_path: Path, limits: Limits) -> None:
 
 
 def test_no_time_of_making_is_in_a_clip(tmp_path: Path, limits: Limits) -> None:
-    """Its header, which would tell, is the same each time; a picture of it may be a byte longer."""
+    """Made again it is the same, to the last byte: also why, since a difference came once in a hundred clips."""
     path = told_film(tmp_path / "a.mp4")
-    one, other = (cut_moment(path, WANTED, limits, tmp_path) for _ in range(2))
-    assert isinstance(one, Moment)
-    assert isinstance(other, Moment)
-    assert replace(one, clip=b"") == replace(other, clip=b"")
-    begins = one.clip.index(b"mvhd")
-    assert one.clip[begins : begins + 100] == other.clip[begins : begins + 100]
+    first, *others = (cut_moment(path, WANTED, limits, tmp_path) for _ in range(4))
+    assert isinstance(first, Moment)
+    assert others == [first] * 3
+    assert b" mbtree=0 " in first.clip, "x264 writes down how it was told to work"
 
 
 def test_the_eyes_of_a_photo_are_where_they_are_on_its_crop(tmp_path: Path, engine: Engine, limits: Limits) -> None:

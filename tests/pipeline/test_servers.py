@@ -1,7 +1,5 @@
 """What serves until it is told to stop, as a person or a service manager starts and stops it."""
 
-import http.client
-import json
 import os
 import re
 import select
@@ -10,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
@@ -19,13 +17,18 @@ import pytest
 
 from lastseen.settings import Settings
 from pipeline import servers
-from pipeline.servers import Process
-from storage import embedded
+from pipeline.serving import processes
+from pipeline.serving.house import MARK
+from pipeline.serving.processes import Process
+from storage import process_table, running
+from storage.process_table import Process as Known
+from storage.running import Note, Ran
 from storage.stores import Stores
 from tests.office import Office
 
 LASTSEEN = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-DEADLINE = 120
+DEADLINE = 300
+"""seconds; nothing is measured by it"""
 SERVING = re.compile(r"lastseen review: (http://127\.0\.0\.1:\d+/)")
 
 DEAF = """
@@ -60,7 +63,7 @@ def started(command: Sequence[str], environ: Mapping[str, str], folder: Path) ->
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(2 * servers.STOP_SECONDS)
+                process.wait(2 * processes.STOP_SECONDS)
             process.kill()
 
 
@@ -113,23 +116,23 @@ def test_review_that_cannot_serve_ends_by_itself(office: Office) -> None:
 
 
 def test_who_does_not_hear_the_first_time_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "ASK_EVERY", 0.2)
+    monkeypatch.setattr(processes, "ASK_EVERY", 0.2)
     process, family = deaf(2)
-    servers.end([process])
+    processes.end([process])
     assert process.returncode == 0, "it ended by itself"
     assert alive(family) == [], "and what it left went too"
 
 
 def test_who_never_hears_is_killed_with_all_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.5)
     process, family = deaf(1000)
     quick, _ = deaf(1)
     began = monotonic()
-    servers.end([process, quick])
+    processes.end([process, quick])
     assert monotonic() - began < DEADLINE, "they would live for ten minutes"
     assert (process.returncode, quick.returncode) == (-signal.SIGKILL, 0)
     assert alive(family) == []
-    servers.end([process])  # nothing is left to end
+    processes.end([process])  # nothing is left to end
 
 
 def deaf(hears: int) -> tuple[Process, dict[int, str]]:
@@ -140,33 +143,39 @@ def deaf(hears: int) -> tuple[Process, dict[int, str]]:
     return process, {pid: began(pid) or "" for pid in pids}
 
 
+def test_the_second_signal_hurries() -> None:
+    with processes.until_told() as heard:
+        for hurried in (False, True):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert heard.within(DEADLINE)
+            assert heard.hurried is hurried
+
+
+def test_what_a_killed_up_has_left_is_ended_and_nobody_else(tmp_path: Path) -> None:
+    waits, mark = [sys.executable, "-c", "import time; time.sleep(600)"], {MARK: str(tmp_path.resolve())}
+    family: list[Process] = []
+    noted, recycled, other = (processes.start(family, waits) for _ in range(3))
+    marked, elsewhere = (processes.start(family, waits, {**os.environ, MARK: at}) for at in (*mark.values(), "/other"))
+    ran = [process_table.of(noted.pid), Known(recycled.pid, "another boot")]
+    left = tuple(Ran("it", each, "2026-01-01T00:00:00Z", 0, "it.log") for each in ran)
+    up = Known(1, "another boot")
+    running.write(tmp_path, Note(up, "2026-01-01T00:00:00Z", "http://x/status", "http://x", left))
+    said = list[str]()
+    in_time(lambda: len(process_table.marked(*next(iter(mark.items())))) == 1)
+    try:
+        servers.end_left_behind(tmp_path, said.append)
+        assert [processes.runs(one) for one in (noted, marked, recycled, other, elsewhere)] == [
+            *(False, False),
+            *(True, True, True),
+        ]
+        assert said == ["the last `lastseen up` was killed: ending the 2 processes that it left"]
+        servers.end_left_behind(tmp_path, said.append)
+        assert len(said) == 1, "nothing is said of nothing"
+    finally:
+        processes.end(family, lambda: True)
+
+
 # --- everything --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.long
-def test_up_keeps_everything_running_and_leaves_nothing(tmp_path: Path) -> None:
-    port = free_port()
-    data = tmp_path / "data"
-    environ = {**os.environ, "LASTSEEN_DATA_DIR": str(data), "LASTSEEN_AIRFLOW_PORT": str(port)}
-    with started([*LASTSEEN, "up", "--port", "0"], environ, tmp_path) as process:
-        told(process, SERVING)
-        in_time(lambda: heartbeat(port))
-        assert sent_to(port, "/lastseen/status") == "/lastseen/sign-in?next=%2Fstatus", "the review pages, in Airflow"
-        first = in_time(lambda: scheduler(process.pid))
-        workers = in_time(lambda: descendants(first))
-        os.kill(first, signal.SIGKILL)
-        last = in_time(lambda: heartbeat(port))
-        told(process, re.compile(r"scheduler ended with status -9.*started again", re.DOTALL))
-        assert in_time(lambda: scheduler(process.pid)) != first
-        in_time(lambda: (heartbeat(port) or "") > last)
-        assert alive(workers) == [], "those of the killed one went with it"
-
-        family = descendants(process.pid)
-        family |= {server.pid: began(server.pid) or "" for server in embedded.status(data) if server.pid}
-        assert len(family) >= len(servers.AIRFLOW) + 1 + len(embedded.ALL_PARTS)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE) == 0
-        assert alive(family) == []
 
 
 def test_up_says_that_its_port_is_taken(office: Office) -> None:
@@ -176,33 +185,6 @@ def test_up_says_that_its_port_is_taken(office: Office) -> None:
         said = Office(settings, office.stores).run("up", status=1).stderr
     assert f"port {port}" in said
     assert "LASTSEEN_AIRFLOW_PORT" in said
-
-
-def heartbeat(port: int) -> str | None:
-    """When the scheduler last gave a sign of life, as the API server says; None if it gives none."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        try:
-            connection.request("GET", "/api/v2/monitor/health")
-            said = json.loads(connection.getresponse().read())["scheduler"]
-        except OSError:
-            return None
-    moment: str = said["latest_scheduler_heartbeat"]
-    return moment if said["status"] == "healthy" else None
-
-
-def sent_to(port: int, path: str) -> str | None:
-    """Where the API server redirects whoever asks for an address."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-        connection.request("GET", path)
-        return connection.getresponse().getheader("location")
-
-
-def scheduler(parent: int) -> int | None:
-    """The scheduler that a process has started, if it has."""
-    for pid, (mother, _) in table().items():
-        if mother == parent and b"scheduler" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
-    return None
 
 
 def free_port() -> int:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from lastseen.settings import Settings
 from storage import posts
 from storage.database import DatabaseError, is_away
-from storage.embedded import Part, running, status, stop
+from storage.embedded import ALL_PARTS, Part, revive, running, status, stop
 from storage.objects import EVIDENCE, ObjectStore
 from storage.verification import verify
 from tests.pipeline.telegram.watching import Watching, watching
@@ -89,3 +90,18 @@ def test_servers_stopped_and_started_in_the_middle(office: Watching, monkeypatch
         assert stands(office) == FILES
         keys = [one.key for one in office.app.stores.objects.versions(EVIDENCE) if one.key.startswith("blob/")]
         assert len(keys) == FILES, "each is there once"
+
+
+def test_whoever_looks_after_the_servers_finds_them_where_they_were(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        before = {one.part: one.pid for one in status(tmp_path)}
+        assert revive(tmp_path, ALL_PARTS) == first
+        assert before == {one.part: one.pid for one in status(tmp_path)}, "who lives is left alone"
+        for pid in before.values():
+            os.kill(pid or 0, signal.SIGKILL)
+        with psycopg.connect(revive(tmp_path, ALL_PARTS).database_url) as db:
+            assert db.execute("SELECT 1").fetchone() == (1,)
+        assert revive(tmp_path, ALL_PARTS) == first, "on the ports that everybody has been told"
+        assert not {one.pid for one in status(tmp_path)} & {None, *before.values()}
+        assert [one.users for one in status(tmp_path)] == [1, 1]
+    assert [one.pid for one in status(tmp_path)] == [None, None]

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import bindparam, insert, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from lastseen.errors import WrongUse
 from lastseen.records import PairKnown
@@ -12,14 +13,15 @@ from lastseen.roles import Role
 from storage import accounts, known_pairs, reviews, tables
 from storage.accounts import User
 from storage.database import Connection
-from storage.known_pairs import AMONG_STILLS, chance, share_of
+from storage.known_pairs import Due, chance, films_among
 from storage.reviews import Ending
 from storage.stores import Stores
 from tests.review.seeding import Seeded, Story, seed
 
 MINUTES = timedelta(minutes=5)
 ALWAYS = 0.999999
-"""a share that is cut down to what stills allow"""
+"""a share with which nearly every item is a known pair"""
+FILM = {"shots": [{"key": "f1", "at_ms": 9, "eyes": None}, {"key": "f2", "at_ms": 7, "eyes": None}], "still": "fs"}
 
 
 @pytest.fixture
@@ -78,8 +80,9 @@ def made(db: Connection, *pairs: PairKnown, most: int = 100, drawn: bool = True)
     ids = known_pairs.make(db, "dlib", pairs, most).pairs
     if drawn:
         db.execute(
-            text("UPDATE known_pairs SET probe_key = 'k/' || id, still_key = 's/' || id WHERE id = ANY(:ids)"),
-            {"ids": list(ids)},
+            text("""UPDATE known_pairs SET probe_key = 'k/' || id, still_key = 's/' || id, film = :film
+                     WHERE id = ANY(:ids)""").bindparams(bindparam("film", type_=JSONB)),
+            {"ids": list(ids), "film": FILM | {"clip": "fc", "frames": [0, 40]}},
         )
     return ids
 
@@ -90,35 +93,41 @@ def stills(stores: Stores, count: int) -> None:
         seed(stores, Story(number=f"still-{number}", kind="image", moments=(0,), clip=None))
 
 
-def offered(db: Connection, user: User, share: float = ALWAYS, tries: int = 200) -> set[int]:
-    """All pairs that come up in so many tries."""
+def dues(db: Connection, user: User, share: float = ALWAYS, tries: int = 200) -> set[Due]:
+    """All that comes up in so many tries."""
     return {found for _ in range(tries) if (found := known_pairs.due(db, user, share)) is not None}
 
 
-def test_pairs_hide_among_still_pictures_only(stores: Stores, office: Register, ada: User) -> None:
+def offered(db: Connection, user: User, share: float = ALWAYS) -> set[int]:
+    """All pairs that come up, whatever they are to look like."""
+    return {found.pair for found in dues(db, user, share)}
+
+
+def test_pairs_look_like_what_waits(stores: Stores, office: Register, ada: User) -> None:
     with stores.db.begin() as db:
         pairs = set(made(db, one_person(office, "A"), two_people(office, "B")))
-        assert offered(db, ada) == set()  # nothing waits at all
+        assert dues(db, ada) == set()  # nothing waits at all
     for number in range(3):
         seed(stores, Story(number=f"film-{number}"))
     with stores.db.begin() as db:
-        assert offered(db, ada) == set()  # films only: a pair would be known by its look
+        assert dues(db, ada) == {Due(pair, True) for pair in pairs}, "films only"
     stills(stores, 3)
     with stores.db.begin() as db:
-        assert offered(db, ada) == pairs
-        assert offered(db, ada, share=0) == set()
+        assert dues(db, ada) == {Due(pair, look) for pair in pairs for look in (False, True)}
+        assert dues(db, ada, share=0) == set()
+        db.execute(text("UPDATE known_pairs SET film = NULL"))
+        assert dues(db, ada) == {Due(pair, False) for pair in pairs}, "no film could be made of them"
 
 
-def test_the_share_is_what_the_office_wants_and_no_more_than_hides() -> None:
-    films = {"candidates": 100, "faces": 100, "stills": 0}
-    few, many = films | {"stills": 10}, films | {"stills": 90}
-    assert share_of(films, 0.05) == chance(films, 0.05) == 0
-    assert share_of(many, 0.05) == 0.05
-    # Of 10 stills in 100 candidates, pairs may be one in three of all that look like stills: 5 beside the 10.
-    assert share_of(few, 0.2) == pytest.approx(5 / 105)
-    pairs = share_of(few, 0.2) * 105
-    assert pairs / (pairs + 10) == pytest.approx(AMONG_STILLS)
-    assert share_of({"candidates": 0, "faces": 0, "stills": 0}, 0.05) == 0
+def test_they_are_the_same_part_of_films_and_of_pictures() -> None:
+    for stills_ in (0, 10, 90, 100):
+        taken = {"candidates": 100, "faces": 100, "stills": stills_}
+        each = chance(taken, 0.2)
+        pairs = each / (1 - each) * 100 / (each / (1 - each) * 100 + 100)
+        assert pairs == pytest.approx(0.2)
+        assert films_among(taken) == pytest.approx((100 - stills_) / 100)
+    nothing = {"candidates": 0, "faces": 0, "stills": 0}
+    assert chance(nothing, 0.2) == films_among(nothing) == 0
 
 
 def test_where_faces_have_several_candidates_the_chance_before_each_face_is_higher() -> None:
@@ -221,7 +230,7 @@ def test_what_everybody_has_seen_makes_room(stores: Stores, office: Register, ad
         assert known_pairs.retire_worn(db) == 1
         assert known_pairs.worn_pictures(db) == {}, "somebody may have it on the screen"
         db.execute(text("UPDATE known_pairs SET retired_at = now() - interval '2 days'"))
-        assert known_pairs.worn_pictures(db) == {pair: (f"k/{pair}", f"s/{pair}")}
+        assert known_pairs.worn_pictures(db) == {pair: [f"k/{pair}", f"s/{pair}", "fs", "fc", "f1", "f2"]}
         known_pairs.drop_pictures(db, [pair])
         assert known_pairs.worn_pictures(db) == {}
 
@@ -259,3 +268,25 @@ def test_faces_are_made_as_wide_as_they_are_in_this_offices_still_pictures(store
         )
         assert known_pairs.usual_width(db, 0.5) == 50
         assert known_pairs.usual_width(db, 1) == 90
+
+
+def test_a_film_is_made_like_one_of_the_offices(stores: Stores) -> None:
+    for number in range(19):
+        seed(stores, Story(number=f"film-{number}"))
+    with stores.db.begin() as db:
+        assert known_pairs.usual_film(db, 0.5) is None
+    last = seed(stores, Story(number="film-last"))
+    stills(stores, 1)
+    with stores.db.begin() as db:
+        told = {"candidate": last.candidate, "track": last.track}
+        db.execute(text("UPDATE candidates SET clip_frames = '[0, 40, 95, 200]' WHERE id = :candidate"), told)
+        db.execute(
+            text("""UPDATE analyses SET width = 720, height = 1280
+                     WHERE id = (SELECT analysis_id FROM tracks WHERE id = :track)"""),
+            told,
+        )
+        newest, oldest = known_pairs.usual_film(db, 0.999), known_pairs.usual_film(db, 0)
+    assert newest is not None
+    assert oldest is not None
+    assert (newest.width, newest.height, newest.rate) == (720, 1280, 15)
+    assert (oldest.width, oldest.rate) != (720, 15)

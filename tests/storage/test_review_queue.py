@@ -10,6 +10,7 @@ from lastseen.roles import Role
 from storage import accounts, candidates, care, judgements, review_queue, reviews
 from storage.accounts import User
 from storage.database import Connection
+from storage.known_pairs import Due
 from storage.review_queue import ALL, Filters, Taken, Terms, TooNarrow, Why
 from storage.reviews import Review
 from storage.stores import Stores
@@ -375,8 +376,8 @@ def test_whose_review_ran_out_finds_what_they_had_written(stores: Stores, people
         assert (again.described, again.draft) == ({"nose": "visible"}, {"note": "half a word"})
 
 
-def with_a_pair(stores: Stores) -> tuple[int, Terms]:
-    """A known pair of two people of the register, who wait in a video and in a still picture; it is always due."""
+def with_a_pair(stores: Stores, *, as_film: bool = False) -> tuple[int, Terms]:
+    """A known pair of two people of the register, who wait in a film and in a picture; it is always due."""
     first = seed(stores, Story(number="A", address="https://videos.example/c"))
     second = seed(stores, Story(number="B", kind="image", address="https://stills.example/c"))
     with stores.db.begin() as db:
@@ -386,39 +387,52 @@ def with_a_pair(stores: Stores) -> tuple[int, Terms]:
                 VALUES (false, :probe, :person, :photo, 'dlib', 0.7) RETURNING id"""),
             {"probe": first.photo, "person": second.person, "photo": second.photo},
         ).scalar_one()
-    return pair, Terms(TERMS.lasts, known_pair=lambda _db, _user: pair)
+    return pair, Terms(TERMS.lasts, known_pair=lambda _db, _user: Due(pair, as_film))
 
 
-def test_a_known_pair_comes_when_it_is_due(stores: Stores, people: tuple[User, ...]) -> None:
-    pair, terms = with_a_pair(stores)
+BOTH = {False: ("https://stills.example/c", "https://videos.example/c")}
+BOTH[True] = BOTH[False][::-1]
+"""as a film or not -> the source that has such, and the one that has none"""
+
+
+@pytest.mark.parametrize("as_film", [False, True])
+def test_a_known_pair_comes_when_it_is_due(stores: Stores, people: tuple[User, ...], as_film: bool) -> None:
+    pair, terms = with_a_pair(stores, as_film=as_film)
     with stores.db.begin() as db:
         found = review_queue.take(db, people[0], terms)
         assert isinstance(found, Taken)
         assert (found.review.known_pair, found.entries[0].subject) == (pair, f"known_pair:{pair}")
+        assert found.review.as_film is as_film
 
 
-def test_no_known_pair_comes_where_it_could_be_nothing_else(stores: Stores, people: tuple[User, ...]) -> None:
-    _, terms = with_a_pair(stores)
+@pytest.mark.parametrize("as_film", [False, True])
+def test_no_known_pair_comes_where_it_could_be_nothing_else(
+    stores: Stores, people: tuple[User, ...], as_film: bool
+) -> None:
+    _, terms = with_a_pair(stores, as_film=as_film)
     ada, ben, _ = people
     with stores.db.begin() as db:
         sources = {address: id_ for id_, address in review_queue.choices(db, ada).sources.items()}
+        such, others = (Filters(source=sources[address]) for address in BOTH[as_film])
         assert review_queue.take(db, ada, terms, Filters(until=date(2000, 1, 1))) is Why.EMPTY
-        only_videos = Filters(source=sources["https://videos.example/c"])
-        assert taken(db, ada, terms, only_videos).candidate is not None
-        only_stills = Filters(source=sources["https://stills.example/c"])
-        assert taken(db, ben, terms, only_stills).known_pair is not None
+        assert taken(db, ada, terms, others).candidate is not None
+        assert taken(db, ben, terms, such).known_pair is not None
 
 
-def test_filters_do_not_tell_a_known_pair_from_what_waits(stores: Stores, people: tuple[User, ...]) -> None:
-    pair, terms = with_a_pair(stores)
+@pytest.mark.parametrize("as_film", [False, True])
+def test_filters_do_not_tell_a_known_pair_from_what_waits(
+    stores: Stores, people: tuple[User, ...], as_film: bool
+) -> None:
+    pair, terms = with_a_pair(stores, as_film=as_film)
     ada = people[0]
     with stores.db.begin() as db:
         sources = {address: id_ for id_, address in review_queue.choices(db, ada).sources.items()}
+        such, others = (Filters(source=sources[address]) for address in BOTH[as_film])
         mine = taken(db, ada, terms)
         reviews.describe(db, mine, {"nose": "visible"})
         never = Terms(TERMS.lasts)
-        assert taken(db, ada, never, Filters(source=sources["https://stills.example/c"])).known_pair == pair
-        assert taken(db, ada, never, Filters(source=sources["https://videos.example/c"])).known_pair is None
+        assert taken(db, ada, never, such).known_pair == pair
+        assert taken(db, ada, never, others).known_pair is None
         assert review_queue.take(db, ada, never, Filters(until=date(2000, 1, 1))) is Why.EMPTY
         assert taken(db, ada, never).known_pair == pair, "it waits for its answer"
 
@@ -516,7 +530,7 @@ def test_a_break_is_due_after_a_while_and_over_after_ten_minutes(stores: Stores,
 
 def test_the_statements_that_everybody_waits_for_walk_their_index(stores: Stores) -> None:
     queue_bench.fill(stores, 2000)
-    asked = {"user": 1, "senior": False, "barred": [], "limit": 26}
+    asked = {"user": 1, "senior": False, "graphic": 30, "barred": [], "limit": 26}
     asked |= {"after_calm": None, "after_since": None, "after_member": None}
     plans = {review_queue.NEXT: "ix_review_queue_turn", review_queue.FACES: "ix_review_queue_faces"}
     with stores.db.begin() as db:

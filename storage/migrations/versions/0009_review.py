@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.Column("probe_key", sa.Text(), nullable=True),
         sa.Column("still_key", sa.Text(), nullable=True),
         sa.Column("eyes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("film", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_known_pairs_person_id")),
@@ -193,7 +194,7 @@ def upgrade() -> None:
             "probe_photo_id", "person_id", "photo_id", name=op.f("uq_known_pairs_probe_photo_id_person_id_photo_id")
         ),
         comment="two photos of the register of which is known whether they show one person: they measure reviewers;"
-        " probe_key, still_key: the probe as if it came from footage, in the derived bucket",
+        " probe_key, still_key: the probe as if it came from a picture, in the derived bucket; film: as if from a film",
     )
     op.create_index(op.f("ix_known_pairs_person_id"), "known_pairs", ["person_id"], unique=False)
     op.create_index(op.f("ix_known_pairs_photo_id"), "known_pairs", ["photo_id"], unique=False)
@@ -233,6 +234,8 @@ def upgrade() -> None:
         sa.Column("ending", sa.Text(), server_default="", nullable=False),
         sa.Column("filters", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("warned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("as_film", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("graphic_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ahead", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("(ended_at IS NULL) = (ending = '')", name=op.f("ck_reviews_ended_somehow")),
         sa.CheckConstraint("(candidate_id IS NULL) <> (known_pair_id IS NULL)", name=op.f("ck_reviews_of_one")),
@@ -439,6 +442,13 @@ def _make_queue() -> None:
         postgresql_where=sa.text("taken_by IS NOT NULL"),
     )
     op.create_index("ix_reviews_ended", "reviews", ["reviewer_id", "ended_at"], unique=False)
+    op.create_index(
+        "ix_reviews_graphic",
+        "reviews",
+        ["reviewer_id", "graphic_at"],
+        unique=False,
+        postgresql_where=sa.text("graphic_at IS NOT NULL"),
+    )
     op.create_index(
         "ix_posts_lost",
         "posts",

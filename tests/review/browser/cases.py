@@ -9,15 +9,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image, ImageFilter
 from playwright.sync_api import Page
+from sqlalchemy import insert, select
 
+from extractors.limits import Limits
+from extractors.moments import cut_moment
+from extractors.slides import write_film
+from lastseen.records import Box, FilmWanted, Moment, MomentWanted
 from pipeline.demo.pictures import Sitter, portrait
-from storage import review_queue
+from storage import review_queue, reviews, tables
 from storage.accounts import User
 from storage.review_queue import Taken, Terms
 from storage.stores import Stores
 from tests.extractors.films import film
 from tests.review.conftest import Site
-from tests.review.seeding import Seeded, Story, seed
+from tests.review.seeding import Seeded, Story, put, seed
 
 MOMENTS = tuple(range(4200, 4200 + 8 * 640, 640))
 FACES = {Sitter.EILEEN_COLLINS: (150, 0, 300, 200), Sitter.GRACE_HOPPER: (110, 60, 380, 380)}
@@ -58,6 +63,43 @@ def clip() -> bytes:
         pictures.append(picture)
     with TemporaryDirectory() as folder:
         return film(Path(folder) / "clip.mp4", pictures, 25).read_bytes()
+
+
+def pair_as_film(stores: Stores, user: User) -> str:
+    """Have somebody take up a known pair that looks as if from a film.  Returns the address of its page.
+
+    Needs a candidate: it is of that person's photo.
+    """
+    moment = slide()
+    lies = {what: put(stores, f"known-pair/{what}", what_is) for what, what_is in _pieces(moment).items()}
+    shots = [{"key": lies["1.jpg"], "at_ms": 83_000, "eyes": None}]
+    film = {"shots": shots, "still": lies["whole.jpg"], "clip": lies["film.mp4"], "frames": moment.frames}
+    with stores.db.begin() as db:
+        photo = db.execute(select(tables.reference_photos)).mappings().first()
+        assert photo is not None
+        row = {"genuine": True, "probe_photo_id": photo["id"], "person_id": photo["person_id"], "photo_id": photo["id"]}
+        made = insert(tables.known_pairs).values(**row, engine="dlib", distance=0.4, film=film)
+        pair = db.execute(made.returning(tables.known_pairs.c.id)).scalar_one()
+        review = reviews.begin_known(db, user, pair, timedelta(minutes=15), as_film=True)
+    return f"/reviews/{review.token}"
+
+
+@cache
+def slide() -> Moment:
+    """A film of a portrait, and the moment that is cut from it."""
+    face = Box(180, 60, 160, 160)
+    wanted = FilmWanted(640, 360, 25.0, 6.0, 100.0, 28, 0.1, (0.5, -0.5), 83_000)
+    limits = Limits(max_megapixels=8, max_duration_seconds=60, deadline_seconds=60, memory_mib=4096)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        write_film(np.asarray(portrait(Sitter.EILEEN_COLLINS).convert("RGB")), face, wanted, path)
+        moment = cut_moment(path, MomentWanted(3000, (), ()), limits, Path(folder))
+    assert isinstance(moment, Moment)
+    return moment
+
+
+def _pieces(moment: Moment) -> dict[str, bytes]:
+    return {"1.jpg": crops(count=1)[0], "whole.jpg": moment.still, "film.mp4": moment.clip}
 
 
 def take_up(site: Site, user: User) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from review.roles import Role
 from storage.accounts import User
-from tests.review.browser.cases import arrived, candidate, describe, take_up
+from tests.review.browser.cases import arrived, candidate, describe, pair_as_film, take_up
 from tests.review.browser.conftest import LAPTOP, TABLET, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
 
@@ -207,8 +207,13 @@ def test_frames_are_where_the_clip_says_and_not_at_an_even_pace(chromium: Chromi
     assert frames == [0, 80, 140, 80]
 
 
-def test_the_moment_plays_and_goes_frame_by_frame(chromium: Chromium, site: Site, ada: User) -> None:
+@pytest.mark.parametrize("known", [False, True], ids=["candidate", "known pair"])
+def test_the_moment_plays_and_goes_frame_by_frame(chromium: Chromium, site: Site, ada: User, known: bool) -> None:
     page = opened(chromium, site, ada)
+    if known:
+        page.goto(pair_as_film(site.stores, ada))
+        chromium.asked.clear()
+        page.reload()
     assert not [path for path in chromium.asked if path.endswith("clip.mp4")]
     at = "() => document.querySelector('video').currentTime"
     page.keyboard.press("ArrowRight")
@@ -223,6 +228,8 @@ def test_the_moment_plays_and_goes_frame_by_frame(chromium: Chromium, site: Site
     page.wait_for_function("() => !document.querySelector('video').paused")
     page.keyboard.press("v")
     page.wait_for_function("() => document.querySelector('video').paused")
+    if known:
+        shoot(page, "known-pair-film")
     page.get_by_label("Speed").select_option("0.25")
     page.get_by_role("button", name=re.compile("^Play")).click()
     page.wait_for_function("() => document.querySelector('video').playbackRate === 0.25")

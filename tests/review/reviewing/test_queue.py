@@ -1,17 +1,20 @@
 """The queue's page, taking the next, and care for whoever looks."""
 
 import re
+from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
+from lastseen.preferences import Preferences
 from lastseen.settings import Settings
 from review import lately
 from review.roles import Role
-from storage import accounts, reviews
+from storage import accounts, care, reviews, tables
+from storage.accounts import User
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, serving, texts
-from tests.review.seeding import Story, seed
+from tests.review.seeding import Seeded, Story, seed
 from tests.review.test_pages import faults
 
 
@@ -141,6 +144,77 @@ def test_enough_is_enough_until_a_senior_says_so(stores: Stores, settings: Setti
         assert browser.submit("/reviews").headers["location"].startswith("/reviews/")
         event = next(one for one in site.log() if one.action == "limit lifted")
         assert (event.actor, event.subject, event.reason) == ("user1", "user:ada", "a convoy leaves")
+
+
+def warned(stores: Stores, *seeded: Seeded) -> None:
+    with stores.db.begin() as db:
+        for one in seeded:
+            db.execute(insert(tables.content_warnings).values(blob_id=one.blob, said_by="somebody"))
+
+
+def graphic_today(stores: Stores, user: User) -> int:
+    with stores.db.begin() as db:
+        return care.seen(db, user.id).graphic
+
+
+@pytest.mark.parametrize("cover", [True, False])
+def test_whoever_has_seen_enough_that_is_graphic_is_given_other_files(
+    stores: Stores, settings: Settings, cover: bool
+) -> None:
+    with serving(stores, settings.model_copy(update={"review_graphic_a_day": 1})) as site:
+        seeded = [seed(stores, Story(number=f"HC-{n}", address=f"https://videos.example/{n}")) for n in range(3)]
+        warned(stores, *seeded[:2])
+        with stores.db.begin() as db:
+            ada = accounts.add_user(db, "ada", None, [Role.ANALYST])
+            accounts.set_preferences(db, ada, Preferences(cover=cover))
+        browser = site.as_user(ada)
+        at = browser.submit("/reviews").headers["location"]
+        assert graphic_today(stores, ada) == 0, "covered, and not asked for"
+        browser.get(f"{at}/photo/1.jpg")
+        assert graphic_today(stores, ada) == 0
+        for name in ("shot/1.jpg", "still.jpg", "clip.mp4"):
+            assert browser.get(f"{at}/{name}").status_code == 200
+            assert graphic_today(stores, ada) == 1, "once a review"
+        browser.submit(f"{at}/return")
+
+        page = browser.get("/").text
+        assert "Reviews with graphic content today: 1." in page
+        assert "One face waits for you." in page
+        assert faults(page) == []
+        other = browser.submit("/reviews").headers["location"]
+        with stores.db.begin() as db:
+            held = reviews.find(db, UUID(other.rpartition("/")[2]), ada)
+        assert held is not None
+        assert held.candidate == seeded[2].candidate
+        browser.get(f"{other}/shot/1.jpg")
+        assert graphic_today(stores, ada) == 1
+        browser.submit(f"{other}/return")
+        assert browser.submit("/reviews").headers["location"] == "/?why=empty"
+
+        senior = site.signed_in(Role.SENIOR)
+        assert "ada" not in senior.get("/").text, "it is told to nobody else"
+        assert senior.submit("/limits/lift", name="ada", reason="a convoy leaves").status_code == 303
+        assert browser.submit("/reviews").headers["location"] == "/?why=empty", "nobody has them see more of it"
+        with stores.db.begin() as db:
+            db.execute(text("UPDATE reviews SET graphic_at = graphic_at - interval '1 day', ending = 'set aside'"))
+        assert browser.submit("/reviews").headers["location"].startswith("/reviews/"), "tomorrow"
+
+
+def test_whoever_warns_has_seen_it(site: Site, analyst: Browser) -> None:
+    seed(site.stores)
+    at = analyst.submit("/reviews").headers["location"]
+    analyst.get(f"{at}/shot/1.jpg")
+    with site.stores.db.begin() as db:
+        assert db.execute(text("SELECT count(graphic_at) FROM reviews")).scalar() == 0
+    analyst.submit(f"{at}/warn")
+    count = text("SELECT count(graphic_at) FROM reviews")
+    with site.stores.db.begin() as db:
+        assert db.execute(count).scalar() == 1
+        care.forget_days(db)
+        assert db.execute(count).scalar() == 1
+        db.execute(text("UPDATE reviews SET graphic_at = now() - interval '1 day'"))
+        care.forget_days(db)
+        assert db.execute(count).scalar() == 0
 
 
 def test_figures_are_worked_out_now_and_then() -> None:

@@ -11,7 +11,7 @@ from review.roles import Role
 from storage import accounts, judgements, review_screen, reviews, tables
 from storage.accounts import User
 from tests.review.conftest import Browser, Site, texts
-from tests.review.seeding import Seeded, Story, jpeg, put, seed
+from tests.review.seeding import CLIP, Seeded, Story, jpeg, put, seed
 from tests.review.test_pages import faults
 
 SEEN = {"visible.nose": "on", "visible.ears": "on"}
@@ -70,6 +70,15 @@ def state(site: Site, seeded: Seeded) -> str:
 def pair(site: Site, seeded: Seeded) -> int:
     """A known pair of the seeded photo with itself: what it shows does not matter here."""
     face, whole = (put(site.stores, f"known-pair/{seeded.photo}-{what}.jpg", jpeg()) for what in ("face", "whole"))
+    film = {
+        "shots": [
+            {"key": put(site.stores, f"known-pair/film-{second}.jpg", jpeg()), "at_ms": second * 1000, "eyes": None}
+            for second in (4, 5, 6)
+        ],
+        "still": put(site.stores, "known-pair/film.jpg", jpeg()),
+        "clip": put(site.stores, "known-pair/film.mp4", CLIP),
+        "frames": [0, 40],
+    }
     row = {
         "genuine": True,
         "probe_photo_id": seeded.photo,
@@ -79,14 +88,15 @@ def pair(site: Site, seeded: Seeded) -> int:
         "distance": 0.4,
         "probe_key": face,
         "still_key": whole,
+        "film": film,
     }
     with site.stores.db.begin() as db:
         return int(db.execute(insert(tables.known_pairs).values(row).returning(tables.known_pairs.c.id)).scalar_one())
 
 
-def on_pair(who: Person, known_pair: int) -> None:
+def on_pair(who: Person, known_pair: int, *, as_film: bool = False) -> None:
     with who.site.stores.db.begin() as db:
-        review = reviews.begin_known(db, who.user, known_pair, timedelta(minutes=5))
+        review = reviews.begin_known(db, who.user, known_pair, timedelta(minutes=5), as_film=as_film)
     who.at = f"/reviews/{review.token}"
 
 
