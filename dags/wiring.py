@@ -81,6 +81,8 @@ SWEEPS = Kind(SWEEPING, INFERENCE, INFERENCE_POOL)
 STAMPS = Kind(LAST, NETWORK, timeout=ON_THE_NETWORK)
 DUTY = Kind(LAST)
 AT_ONCE = Kind(LAST, timeout=SHORT)
+TELLING = Kind(FIRST, NETWORK, timeout=SHORT)
+"""Who waits to be told of a fault does not wait behind the work that it keeps from being done."""
 
 KINDS: Mapping[str, Kind] = {
     "fingerprint": ANALYSIS,

@@ -1,11 +1,13 @@
-"""One bounded HTTP request to a service that the office has configured itself: time-stamp authorities, calendars.
+"""One bounded HTTP request to a service that the office has configured itself: time-stamp authorities, calendars,
+receivers of alerts.
 
 No redirect is followed: what is asked for must not end up elsewhere.  An answer is read up to a size and for so long;
 proxies are taken from the environment, as everywhere.  Private addresses are fine here: the office names the service.
 """
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.message import Message
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
@@ -56,6 +58,8 @@ class Ask:
     """None: GET, otherwise POST"""
     sends: str = "application/octet-stream"
     accepts: str = "application/octet-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """beside those"""
 
 
 def is_allowed(url: str) -> bool:
@@ -71,7 +75,7 @@ def ask(asked: Ask, seconds: float) -> bytes:
     """The answer's body.  Raises Unanswered, Unknown, Refused; ValueError for an address that is not allowed."""
     if not is_allowed(asked.url):
         raise ValueError(f"{asked.url} is no address of HTTP or HTTPS")
-    headers = {"User-Agent": AGENT, "Accept": asked.accepts}
+    headers = {"User-Agent": AGENT, "Accept": asked.accepts, **asked.headers}
     if asked.body is not None:
         headers["Content-Type"] = asked.sends
     until = monotonic() + seconds

@@ -18,6 +18,8 @@ from lastseen.choices import Choices
 from lastseen.roles import Role
 
 AUTHORITY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+"""no spaces and no line breaks: it becomes a line of a letter's head"""
 SERVICE = re.compile(r"https?://[^\s@/?#]+[^\s@?#]*")
 
 
@@ -565,9 +567,83 @@ class Settings(BaseSettings):
         "this, and have the roles that it gives at each. Unset: accounts are linked by hand only.",
     )
 
+    # --- being told, and watching from outside ------------------------------------------------------------
+    log_format: Literal["plain", "json"] = Field(
+        "plain",
+        title="Form of the logs",
+        description="`json`: one object a line, with the run, the step, the item and the request that it is about.",
+    )
+    alert_webhook_url: SecretStr | None = Field(
+        None,
+        title="Where alerts are posted to",
+        description="An address of HTTP or HTTPS that gets alerts as JSON; it is not shown, since such addresses often "
+        "hold a key. Unset: nothing is posted.",
+    )
+    alert_webhook_secret: SecretStr | None = Field(
+        None,
+        title="Secret that signs what is posted",
+        description="The receiver checks the header X-Lastseen-Signature with it (HMAC-SHA256). Unset: no signature.",
+    )
+    alert_mail_to: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), title="Who gets alerts by e-mail", description="Comma-separated addresses. Unset: nobody does."
+    )
+    alert_mail_from: str = Field(
+        "", title="Sender of alerts", description="An address that the mail server lets us send from."
+    )
+    alert_smtp: str = Field(
+        "",
+        title="Mail server",
+        description="host or host:port; needed with alert_mail_to. The port is 587 unless set, 465 with `tls`.",
+    )
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        title="Encryption towards the mail server",
+        description="`starttls` or `tls`, both with a certificate that is checked; `none` only on a private network.",
+    )
+    alert_smtp_roots: Path | None = Field(
+        None,
+        title="Roots of the mail server",
+        description="File with its root certificates (PEM), instead of the usual.",
+    )
+    alert_smtp_user: str = Field("", title="Account at the mail server", description="Unset: we do not sign in.")
+    alert_smtp_password: SecretStr | None = Field(
+        None, title="Password at the mail server", description="Needed with alert_smtp_user; never sent unencrypted."
+    )
+    alert_heartbeat_url: SecretStr | None = Field(
+        None,
+        title="Dead man's switch",
+        description="An address that is asked for (GET) whenever alerts were looked after: a service outside tells you "
+        "when that stops. Unset: none.",
+    )
+    alert_seconds: float = Field(
+        20, gt=0, le=120, title="Time for one message", description="Seconds for posting or mailing one."
+    )
+    alert_backlog_hours: int = Field(
+        6,
+        ge=1,
+        le=168,
+        title="Growing backlog",
+        description="An alert is raised when of a step more and more waits for so many hours on end.",
+    )
+    alert_quarantined: int = Field(
+        20, ge=1, title="Many set aside", description="So many items of a step quarantined within a day raise an alert."
+    )
+    alert_disk_percent: float = Field(
+        10, ge=0, le=90, title="Full disk", description="Less room than that in the data folder's disk raises an alert."
+    )
+    alert_silent_hours: float = Field(
+        3, gt=0, title="No runs", description="Hours without the beginning of any work after which an alert is raised."
+    )
+
     # --- Airflow on one machine -----------------------------------------------------------------------------
     airflow_port: int = Field(
         8471, ge=1, le=65535, title="Airflow port", description="Where `lastseen up` has Airflow listen, on loopback."
+    )
+    airflow_url: str = Field(
+        "",
+        title="Airflow's address",
+        description="As this machine reaches it, to ask for its health; unset: this machine and the Airflow port.",
+        pattern=r"^(https?://[^\s/?#@]+)?$",
     )
     airflow_keep_days: int = Field(
         30,
@@ -597,6 +673,32 @@ class Settings(BaseSettings):
             raise ValueError("LASTSEEN_OIDC_ISSUER needs LASTSEEN_OIDC_CLIENT_ID: what the provider calls this office")
         return self
 
+    @model_validator(mode="after")
+    def _messages(self) -> "Settings":
+        if self.alert_mail_to and not (self.alert_smtp and self.alert_mail_from):
+            raise ValueError("LASTSEEN_ALERT_MAIL_TO needs LASTSEEN_ALERT_SMTP and LASTSEEN_ALERT_MAIL_FROM")
+        if self.alert_smtp_user and (self.alert_smtp_password is None or self.alert_smtp_security == "none"):
+            raise ValueError(
+                "LASTSEEN_ALERT_SMTP_USER needs LASTSEEN_ALERT_SMTP_PASSWORD, and a password is never sent with"
+                " LASTSEEN_ALERT_SMTP_SECURITY=none"
+            )
+        return self
+
+    @field_validator("alert_webhook_url", "alert_heartbeat_url")
+    @classmethod
+    def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s@/?#]+[^\s#]*", value.get_secret_value()):
+            raise ValueError("it is no address of HTTP or HTTPS")
+        return value
+
+    @field_validator("alert_mail_to", "alert_mail_from")
+    @classmethod
+    def _mail_addresses(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        for one in (value,) if isinstance(value, str) else value:
+            if one and not MAIL_ADDRESS.fullmatch(one):
+                raise ValueError(f"{one!r} is no e-mail address")
+        return value
+
     @field_validator("oidc_roles", mode="before")
     @classmethod
     def _roles_by_group(cls, value: object) -> object:
@@ -622,6 +724,7 @@ class Settings(BaseSettings):
         "opentimestamps_calendars",
         "custody_public_keys",
         "witnesses",
+        "alert_mail_to",
         mode="before",
     )
     @classmethod

@@ -21,6 +21,7 @@ from extractors import sandbox
 from lastseen import __version__
 from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
+from lastseen.logs import PLAIN
 from lastseen.settings import Settings, settings
 from pipeline import batches, console, doctor, jobs, servers
 from pipeline.app import App, open_app, with_engine
@@ -38,6 +39,7 @@ from pipeline.commands import (
     known_pairs,
     logs,
     models,
+    monitoring,
     register,
     rematch,
     report,
@@ -91,6 +93,7 @@ register.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
 app.add_typer(known_pairs.app, name="known-pairs")
+monitoring.add_to(app)
 app.add_typer(export.app, name="export")
 app.command("packages")(export.packages_)
 app.command("report")(report.report_)
@@ -491,9 +494,17 @@ def _demo_folder() -> Path:
 def main() -> None:
     """Entry point: the only place that turns errors into messages and exit codes."""
     gc.freeze()  # what was imported stays: to look for garbage in it at the end takes longer than most commands
-    console.set_up_logging(verbose=False)
+    console.set_up_logging(_log_format(), verbose=False)
     signal.signal(signal.SIGTERM, _leave)
     sys.exit(_run())
+
+
+def _log_format() -> str:
+    """As the settings say; wrong ones are told of by the command itself."""
+    try:
+        return settings().log_format
+    except ValidationError:
+        return PLAIN
 
 
 def _run() -> int:

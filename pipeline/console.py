@@ -13,6 +13,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
+from lastseen import logs
 from pipeline.runner import Ended, Tally
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line of standard output.")]
@@ -75,9 +76,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     return made
 
 
-def set_up_logging(verbose: bool) -> None:
+def set_up_logging(form: str, *, verbose: bool) -> None:
     """Logs go to standard error; they carry ids and counts."""
-    handler = RichHandler(console=err, show_path=False, rich_tracebacks=False)
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s", handlers=[handler])
-    for name in ("alembic", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    people = RichHandler(console=err, show_path=False, rich_tracebacks=False)
+    people.setFormatter(logs.AsText("%(message)s"))
+    logs.set_up(form, logging.INFO if verbose else logging.WARNING, None if form == logs.JSON else people)

@@ -9,7 +9,7 @@ PANELS: Final = {
     "What is watched, and who is looked for": ("source", "telegram", "site", "register"),
     "The work: all of it, or step by step": (
         *("run", "collect", "recheck", "fetch", "analyze", "enroll", "names", "match", "reembed", "manifest"),
-        *("status", "report"),
+        *("status", "report", "alerts", "metrics"),
     ),
     "What was found": (
         *(

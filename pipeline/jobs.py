@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from extractors.addresses import site_of
+from lastseen import logs
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import Platform
@@ -267,7 +268,8 @@ def journal_of(app: App, command: str, parameters: Mapping[str, object]) -> Iter
         run_id = runs.begin(db, command, parameters, app.actor)
     tallies: list[Tally] = []
     try:
-        yield run_id, tallies
+        with logs.of_process(run=run_id):
+            yield run_id, tallies
     finally:
         with app.stores.db.begin() as db:
             runs.end(db, run_id, {**by_step(tallies), "made": sum(tally.made for tally in tallies)})

@@ -21,6 +21,7 @@ from typing import Generic, Self, TypeVar
 
 from extractors.sandbox import Sandbox
 from extractors.video_sites import Sites
+from lastseen import logs
 from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import RULES
@@ -275,6 +276,7 @@ class Runner:
     def _work(self, step: Step[Job, Made], claim: Claim) -> Ended | None:
         try:
             with (
+                logs.of_process(step=claim.step, item=claim.subject),
                 Heartbeat(self.stores.db, claim, self._lease),
                 scratch.folder(scratch.root(self.settings)) as folder,
             ):

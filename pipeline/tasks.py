@@ -9,11 +9,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
+from lastseen import logs
 from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.records import Platform
 from lastseen.settings import settings
 from pipeline import batches, jobs
+from pipeline.alerting import sending
 from pipeline.app import App, open_app, with_engine
 from pipeline.commands import custody
 from pipeline.custody import signing
@@ -27,8 +29,8 @@ from pipeline.matching.rematch import Wanted
 from pipeline.register import importing
 from pipeline.register import known_pairs as making_pairs
 from pipeline.runner import VISITING
+from storage import alert_notices, runs
 from storage import known_pairs as pairs_kept
-from storage import runs
 from storage.stores import open_stores
 
 ACTOR = "airflow"
@@ -130,7 +132,7 @@ def work(
 
     `task` is what Airflow calls the task, the same in each of its attempts; `begun`: since when its run waits for it.
     """
-    with opened(params) as app:
+    with logs.marked(), logs.of_process(**({"task": task} if task else {})), opened(params) as app:
         with jobs.journal_of(app, f"airflow {step}", {"task": task} if task else {}) as (run, tallies):
             tally = jobs.batch(app, step, batch, LONGEST_TASK_SECONDS)
             tallies.append(tally)
@@ -259,6 +261,19 @@ def known_pairs(params: Mapping[str, object]) -> dict[str, int]:
         made, tally = making_pairs.make(app), making_pairs.draw(app)
     log.info("known pairs: %d made, %d retired; pictures %s", len(made.pairs), made.retired, tally.as_dict())
     return {"made": len(made.pairs), "retired": made.retired, **tally.as_dict()}
+
+
+def notify(params: Mapping[str, object]) -> dict[str, int]:
+    """Look whether anything is to be told to operators, and tell it.  Returns counts by channel: sent, and left."""
+    current = settings()
+    with open_stores(current, objects=False) as stores:
+        if params.get("dry_run"):
+            with stores.db.begin() as db:
+                waiting = {one.channel: one.waiting for one in alert_notices.channels(db)}
+            log.info("notify: dry run, nothing is done; by channel there wait %s", waiting)
+            return waiting
+        told = sending.notify(stores.db, current)
+    return {f"{one.channel} {what}": count for one in told for what, count in (("sent", one.sent), ("left", one.left))}
 
 
 def daily_report(params: Mapping[str, object]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp
 
+from lastseen import logs
 from lastseen.errors import Failure
 from lastseen.settings import Settings
 from lastseen.settings import settings as settings_of_process
@@ -42,9 +43,11 @@ _MINUTES = int(accounts.LINK_LIFETIME.total_seconds() // 60)
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM.  Returns the exit status."""
     given = _arguments(argv)
-    if given.log:
-        _log_to(given.log)
     settings = settings_of_process()
+    if given.log:
+        _log_to(given.log, settings.log_format)
+    else:
+        logs.set_up(settings.log_format)
     port = settings.review_port if given.port is None else given.port
     # uvicorn repeats the signal that ended it; as an exception it lets the stores close.
     signal.signal(signal.SIGTERM, _leave)
@@ -90,10 +93,9 @@ def _serve(stores: Stores, settings: Settings, listener: socket.socket, given: a
     return 0
 
 
-def _log_to(path: Path) -> None:
+def _log_to(path: Path, form: str) -> None:
     """What goes wrong is kept there; whoever sits at the terminal sees where the pages are, and links."""
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=logging.WARNING, format=form, handlers=[logging.FileHandler(path)])
+    logs.set_up(form, handler=logs.written(form, logging.FileHandler(path)))
 
 
 def _have_room_for_browsers() -> None:

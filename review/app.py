@@ -15,9 +15,10 @@ from review.away import WhenAway
 from review.cases import candidates, hints, sightings, videos
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.house import calibration, installation, log, register, reports
+from review.house import calibration, installation, log, monitoring, register, reports
 from review.limits import RequestLimit
 from review.mounted import Mounted
+from review.naming import Named
 from review.reviewing import figures, pictures, queue, reviews
 from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
 from storage import accounts
@@ -81,6 +82,7 @@ def doors() -> list[BaseRoute]:
         Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS, names="blob"),
         Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS, names="cast_link"),
         Door("/status", installation.status, roles=STAFF),
+        Door("/metrics", monitoring.metrics, roles=STAFF, picture=True),
         Door("/reports", reports.listed, roles=STAFF),
         Door("/reports/{day}.{ending}", reports.download, roles=STAFF, picture=True, names="report_file"),
         Door("/reports/{day}", reports.page, roles=STAFF, names="report"),
@@ -160,7 +162,7 @@ def create_app(stores: Stores, settings: Settings, routes: list[BaseRoute] | Non
     )
     app.router.redirect_slashes = False
     app.state.desk = desk
-    return SecurityHeaders(Mounted(app))
+    return SecurityHeaders(Named(Mounted(app)))
 
 
 def _http_problem(request: Request, fault: Exception) -> Response:

@@ -40,6 +40,8 @@ from storage.stores import Stores
 
 FIGURES_SECONDS = 30
 """for so long the figures of the whole queue may be old"""
+METRICS_SECONDS = 10
+"""for so long what monitoring reads may be old: several that scrape cost no more than one"""
 DANGERS_SECONDS = 600
 """so often it is looked again what may soon be gone from its source"""
 
@@ -98,6 +100,7 @@ class Desk:
         self.plays = Plays()
         self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
         self.audit = Audit()
+        self.metrics: Lately[bytes] = Lately(METRICS_SECONDS)
         self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()
         self._templates = Environment(

@@ -34,6 +34,17 @@ WITNESS_AWAY = "witness away"
 CLOCK = "clock"
 """the newest event is dated later than this machine's clock"""
 
+BACKLOG = "backlog"
+"""of a step more and more waits, hour after hour"""
+QUARANTINE = "quarantine"
+"""many items of a step were set aside within a day"""
+WORKERS_DIE = "workers die"
+"""workers of a step die again and again over its items"""
+DISK = "disk full"
+"""there is little room left in the data folder"""
+SILENT = "no runs"
+"""the journal says that nothing was begun for hours"""
+
 RAISE = text("""
     INSERT INTO alerts (kind, subject, said) VALUES (:kind, :subject, :said)
     ON CONFLICT (kind, subject) WHERE ended_at IS NULL
@@ -48,7 +59,7 @@ RAISE_UNTIL = text("INSERT INTO alerts (kind, subject, said, ended_at) VALUES (:
 END = text("UPDATE alerts SET ended_at = now() WHERE kind = :kind AND subject = :subject AND ended_at IS NULL")
 
 OPEN = text("""
-    SELECT kind, subject, said, raised_at, times FROM alerts
+    SELECT id, kind, subject, said, raised_at, times FROM alerts
      WHERE ended_at IS NULL OR ended_at > now() ORDER BY raised_at DESC, id""")
 
 
@@ -56,6 +67,7 @@ OPEN = text("""
 class Alert:
     """One that is open."""
 
+    id: int
     kind: str
     subject: str
     """what it is about, as `kind:id`"""

@@ -1,6 +1,8 @@
 """The journal: one row each time somebody or something started work."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, text, update
 
@@ -11,6 +13,28 @@ MADE_BEFORE = text("""
     SELECT EXISTS (SELECT FROM runs
                     WHERE parameters ? 'task' AND parameters ->> 'task' = :task AND id <> :run
                       AND (ended_at IS NULL OR CAST(counts ->> 'made' AS bigint) > 0))""")
+
+
+# The newest by number: the journal has no other order that is found at once.
+NEWEST = text("""
+    SELECT id, command, actor, started_at, ended_at FROM runs ORDER BY id DESC LIMIT :limit""")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One line of the journal."""
+
+    id: int
+    command: str
+    actor: str
+    started_at: datetime
+    ended_at: datetime | None
+    """None: it is at work, or was killed"""
+
+
+def newest(db: Connection, limit: int) -> list[Run]:
+    """The runs that began last, the newest first."""
+    return [Run(**row) for row in db.execute(NEWEST, {"limit": limit}).mappings()]
 
 
 def begin(db: Connection, command: str, parameters: Mapping[str, object], actor: str) -> int:

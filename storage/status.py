@@ -8,18 +8,26 @@ from sqlalchemy import Connection, text
 from lastseen.judging import Stage
 from storage import findings, register, review_queue, roll_calls
 
+
+def _of_step(step: str, said: str) -> str:
+    """Selects state and count of a step's items, each kind by an index of its own; `said`: WHENs for other words."""
+    return f"""
+        SELECT CASE state {said} ELSE state END AS state, count
+          FROM (SELECT 'done' AS state, count(*) FROM work WHERE step = '{step}' AND state = 'done' HAVING count(*) > 0
+                 UNION ALL
+                SELECT state, count(*) FROM work WHERE step = '{step}' AND state = 'open' GROUP BY state
+                 UNION ALL
+                SELECT state, count(*) FROM work WHERE step = '{step}' AND state NOT IN ('open', 'done')
+                 GROUP BY state) AS every"""  # noqa: S608  our own words
+
+
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
-    "media_items": """
-        SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'stored' ELSE state END AS state, count(*)
-          FROM work WHERE step = 'fetch' GROUP BY 1""",
-    "analyses": """
-        SELECT CASE state WHEN 'open' THEN 'pending' ELSE state END AS state, count(*)
-          FROM work WHERE step = 'analyze' GROUP BY 1""",
-    "photos": """
-        SELECT CASE state WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'
-                    ELSE state END AS state, count(*)
-          FROM work WHERE step = 'enroll' GROUP BY 1""",
+    "media_items": _of_step("fetch", "WHEN 'open' THEN 'pending' WHEN 'done' THEN 'stored'"),
+    "analyses": _of_step("analyze", "WHEN 'open' THEN 'pending'"),
+    "photos": _of_step(
+        "enroll", "WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'"
+    ),
     "sweeps": """
         SELECT state, count(*)
           FROM (SELECT CASE WHEN EXISTS (SELECT FROM sweep_shards WHERE sweep_id = sweeps.id AND swept_at IS NULL)
@@ -46,7 +54,7 @@ BY_STATE = {
          GROUP BY 1""",
     "steps_not_done": """
         SELECT step || ' ' || CASE WHEN lease IS NULL THEN state ELSE 'in work' END AS state, count(*)
-          FROM work WHERE state <> 'done' GROUP BY 1""",
+          FROM work WHERE state = 'open' OR state NOT IN ('open', 'done') GROUP BY 1""",
     "erasures": """
         SELECT coalesce((SELECT max(act) FROM erasure_acts WHERE erasure_id = erasures.id AND act <> 'confirmed'),
                         (SELECT act FROM erasure_acts WHERE erasure_id = erasures.id), 'asked') AS state, count(*)

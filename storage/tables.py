@@ -772,6 +772,7 @@ work = Table(
     ),
     Index("ix_work_visits", "visits", postgresql_where=text("visits IS NOT NULL")),
     Index("ix_work_ended", "step", "state", postgresql_where=text("state NOT IN ('open', 'done')")),
+    Index("ix_work_done", "step", postgresql_where=text("state = 'done'")),
     Index("ix_work_outcome", "outcome", postgresql_where=text("outcome IS NOT NULL")),
     Index("ix_work_leased", "step", "ready_at", postgresql_where=text("state = 'open' AND lease IS NOT NULL")),
     comment="one row for each item of each step; outcome: class of the last fault; site: where it goes; visits: is now",
@@ -813,6 +814,32 @@ alerts = Table(
     _moment("ended_at", nullable=True),
     Index("ix_alerts_open", "kind", "subject", unique=True, postgresql_where=text("ended_at IS NULL")),
     comment="what an operator has to know or do; it ends when the cause is gone",
+)
+
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    _id(),
+    _ref("alert_id", "alerts"),
+    _text("channel"),
+    _text("what"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("due_at", now=True),
+    _moment("sent_at", nullable=True),
+    _text("why", ""),
+    CheckConstraint("what IN ('raised', 'ended')", name="what"),
+    UniqueConstraint("alert_id", "channel", "what"),
+    Index("ix_alert_notices_due", "channel", "due_at", postgresql_where=text("sent_at IS NULL")),
+    comment="what is to be sent of an alert by each channel, once; why: it did not go out so far",
+)
+
+backlog_marks = Table(
+    "backlog_marks",
+    metadata,
+    Column("step", Text, primary_key=True),
+    Column("hour", DateTime(timezone=True), primary_key=True),
+    Column("items", BigInteger, nullable=False),
+    comment="how many items of a step could have been taken up, as first seen in an hour; kept for some days",
 )
 
 custody_events = Table(

@@ -36,8 +36,10 @@ STORES = {"postgres", "object-store", "redis"}
 SERVICES = {*ONCE, *WORKERS, *CONTROL, *STORES, "review", "proxy"}
 OPENS_HOSTILE_FILES = {*WORKERS, "migrate", "lastseen"}
 REACHES_THE_WORLD = {"worker-network", "worker-housekeeping", "review", "lastseen", "proxy"}
-WITHOUT_A_SECRET = {"LASTSEEN_OIDC_CLIENT_SECRET"}
-"""an office without an OpenID provider has none"""
+WITHOUT_A_SECRET = {
+    *("LASTSEEN_OIDC_CLIENT_SECRET", "LASTSEEN_ALERT_WEBHOOK_SECRET", "LASTSEEN_ALERT_SMTP_PASSWORD"),
+}
+"""an office without an OpenID provider, or whom nobody tells of alerts, has none"""
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 FILES = {"deploy/Caddyfile", "deploy/certificates"}
 

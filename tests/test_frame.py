@@ -142,7 +142,7 @@ def test_the_example_holds_every_variable_of_compose_and_no_secret() -> None:
 
 
 def test_the_documents_tell_of_every_name_in_the_example() -> None:
-    told = _read("docs/install.md") + _read("docs/operate.md")
+    told = _read("docs/install.md") + _read("docs/operate.md") + _read("docs/monitoring.md")
     assert [name for name in _example() if f"`{name}`" not in told] == []
 
 

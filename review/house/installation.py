@@ -1,11 +1,15 @@
 """Pages about the installation itself, the language of the pages, and our own static files."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
 from review import language
 from review.accounts import entrance
@@ -13,8 +17,15 @@ from review.desk import desk_of
 from review.doors import page_of, set_cookie, visit_of
 from review.house.running import here
 from review.roles import SENIORS
-from storage import accounts
+from storage import accounts, alerts, monitoring, runs
 from storage import status as storage_status
+from storage.advice import ADVICE
+from storage.monitoring import Lag
+
+RUNS = 10
+"""of the journal, on the page"""
+SOURCES = 20
+"""those that were read longest ago, on the page"""
 
 
 def status(request: Request) -> Response:
@@ -22,8 +33,27 @@ def status(request: Request) -> Response:
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
         found, troubles = storage_status.counts(db), storage_status.troubles(db)
+        told: dict[str, Any] = {
+            "standing": alerts.standing(db),
+            "waiting": monitoring.stages(db),
+            "late": _late(monitoring.lags(db)),
+            "begun": runs.newest(db, RUNS),
+        }
     counts = storage_status.for_reviewers(found, senior=bool(visit_of(request).roles & SENIORS))
-    return desk.draw(request, "status.html", counts=counts, troubles=troubles, here=here(desk.settings))
+    return desk.draw(
+        request, "status.html", counts=counts, troubles=troubles, here=here(desk.settings), advice=ADVICE, **told
+    )
+
+
+def _late(lags: Sequence[Lag]) -> list[tuple[int, datetime | None, datetime | None]]:
+    """Of the sources that were read longest ago: id, when they were read, and when they were last read whole."""
+    now = utcnow()
+
+    def at(seconds: float | None) -> datetime | None:
+        return None if seconds is None else now - timedelta(seconds=seconds)
+
+    longest = sorted(lags, key=lambda lag: -lag.seconds)[:SOURCES]
+    return [(lag.source, at(lag.read_seconds), at(lag.whole_seconds)) for lag in longest]
 
 
 def set_language(request: Request) -> Response:

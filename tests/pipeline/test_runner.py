@@ -1,6 +1,7 @@
 """The runner: what each outcome, and each kind of error, does to an item and to the others."""
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
@@ -9,6 +10,7 @@ from time import monotonic, sleep
 import pytest
 from sqlalchemy import text
 
+from lastseen import logs
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
 from lastseen.lifecycle import WorkState
@@ -97,6 +99,21 @@ def test_a_bug_of_ours_ends_its_item_and_the_others_go_on(
     assert why.startswith("a fault of lastseen itself, see the log: ")
     assert events(runner) == ["item:1", "item:3"], "nothing of it was kept"
     assert [record.levelno for record in caplog.records if record.name == "lastseen.runner"] == [logging.ERROR]
+
+
+def test_what_is_logged_over_an_item_names_it_in_every_thread(runner: Runner) -> None:
+    heard: list[dict[str, object]] = []
+
+    def run(job: int, bench: Bench) -> Outcome[int]:
+        beside = threading.Thread(target=lambda: heard.append(logs.about()))
+        beside.start()
+        beside.join()
+        return finish(job, bench)
+
+    with logs.of_process(run=7):
+        runner.drain(step(run))
+    assert heard == [{"run": 7, "step": "tried", "item": item} for item in (1, 2, 3)]
+    assert logs.about() == {}
 
 
 def test_what_every_item_needs_stops_the_run_and_harms_no_item(runner: Runner) -> None:

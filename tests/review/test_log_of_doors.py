@@ -69,6 +69,7 @@ LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/videos/{blob}/roll-call.{ending}"): (Action.EXPORTED,),
     ("POST", "/cast-links/{id:int}/withdraw"): (Action.PARTED,),
     ("GET", "/status"): NOBODY,
+    ("GET", "/metrics"): NOBODY,
     ("GET", "/reports"): NOBODY,
     ("GET", "/reports/{day}"): NOBODY,
     ("GET", "/reports/{day}.{ending}"): (Action.EXPORTED,),

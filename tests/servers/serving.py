@@ -41,6 +41,9 @@ class LoopbackServer:
         """What a subclass says."""
         raise NotImplementedError
 
+    def hear(self, headers: Mapping[str, str]) -> None:
+        """The headers of what is asked; called before `answer`, by whose subclass they are wanted."""
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -63,6 +66,7 @@ def _handler(server: LoopbackServer) -> type[BaseHTTPRequestHandler]:
             self._say("POST", self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
         def _say(self, method: str, body: bytes) -> None:
+            server.hear(dict(self.headers.items()))
             with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has left
                 self._send(server.answer(method, self.path, body))
 

@@ -56,6 +56,7 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         }
     assert comments == {name: table.comment for name, table in metadata.tables.items()}
     assert checks == {
+        "ck_alert_notices_what",
         "ck_blobs_sha256",
         "ck_cast_links_in_order",
         "ck_cast_links_withdrawn_by_somebody",
