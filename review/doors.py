@@ -11,11 +11,12 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Route, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from review import language
@@ -39,6 +40,7 @@ LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
 _LONGEST_KEY = 64
 """characters of a cookie by which requests are counted"""
+_ROW = "row"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _BODY_TYPE = "application/json"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -46,10 +48,27 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 Endpoint = Callable[[Request], Response]
 
 
+class _RowId(Convertor[int]):
+    """A number in an address that may be the id of a row: all of 18 digits fit the database's numbers."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor(_ROW, _RowId())
+
+
 class Door(Route):
     """A route with the list of those who may pass.
 
-    HEAD is not answered: pages record that they were looked at, and a link is used by looking.
+    HEAD is not answered: pages record that they were looked at, and a link is used by looking.  What `{...:int}` in
+    its address names is the id of a row, and no longer number leads here; nor does an address with a NUL sign, which is
+    in nothing that the database keeps.
     """
 
     def __init__(
@@ -73,6 +92,8 @@ class Door(Route):
         that anybody is there.
         """
         super().__init__(path, endpoint, methods=[method])
+        rows = path.replace(":int}", f":{_ROW}}}")
+        self.path_regex, self.path_format, self.param_convertors = compile_path(rows)
         self.methods = {method}
         self.method = method
         self.roles = roles
@@ -81,6 +102,10 @@ class Door(Route):
         self.names = names
         self.halfway = halfway
         self.idle = idle
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request leads here, for the guard and the router alike."""
+        return (Match.NONE, {}) if "\0" in scope["path"] else super().matches(scope)
 
     @property
     def for_programs(self) -> bool:
@@ -158,12 +183,13 @@ def number_in(request: Request, name: str) -> int | None:
 
 def page_of(request: Request) -> str:
     """The page that somebody looks at: the one that is asked for, or whose form was sent; from where we are mounted."""
-    if request.method in _READING:
-        at = urlsplit(str(request.url))
-    else:
-        at = urlsplit(request.headers.get("referer", ""))
-        if at.netloc != request.url.netloc:
-            return "/"
+    reads = request.method in _READING
+    try:
+        at = urlsplit(str(request.url) if reads else request.headers.get("referer", ""))
+    except ValueError:
+        return "/"  # what a browser calls the page before may be no address at all
+    if not reads and at.netloc != request.url.netloc:
+        return "/"
     return at.path.removeprefix(root_of(request)) + (f"?{at.query}" if at.query else "")
 
 
@@ -251,11 +277,15 @@ class Guard:
         route = self._route(request.scope)
         request.state.visit = Visit(None, _any_cookie(request), {})
         language.speak(_language(request))
-        wait = self.limit.take(self._who(request))
-        if wait:
+        who = self._who(request)
+        if wait := self.limit.take(who):
             return self._later(request, wait)
         request.state.visit = visit = await run_in_threadpool(self._visit, request, route)
         language.speak(_language(request, visit))
+        # A cookie that is nobody's is made up as easily as the next: its requests are its address's, too.
+        signed_in = visit.session or visit.half
+        if not signed_in and who != _host(request) and (wait := self.limit.take(_host(request))):
+            return self._later(request, wait)
         if route is None:
             return None  # no such page: the router says so
         refusal = self._refusal(request, route, visit)
@@ -271,8 +301,7 @@ class Guard:
     def _who(self, request: Request) -> str:
         """Whose requests are counted together: a browser's that has a cookie, or else an address's."""
         cookie = request.cookies.get(cookie_name(request, SESSION_COOKIE))
-        host = request.client.host if request.client else ""
-        return (cookie or request.headers.get("authorization") or host)[:_LONGEST_KEY]
+        return (cookie or request.headers.get("authorization") or _host(request))[:_LONGEST_KEY]
 
     def _later(self, request: Request, wait: int) -> Response:
         answer = self.refuse(request, 429, _("Too fast"), _("This browser asks for more than people can look at."))
@@ -329,7 +358,9 @@ class Guard:
         body = await _read(request, LONGEST_FORM)
         if body is None:
             return self.refuse(request, 413)
-        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        form = _fields(body)
+        if form is None:
+            return self.refuse(request, 400)
         expected = form_token(visit.cookie)
         if not visit.cookie or not hmac.compare_digest(form.pop(TOKEN_FIELD, "").encode(), expected.encode()):
             why = _("This form has expired. Load its page again, then repeat what you did.")
@@ -374,6 +405,11 @@ class SecurityHeaders:
         return [(name.lower().encode(), value.encode()) for name, value in wanted if name not in headers]
 
 
+def _host(request: Request) -> str:
+    """The address that a request comes from, as far as the server knows."""
+    return request.client.host if request.client else ""
+
+
 def _bearer(request: Request) -> str:
     """The token of a program (RFC 6750); empty: there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -397,6 +433,18 @@ def _language(request: Request, visit: Visit | None = None) -> language.Language
     cookie = request.cookies.get(cookie_name(request, language.COOKIE), "")
     preferred = session.user.preferences.language if session else ""
     return language.chosen(preferred, cookie, request.headers.get("accept-language", ""))
+
+
+def _fields(body: bytes) -> dict[str, str] | None:
+    """The fields of a form, of two with one name the last; None: no browser sends this, and no text can be kept of it.
+
+    Text that is no UTF-8 is not mended: what somebody wrote would not be what is kept.
+    """
+    try:
+        found = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict"))
+    except ValueError:
+        return None
+    return None if any("\0" in part for field in found.items() for part in field) else found
 
 
 async def _read(request: Request, limit: int) -> bytes | None:

@@ -292,13 +292,16 @@ def start_session(
     return token
 
 
-def go_on(db: Connection, token: str, lifetime: timedelta = SESSION_LIFETIME) -> str:
-    """The second factor was given too: let the browser in, with a token that nobody had before.  Returns it."""
+def go_on(db: Connection, token: str, lifetime: timedelta = SESSION_LIFETIME) -> str | None:
+    """The second factor was given too: let the browser in, with a token that nobody had before.  Returns it.
+
+    None: the session ended meanwhile, or went on already.
+    """
     new = secrets.token_urlsafe(_TOKEN_BYTES)
     values = {"token_hash": _sha256(new), "awaits": "", "begun_at": func.now(), "seen_at": func.now()}
     mine = and_(sessions.c.token_hash == _sha256(token), sessions.c.awaits != "")
-    db.execute(update(sessions).where(mine).values(**values, expires_at=func.now() + lifetime))
-    return new
+    went = db.execute(update(sessions).where(mine).values(**values, expires_at=func.now() + lifetime))
+    return new if went.rowcount == 1 else None
 
 
 def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE, *, counts: bool = True) -> Session | None:
@@ -314,6 +317,14 @@ def find_session(db: Connection, token: str, idle: timedelta = SESSION_IDLE, *, 
         db.execute(update(sessions).where(sessions.c.id == row.session).values(seen_at=func.now()))
     awaits = Awaits(row.awaits)
     return Session(_user(row), row.fresh, awaits, row.session, None, row.expires_at, row.proved, row.seen_at)
+
+
+def holder(db: Connection, session: int, idle: timedelta = SESSION_IDLE) -> User | None:
+    """Who is signed in, and not only halfway, by the session of this row id; None: it has ended."""
+    mine = and_(sessions.c.id == session, sessions.c.awaits == "", users.c.disabled_at.is_(None))
+    found = select(*_USER).join(sessions, sessions.c.user_id == users.c.id).where(mine, *_goes_on(idle))
+    row = db.execute(found).first()
+    return _user(row) if row else None
 
 
 def browsers(db: Connection, user: User, idle: timedelta = SESSION_IDLE) -> list[Browser]:
@@ -360,9 +371,14 @@ def listed(db: Connection, idle: timedelta = SESSION_IDLE) -> list[Account]:
 
 
 def set_roles(db: Connection, user: User, roles: Collection[str]) -> User:
-    """Give an account these roles and no others.  Raises LastAdministrator."""
+    """Give an account these roles and no others.  Raises LastAdministrator.
+
+    Whoever gets a role that they had not signs in anew: it may ask for a second factor, which they have not given.
+    """
     if Role.ADMINISTRATOR not in roles:
         _another_administrator(db, user)
+    if not set(roles) <= set(user.roles):
+        end_everywhere(db, user)
     in_order = [role.value for role in Role if role in roles]
     db.execute(update(users).where(users.c.id == user.id).values(roles=in_order))
     return replace(user, roles=tuple(in_order))

@@ -36,10 +36,12 @@ COUNT = text("""
     UPDATE sign_in_failures SET failures = :failures, counted_at = now(), locked_until = now() + :locked
      WHERE key = :key""")
 TAKE_BACK = text("""
-    UPDATE sign_in_failures SET failures = greatest(0, failures - 1), locked_until = NULL WHERE key = :key""")
+    UPDATE sign_in_failures SET failures = greatest(0, failures - 1),
+           locked_until = CASE WHEN round(failures - 1) >= :limit THEN locked_until END
+     WHERE key = :key""")
 FORGET = text("DELETE FROM sign_in_failures WHERE key = :key")
 CLEAR = text("DELETE FROM sign_in_failures WHERE counted_at < now() - CAST(:forgotten AS interval)")
-LOCKED = text("SELECT FROM sign_in_failures WHERE key = :key AND locked_until > now()")
+DROP_EMPTY = text("DELETE FROM sign_in_failures WHERE key = :key AND failures = 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def take(db: Connection, keys: Sequence[Key]) -> int:
     found = [(key, db.execute(COUNT_SO_FAR, _of(key)).one()) for key in in_order]
     wait = max(int(row.wait or 0) for _, row in found)
     if wait > 0:
+        for key in in_order:  # nothing was counted: whoever is locked out must not fill the table with made-up names
+            db.execute(DROP_EMPTY, {"key": key.hashed})
         return wait
     for key, row in found:
         failures = float(row.failures) + 1
@@ -86,7 +90,7 @@ def was_right(db: Connection, key: Key, address: Key | None = None) -> None:
     """The try that was counted last was right: its account starts afresh.  The address gets back this one only."""
     db.execute(FORGET, {"key": key.hashed})
     if address is not None:
-        db.execute(TAKE_BACK, {"key": address.hashed})
+        db.execute(TAKE_BACK, {"key": address.hashed, "limit": address.limit})
     db.execute(CLEAR, {"forgotten": FORGOTTEN})
 
 
@@ -94,11 +98,6 @@ def unlock(db: Connection, name: str, user: int) -> bool:
     """Let an account try again at once, its second factor too.  Returns whether there was anything to forget."""
     forgotten = [db.execute(FORGET, {"key": key.hashed}).rowcount for key in (of_name(name), of_factor(user))]
     return any(forgotten)
-
-
-def is_locked(db: Connection, key: Key) -> bool:
-    """Whether tries have to wait."""
-    return db.execute(LOCKED, {"key": key.hashed}).first() is not None
 
 
 def locked_for(failures: float, limit: int) -> timedelta | None:

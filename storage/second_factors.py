@@ -29,14 +29,15 @@ _GROUP = 4
 ISSUER = "lastseen"
 
 BEGIN = text("""
-    INSERT INTO second_factors (user_id, sealed) VALUES (:user, :sealed)
-        ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, made_at = now()
+    INSERT INTO second_factors (user_id, sealed, offered_to) VALUES (:user, :sealed, :session)
+        ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, offered_to = excluded.offered_to, made_at = now()
                                       WHERE second_factors.confirmed_at IS NULL""")
-READ = text("SELECT sealed, last_step, confirmed_at IS NOT NULL AS confirmed FROM second_factors WHERE user_id = :user")
+READ = text("""
+    SELECT sealed, offered_to, confirmed_at IS NOT NULL AS confirmed FROM second_factors WHERE user_id = :user""")
 # Of two browsers with one code, the second finds the step taken.
 TAKE = text("""
     UPDATE second_factors SET last_step = :step, confirmed_at = coalesce(confirmed_at, now())
-     WHERE user_id = :user AND last_step < :step""")
+     WHERE user_id = :user AND sealed = :sealed AND last_step < :step""")
 RESET = text("DELETE FROM second_factors WHERE user_id = :user")
 KEEP_CODE = text("INSERT INTO recovery_codes (user_id, code_hash) VALUES (:user, :hash)")
 USE_CODE = text("DELETE FROM recovery_codes WHERE user_id = :user AND code_hash = :hash")
@@ -60,32 +61,46 @@ def is_set(db: Connection, user: User) -> bool:
     return row is not None and bool(row.confirmed)
 
 
-def offer(db: Connection, user: User, secrets: Secrets) -> Offer:
-    """The secret that the account may confirm: the one it was offered before, or a new one.
+def offer(db: Connection, user: User, session: int, secrets: Secrets) -> Offer:
+    """The secret that the account may confirm in this session (row id): the one it was shown before, or a new one.
 
+    No two sessions are shown the same: whoever got in by the password alone must not know what somebody else confirms.
     Raises ValueError if it has a second factor already, and storage.sealing.CannotOpen.
     """
     kept = _read(db, user)
     if kept is not None and kept.confirmed:
         raise ValueError("there is a second factor: a secret is shown once")
-    secret = kept.secret(secrets) if kept else random.token_bytes(SECRET_BYTES)
-    if kept is None:
+    shown = kept is not None and kept.offered_to == session
+    secret = kept.secret(secrets) if kept is not None and shown else random.token_bytes(SECRET_BYTES)
+    if not shown:
         sealed = secrets.seal(base64.b64encode(secret).decode(), identity(user.id))
-        db.execute(BEGIN, {"user": user.id, "sealed": sealed})
+        db.execute(BEGIN, {"user": user.id, "sealed": sealed, "session": session})
     address = _totp(secret).get_provisioning_uri(user.name, ISSUER)
     return Offer(base64.b32encode(secret).decode().rstrip("="), address)
 
 
-def check(db: Connection, user: User, code: str, secrets: Secrets, now: Callable[[], float] = time.time) -> bool:
-    """Whether this is a code of the account's secret that was not given before; it confirms one that was offered.
+def check(
+    db: Connection,
+    user: User,
+    code: str,
+    secrets: Secrets,
+    now: Callable[[], float] = time.time,
+    *,
+    session: int | None = None,
+) -> bool:
+    """Whether this is a code of the account's secret that was not given before.
 
-    Raises storage.sealing.CannotOpen.
+    `session`: its row id; a code confirms the secret that was offered to it.  None: one that was only offered does not
+    count.  Raises storage.sealing.CannotOpen.
     """
     kept, given = _read(db, user), "".join(code.split())
-    if kept is None or not (given.isascii() and given.isdigit() and len(given) == DIGITS):
+    if kept is None or not (kept.confirmed or kept.offered_to == session):
+        return False
+    if not (given.isascii() and given.isdigit() and len(given) == DIGITS):
         return False
     step = _step_of(_totp(kept.secret(secrets)), given, int(now()))
-    return step is not None and db.execute(TAKE, {"user": user.id, "step": step}).rowcount == 1
+    taken = {"user": user.id, "sealed": kept.sealed, "step": step}
+    return step is not None and db.execute(TAKE, taken).rowcount == 1
 
 
 def recover(db: Connection, user: User, code: str) -> bool:
@@ -118,6 +133,8 @@ def reset(db: Connection, user: User) -> bool:
 class _Kept:
     user: User
     sealed: bytes
+    offered_to: int
+    """the session that it was shown in"""
     confirmed: bool
 
     def secret(self, secrets: Secrets) -> bytes:
@@ -126,7 +143,7 @@ class _Kept:
 
 def _read(db: Connection, user: User) -> _Kept | None:
     row = db.execute(READ, {"user": user.id}).one_or_none()
-    return _Kept(user, bytes(row.sealed), row.confirmed) if row else None
+    return _Kept(user, bytes(row.sealed), row.offered_to, row.confirmed) if row else None
 
 
 def _step_of(totp: TOTP, code: str, now: int) -> int | None:

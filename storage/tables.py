@@ -965,10 +965,12 @@ second_factors = Table(
     metadata,
     Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("offered_to", BigInteger, nullable=False),
     _moment("made_at", now=True),
     _moment("confirmed_at", nullable=True),
     Column("last_step", BigInteger, nullable=False, server_default=text("0")),
-    comment="TOTP secrets, AES-GCM encrypted; last_step: no code of it or of an earlier one is taken again",
+    comment="TOTP secrets, AES-GCM encrypted; offered_to: the one session that was shown it; last_step: no code of it"
+    " or of an earlier one is taken again",
 )
 
 recovery_codes = Table(

@@ -37,8 +37,9 @@ def make(app: App, most: int = MOST) -> Made:
     ]
     with app.stores.db.begin() as db:
         made = known_pairs.make(db, engine, found, most)
-        told = {"made": len(made.pairs), "retired": made.retired, "engine": engine}
-        custody.append_all(db, app.actor, [Entry(Action.KNOWN_PAIRS_MADE, "known_pairs", told)])
+        if made.pairs or made.retired:
+            told = {"made": len(made.pairs), "retired": made.retired, "engine": engine}
+            custody.append_all(db, app.actor, [Entry(Action.KNOWN_PAIRS_MADE, "known_pairs", told)])
     return made
 
 

@@ -69,7 +69,7 @@ def enter(request: Request) -> Response:
     with desk_of(request).stores.db.begin() as db:
         user = accounts.use_link(db, request.path_params["token"])
     if user is None:
-        why = _("This link was used already or is older than 15 minutes. An administrator can make a new one.")
+        why = _("This link was used already, or its time is over. An administrator can make a new one.")
         return desk_of(request).problem(request, 403, _("This link does not work any more"), why)
     return begin(request, user, "link", wanted(request))
 

@@ -52,7 +52,7 @@ def link(request: Request) -> Response:
     session = visit_of(request).session
     if session is None or not session.fresh:
         return desk_of(request).problem(request, 403, _("Please sign in again"), _("Sign out and in again first."))
-    return _send(request, "/account?saved=provider", session.user.id)
+    return _send(request, "/account?saved=provider", session.id)
 
 
 def back(request: Request) -> Response:
@@ -160,11 +160,14 @@ def _following(db: Connection, linked: Linked, roles: tuple[str, ...]) -> User:
 
 
 def _link(request: Request, vouched: Vouched, linking: int) -> Response:
+    """`linking`: the session (row id) that began it; whoever ends that session ends this, too."""
     desk = desk_of(request)
     identity = Identity(desk.settings.oidc_issuer, vouched.subject)
     with desk.stores.db.begin() as db:
-        user = accounts.user_of(db, linking)
-        if user is None or user.disabled or not identities.link(db, identity, user):
+        user = accounts.holder(db, linking, desk.idle)
+        if user is None:
+            raise NotLetIn(words("You were signed out meanwhile. Sign in, and begin again."))
+        if not identities.link(db, identity, user):
             raise NotLetIn(words("This is linked with an account already."))
         custody.append(db, user.name, Action.PROVIDER_LINKED, f"user:{user.id}", {"issuer": identity.issuer})
     return _onward(request, RedirectResponse("/account?saved=provider", 303))

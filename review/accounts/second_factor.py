@@ -46,6 +46,8 @@ def give_code(request: Request) -> Response:
         return _code_form(request, wrong=True)
     with desk.stores.db.begin() as db:
         token = accounts.go_on(db, visit.cookie, desk.lifetime)
+        if token is None:
+            return RedirectResponse(entrance.with_next("/sign-in", entrance.wanted(request)), 303)
         told = {"by": f"{half.proved} and {by}"}
         custody.append(db, half.user.name, Action.SIGNED_IN, f"user:{half.user.id}", told)
     return entrance.let_in(request, token, entrance.wanted(request))
@@ -66,7 +68,7 @@ def picture(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         if second_factors.is_set(db, session.user):
             raise HTTPException(404)
-        offered = second_factors.offer(db, session.user, desk.secrets)
+        offered = second_factors.offer(db, session.user, session.id, desk.secrets)
     drawn = io.BytesIO()
     segno.make(offered.address, error="m").save(drawn, kind="svg", scale=5, border=4, light="#fff", dark="#000")
     return Response(drawn.getvalue(), media_type="image/svg+xml")
@@ -82,11 +84,14 @@ def confirm(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         if second_factors.is_set(db, session.user):
             return desk.problem(request, 409, _("There is one already"), _("Your account has a second factor."))
-        if not second_factors.check(db, session.user, visit.form.get("code", ""), desk.secrets):
+        code = visit.form.get("code", "")
+        if not second_factors.check(db, session.user, code, desk.secrets, session=session.id):
             return _page(request, _(_NOT_THIS), 422)
         codes = second_factors.new_recovery_codes(db, session.user)
         lockouts.was_right(db, lockouts.of_factor(session.user.id))
         token = accounts.go_on(db, visit.cookie, desk.lifetime) if session.awaits else visit.cookie
+        if token is None:  # signed out meanwhile: nothing of it stands, since nobody saw the recovery codes
+            raise HTTPException(409)
         subject = f"user:{session.user.id}"
         custody.append(db, session.user.name, Action.SECOND_FACTOR_SET, subject)
         if session.awaits:
@@ -174,7 +179,9 @@ def _page(request: Request, wrong: str = "", status: int = 200) -> Response:
         raise HTTPException(404)
     with desk.stores.db.begin() as db:
         is_set = second_factors.is_set(db, session.user)
-        offered = None if is_set or not session.fresh else second_factors.offer(db, session.user, desk.secrets)
+        offered = (
+            None if is_set or not session.fresh else second_factors.offer(db, session.user, session.id, desk.secrets)
+        )
         left = second_factors.recovery_codes_left(db, session.user)
     told = {"is_set": is_set, "offered": offered, "left": left, "fresh": session.fresh, "wrong": wrong}
     told["needed"] = required.needs(desk.settings, session.user)

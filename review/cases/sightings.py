@@ -142,7 +142,7 @@ def _again(request: Request, wrong: str) -> Response:
 
 def _form(request: Request) -> dict[str, str]:
     form = visit_of(request).form
-    return {name: form.get(name, "").replace("\0", "")[:longest] for name, longest in LONGEST.items()}
+    return {name: form.get(name, "")[:longest] for name, longest in LONGEST.items()}
 
 
 def _which(written: str) -> Which:

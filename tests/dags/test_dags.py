@@ -39,7 +39,7 @@ DAGS = {
 }
 QUEUES = {"network", "inference", "housekeeping"}
 POOLS = {"telegram", "video_sites", "inference", "default_pool"}
-MOST_MODULES = 250
+MOST_MODULES = 100
 """that parsing all DAGs may import beside what Airflow has imported to do so: no clock, so no machine is too slow"""
 ASSETS = {
     "process_media": {"blobs"},
@@ -60,11 +60,11 @@ told = {{
         "owner": dag.owner,
         "tasks": {{
             task.task_id: [task.doc_md or task.python_callable.__doc__, task.execution_timeout is not None,
-                           task.weight_rule.__class__.__name__, task.priority_weight, task.queue, task.pool,
+                           str(task.weight_rule), task.priority_weight, task.queue, task.pool,
                            task.retries]
             for task in dag.tasks
         }},
-        "assets": [asset.uri for _, asset in condition.iter_assets()]
+        "assets": [asset.uri for asset in getattr(condition, "objects", [condition])]
                   if (condition := getattr(dag.timetable, "asset_condition", None)) else [],
         "bounded": dag.dagrun_timeout is not None,
         "params": {{key: [param.schema.get("title"), param.schema.get("description_md")]
@@ -99,7 +99,7 @@ def test_every_dag_parses_says_what_it_is_for_and_imports_nothing_heavy(office: 
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["errors"] == {}
     assert told["heavy"] == []
-    assert told["modules"] <= MOST_MODULES
+    assert told["modules"] <= MOST_MODULES, told["modules"]
     assert set(told["dags"]) == DAGS
     for name, dag in told["dags"].items():
         assert "**When it fails**" in dag["doc"], name
@@ -111,7 +111,7 @@ def test_every_dag_parses_says_what_it_is_for_and_imports_nothing_heavy(office: 
         for task, (doc, bounded, rule, priority, queue, pool, retries) in dag["tasks"].items():
             assert doc, f"{name}.{task} has no documentation"
             assert bounded, f"{name}.{task} may run for ever"
-            assert (rule, retries) == ("_AbsolutePriorityWeightStrategy", 2)
+            assert (rule, retries) == ("absolute", 2)
             assert (queue in QUEUES, pool in POOLS, 10 <= priority <= 60) == (True, True, True), f"{name}.{task}"
         for param, (title, description) in dag["params"].items():
             assert title, f"{name}: {param} has no title"
@@ -183,8 +183,8 @@ def test_every_dag_runs_and_runs_again_without_any_new_row(
     rows, held = office.rows(), office.held()
     said = office.run_dags(dags)
     assert said.count("success") == len(dags), said
+    assert {name: set(value) ^ set(held[name]) for name, value in office.held().items() if value != held[name]} == {}
     assert changed(rows, office.rows()) <= {"work_costs"}, "what items took is measured of each step that has some"
-    assert {name: value for name, value in office.held().items() if value != held[name]} == {}
 
 
 def changed(before: Mapping[str, int], after: Mapping[str, int]) -> set[str]:

@@ -162,12 +162,15 @@ def test_somebody_half_way_in_gets_another_token_for_the_rest(db: Engine) -> Non
         assert found is not None
         assert found.awaits is Awaits.CODE
         assert accounts.browsers(connection, user) == []
+        assert accounts.holder(connection, found.id) is None
         whole = accounts.go_on(connection, half)
+        assert whole is not None
         assert accounts.find_session(connection, half) is None
         found = accounts.find_session(connection, whole)
         assert found is not None
         assert (found.awaits, found.user) == (Awaits.NOTHING, user)
-        assert accounts.find_session(connection, accounts.go_on(connection, whole)) is None, "nothing was awaited"
+        assert accounts.holder(connection, found.id) == user
+        assert accounts.go_on(connection, whole) is None, "nothing was awaited"
 
 
 def test_one_browser_or_all_are_signed_out_and_never_another_accounts(db: Engine) -> None:

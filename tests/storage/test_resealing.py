@@ -126,7 +126,7 @@ def test_sessions_cookies_proxies_and_second_factors_open_with_the_new_key(db: E
         telegram_accounts.add(one, "first", 1, "session", old, "test")
         site_accounts.keep_proxy(one, "way", "http://127.0.0.1:1", "127.0.0.1:1", old, "test")
         user = accounts.add_user(one, "ada", None, [Role.ANALYST])
-        second_factors.offer(one, user, old)
+        second_factors.offer(one, user, 1, old)
     batches = list(seal_again(db, What.SECRETS, new.ring, "test"))
     assert sum(batch.again for batch in batches) == 3
     with db.begin() as one:

@@ -13,6 +13,7 @@ from storage.sealing import CannotOpen, Secrets
 
 KEY = Secrets(bytes(32))
 NOW = 1_800_000_000
+SESSION = 7
 
 
 def user(db: Connection, name: str = "olena") -> User:
@@ -25,30 +26,50 @@ def code(offered: second_factors.Offer, at: int = NOW) -> str:
     return TOTP(base64.b32decode(padded), 6, SHA1(), 30).generate(at).decode()  # noqa: S303 - as the standard has it
 
 
+def confirm(db: Connection, user: User, given: str, session: int = SESSION) -> bool:
+    return second_factors.check(db, user, given, KEY, lambda: NOW, session=session)
+
+
 def test_a_factor_counts_from_its_first_code_on(db: Engine) -> None:
     with db.begin() as connection:
         olena = user(connection)
-        offered = second_factors.offer(connection, olena, KEY)
-        assert second_factors.offer(connection, olena, KEY) == offered, "a page that is loaded again shows the same"
+        offered = second_factors.offer(connection, olena, SESSION, KEY)
+        assert second_factors.offer(connection, olena, SESSION, KEY) == offered, (
+            "a page that is loaded again shows the same"
+        )
         assert (
             offered.address
             == f"otpauth://totp/lastseen:olena?digits=6&secret={offered.secret}&algorithm=SHA1&issuer=lastseen&period=30"
         )
         assert not second_factors.is_set(connection, olena)
         assert not second_factors.check(connection, olena, "000000", KEY, lambda: NOW - 10**9)
-        assert second_factors.check(connection, olena, code(offered), KEY, lambda: NOW)
+        assert not second_factors.check(connection, olena, code(offered), KEY, lambda: NOW), "it was only offered"
+        assert confirm(connection, olena, code(offered))
         assert second_factors.is_set(connection, olena)
         with pytest.raises(ValueError, match="shown once"):
-            second_factors.offer(connection, olena, KEY)
+            second_factors.offer(connection, olena, SESSION, KEY)
+
+
+def test_nobody_knows_the_secret_that_another_session_confirms(db: Engine) -> None:
+    with db.begin() as connection:
+        olena = user(connection)
+        thief = second_factors.offer(connection, olena, 8, KEY)
+        offered = second_factors.offer(connection, olena, SESSION, KEY)
+        assert offered.secret != thief.secret
+        assert not confirm(connection, olena, code(thief))
+        assert not confirm(connection, olena, code(offered), session=8)
+        assert confirm(connection, olena, code(offered))
+        with pytest.raises(ValueError, match="shown once"):
+            second_factors.offer(connection, olena, 8, KEY)
 
 
 def test_a_code_is_taken_once_and_no_older_one_after_it(db: Engine) -> None:
     with db.begin() as connection:
         olena = user(connection)
-        offered = second_factors.offer(connection, olena, KEY)
+        offered = second_factors.offer(connection, olena, SESSION, KEY)
 
         def given(shown_at: int, now: int) -> bool:
-            return second_factors.check(connection, olena, code(offered, shown_at), KEY, lambda: now)
+            return second_factors.check(connection, olena, code(offered, shown_at), KEY, lambda: now, session=SESSION)
 
         assert given(NOW, NOW)
         assert not given(NOW, NOW), "the same again"
@@ -66,22 +87,22 @@ def test_what_is_no_code_is_refused(db: Engine, wrong: str) -> None:
     with db.begin() as connection:
         olena = user(connection)
         assert not second_factors.check(connection, olena, "123456", KEY), "there is no secret"
-        second_factors.offer(connection, olena, KEY)
-        assert not second_factors.check(connection, olena, wrong, KEY)
+        second_factors.offer(connection, olena, SESSION, KEY)
+        assert not confirm(connection, olena, wrong)
 
 
 def test_a_code_may_be_typed_in_two_groups(db: Engine) -> None:
     with db.begin() as connection:
         olena = user(connection)
-        shown = code(second_factors.offer(connection, olena, KEY))
-        assert second_factors.check(connection, olena, f" {shown[:3]} {shown[3:]} ", KEY, lambda: NOW)
+        shown = code(second_factors.offer(connection, olena, SESSION, KEY))
+        assert confirm(connection, olena, f" {shown[:3]} {shown[3:]} ")
 
 
 def test_the_secret_is_sealed_for_its_own_account(db: Engine) -> None:
     with db.begin() as connection:
         olena, petro = user(connection), user(connection, "petro")
-        offered = second_factors.offer(connection, olena, KEY)
-        second_factors.offer(connection, petro, KEY)
+        offered = second_factors.offer(connection, olena, SESSION, KEY)
+        second_factors.offer(connection, petro, SESSION, KEY)
         sealed = bytes(connection.execute(text("SELECT sealed FROM second_factors LIMIT 1")).scalar_one())
         assert offered.secret.encode() not in sealed
         connection.execute(
@@ -89,7 +110,7 @@ def test_the_secret_is_sealed_for_its_own_account(db: Engine) -> None:
             {"one": olena.id},
         )
         with pytest.raises(CannotOpen):
-            second_factors.check(connection, petro, code(offered), KEY, lambda: NOW)
+            confirm(connection, petro, code(offered))
 
 
 def test_recovery_codes_work_once_each_and_new_ones_end_the_old(db: Engine) -> None:
@@ -109,11 +130,11 @@ def test_recovery_codes_work_once_each_and_new_ones_end_the_old(db: Engine) -> N
 def test_a_reset_takes_everything(db: Engine) -> None:
     with db.begin() as connection:
         olena = user(connection)
-        offered = second_factors.offer(connection, olena, KEY)
-        second_factors.check(connection, olena, code(offered), KEY, lambda: NOW)
+        offered = second_factors.offer(connection, olena, SESSION, KEY)
+        confirm(connection, olena, code(offered))
         codes = second_factors.new_recovery_codes(connection, olena)
         assert second_factors.reset(connection, olena)
         assert not second_factors.reset(connection, olena)
         assert not second_factors.is_set(connection, olena)
         assert not second_factors.recover(connection, olena, codes[0])
-        assert second_factors.offer(connection, olena, KEY).secret != offered.secret
+        assert second_factors.offer(connection, olena, SESSION, KEY).secret != offered.secret

@@ -62,12 +62,14 @@ def upgrade() -> None:
         "second_factors",
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("offered_to", sa.BigInteger(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_step", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_second_factors_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_second_factors")),
-        comment="TOTP secrets, AES-GCM encrypted; last_step: no code of it or of an earlier one is taken again",
+        comment="TOTP secrets, AES-GCM encrypted; offered_to: the one session that was shown it; last_step: no code of"
+        " it or of an earlier one is taken again",
     )
     op.create_table(
         "recovery_codes",

@@ -99,7 +99,8 @@ def test_roles_are_changed_for_a_reason_and_at_once(site: Site, chief: Browser, 
     assert chief.submit(path, reason="none").status_code == 422
     assert found(site, olena).roles == ("analyst",)
     assert chief.submit(path, **{"role.auditor": "on"}, reason="moves to the audit").status_code == 303
-    assert browser.get("/").status_code == 403
+    assert browser.get("/log").status_code == 303, "for a new role one signs in anew"
+    assert site.as_user(found(site, olena)).get("/").status_code == 403
     (event,) = site.log()
     assert event.detail == {"before": ["analyst"], "roles": ["auditor"]}
     assert (event.subject, event.reason) == (f"user:{olena.id}", "moves to the audit")

@@ -110,6 +110,15 @@ def test_too_many_requests_are_refused_before_the_database_is_asked(stores: Stor
         assert int(browser.get("/sign-in").headers["retry-after"]) > 0
 
 
+def test_cookies_that_are_made_up_do_not_go_around_the_limit(stores: Stores, settings: Settings, olena: User) -> None:
+    with serving(stores, settings.model_copy(update={"requests_a_minute": 9})) as site:
+        made_up = [site.browser() for _ in range(5)]
+        for number, browser in enumerate(made_up):
+            browser.cookies.set(SESSION_COOKIE, f"guess {number}", domain="127.0.0.1")
+        assert [browser.get("/sign-in").status_code for browser in made_up] == [200, 200, 200, 429, 429]
+        assert site.as_user(olena).get("/").status_code == 200, "who is signed in is counted alone"
+
+
 def test_a_disabled_account_is_out_at_once(site: Site, olena: User) -> None:
     browser = site.as_user(olena)
     assert browser.get("/").status_code == 200
@@ -155,6 +164,7 @@ def test_a_link_signs_in_once(site: Site, olena: User) -> None:
     again = second.get(f"/enter/{token}")
     assert again.status_code == 403
     assert "used already" in again.text
+    assert "minutes" not in again.text, "links last as long as was said with them"
     assert second.get(f"/enter/{expired}").status_code == 403
     assert second.get("/").status_code == 303
     assert site.log()[-1].detail == {"by": "link"}

@@ -146,6 +146,18 @@ def test_an_account_is_linked_by_whoever_is_signed_in_with_it_and_keeps_its_role
     assert "disabled" in come(house.browser()).text
 
 
+def test_whoever_was_signed_out_meanwhile_links_nothing(house: Site, provider: OpenIdProvider) -> None:
+    user = olena(house.stores)
+    thief = house.as_user(user)
+    back = to_provider(thief, "/sign-in/provider/link")
+    with house.stores.db.begin() as db:
+        accounts.end_everywhere(db, user)
+    refused = thief.get(back)
+    assert (refused.status_code, "signed out meanwhile" in refused.text) == (403, True)
+    with house.stores.db.begin() as db:
+        assert identities.count(db, user) == 0
+
+
 def test_a_second_factor_of_the_providers_is_enough_and_a_password_alone_is_not(
     stores: Stores, ours: Settings, provider: OpenIdProvider
 ) -> None:

@@ -91,6 +91,32 @@ def test_whoever_needs_a_factor_sets_it_up_before_anything_else(strict: Site, ol
     assert told[:2] == [(olena.name, what, f"user:{olena.id}") for what in ("second factor set", "signed_in")]
 
 
+def test_another_browser_with_the_password_is_not_shown_the_secret_that_is_set_up(strict: Site, olena: User) -> None:
+    thief, browser = strict.browser(), strict.browser()
+    for one in (thief, browser):
+        come(one)
+    known = secret_of(thief.get("/account/second-factor").text)
+    secret, _ = enrolled(browser)
+    assert secret != known
+    assert thief.submit("/account/second-factor", code=code(secret, 1)).status_code == 409
+    assert thief.get("/account/second-factor.svg").status_code == 404
+    assert [thief.get("/").status_code, browser.get("/").status_code] == [303, 200]
+
+
+def test_a_role_that_asks_for_a_factor_does_not_come_to_whoever_gave_none(strict: Site) -> None:
+    with strict.stores.db.begin() as db:
+        auditor = accounts.add_user(db, "olena", PASSWORD, [Role.AUDITOR])
+    browser = strict.browser()
+    assert come(browser, "/log") == "/log", "no factor is asked of an auditor"
+    with strict.stores.db.begin() as db:
+        accounts.set_roles(db, auditor, [Role.AUDITOR])
+    assert browser.get("/log").status_code == 200
+    with strict.stores.db.begin() as db:
+        accounts.set_roles(db, auditor, [Role.AUDITOR, Role.ANALYST])
+    assert browser.get("/").status_code == 303
+    assert come(strict.browser()) == "/account/second-factor"
+
+
 def test_a_password_alone_opens_nothing_where_there_is_a_factor(site: Site, olena: User) -> None:
     secret, _ = enrolled(site.as_user(olena))
     forget_steps(site.stores)
