@@ -6,7 +6,7 @@ them again, mirrored, as films that were published again often are: it gives the
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -111,6 +111,26 @@ def compose(path: Path) -> ClipFacts:
 def compose_mirrored(path: Path) -> None:
     """Write the second clip to `path`, as `compose` does."""
     _write(path, _MIRRORED_TAKES)
+
+
+def compose_another(path: Path, number: int) -> None:
+    """Write one more film of the kind of the first to `path`; for each number other views in another order.
+
+    No two show the same, so that none of them is taken for a copy.
+    """
+    random = np.random.default_rng((_SEED, number))
+    takes = [_varied(take, random) for take in _TAKES]
+    _write(path, [takes[place] for place in random.permutation(len(takes))])
+
+
+def _varied(take: _Take, random: np.random.Generator) -> _Take:
+    x, y = random.uniform(-40, 40, 2)
+    moved = (replace(view, x=view.x + x, y=view.y + y) for view in (take.start, take.end))
+    start, end = moved if random.random() < 0.5 else reversed(list(moved))
+    longer, brighter = random.uniform(0.8, 1.2), random.uniform(0.8, 1.1)
+    return replace(
+        take, frames=round(take.frames * longer), start=start, end=end, brightness=take.brightness * brighter
+    )
 
 
 def _write(path: Path, takes: Sequence[_Take]) -> None:

@@ -52,13 +52,16 @@ def unwell(said: Mapping[str, Mapping[str, object]]) -> list[str]:
     return [name for part, name in parts.items() if (said.get(part) or {}).get("status") != "healthy"]
 
 
-def ask(settings: Settings, path: str) -> Mapping[str, object]:
-    """What Airflow's API answers its user ADMIN to a question, e.g. `/pools`.  Raises NoAnswer."""
+def ask(
+    settings: Settings, path: str, method: str = "GET", order: Mapping[str, object] | None = None
+) -> Mapping[str, object]:
+    """What Airflow's API answers its user ADMIN to a question, e.g. `/pools`, or an order.  Raises NoAnswer."""
     try:
         password = json.loads(airflow_home.password_file(settings).read_text())[airflow_home.ADMIN]
         who = json.dumps({"username": airflow_home.ADMIN, "password": password})
-        token = _sent(settings, "POST", "/auth/token", who)["access_token"]
-        return _sent(settings, "GET", f"/api/v2{path}", token=str(token))
+        token = str(_sent(settings, "POST", "/auth/token", who)["access_token"])
+        body = "" if order is None else json.dumps(order)
+        return _sent(settings, method, f"/api/v2{path}", body, token)
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as fault:
         raise NoAnswer(
             f"Airflow's API at {airflow_home.address(settings)} does not answer {path} ({fault}): "

@@ -87,16 +87,16 @@ def test_a_killed_run_started_again_ends_in_the_same_rows(
     site.answer(clip.media_path, Answer(body=content, headers={"Content-Type": "video/mp4"}, delay=20, times=1))
     office.kill_during(_in(office, "fetch"), "fetch")
     with held_back(office, "blobs"):
-        office.kill_during(_in_transaction(office, "INSERT INTO blobs"), "fetch")
+        office.kill_during(in_transaction(office, "INSERT INTO blobs"), "fetch")
     office.run("fetch")
 
     office.kill_during(_in(office, "analyze"), "analyze")
     with held_back(office, "tracks"):
-        office.kill_during(_in_transaction(office, "INSERT INTO tracks"), "analyze")
+        office.kill_during(in_transaction(office, "INSERT INTO tracks"), "analyze")
     office.run("analyze")
 
     with held_back(office, "candidates"):
-        office.kill_during(_in_transaction(office, "INSERT INTO candidates"), "match")
+        office.kill_during(in_transaction(office, "INSERT INTO candidates"), "match")
     office.kill_during(_in(office, "illustrate"), "match")
     office.run("run")
 
@@ -125,7 +125,7 @@ def _in(office: Office, step: str) -> Callable[[], bool]:
     return lambda: office.leased(step)
 
 
-def _in_transaction(office: Office, statement: str) -> Callable[[], bool]:
+def in_transaction(office: Office, statement: str) -> Callable[[], bool]:
     """Some worker waits in the middle of keeping what it made."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE :statement"
