@@ -291,6 +291,7 @@ DECIDED = (
     "calibration_adoptions",
     "finding_explanations",
     "rejections",
+    "tellings",
     "rejection_revocations",
     "judgements",
     "judgement_undos",
