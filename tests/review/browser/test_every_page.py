@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from lastseen.preferences import LANGUAGES
 from review.roles import Role
-from storage import reviews
+from storage import accounts, reviews
 from storage.accounts import User
 from tests.review.browser.cases import candidate
 from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
@@ -121,8 +121,10 @@ def visited(
         db.execute(SPEAK, {"code": code})
     window = chromium.window(user, size, dark=dark)
     stranger = chromium.window(None, size, dark=dark, language=code)
+    with site.stores.db.begin() as db:
+        link = f"/enter/{accounts.make_link(db, user.name)}"
     found = {}
-    for page, paths in ((window, pages(site, cases, user)), (stranger, OPEN_PAGES)):
+    for page, paths in ((window, pages(site, cases, user)), (stranger, (*OPEN_PAGES, link))):
         for path in paths:
             page.goto(path)
             if page.locator("html").get_attribute("lang") != code:
