@@ -215,7 +215,7 @@ def _comes_from_elsewhere(request: Request) -> bool:
 
 
 def _here_first(request: Request) -> Response:
-    """A page of ours that leads to the same address, now with all cookies: a form has to hang on the one sent with it."""
+    """A page of ours that leads to the same address, now with all cookies: a form hangs on the one sent with it."""
     return desk_of(request).draw(request, "onward.html", to=page_of(request))
 
 

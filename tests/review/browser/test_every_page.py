@@ -94,6 +94,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
         review = reviews.begin(db, user, waits.candidate, timedelta(minutes=10))
     yield from ("/", "/?region=nowhere", "/hints", "/unaccounted", "/register", "/status", "/calibration", "/users")
     yield from ("/account", "/account/second-factor", "/judgements", "/sightings", "/sightings?show=all", "/log")
+    yield from ("/me", "/team")
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
     yield f"/videos/{sha256}/roll-call"
     yield f"/videos/{sha256}/roll-call?face={waits.track}"
