@@ -123,7 +123,8 @@ def doors() -> list[BaseRoute]:
         Door("/sign-in/provider/link", provider.link, roles=ANY_ROLE),
         Door("/language", installation.set_language, method="POST", anyone=True),
         Door("/session", entrance.session_state, anyone=True, idle=True),
-        Door("/enter/{token}", entrance.enter, anyone=True, names="link"),
+        Door("/enter/{token}", entrance.enter_page, anyone=True, names="link"),
+        Door("/enter/{token}", entrance.enter, method="POST", anyone=True, names="link"),
         Door("/static/{name}", installation.static, anyone=True, names="static"),
     ]
 

@@ -66,9 +66,9 @@ register_url_convertor(_ROW, _RowId())
 class Door(Route):
     """A route with the list of those who may pass.
 
-    HEAD is not answered: pages record that they were looked at, and a link is used by looking.  What `{...:int}` in
-    its address names is the id of a row, and no longer number leads here; nor does an address with a NUL sign, which is
-    in nothing that the database keeps.
+    HEAD is not answered: pages record that they were looked at.  What `{...:int}` in its address names is the id of a
+    row, and no longer number leads here; nor does an address with a NUL sign, which is in nothing that the database
+    keeps.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ADDRESS: Final = re.compile(r'(?<=\s)((?:href|src|action|formaction|poster|data-here)=")/(?!/)')
+_ADDRESS: Final = re.compile(r'(?<=\s)((?:href|src|action|formaction|poster|data-here)="|content="0;url=)/(?!/)')
 
 
 def page(html: str, root: str) -> str:

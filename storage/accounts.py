@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Connection,
     Interval,
     Row,
@@ -255,11 +256,18 @@ def use_link(db: Connection, token: str) -> User | None:
 
     The row goes with the use: of two browsers that come at once, one finds it gone.
     """
-    mine = (sign_in_links.c.token_hash == _sha256(token)) & (sign_in_links.c.user_id == users.c.id)
-    valid = and_(sign_in_links.c.expires_at > func.now(), users.c.disabled_at.is_(None))
-    used = delete(sign_in_links).where(mine, valid).returning(*_USER)
-    row = db.execute(used).first()
+    row = db.execute(delete(sign_in_links).where(_valid_link(token)).returning(*_USER)).first()
     return _user(row) if row else None
+
+
+def link_works(db: Connection, token: str) -> bool:
+    """Whether a link would sign somebody in now.  Asking does not use it."""
+    return db.execute(select(exists().where(_valid_link(token)))).scalar_one()
+
+
+def _valid_link(token: str) -> ColumnElement[bool]:
+    mine = (sign_in_links.c.token_hash == _sha256(token)) & (sign_in_links.c.user_id == users.c.id)
+    return and_(mine, sign_in_links.c.expires_at > func.now(), users.c.disabled_at.is_(None))
 
 
 def start_session(

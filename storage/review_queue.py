@@ -101,10 +101,9 @@ YIELD = text("""
      WHERE candidate_id IN (SELECT candidate_id FROM review_queue
                              WHERE member = :member AND taken_by = :holder
                              ORDER BY candidate_id FOR UPDATE SKIP LOCKED)""")
-YIELDED = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
-           described, draft
-      FROM reviews WHERE candidate_id = :candidate AND reviewer_id = :holder AND ended_at IS NULL AND ahead""")
+YIELDED = text(f"""
+    SELECT {reviews.COLUMNS}
+      FROM reviews WHERE candidate_id = :candidate AND reviewer_id = :holder AND ended_at IS NULL AND ahead""")  # noqa: S608  our own words
 # All that is asked about the face, but what somebody else holds or changes at this moment.
 RESERVE = text(f"""
     UPDATE review_queue SET taken_by = :user, taken_until = now() + :lasts
@@ -127,11 +126,10 @@ BARRED = text("""
 RUN_OUT = text("""
     UPDATE reviews SET ended_at = ends_at, ending = 'ran out'
      WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at <= now()""")
-IN_HAND = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
-           described, draft
+IN_HAND = text(f"""
+    SELECT {reviews.COLUMNS}
       FROM reviews
-     WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now() ORDER BY id""")
+     WHERE reviewer_id = :user AND ended_at IS NULL AND ends_at > now() ORDER BY id""")  # noqa: S608  our own words
 RESERVE_AHEAD = text("UPDATE reviews SET ahead = true WHERE id = :id")
 LOOKED_AT = text("UPDATE reviews SET ahead = false WHERE id = :id AND ahead")
 # The one that is shown: it begins now, not when it was reserved.  What was described as it began was carried over.

@@ -21,12 +21,12 @@ from storage.reviews import Ending, Review
 
 _WARNED = """
     EXISTS (SELECT FROM content_warnings
-                     JOIN analyses ON analyses.blob_id = content_warnings.blob_id
-                     JOIN tracks ON tracks.analysis_id = analyses.id
-                     JOIN candidates ON candidates.track_id = tracks.id
-                    WHERE candidates.id = :candidate AND withdrawn_at IS NULL)
-        OR EXISTS (SELECT FROM reviews WHERE known_pair_id = :known_pair AND reviewer_id = :reviewer
-                      AND warned_at IS NOT NULL)"""
+              JOIN analyses ON analyses.blob_id = content_warnings.blob_id
+              JOIN tracks ON tracks.analysis_id = analyses.id
+              JOIN candidates ON candidates.track_id = tracks.id
+             WHERE candidates.id = :candidate AND withdrawn_at IS NULL)
+        OR EXISTS (SELECT FROM reviews
+                    WHERE known_pair_id = :known_pair AND reviewer_id = :reviewer AND warned_at IS NOT NULL)"""
 WARNED = text(f"SELECT {_WARNED}")
 # Once a review, whatever is looked at.
 SAW = text(f"""

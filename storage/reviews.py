@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
@@ -23,15 +24,16 @@ from storage.work import Queue
 STEP = "review"
 """of the items in `work` that reviewers claim; the subject is the candidate"""
 
-BEGIN = text("""
+COLUMNS: Final = """id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at,
+           described_at, described, draft"""
+"""what of a row a `Review` is, beside its reviewer"""
+BEGIN = text(f"""
     INSERT INTO reviews (token, reviewer_id, candidate_id, known_pair_id, as_film, ends_at)
     VALUES (coalesce(CAST(:token AS uuid), gen_random_uuid()), :reviewer, :candidate, :pair, :as_film, now() + :lasts)
-    RETURNING id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at,
-              described_at, described, draft""")
-FIND = text("""
-    SELECT id, token, candidate_id AS candidate, known_pair_id AS known_pair, as_film, begun_at, ends_at, described_at,
-           described, draft
-      FROM reviews WHERE token = :token AND reviewer_id = :reviewer AND ended_at IS NULL AND ends_at > now()""")
+    RETURNING {COLUMNS}""")  # noqa: S608  our own words
+FIND = text(f"""
+    SELECT {COLUMNS}
+      FROM reviews WHERE token = :token AND reviewer_id = :reviewer AND ended_at IS NULL AND ends_at > now()""")  # noqa: S608  our own words
 DESCRIBE = text("""
     UPDATE reviews SET described = :described, described_at = now()
      WHERE id = :id AND described_at IS NULL AND ended_at IS NULL""").bindparams(bindparam("described", type_=JSONB))

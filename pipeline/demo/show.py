@@ -35,7 +35,7 @@ GUESTS: Mapping[str, Role] = {"ada": Role.ANALYST, "ben": Role.ANALYST, "senior"
 A_DAY_MINUTES = 12 * 60
 """for so long their links work: nobody in the demo could make new ones"""
 TRY_IT = (
-    "Try it as three people, one after the other: opening a link signs out whoever was there before.",
+    "Try it as three people, one after the other: open a link, press Sign in; whoever was there before is signed out.",
     "  1  ada: Review next, tick what you can see of the face, Go on, compare what you ticked, 7, Ctrl+Enter.",
     "     The second face comes by itself: answer it in the same way, before you open the next link.",
     "  2  ben: the same two faces; nothing tells him what ada said. Say 7 to the first: two clear yes, a possible",

@@ -22,6 +22,7 @@ from review.doors import (
     Visit,
     cookie_name,
     form_token,
+    page_of,
     root_of,
     set_cookie,
     visit_of,
@@ -41,6 +42,8 @@ CODE_PAGE, ENROLMENT_PAGE = "/sign-in/second-factor", "/account/second-factor"
 
 def sign_in_page(request: Request) -> Response:
     """The form; whoever is signed in already goes on."""
+    if _comes_from_elsewhere(request):
+        return _here_first(request)
     if visit_of(request).session:
         return RedirectResponse(wanted(request), 303)
     return _form(request, next_=wanted(request))
@@ -64,14 +67,25 @@ def sign_in(request: Request) -> Response:
     return begin(request, user, "password", next_)
 
 
+def enter_page(request: Request) -> Response:
+    """What a one-time link opens: a button.  Looking at it uses nothing up, and tells nobody whose it is.
+
+    Messengers and mail filters open links before people do, and whoever is sent one does not mean to become somebody
+    else by following it.
+    """
+    if _comes_from_elsewhere(request):
+        return _here_first(request)
+    desk, token = desk_of(request), request.path_params["token"]
+    with desk.stores.db.begin() as db:
+        works = accounts.link_works(db, token)
+    return desk.draw(request, "enter.html", link=token, next=wanted(request)) if works else _over(request)
+
+
 def enter(request: Request) -> Response:
     """Use a one-time link.  It works once, whether or not the browser keeps the cookie."""
     with desk_of(request).stores.db.begin() as db:
         user = accounts.use_link(db, request.path_params["token"])
-    if user is None:
-        why = _("This link was used already, or its time is over. An administrator can make a new one.")
-        return desk_of(request).problem(request, 403, _("This link does not work any more"), why)
-    return begin(request, user, "link", wanted(request))
+    return _over(request) if user is None else begin(request, user, "link", wanted(request))
 
 
 def sign_out(request: Request) -> Response:
@@ -188,6 +202,21 @@ def with_next(page: str, next_: str) -> str:
 def address_of(request: Request) -> str:
     """Of the browser, as far as the server knows."""
     return request.client.host if request.client else ""
+
+
+def _over(request: Request) -> Response:
+    why = _("This link was used already, or its time is over. An administrator can make a new one.")
+    return desk_of(request).problem(request, 403, _("This link does not work any more"), why)
+
+
+def _comes_from_elsewhere(request: Request) -> bool:
+    """Whether another site's page led here: the browser has then kept back our strict cookies."""
+    return request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+
+
+def _here_first(request: Request) -> Response:
+    """A page of ours that leads to the same address, now with all cookies: a form hangs on the one sent with it."""
+    return desk_of(request).draw(request, "onward.html", to=page_of(request))
 
 
 def _form(request: Request, *, next_: str, name: str = "", wrong: bool = False) -> Response:

@@ -29,7 +29,7 @@ MISSENT = "told what is wrong with what was sent"
 
 SHOWN_ALTHOUGH_SEALED = {"/candidates/{id:int}", "/api/v1/candidates/{id:int}"}
 """its page says why it is closed"""
-SIGNS_OUT = ("/account", "/sign-in", "/sign-out")
+SIGNS_OUT = ("/account", "/enter", "/sign-in", "/sign-out")
 """how doors begin by which a browser may be signed out, or signed in as somebody else"""
 STREET, HALFWAY = "street", "halfway"
 """who is not signed in at all, and who has still to give a second factor; all others are roles"""

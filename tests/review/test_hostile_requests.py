@@ -201,12 +201,15 @@ def test_whatever_stands_in_a_form_is_answered_and_what_is_no_text_is_refused(st
     for door in every():
         if door.method != "POST" or door.takes_json:
             continue
-        for value in VALUES:
-            path = stranger.path(door)
+        path = stranger.path(door)
+        for value in sorted(NO_TEXT):  # refused before anything of the door's is touched
             status = stranger.sends(door, path, "&".join(f"{name}={value}" for name in names))
-            if value in NO_TEXT and status != 400:
+            if status != 400:
                 stranger.wrong.append(f"{path} takes {value} for a text: {status}")
-            for name in read_of(door) if value not in NO_TEXT else ():
+        for value in sorted(set(VALUES) - NO_TEXT):
+            path = stranger.path(door)
+            stranger.sends(door, path, "&".join(f"{name}={value}" for name in names))
+            for name in read_of(door):
                 said = urlencode({key: text for key, text in usual.items() if key != name})
                 stranger.sends(door, path, f"{said}&{name}={value}")
     assert stranger.wrong == []

@@ -109,7 +109,8 @@ LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/sign-in/provider/out"): "they were signed out here before, and that was recorded",
     ("POST", "/language"): OWN,
     ("GET", "/session"): NO_ACCOUNT,
-    ("GET", "/enter/{token}"): (Action.SIGNED_IN,),
+    ("GET", "/enter/{token}"): "nobody is signed in by looking, and nobody is named",
+    ("POST", "/enter/{token}"): (Action.SIGNED_IN,),
     ("GET", "/static/{name}"): NO_ACCOUNT,
 }
 """door -> what it leaves in the log, or why nothing"""

@@ -85,6 +85,11 @@ def test_only_whoever_mounts_the_pages_may_frame_them(under: Site, site: Site) -
     assert alone["x-frame-options"] == "DENY"
 
 
+def test_a_page_that_leads_on_by_itself_leads_to_where_the_pages_are(under: Site) -> None:
+    elsewhere = under.browser(**{"Sec-Fetch-Site": "cross-site"})
+    assert f'content="0;url={ROOT}/sign-in?next=%2Fhints"' in elsewhere.get(f"{ROOT}/sign-in?next=%2Fhints").text
+
+
 def test_only_our_own_addresses_are_moved() -> None:
     html = '<a href="/a">/b</a> <a href="//c.example/"> <a href="https://d.example/"> <i title="/e"> href=&#34;/f&#34;'
     moved = (

@@ -2,10 +2,12 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, text
 
+import review
 from lastseen.records import TELEGRAM_EXPORT, Band, Calibration
 from review.roles import Role
 from storage import calibrations, rejections, tables
@@ -21,6 +23,9 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cache-control": "no-store",
 }
+
+INSIDES = re.compile(r"&lt;[^&]* at 0x[0-9a-f]+&gt;")
+"""what Python calls a thing that a template took for words"""
 
 
 class Inline(HTMLParser):
@@ -45,7 +50,7 @@ def faults(page: str) -> list[str]:
     parser = Inline()
     parser.feed(page)
     ids = [id_ for id_ in parser.ids if id_]
-    return parser.found + [f"id {id_} twice" for id_ in set(ids) if ids.count(id_) > 1]
+    return parser.found + [f"id {id_} twice" for id_ in set(ids) if ids.count(id_) > 1] + INSIDES.findall(page)
 
 
 def test_an_empty_queue_says_what_to_do(analyst: Browser) -> None:
@@ -327,3 +332,14 @@ def test_the_status_tells_nobody_who_judges_that_somebody_has_looked(site: Site)
         assert "triage" not in page and "<dt>second</dt>" not in page
         assert ("for a senior" in page) == (Role.SENIOR in roles)
         assert reader.get("/api/v1/status").json()["counts"]["judgements_due"] == told
+
+
+def test_every_style_is_of_something_that_a_page_may_show() -> None:
+    folder = Path(review.__file__).parent
+    said = "".join(one.read_text() for kind in ("templates/*.html", "static/*.js") for one in folder.glob(kind))
+    words = set(re.findall(r"[\w-]+", said))
+    for sheet in folder.glob("static/*.css"):
+        rules = re.sub(r"/\*.*?\*/|{[^{}]*}", " ", sheet.read_text(), flags=re.DOTALL)
+        named = set(re.findall(r"[.#]([a-zA-Z][\w-]*)", rules))
+        assert named > {"veil"} if sheet.stem == "room" else named
+        assert named - words == set(), sheet.name

@@ -44,7 +44,8 @@ def posting(browser: Browser, path: str, **fields: str) -> Act:
 
 
 def entering(browser: Browser, token: str) -> Act:
-    return lambda: browser.get(f"/enter/{token}").status_code
+    browser.get(f"/enter/{token}")
+    return posting(browser, f"/enter/{token}")
 
 
 def browsers(site: Site, user: User, count: int) -> list[Browser]:

@@ -20,6 +20,7 @@ from storage.stores import Stores
 
 DEADLINE = 60
 LINK = re.compile(r"(http://127\.0\.0\.1:\d+)(/enter/\S+)")
+CARRIED = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -75,7 +76,8 @@ def test_it_serves_lets_in_by_link_and_ends_with_a_signal(stores: Stores, settin
         assert link
         assert address == f"lastseen review: {link[1]}/"
         with httpx.Client(base_url=link[1], trust_env=False, follow_redirects=True) as browser:
-            assert "No candidates wait" in browser.get(link[2]).text
+            carried = dict(CARRIED.findall(browser.get(link[2]).text))
+            assert "No candidates wait" in browser.post(link[2], data=carried).text
             assert "used already" in browser.get(link[2]).text
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 0

@@ -16,6 +16,7 @@ from storage.accounts import User
 from storage.stores import Stores
 from tests.review.conftest import Browser, Site, serving, texts
 from tests.review.test_doors import somewhere
+from tests.review.test_pages import faults
 
 PASSWORD = "river lantern otter stone"
 
@@ -157,17 +158,46 @@ def test_a_link_signs_in_once(site: Site, olena: User) -> None:
         token = accounts.make_link(db, "olena")
         expired = accounts.make_link(db, "olena", timedelta(seconds=-1))
     first, second = site.browser(), site.browser()
-    assert first.head(f"/enter/{token}").status_code == 405
-    answer = first.get(f"/enter/{token}?next=/account")
+    answer = first.enter(token, "/account")
     assert (answer.status_code, answer.headers["location"]) == (303, "/account")
     assert first.get("/account").status_code == 200
-    again = second.get(f"/enter/{token}")
+    again = second.enter(token)
     assert again.status_code == 403
     assert "used already" in again.text
     assert "minutes" not in again.text, "links last as long as was said with them"
-    assert second.get(f"/enter/{expired}").status_code == 403
+    assert second.enter(expired).status_code == 403
     assert second.get("/").status_code == 303
     assert site.log()[-1].detail == {"by": "link"}
+
+
+def test_a_link_that_is_only_looked_at_signs_nobody_in_and_still_works(site: Site, olena: User) -> None:
+    with site.stores.db.begin() as db:
+        token = accounts.make_link(db, "olena")
+    preview, petro = site.browser(), site.signed_in(Role.ANALYST)
+    assert preview.head(f"/enter/{token}").status_code == 405
+    pages = [browser.get(f"/enter/{token}") for browser in (preview, preview, petro)]
+    assert [(page.status_code, "olena" in page.text) for page in pages] == [(200, False)] * 3
+    assert [faults(page.text) for page in pages] == [[]] * 3
+    assert ["user1, and will be signed out" in page.text for page in pages] == [False, False, True]
+    assert preview.get("/account").status_code == 303
+    assert petro.post(f"/enter/{token}", data={"token": form_token("made up")}).status_code == 403
+    assert (site.log(), "user1" in petro.get("/account").text) == ([], True)
+    assert petro.enter(token).status_code == 303
+    assert "olena" in petro.get("/account").text
+
+
+def test_whoever_comes_from_another_site_comes_here_first(site: Site, olena: User) -> None:
+    """Browsers keep strict cookies back from a link of another site, and send them with the form that it leads to."""
+    with site.stores.db.begin() as db:
+        token = accounts.make_link(db, "olena")
+    for path in (f"/enter/{token}", "/sign-in"):
+        for led_by in ("cross-site", "same-site"):
+            page = site.browser(**{"Sec-Fetch-Site": led_by}).get(f"{path}?next=%2Fhints").text
+            assert f'content="0;url={path}?next=%2Fhints"' in page
+            assert 'action="/enter' not in page
+            assert 'name="password"' not in page
+        here = site.browser(**{"Sec-Fetch-Site": "same-origin"}).get(path).text
+        assert "url=" not in here
 
 
 def test_an_expired_session_is_signed_out(site: Site, olena: User) -> None:
@@ -195,7 +225,7 @@ def test_signing_in_leads_back_into_the_house_only(site: Site, olena: User) -> N
     for wanted in inside + outside:
         with site.stores.db.begin() as db:
             token = accounts.make_link(db, "olena")
-        answer = site.browser().get(f"/enter/{token}", params={"next": wanted})
+        answer = site.browser().enter(token, wanted)
         assert answer.headers["location"] == (wanted if wanted in inside else "/"), wanted
 
 

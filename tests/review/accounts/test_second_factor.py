@@ -145,7 +145,7 @@ def test_a_one_time_link_does_not_go_around_the_factor(site: Site, olena: User) 
     with site.stores.db.begin() as db:
         token = accounts.make_link(db, "olena")
     browser = site.browser()
-    assert browser.get(f"/enter/{token}").headers["location"] == "/sign-in/second-factor"
+    assert browser.enter(token).headers["location"] == "/sign-in/second-factor"
     assert browser.get("/").status_code == 303
 
 

@@ -14,7 +14,7 @@ from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
 from pipeline.report import making
 from review.roles import Role
-from storage import reviews
+from storage import accounts, reviews
 from storage.accounts import User
 from tests.review.browser.cases import candidate
 from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
@@ -99,6 +99,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
         review = reviews.begin(db, user, waits.candidate, timedelta(minutes=10))
     yield from ("/", "/?region=nowhere", "/hints", "/unaccounted", "/register", "/status", "/calibration", "/users")
     yield from ("/account", "/account/second-factor", "/judgements", "/sightings", "/sightings?show=all", "/log")
+    yield from ("/me", "/team")
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
     yield f"/videos/{sha256}/roll-call"
     yield f"/videos/{sha256}/roll-call?face={waits.track}"
@@ -126,8 +127,10 @@ def visited(
         db.execute(SPEAK, {"code": code})
     window = chromium.window(user, size, dark=dark)
     stranger = chromium.window(None, size, dark=dark, language=code)
+    with site.stores.db.begin() as db:
+        link = f"/enter/{accounts.make_link(db, user.name)}"
     found = {}
-    for page, paths in ((window, pages(site, cases, user)), (stranger, OPEN_PAGES)):
+    for page, paths in ((window, pages(site, cases, user)), (stranger, (*OPEN_PAGES, link))):
         for path in paths:
             page.goto(path)
             if page.locator("html").get_attribute("lang") != code:

@@ -72,6 +72,19 @@ def test_both_steps_fit_the_screen_and_keep_the_rules_of_accessibility(
             describe(page)
 
 
+def test_the_chosen_picture_is_marked_where_the_system_sets_the_colours(
+    chromium: Chromium, site: Site, ada: User
+) -> None:
+    page = opened(chromium, site, ada)
+    page.emulate_media(forced_colors="active")
+    labels = page.locator('[data-pick="shot"] .sheet label')
+    outlines = [one.evaluate("label => getComputedStyle(label).outlineStyle") for one in labels.all()]
+    assert outlines == ["solid"] + ["none"] * (len(outlines) - 1)
+    colour = labels.first.evaluate("label => getComputedStyle(label).outlineColor")
+    assert not colour.startswith("rgba(0, 0, 0, 0"), "nothing is to be seen of it"
+    shoot(page, "review-system-colours")
+
+
 def test_the_heading_has_the_focus_and_enter_alone_sends_nothing(chromium: Chromium, site: Site, ada: User) -> None:
     page = opened(chromium, site, ada)
     expect(page.get_by_role("heading", level=1)).to_be_focused()

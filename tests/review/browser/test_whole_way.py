@@ -132,6 +132,9 @@ def comes_in(page: Page, site: Site, user: User) -> None:
     with site.stores.db.begin() as db:
         token = accounts.make_link(db, user.name)
     page.goto(f"/enter/{token}")
+    shoot(page, "way-enter")
+    assert inaccessible(page) == []
+    page.get_by_role("button", name="Sign in").click()
     arrived(page, "Candidates")
     page.get_by_role("link", name=user.name).click()
     page.get_by_label("New password").fill(PASSWORD)
@@ -156,6 +159,24 @@ def comes_in(page: Page, site: Site, user: User) -> None:
     page.get_by_label("Code of six digits").fill(code(secret))
     page.get_by_role("button", name="Go on").click()
     arrived(page, "Candidates")
+
+
+def test_a_link_on_another_sites_page_finds_whoever_is_signed_in(chromium: Chromium, site: Site) -> None:
+    oksana, petro = (chromium.user(name, Role.ANALYST) for name in ("oksana", "petro"))
+    page = chromium.window(oksana)
+    page.goto(f"data:text/html,<a href='{site.url}/account'>letter</a>")
+    page.get_by_role("link").click()
+    arrived(page, "Your account")
+    with site.stores.db.begin() as db:
+        token = accounts.make_link(db, petro.name)
+    page.goto(f"data:text/html,<a href='{site.url}/enter/{token}?next=/account'>message</a>")
+    page.get_by_role("link").click()
+    expect(page.get_by_text("You are signed in here as oksana")).to_be_visible()
+    expect(page.get_by_text("petro")).to_have_count(0)
+    shoot(page, "way-enter-instead")
+    page.get_by_role("button", name="Sign in").click()
+    arrived(page, "Your account")
+    expect(page.get_by_role("link", name="petro")).to_be_visible()
 
 
 def test_a_disagreement_goes_to_a_senior_who_is_as_blind(chromium: Chromium, site: Site, case: Seeded) -> None:

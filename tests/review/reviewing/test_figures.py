@@ -13,6 +13,7 @@ from storage.figures import Both, Errors, Member, Pace, Team
 from storage.reviews import Ending
 from tests.review.conftest import Site, texts
 from tests.review.seeding import Story, seed
+from tests.review.test_pages import faults
 from tests.storage.test_figures import LAST_WEEK, MINUTES, Pairs
 
 
@@ -33,6 +34,8 @@ def test_ones_own_figures_are_ones_own(site: Site, ada: User) -> None:
     assert "1 of 2<br>" in page.text
     assert "1 of 1<br>" in page.text
     assert 'href="/team"' not in page.text
+    assert "over 3 items of all kinds" in page.text
+    assert faults(page.text) == []
     figures = told.json()
     assert (figures["known_pairs"], figures["missed"]["wrong"], figures["false_yes"]["wrong"]) == (3, 1, 1)
     assert figures["pace"]["quarters_seconds"] == [30, 30, 30]
@@ -46,6 +49,7 @@ def test_a_senior_sees_the_team_and_no_errors_of_few_answers(site: Site, ada: Us
     senior = site.signed_in(Role.SENIOR)
     page = senior.get("/team").text
     assert "<bdi>ada</bdi>" in page
+    assert faults(page) == []
     assert page.count("too few answers") == 2
     (told,) = senior.get("/team.json").json()["members"]
     assert (told["name"], told["missed"], told["false_yes"]) == ("ada", None, None)
