@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -99,6 +100,8 @@ def test_whoever_looks_after_the_servers_finds_them_where_they_were(tmp_path: Pa
         assert before == {one.part: one.pid for one in status(tmp_path)}, "who lives is left alone"
         for pid in before.values():
             os.kill(pid or 0, signal.SIGKILL)
+        while any(one.pid for one in status(tmp_path)):
+            sleep(0.01)  # a signal takes a moment
         with psycopg.connect(revive(tmp_path, ALL_PARTS).database_url) as db:
             assert db.execute("SELECT 1").fetchone() == (1,)
         assert revive(tmp_path, ALL_PARTS) == first, "on the ports that everybody has been told"

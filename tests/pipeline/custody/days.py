@@ -39,7 +39,7 @@ def moved(to: datetime) -> Iterator[None]:
     ahead = to - real()
     with pytest.MonkeyPatch.context() as patch:
         for module in list(sys.modules.values()):
-            if getattr(module, "utcnow", None) is real and module is not objects:
+            if getattr(module, "__dict__", {}).get("utcnow") is real and module is not objects:  # asking loads nothing
                 patch.setattr(module, "utcnow", lambda: real() + ahead)
         yield
 
