@@ -25,6 +25,7 @@ from review.language import chosen, languages, said, speak
 from review.roles import Role
 from review.vocabulary import WORDS, word
 from storage import status
+from storage.custody import Action
 from tests.review.conftest import Browser, Site
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,18 @@ def test_ukrainian_has_three_forms_of_a_number() -> None:
 
 
 def test_whatever_is_kept_as_a_word_can_be_said(db: Engine) -> None:
-    kept = [*Role, *WorkState, *CandidateState, *FaceState, *PersonStatus, *Badge, *FindingState, *Verdict, *Seen]
+    kept = [
+        *Role,
+        *WorkState,
+        *CandidateState,
+        *FaceState,
+        *PersonStatus,
+        *Badge,
+        *FindingState,
+        *Verdict,
+        *Seen,
+        *Action,
+    ]
     with db.begin() as open_db:
         names = {str(one).replace("_", " ") for one in (*kept, *status.counts(open_db))}
     assert names - WORDS == set()
