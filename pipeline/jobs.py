@@ -263,7 +263,7 @@ def journal(app: App, command: str, scope: Scope) -> Iterator[list[Tally]]:
 
 @contextmanager
 def journal_of(app: App, command: str, parameters: Mapping[str, object]) -> Iterator[tuple[int, list[Tally]]]:
-    """The same; the run's id comes with the list for its tallies."""
+    """The same; the run's id comes with the list for its tallies.  Of a task of Airflow's it also says what it made."""
     with app.stores.db.begin() as db:
         run_id = runs.begin(db, command, parameters, app.actor)
     tallies: list[Tally] = []
@@ -272,7 +272,8 @@ def journal_of(app: App, command: str, parameters: Mapping[str, object]) -> Iter
             yield run_id, tallies
     finally:
         with app.stores.db.begin() as db:
-            runs.end(db, run_id, {**by_step(tallies), "made": sum(tally.made for tally in tallies)})
+            made = {"made": sum(tally.made for tally in tallies)} if "task" in parameters else {}
+            runs.end(db, run_id, {**by_step(tallies), **made})
 
 
 def _queues(db: Connection, app: App, command: str, scope: Scope, only: str | None) -> list[Queue]:

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from lastseen.settings import Settings
 from pipeline import airflow_home
 from pipeline.serving import airflow
+from review.doors import FORM_COOKIE, TOKEN_FIELD, form_token
 from storage import embedded, process_table, running, sealing, telegram_accounts
 from storage.running import Note, Ran
 from storage.stores import open_stores
@@ -239,7 +240,10 @@ def signed_in(machine: Machine, page: str) -> httpx.Client:
     link = re.search(r"http://\S+/enter/\S+", machine.lastseen("user", "link", "admin").stdout)
     assert link
     browser = httpx.Client(base_url=page, trust_env=False, timeout=60)
-    assert browser.get(f"/enter/{link[0].rpartition('/')[2]}").status_code in {200, 303}
+    button = f"/enter/{link[0].rpartition('/')[2]}"
+    assert browser.get(button).status_code == 200
+    form = {TOKEN_FIELD: form_token(browser.cookies[FORM_COOKIE]), "next": "/"}
+    assert browser.post(button, data=form).status_code == 303
     return browser
 
 

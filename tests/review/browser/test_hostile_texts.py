@@ -40,7 +40,7 @@ OURS = {
 """columns with words of our own, which mean something to the code"""
 NAMES_BYTES = ("key", "sha256", "hash", "_id")
 """how columns end that say where something lies"""
-OURS_IN_JSON = {"answer", "comparison", "field", "how", "verdict"}
+OURS_IN_JSON = {"answer", "comparison", "field", "how", "key", "sha256", "verdict"}
 AT_LEAST = {
     *("observations.title", "observations.text", "sources.address", "sources.reason", "posts.permalink"),
     *("persons.names", "persons.region", "persons.register_number", "users.name", "sessions.browser"),

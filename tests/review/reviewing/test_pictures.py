@@ -15,7 +15,7 @@ from tests.review.seeding import CLIP, Seeded, Story, jpeg, put, seed
 
 EYES = [[31.5, 40.0], [64.0, 41.5]]
 LONGEST = 15 * 60
-QUIET = {"content-length", "date", "server"}
+QUIET = {"content-length", "date", "server", "x-request-id"}
 """headers that differ between any two answers, or say nothing of what is answered"""
 
 
