@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -410,7 +411,9 @@ def test_redis_starts_as_it_is_told_keeps_nothing_and_lets_nobody_in_without_the
     script = script.replace("$$", "$").replace("requirepass", f"port {port}\\nbind 127.0.0.1\\nrequirepass")
     environ = {"PATH": os.environ["PATH"], "REDISCLI_AUTH": "f00"}
     with (tmp_path / "redis.log").open("wb") as log:
-        redis = subprocess.Popen(["/bin/sh", "-c", script], env=environ, cwd=tmp_path, stdout=log, stderr=log)
+        redis = subprocess.Popen(
+            ["/bin/sh", "-c", script], env=environ, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         assert _redis(port, environ, "ping") == "PONG"
         assert "NOAUTH" in _redis(port, {**environ, "REDISCLI_AUTH": ""}, "ping")
@@ -419,7 +422,7 @@ def test_redis_starts_as_it_is_told_keeps_nothing_and_lets_nobody_in_without_the
         command = Path(f"/proc/{redis.pid}/cmdline").read_bytes()
         assert b"f00" not in command
     finally:
-        redis.terminate()
+        os.killpg(redis.pid, signal.SIGTERM)  # the shell, and what it has started
         redis.wait(30)
     assert [path.name for path in tmp_path.iterdir()] == ["redis.log"]
 
