@@ -7,6 +7,8 @@ from typing import Final
 from lastseen.errors import WrongUse
 from lastseen.words import words
 
+FIRST_LANGUAGE: Final = "en"
+"""what the sources are written in"""
 LANGUAGES: Final = {"en": "English", "uk": "Українська"}
 """of the pages: code -> its own name"""
 MOST_A_DAY: Final = 10_000

@@ -5,23 +5,20 @@ Catalogues are read from their `.po` files at start, so there is nothing to comp
 """
 
 import gettext as gnu
-import io
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
 
 from babel import Locale
 from babel.dates import format_datetime
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from lastseen.preferences import LANGUAGES
+from lastseen import catalogues
+from lastseen.preferences import FIRST_LANGUAGE, LANGUAGES
 from lastseen.words import Words
 
-FIRST = "en"
+FIRST = FIRST_LANGUAGE
 """what the sources are written in, and whoever asks for no language that there is gets it"""
 COOKIE = "lastseen_language"
 COOKIE_SECONDS = 365 * 24 * 3600
@@ -48,7 +45,10 @@ class Language:
 @cache
 def languages() -> dict[str, Language]:
     """All of them, by code."""
-    return {code: Language(code, name, Locale.parse(code), _messages(code)) for code, name in LANGUAGES.items()}
+    return {
+        code: Language(code, name, Locale.parse(code), catalogues.read("review", "lastseen", code))
+        for code, name in LANGUAGES.items()
+    }
 
 
 def chosen(preferred: str, cookie: str, accepted: str) -> Language:
@@ -135,16 +135,6 @@ def _asked(accepted: str) -> list[str]:
         if wanted > 0:
             found.append((-wanted, tag.strip().partition("-")[0].casefold()))
     return [code for _, code in sorted(found, key=lambda one: one[0])]
-
-
-def _messages(code: str) -> gnu.NullTranslations:
-    if code == FIRST:
-        return gnu.NullTranslations()
-    path = files("review").joinpath("locale", code, "LC_MESSAGES", "lastseen.po")
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=code))
-    compiled.seek(0)
-    return gnu.GNUTranslations(compiled)
 
 
 _spoken: ContextVar[Language | None] = ContextVar("language", default=None)

@@ -5,22 +5,17 @@ for a page, once in every language.  Its catalogues are read from their `.po` fi
 """
 
 import gettext as gnu
-import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
-from importlib.resources import files
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
+from lastseen import catalogues
 from lastseen.preferences import LANGUAGES
 
-FIRST = "en"
-"""what the sources are written in"""
 _UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -81,14 +76,6 @@ class Speech:
 @cache
 def speeches() -> dict[str, Speech]:
     """All languages, by code."""
-    return {code: Speech(code, Locale.parse(code), _messages(code)) for code in LANGUAGES}
-
-
-def _messages(code: str) -> gnu.NullTranslations:
-    if code == FIRST:
-        return gnu.NullTranslations()
-    path = files("pipeline.report").joinpath("locale", code, "LC_MESSAGES", "report.po")
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(path.read_bytes()), locale=code))
-    compiled.seek(0)
-    return gnu.GNUTranslations(compiled)
+    return {
+        code: Speech(code, Locale.parse(code), catalogues.read("pipeline.report", "report", code)) for code in LANGUAGES
+    }

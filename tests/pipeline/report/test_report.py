@@ -17,9 +17,9 @@ from sqlalchemy import text
 
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
-from lastseen.preferences import LANGUAGES
+from lastseen.preferences import FIRST_LANGUAGE, LANGUAGES
 from pipeline import tasks
-from pipeline.report import bars, making, page, saying
+from pipeline.report import bars, making, page
 from pipeline.report.page import Making
 from pipeline.report.saying import Speech, speeches
 from storage import custody, daily_figures, daily_reports
@@ -286,7 +286,7 @@ def test_catalogues_hold_every_message_and_no_other_and_all_its_parts() -> None:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]  # Babel says no types here
     asked = {str(one[2]) for one in extract_from_dir(ROOT / "pipeline" / "report", methods, options, KEYWORDS)}
     assert len(asked) > 100
-    for code in set(LANGUAGES) - {saying.FIRST}:
+    for code in set(LANGUAGES) - {FIRST_LANGUAGE}:
         path = ROOT / "pipeline" / "report" / "locale" / code / "LC_MESSAGES" / "report.po"
         catalogue = read_po(io.BytesIO(path.read_bytes()), locale=code, abort_invalid=True)
         known = {str(one.id): str(one.string) for one in catalogue if one.id and not one.fuzzy}
