@@ -6,7 +6,7 @@ Exit status 0 done, 1 something failed (said which), 2 wrong use.
 import gc
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import takewhile
@@ -176,23 +176,9 @@ def left_as_they_are(done: importing.Imported) -> Iterator[str]:
 # --- the steps ---------------------------------------------------------------------------------------------
 
 
-@app.command()
-def run(
-    source: OfSource = None,
-    since: Since = None,
-    until: Until = None,
-    blob: OfBlob = None,
-    retry: Retry = False,
-    retry_only: RetryOnly = False,
-    dry_run: DryRun = False,
-    as_json: AsJson = False,
-) -> None:
-    """All steps, once: collect, recheck, fetch, analyze, enroll, names, match, reembed, manifest."""
-    scope = replace(_period(source, since, until), blob=blob, retry=retry, retry_only=retry_only)
-    _steps("run", tuple(COMMANDS), scope, dry_run, as_json)
+def _step_command(name: str, summary: str, parts: Sequence[str] = ()) -> None:
+    """A command that works off the steps of its own name, or of several (`parts`)."""
 
-
-def _step_command(name: str, summary: str) -> Callable[..., None]:
     def command(
         source: OfSource = None,
         since: Since = None,
@@ -204,11 +190,17 @@ def _step_command(name: str, summary: str) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         scope = replace(_period(source, since, until), blob=blob, retry=retry, retry_only=retry_only)
-        _steps(name, (name,), scope, dry_run, as_json)
+        _steps(name, parts or (name,), scope, dry_run, as_json)
 
     command.__doc__ = summary
     app.command(name)(command)
-    return command
+
+
+_step_command(
+    "run",
+    "All steps, once: collect, recheck, fetch, analyze, enroll, names, match, reembed, manifest.",
+    tuple(COMMANDS),
+)
 
 
 @app.command()
