@@ -9,6 +9,7 @@ runs at a quiet hour, for the day before.
   day is over, too; the figures of the day itself can be counted at any time.
 - **By hand**: `day`, or `since` and `until`, report days that have no report yet; `force` reports again, and the
   earlier report stays beside the new one; `dry_run` only logs which days are due.
+- **Backfill**: each run reports the day before it, if it has no report yet.
 - **Again**: a day that has its report is left alone.
 """
 

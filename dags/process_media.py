@@ -15,6 +15,7 @@ again.
 - **With another engine**: `engine`, and whose files. What it finds is kept beside what was found before; the office's
   own engine stays what it is, and within the hour `reembed_tracks` makes the faces ready for it and has them
   compared.
+- **Backfill**: each run is about what posts of the hour before it carry.
 - **Again**: analysed blobs are not analysed again by the same recipe, unless `force` says so; then what it finds is
   kept beside the old analysis, if it says anything else.
 """

@@ -3,7 +3,8 @@
 A step has a pair of tasks: plan, then work batch by batch.  A duty is one task.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -215,19 +216,39 @@ SCOPE = {**PERIOD, "blob": BLOB, "force": FORCE, **AGAIN}
 """the parameters of a DAG that works on what posts carry"""
 
 
+A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
+"""what a run is about that is due then, by whether its DAG works on days; all others with such parameters run hourly"""
+
+
 def parameters() -> dict[str, Any]:
-    """What this run was asked for.  One of a backfill is about its stretch of time, unless it was told another."""
+    """What this run was asked for.  One of a backfill is about the time before it, unless it was told another.
+
+    A name that the DAG has no parameter of fails it: whoever misspells `dry_run` would have everything done.
+    """
     context = get_current_context()
-    params, run = dict(context["params"]), context["dag_run"]
-    if run.run_type != "backfill" or "since" not in params or params["since"] or params["until"]:
+    params, run, known = dict(context["params"]), context["dag_run"], context["dag"].params
+    if unknown := sorted(set(run.conf or {}) - set(known)):
+        raise AirflowFailException(f"there is no parameter {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+    if run.run_type != "backfill" or "since" not in params or any(params.get(one) for one in ("day", "since", "until")):
         return params
-    begin, end = run.data_interval_start, run.data_interval_end
-    if begin is None or end is None or begin == end:
-        return params
-    return {**params, "since": begin.isoformat(), "until": end.isoformat()}
+    end = run.data_interval_end or run.run_after
+    if "day" in params:
+        return {**params, "day": (end - A_DAY).date().isoformat()}
+    return {**params, "since": (end - AN_HOUR).isoformat(), "until": end.isoformat()}
 
 
 # --- tasks -------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def final_faults() -> Iterator[None]:
+    """What trying again does not change fails the task at once: its run would keep others waiting, or turn green."""
+    from pipeline import tasks
+
+    try:
+        yield
+    except tasks.FINAL as fault:
+        raise AirflowFailException(str(fault)) from None
 
 
 def step(
@@ -250,7 +271,8 @@ def step(
         """Choose what is due, in batches."""
         from pipeline import tasks
 
-        return tasks.plan(command, name, parameters(), platform)
+        with final_faults():
+            return tasks.plan(command, name, parameters(), platform)
 
     return _worked(name, called or name, plan(), outlets, queued)
 
@@ -263,7 +285,8 @@ def step_by_account(command: str, name: str, outlets: list[Asset] | None = None,
         """Choose what is due, together what one account reads."""
         from pipeline import tasks
 
-        return tasks.plan_by_account(command, name, parameters())
+        with final_faults():
+            return tasks.plan_by_account(command, name, parameters())
 
     return _worked(name, name, plan(), outlets, kind)
 
@@ -289,7 +312,8 @@ def _work(name: str, batch: list[int], *, sets_off: bool) -> dict[str, int]:
     context = get_current_context()
     instance, run = context["ti"], context["dag_run"]
     key = f"{instance.dag_id} {instance.run_id} {instance.task_id} {instance.map_index}"
-    ended = tasks.work(name, batch, parameters(), key, run.start_date)
+    with final_faults():
+        ended = tasks.work(name, batch, parameters(), key, run.start_date)
     if ended.until is not None:
         raise AirflowRescheduleException(ended.until)  # type: ignore[no-untyped-call]  # Airflow's
     if ended.failed:
@@ -309,7 +333,8 @@ def duty(name: str, does: str, kind: Kind = DUTY, outlets: list[Asset] | None = 
     def work() -> dict[str, int]:
         from pipeline import tasks
 
-        done: dict[str, int] = getattr(tasks, name)(parameters())
+        with final_faults():
+            done: dict[str, int] = getattr(tasks, name)(parameters())
         if outlets and not done.get("made"):
             raise AirflowSkipException("nothing new came of it")
         return done

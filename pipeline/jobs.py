@@ -10,7 +10,7 @@ from extractors.addresses import site_of
 from lastseen import logs
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
-from lastseen.records import Platform
+from lastseen.records import MessageRange, Platform
 from pipeline import batches
 from pipeline.app import App
 from pipeline.custody import anchor, manifest, signing
@@ -278,7 +278,7 @@ def journal_of(app: App, command: str, parameters: Mapping[str, object]) -> Iter
 
 def _queues(db: Connection, app: App, command: str, scope: Scope, only: str | None) -> list[Queue]:
     """The queues of a command's steps, or of one of them, with what is due in them."""
-    _check(db, scope)
+    _check(db, command, scope)
     if command == "collect":
         _ask_anew(db, scope)
         if scope.whole:
@@ -299,38 +299,50 @@ def _reopened(db: Connection, queue: Queue) -> Queue:
     return only
 
 
-def _check(db: Connection, scope: Scope) -> None:
+def _check(db: Connection, command: str, scope: Scope) -> None:
+    """The whole wish, for each step of a command: what one step cannot take, none of them takes."""
     if scope.person is not None:
         register.held(db, scope.person)
-    if scope.source is not None and scope.source not in {source.id for source in sources.every(db)}:
-        raise NothingSuch(f"there is no source {scope.source}: `lastseen source list` shows them")
+    if scope.source is not None:
+        _check_source(db, command, scope.source, scope.platform)
     if scope.blob is not None and not posts.blobs_of(db, sha256=scope.blob):
         raise NothingSuch(f"no blob with the sha256 {scope.blob} is stored")
+    _stretch(db, scope)
+
+
+def _check_source(db: Connection, command: str, source: int, platform: Platform | None) -> None:
+    """`recheck` looks at all platforms, one at a time."""
+    found = {one.id: one.platform for one in sources.every(db)}
+    if source not in found:
+        raise NothingSuch(f"there is no source {source}: `lastseen source list` shows them")
+    if command != "recheck" and platform not in (None, found[source]):
+        raise NothingSuch(f"source {source} is of {found[source]}, and {platform} is read here")
 
 
 def _ask_anew(db: Connection, scope: Scope) -> None:
     """Have a stretch of a channel read again when it is collected; with days only, of every channel."""
-    if scope.begin or scope.end:
-        if scope.source is None or sources.get(db, scope.source).platform is not Platform.TELEGRAM:
-            raise WrongUse("posts are read anew of one channel of Telegram: name its source")
-        begin, end = _bound(scope.begin), _bound(scope.end)
-        last = end + A_DAY if isinstance(end, datetime) else end
-        if not _read_again(db, scope.source, begin, last):
-            raise WrongUse(
-                f"nothing is held of source {scope.source} between these: `lastseen source show {scope.source}` says"
-                " what is, and `lastseen source since` has it read from an earlier day"
-            )
+    if scope.source is not None and (named := _stretch(db, scope)):
+        telegram_chats.read_again(db, scope.source, named)
     elif scope.anew and (scope.since or scope.until):
         for source in _sources(db, replace(scope, platform=Platform.TELEGRAM)) or ():
-            _read_again(db, source, scope.since, scope.until)
+            if held := telegram_chats.stretch(db, source, scope.since, scope.until):
+                telegram_chats.read_again(db, source, held)
 
 
-def _read_again(db: Connection, source: int, begin: int | datetime | None, end: int | datetime | None) -> bool:
-    """False: nothing is held of it there."""
-    stretch = telegram_chats.stretch(db, source, begin, end)
-    if stretch is not None:
-        telegram_chats.read_again(db, source, stretch)
-    return stretch is not None
+def _stretch(db: Connection, scope: Scope) -> MessageRange | None:
+    """What is to be read again from `begin` up to `end`, if these are given.  Raises WrongUse."""
+    if not (scope.begin or scope.end):
+        return None
+    if scope.source is None or sources.get(db, scope.source).platform is not Platform.TELEGRAM:
+        raise WrongUse("posts are read anew of one channel of Telegram: name its source")
+    begin, end = _bound(scope.begin), _bound(scope.end)
+    found = telegram_chats.stretch(db, scope.source, begin, end + A_DAY if isinstance(end, datetime) else end)
+    if found is None:
+        raise WrongUse(
+            f"nothing is held of source {scope.source} between these: `lastseen source show {scope.source}` says"
+            " what is, and `lastseen source since` has it read from an earlier day"
+        )
+    return found
 
 
 def _bound(written: str) -> int | datetime | None:

@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
+from extractors.faces.protocol import EngineUnavailable
 from lastseen import logs
 from lastseen.clock import iso, utcnow
-from lastseen.errors import Failure
+from lastseen.errors import Failure, WrongUse
 from lastseen.records import Platform
 from lastseen.settings import settings
 from pipeline import batches, jobs
@@ -28,6 +29,7 @@ from pipeline.matching import rematch
 from pipeline.matching.rematch import Wanted
 from pipeline.register import importing
 from pipeline.register import known_pairs as making_pairs
+from pipeline.register.files import NotARegister
 from pipeline.runner import VISITING
 from storage import alert_notices, runs
 from storage import known_pairs as pairs_kept
@@ -47,6 +49,14 @@ A_MOMENT = timedelta(seconds=1)
 """Airflow's clock and the database's are not one"""
 
 log = logging.getLogger("lastseen.tasks")
+
+
+class Amiss(Failure):
+    """The work is done, and something that it looked at does not stand."""
+
+
+FINAL = (WrongUse, NotARegister, EngineUnavailable, Amiss)
+"""What no further attempt of a task changes.  After `Amiss` another would look at something else, and succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ def plan(command: str, step: str, params: Mapping[str, object], platform: str | 
     """
     wanted = replace(scope(params), platform=Platform(platform) if platform else None)
     with opened(params) as app:
+        rematch.check(app, _to_compare(params))
         ids = jobs.due(app, command, wanted, dry=_dry(params), step=step)[step]
         seconds = jobs.seconds_of(app, step, ids)
         if step in VISITING:
@@ -168,7 +179,7 @@ def import_register(params: Mapping[str, object]) -> dict[str, int]:
 
 def ask_rematch(params: Mapping[str, object]) -> dict[str, int]:
     """Have photos compared with all kept tracks again, if the parameters say so.  Returns counts."""
-    wanted = Wanted(_word(params, "person"), int(str(params["photo"])) if params.get("photo") else None)
+    wanted = _to_compare(params)
     if wanted == Wanted() and not params.get("everything"):
         return {"photos": 0}
     with open_app(settings(), ACTOR) as app:
@@ -179,10 +190,15 @@ def ask_rematch(params: Mapping[str, object]) -> dict[str, int]:
         return {"photos": rematch.ask(app, wanted)}
 
 
+def _to_compare(params: Mapping[str, object]) -> Wanted:
+    """Whose photos `rematch_register` is asked for."""
+    return Wanted(_word(params, "person"), int(str(params["photo"])) if params.get("photo") else None)
+
+
 def sign_custody(params: Mapping[str, object]) -> dict[str, int]:
     """Sign the head of the custody log, and ask the witnesses.  Returns counts.
 
-    Raises Failure when a witness refuses: the run is then red, beside the alert.
+    Raises Amiss when a witness refuses: the run is then red, beside the alert.
     """
     with open_stores(settings()) as stores:
         if params.get("dry_run"):
@@ -193,12 +209,12 @@ def sign_custody(params: Mapping[str, object]) -> dict[str, int]:
     answers = Counter(str(one.answer) for one in asked)
     log.info("custody: %s", custody.as_result(signed, asked))
     if answers[Answer.REFUSED]:
-        raise Failure("a witness says that the custody log does not extend what it saw: see `lastseen status`")
+        raise Amiss("a witness says that the custody log does not extend what it saw: see `lastseen status`")
     return {"events": signed.head.size if signed.head else 0, "signed": int(signed.fresh), **answers}
 
 
 def fixity(params: Mapping[str, object]) -> dict[str, int]:
-    """Read evidence again.  Returns counts.  Raises Failure when something did not stand that stood before."""
+    """Read evidence again.  Returns counts.  Raises Amiss when something did not stand that stood before."""
     minutes = params.get("minutes")
     with open_app(settings(), ACTOR) as app:
         if params.get("dry_run"):
@@ -208,7 +224,7 @@ def fixity(params: Mapping[str, object]) -> dict[str, int]:
         done = reading.run(app, None if minutes is None else float(str(minutes)))
     log.info("fixity: %s", done)
     if done["incidents"]:
-        raise Failure(f"{done['incidents']} new incidents: `lastseen incidents` lists them")
+        raise Amiss(f"{done['incidents']} new incidents: `lastseen incidents` lists them")
     return done
 
 

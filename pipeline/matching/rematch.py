@@ -38,6 +38,13 @@ def extent(app: App, wanted: Wanted) -> Extent:
         return Extent(len(photos), len(shards.plan(db, app.steps.engine)))
 
 
+def check(app: App, wanted: Wanted) -> None:
+    """Raises WrongUse where what is wanted cannot be compared."""
+    if wanted != Wanted():
+        with app.stores.db.connect() as db:
+            _photos(db, app.steps.engine, wanted)
+
+
 def ask(app: App, wanted: Wanted) -> int:
     """Have photos swept with the next sweep.  Returns how many.  Raises WrongUse."""
     with app.stores.db.begin() as db:

@@ -4,9 +4,10 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lastseen.clock import utcnow
 from tests.office import Office
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def run(office: Office, dag: str, failing: int | None = None, backfill: str = ""
     """Run a DAG once.
 
     `failing`: the batch with this item breaks down, and each item has a batch of its own.  `backfill`: as the run of
-    the hour that begins then.
+    that moment, which an hourly DAG has a data interval from or up to.
     """
     order = json.dumps({"dag": dag, "params": params, "failing": failing, "backfill": backfill})
     told = json.loads(office.under_airflow("tests.dags.running:main", order).splitlines()[-1])
@@ -45,7 +46,7 @@ def main(bag: "DagBag", order: str) -> int:
     asked = json.loads(order)
     dag = bag.dags[asked["dag"]]
     for task in dag.tasks:
-        task.retries = 0  # they would rest for minutes
+        task.retry_delay = timedelta()  # they would rest for minutes
     if asked["failing"] is not None:
         _fail_with(asked["failing"])
     if asked["backfill"]:
@@ -92,17 +93,22 @@ def _fail_with(item: int) -> None:
 def _take_from_backfill(dag: "DAG", hour: datetime, conf: Mapping[str, object]) -> None:
     """Have Airflow make a backfill's run of that hour, and `dag.test` take that run instead of making one."""
     from airflow.models import dagrun
-    from airflow.models.backfill import ReprocessBehavior, _create_backfill
+    from airflow.models.backfill import Backfill, ReprocessBehavior, _create_backfill
     from airflow.utils.session import create_session
     from airflow.utils.state import DagRunState
-    from sqlalchemy import select
+    from sqlalchemy import select, update
 
     def prepared(*, dag: Any, session: Any, **_: object) -> Any:
+        session.execute(update(Backfill).values(completed_at=utcnow()))  # those of before, which no scheduler ended
+        session.commit()
         _create_backfill(
             dag_id=dag.dag_id, from_date=hour, to_date=hour, max_active_runs=1, reverse=False, dag_run_conf=dict(conf),
             triggering_user_name="test", reprocess_behavior=ReprocessBehavior.NONE,
         )  # fmt: skip
-        (made,) = session.scalars(select(dagrun.DagRun).where(dagrun.DagRun.run_type == "backfill"))
+        run = dagrun.DagRun
+        made = session.scalars(select(run).where(run.run_type == "backfill").order_by(run.id.desc())).first()
+        assert made is not None
+        assert made.dag_id == dag.dag_id
         made.dag, made.state = dag, DagRunState.RUNNING
         session.commit()
         return made

@@ -37,6 +37,13 @@ def days(office: Office) -> list[int]:
         return list(db.execute(text(held)).scalars())
 
 
+def looked(office: Office) -> list[int]:
+    """At which blobs."""
+    with office.stores.db.begin() as db:
+        done = "SELECT subject FROM work WHERE step = 'fingerprint' AND state = 'done' ORDER BY subject"
+        return list(db.execute(text(done)).scalars())
+
+
 @pytest.mark.long
 def test_a_day_a_source_and_a_backfill_are_about_nothing_else(office: Office, site: VideoSite) -> None:
     pages = [Page(f"p{day}", f"bytes {day}".encode(), title="x", published=at) for day, at in MARCH.items()]
@@ -47,9 +54,15 @@ def test_a_day_a_source_and_a_backfill_are_about_nothing_else(office: Office, si
     assert told.state == "success"
     assert days(office) == [1, 2]
     run(office, "process_media", source=2)
+    assert looked(office) == [1], "the first blob is the second source's"
+    run(office, "process_media", backfill="2026-03-01T13:25:00+00:00")
+    assert looked(office) == [1], "nothing is of that hour"
+    run(office, "process_media", backfill="2026-03-01T15:25:00+00:00")
+    assert looked(office) == [1, 2]
+    told = run(office, "daily_report", backfill="2026-03-02T04:40:00+00:00")
+    assert told.state == "success"
     with office.stores.db.begin() as db:
-        looked = db.execute(text("SELECT subject FROM work WHERE step = 'fingerprint' AND state = 'done'")).scalars()
-        assert [str(one) for one in looked] == ["1"], "the first blob is the second source's"
+        assert [str(day) for day in db.execute(text("SELECT day FROM daily_reports")).scalars()] == ["2026-03-01"]
     run(office, "collect_video_sites")
     assert days(office) == [1, 2, 3]
 

@@ -1,12 +1,14 @@
 """What becomes of a run: what waits is waited for, what is poisoned fails alone, nothing new sets nothing off."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from storage import sources, telegram_accounts
+from storage.objects import EVIDENCE
 from storage.sealing import secrets
 from storage.stores import Stores
 from tests.dags.running import run
@@ -56,7 +58,7 @@ def test_one_poisoned_file_is_quarantined_alone_and_most_of_them_fail_the_task(
     run(office, "collect_video_sites")
     told = run(office, "process_media")
     assert (told.state, told.tasks["analyze"]) == ("failed", ["failed"]), "that is all of its batch"
-    assert told.tries == 1, "its items were tried often enough"
+    assert told.tries == 1, "its items were tried often enough, and the task was not tried again"
 
     told = run(office, "process_media", failing=4, retry=True)
     assert (told.state, told.tasks["analyze"]) == ("failed", ["failed", "failed"])
@@ -121,3 +123,39 @@ def test_a_moment_that_is_far_is_left_to_the_next_run(office: Office, site: Vide
     assert told.events == ("posts",)
     assert told.tasks["fetch"] == ["skipped"]
     assert ends(office, "fetch") == [("open", "WAIT")]
+
+
+@pytest.mark.long
+def test_what_trying_again_does_not_change_fails_at_once(office: Office, site: VideoSite) -> None:
+    """Else other runs would wait for it, and one that found evidence missing would turn green: it looks elsewhere."""
+    publish(office, site, "one", b"bytes")
+    wishes: tuple[tuple[str, dict[str, Any], str], ...] = (
+        ("process_media", {"blob": "0" * 64}, "no blob with the sha256"),
+        ("process_media", {"engine": "nothing+such", "source": 1}, "there is no engine 'nothing+such'"),
+        ("reembed_tracks", {"source": 99}, "there is no source 99"),
+        ("rematch_register", {"person": "P-9"}, "nothing can be compared for this register number"),
+        ("rematch_register", {"photo": 9}, "nothing can be compared for photo 9"),
+        ("register_import", {"path": "/nowhere"}, "/nowhere cannot be read"),
+        ("collect_video_sites", {"dryrun": True}, "there is no parameter dryrun: there are dry_run, "),
+        ("collect_telegram", {"begin": "5"}, "name its source"),
+        ("collect_telegram", {"source": 1}, "source 1 is of video_site, and telegram is read here"),
+        ("daily_report", {"day": "2999-01-01"}, "the last day that can be reported"),
+    )
+    for dag, params, why in wishes:
+        told = run(office, dag, **params)
+        assert (told.state, told.tries) == ("failed", 1), params
+        assert "success" not in {state for states in told.tasks.values() for state in states}, "nothing else is done"
+        assert why in said(office), params
+    assert office.rows()["posts"] == 0, "whoever misspelt `dry_run` had nothing done"
+
+    run(office, "collect_video_sites")
+    for key in office.stores.objects.keys(EVIDENCE):
+        office.stores.objects.erase(EVIDENCE, key)
+    told = run(office, "fixity")
+    assert (told.state, told.tries) == ("failed", 1)
+    assert "new incidents: `lastseen incidents` lists them" in said(office)
+
+
+def said(office: Office) -> str:
+    """By the last run."""
+    return office.dags_log.with_suffix(".said").read_text()
