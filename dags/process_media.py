@@ -13,8 +13,7 @@ again.
   get through or was left half-way, `retry_only` nothing else; `dry_run` only logs what is due, and how long it would
   take.
 - **With another engine**: `engine`, and whose files. What it finds is kept beside what was found before; the office's
-  own engine stays what it is, and within the hour `reembed_tracks` makes the faces ready for it and has them
-  compared.
+  own engine stays what it is: `reembed_tracks`, which is set off, makes the faces ready for it and has them compared.
 - **Backfill**: each run is about what posts of the hour before it carry.
 - **Again**: analysed blobs are not analysed again by the same recipe, unless `force` says so; then what it finds is
   kept beside the old analysis, if it says anything else.
@@ -37,7 +36,7 @@ def process_media() -> None:
     """Blobs in, tracks out."""
     wiring.in_order(
         wiring.step("analyze", "fingerprint"),
-        wiring.step("analyze", "analyze", outlets=[wiring.TRACKS]),
+        wiring.step("analyze", "analyze", outlets=[wiring.TRACKS, wiring.PERHAPS_OTHERS]),
     )
 
 

@@ -3,7 +3,7 @@
 
 After `LASTSEEN_ENGINE` was changed, or its weights were: tracks that the old engine found get templates of the new
 one from their kept pictures, without decoding a film again, and are compared with the register. So are those of a
-file that somebody had analysed with another engine.
+file that somebody had analysed with another engine, as soon as that is done.
 
 - **When it fails**: run it again; what is done stays. Tracks whose faces have expired, whose pictures are gone, or on
   which the new engine finds no face are counted in `lastseen status`, not failures.
@@ -18,7 +18,7 @@ from dags import wiring
 
 
 @dag(
-    schedule=wiring.hourly(40),
+    schedule=wiring.when_new(wiring.OTHERS_TRACKS, 40),
     dagrun_timeout=wiring.LONG_RUN,
     **wiring.FRAME,
     params={**wiring.PERIOD, "blob": wiring.BLOB, **wiring.AGAIN},

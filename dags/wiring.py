@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.sdk import (
     Asset,
+    AssetAlias,
     AssetOrTimeSchedule,
     CronDataIntervalTimetable,
     CronTriggerTimetable,
@@ -127,6 +128,12 @@ BLOBS = Asset("lastseen://blobs")
 TRACKS = Asset("lastseen://tracks")
 REGISTER = Asset("lastseen://register")
 CANDIDATES = Asset("lastseen://candidates")
+OTHERS_TRACKS = Asset("lastseen://others_tracks")
+"""which another engine than the office's has found"""
+PERHAPS_OTHERS = AssetAlias("lastseen others_tracks")
+"""what a task declares that makes these only where an engine was named"""
+
+Outlet = Asset | AssetAlias
 
 
 def when_new(assets: Any, minute: int) -> AssetOrTimeSchedule:
@@ -254,7 +261,7 @@ def final_faults() -> Iterator[None]:
 def step(
     command: str,
     name: str,
-    outlets: list[Asset] | None = None,
+    outlets: list[Outlet] | None = None,
     platform: str | None = None,
     called: str = "",
     kind: Kind | None = None,
@@ -277,7 +284,7 @@ def step(
     return _worked(name, called or name, plan(), outlets, queued)
 
 
-def step_by_account(command: str, name: str, outlets: list[Asset] | None = None, kind: Kind = TELEGRAM) -> Any:
+def step_by_account(command: str, name: str, outlets: list[Outlet] | None = None, kind: Kind = TELEGRAM) -> Any:
     """The same for what a step has to do on Telegram: one task for each account, which has one user at a time."""
 
     @task(task_id=f"plan_{name}", trigger_rule=TriggerRule.ALL_DONE, **kind.planning())
@@ -291,7 +298,7 @@ def step_by_account(command: str, name: str, outlets: list[Asset] | None = None,
     return _worked(name, name, plan(), outlets, kind)
 
 
-def _worked(name: str, called: str, planned: Any, outlets: list[Asset] | None, kind: Kind) -> Any:
+def _worked(name: str, called: str, planned: Any, outlets: list[Outlet] | None, kind: Kind) -> Any:
     """A plan, and a task for each batch of it."""
 
     @task(task_id=called, outlets=outlets or [], **kind.options())
@@ -312,18 +319,21 @@ def _work(name: str, batch: list[int], *, sets_off: bool) -> dict[str, int]:
     context = get_current_context()
     instance, run = context["ti"], context["dag_run"]
     key = f"{instance.dag_id} {instance.run_id} {instance.task_id} {instance.map_index}"
+    params = parameters()
     with final_faults():
-        ended = tasks.work(name, batch, parameters(), key, run.start_date)
+        ended = tasks.work(name, batch, params, key, run.start_date)
     if ended.until is not None:
         raise AirflowRescheduleException(ended.until)  # type: ignore[no-untyped-call]  # Airflow's
     if ended.failed:
         raise AirflowFailException(ended.why)
     if sets_off and not ended.made:
         raise AirflowSkipException("nothing new came of it")
+    if sets_off and params.get("engine"):
+        context["outlet_events"][PERHAPS_OTHERS].add(OTHERS_TRACKS)
     return dict(ended.counts)
 
 
-def duty(name: str, does: str, kind: Kind = DUTY, outlets: list[Asset] | None = None) -> Any:
+def duty(name: str, does: str, kind: Kind = DUTY, outlets: list[Outlet] | None = None) -> Any:
     """One task that calls `pipeline.tasks.NAME` with the run's parameters.  `does`: what its page says of it.
 
     With `outlets`, what is called returns how much it `made`: others run only if that was something.

@@ -86,6 +86,7 @@ def test_one_video_with_another_engine_and_by_force_leaves_no_duplicate(
     assert analyses(office) == ["dlib"], "a dry run only says what it would do"
     told = run(office, "process_media", blob=blob, engine=ENGINE)
     assert (told.state, told.tasks["analyze"]) == ("success", ["success"])
+    assert told.events == ("tracks", "others_tracks"), "which sets off what makes them ready for the office's engine"
     assert analyses(office) == ["dlib", ENGINE]
     for dag in ("reembed_tracks", "match_register"):
         assert run(office, dag).state == "success"

@@ -47,6 +47,7 @@ ASSETS = {
     "process_media": {"blobs"},
     "match_register": {"posts", "tracks"},
     "rematch_register": {"register"},
+    "reembed_tracks": {"others_tracks"},
 }
 """what sets a DAG off"""
 HEAVY = ("numpy", "av", "cv2", "dlib", "PIL", "yt_dlp", "minio", "pipeline", "storage", "extractors", "matchers")

@@ -51,7 +51,7 @@ def test_one_poisoned_file_is_quarantined_alone_and_most_of_them_fail_the_task(
     publish(office, site, "poison", b"no video")
     assert run(office, "collect_video_sites").state == "success"
     told = run(office, "process_media")
-    assert (told.state, told.tasks["analyze"]) == ("success", ["success"])
+    assert (told.state, told.tasks["analyze"], told.events) == ("success", ["success"], ("tracks",))
     assert ends(office, "analyze") == [("done", None)] * 3 + [("quarantined", "DEFECT")]
 
     publish(office, site, "more", b"no video either")
