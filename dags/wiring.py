@@ -117,7 +117,7 @@ FRAME: dict[str, Any] = {"catchup": False, "max_active_runs": 1, "default_args":
 
 
 def hourly(minute: int) -> CronDataIntervalTimetable:
-    """A run for each hour that is over, so that a backfill has stretches of time to work on."""
+    """A run for each hour that is over: the first one is as soon as Airflow knows the DAG, and not within an hour."""
     return CronDataIntervalTimetable(f"{minute} * * * *", timezone="UTC")
 
 

@@ -39,6 +39,8 @@ ACTOR = "airflow"
 
 MOST_OF_AN_ACCOUNT = MOST_OF_A_SITE = 5000
 """items that one task is handed: their ids go through Airflow's database"""
+MOST_SHOWN = 200
+"""items that a dry run names: there may be a hundred thousand"""
 LONGEST_TASK_SECONDS = 40 * 60.0
 """after that a task begins nothing more: the next run, an hour later, goes on"""
 NEAR = timedelta(minutes=30)
@@ -120,8 +122,14 @@ def _told(
         log.warning("%s: %d items are more than one run takes, and are left to the next one", step, left)
     if not _dry(params):
         return found
-    log.info("%s: dry run, nothing is done; the items are %s", step, list(ids))
+    log.info("%s: dry run, nothing is done; the items are %s", step, shown(ids))
     return []
+
+
+def shown(ids: Sequence[int]) -> str:
+    """Items for a line of a log, which a page of Airflow's has to show."""
+    more = f" and {len(ids) - MOST_SHOWN} more" if len(ids) > MOST_SHOWN else ""
+    return f"{list(ids[:MOST_SHOWN])}{more}"
 
 
 def _dry(params: Mapping[str, object]) -> bool:

@@ -103,7 +103,7 @@ def _take_from_backfill(dag: "DAG", hour: datetime, conf: Mapping[str, object]) 
         session.commit()
         _create_backfill(
             dag_id=dag.dag_id, from_date=hour, to_date=hour, max_active_runs=1, reverse=False, dag_run_conf=dict(conf),
-            triggering_user_name="test", reprocess_behavior=ReprocessBehavior.NONE,
+            triggering_user_name="test", reprocess_behavior=ReprocessBehavior.COMPLETED,
         )  # fmt: skip
         run = dagrun.DagRun
         made = session.scalars(select(run).where(run.run_type == "backfill").order_by(run.id.desc())).first()

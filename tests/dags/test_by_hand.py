@@ -53,6 +53,10 @@ def test_a_day_a_source_and_a_backfill_are_about_nothing_else(office: Office, si
     told = run(office, "collect_video_sites", backfill="2026-03-01T14:00:00+00:00")
     assert told.state == "success"
     assert days(office) == [1, 2]
+    rows = office.rows()
+    told = run(office, "collect_video_sites", backfill="2026-03-01T14:00:00+00:00")
+    assert told.state == "success"
+    assert office.rows() == rows, "the same backfill again adds nothing"
     run(office, "process_media", source=2)
     assert looked(office) == [1], "the first blob is the second source's"
     run(office, "process_media", backfill="2026-03-01T13:25:00+00:00")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from pipeline.tasks import A_MOMENT, LONGEST_WAITING, NEAR, waits_until
+from pipeline.tasks import A_MOMENT, LONGEST_WAITING, MOST_SHOWN, NEAR, shown, waits_until
 from storage import runs, work
 from storage.work import Queue
 
@@ -29,6 +29,12 @@ def test_a_task_goes_on_at_a_moment_that_is_near_unless_its_run_waits_for_long(
 ) -> None:
     until = waits_until(wait, NOW, NOW - begun)
     assert until == (NOW + wait + A_MOMENT if goes_on and wait else None)
+
+
+def test_a_dry_run_names_what_is_due_and_no_log_is_flooded() -> None:
+    assert shown([1, 2]) == "[1, 2]"
+    many = shown(range(1, MOST_SHOWN + 4))
+    assert many.endswith(f", {MOST_SHOWN}] and 3 more")
 
 
 def put(db: Connection, subject: int, state: str, outcome: str | None = None, minutes: int = 0, site: str = "") -> None:
