@@ -71,6 +71,7 @@ def environment(settings: Settings, db: Engine) -> dict[str, str]:
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / PARSER_LOGS),
         **LOG_LEVELS,
         "LASTSEEN_DATA_DIR": str(settings.data_dir.resolve()),
+        "LASTSEEN_THREADS": str(settings.threads or 1),  # tasks run side by side: faster than one on all cores
         "LASTSEEN_REVIEW_IN_AIRFLOW": str(int(settings.review_in_airflow)),  # for dags.plugin
     }
     return {**os.environ, **own}
