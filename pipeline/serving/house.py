@@ -89,6 +89,7 @@ class House:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._mark = {MARK: str(self._data)}
         self._environ = airflow_home.environment(settings, stores.owner) | self._mark
+        self._environ |= airflow_home.side_by_side(settings)
         self._began, self._began_at = monotonic(), iso(utcnow())
         self._errands = Errands(self._airflow, way.say)
         self._parts = embedded_parts(settings)
