@@ -12,11 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lastseen.errors import Failure
 from storage.once import replaced
 from storage.process_table import Process
 
 LOGS = "logs"
 """folder of the data folder in which everything that runs has its log"""
+
+
+class NotOurs(Failure):
+    """The data folder is another user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class Note:
     """what it started itself"""
     servers: tuple[Ran, ...] = ()
     """the embedded servers, which others share"""
+    review_host: str = ""
+    review_port: int = 0
+    """where this machine reaches the review pages; browsers may have another address for them"""
 
     @property
     def all(self) -> tuple[Ran, ...]:
@@ -94,10 +102,18 @@ def forget(data_dir: Path) -> None:
 
 @contextmanager
 def alone(data_dir: Path) -> Iterator[bool]:
-    """Be the only `lastseen up` of this folder, until the block or the process ends.  False: there is another."""
+    """Be the only `lastseen up` of this folder, until the block or the process ends.  False: there is another.
+
+    Raises NotOurs.
+    """
     folder = _note(data_dir).parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)  # not inherited: it ends with this process
+    try:
+        file = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)  # not inherited: it ends with this process
+    except PermissionError as fault:
+        raise NotOurs(
+            f"{folder} belongs to another user: run as that user, or give the data folder to this one"
+        ) from fault
     try:
         yield _locked(file)
     finally:

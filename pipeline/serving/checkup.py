@@ -13,11 +13,11 @@ from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.settings import Settings
 from pipeline import airflow_home, servers
-from pipeline.serving import airflow
-from storage import alerts, database, key_copies, running
+from pipeline.serving import airflow, pulse
+from storage import alerts, database, embedded, key_copies, running
 from storage.database import DatabaseError
 from storage.running import Note
-from storage.stores import open_stores
+from storage.stores import embedded_parts, open_stores
 
 WARNING = "WARNING: "
 LEAST_FREE_BYTES, LITTLE_FREE_BYTES = 2 * 1024**3, 20 * 1024**3
@@ -125,6 +125,35 @@ def what_runs(settings: Settings) -> str:
     return f"`lastseen up` runs since {note.since}, with {len(note.all)} processes; {note.page} leads to all"
 
 
+def review_pages(settings: Settings) -> str:
+    """Raises Failure when they run and do not answer."""
+    note = _note(settings)
+    if note is None or not note.review_port:
+        return "`lastseen up` does not run here"
+    if not pulse.shows_page(note):
+        raise Failure(f"they do not answer at {note.page}: {_ended(settings)}; `lastseen logs review`")
+    return f"they answer; everything begins at {note.page}"
+
+
+def hanging(settings: Settings) -> dict[embedded.Part, str]:
+    """The embedded servers that live and do not answer, each with what to do."""
+    try:
+        alive = {one.part: one.pid for one in embedded.status(settings.data_dir) if one.pid}
+    except OSError:  # the folder is not ours: each part says so
+        return {}
+    hung = [part for part in embedded_parts(settings) if part in alive]
+    return {
+        part: f"the embedded server runs as process {alive[part]} and does not answer:"
+        f" {_ended(settings) if _note(settings) else f'`kill -9 {alive[part]}`, and the next command starts it again'}"
+        for part in hung
+        if not embedded.answers(settings.data_dir, part)
+    }
+
+
+def _ended(settings: Settings) -> str:
+    return f"after {settings.up_patience_seconds:.0f} s of that `lastseen up` ends it and starts it again"
+
+
 def ports(settings: Settings) -> str:
     """Raises Failure when somebody else listens where we would."""
     if _note(settings):
@@ -198,6 +227,8 @@ def dags(settings: Settings) -> str:
     return "all are read, and none is paused"
 
 
+NEED_DATABASE = frozenset({"clock", "alerts", "review pages", "Airflow", "pools", "DAGs"})
+"""of CHECKS"""
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "disk space": disk_space,
     "open files": open_files,
@@ -206,6 +237,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "alerts": standing_alerts,
     "ports": ports,
     "what runs": what_runs,
+    "review pages": review_pages,
     "Airflow": airflow_processes,
     "pools": pools,
     "DAGs": dags,
