@@ -7,8 +7,9 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,17 @@ def _ran(noted: list[dict[str, Any]]) -> tuple[Ran, ...]:
 def write(data_dir: Path, note: Note) -> None:
     """Replace the note."""
     replaced(_note(data_dir), json.dumps(asdict(note)).encode())
+
+
+def still_looks(data_dir: Path) -> None:
+    """Say that whoever wrote the note still looks after what it names."""
+    with suppress(FileNotFoundError):
+        os.utime(_note(data_dir))
+
+
+def looked_at(data_dir: Path) -> datetime:
+    """When that was said last, or the note written.  Raises FileNotFoundError."""
+    return datetime.fromtimestamp(_note(data_dir).stat().st_mtime, UTC)
 
 
 def forget(data_dir: Path) -> None:

@@ -28,6 +28,8 @@ MOST_SECONDS_APART = 5.0
 """of this machine's clock and the database's: leases go by the one, what is told of them by the other"""
 TIME_ERROR = 5
 """what adjtimex(2) answers when nothing keeps the clock right"""
+IDLE_SECONDS = 120.0
+"""without a look at everything, beyond the patience, for which a database that hangs may hold it up"""
 OFTEN = 5
 """restarts of one process that are worth a look"""
 NAMED = 5
@@ -114,10 +116,16 @@ def what_runs(settings: Settings) -> str:
     note = _note(settings)
     if note is None:
         return "`lastseen up` does not run here"
+    idle = (utcnow() - running.looked_at(settings.data_dir)).total_seconds()
+    if idle > settings.up_patience_seconds + IDLE_SECONDS:
+        raise Failure(
+            f"`lastseen up` (process {note.up.pid}) has looked after nothing for {idle:.0f} s, so that what dies stays"
+            f" dead: `kill -9 {note.up.pid}`, and start it again, which ends what it leaves"
+        )
     down = [one for one in note.all if not one.alive]
     if down:
-        names = ", ".join(one.name for one in down)
-        raise Failure(f"{names} of `lastseen up` is down, and will be started again: `lastseen logs {down[0].name}`")
+        names, are = ", ".join(one.name for one in down), "is" if len(down) == 1 else "are"
+        raise Failure(f"of `lastseen up` {names} {are} down, to be started again: `lastseen logs {down[0].name}`")
     often = [one for one in note.all if one.restarts >= OFTEN]
     if often:
         told = ", ".join(f"{one.name} ({one.restarts} times)" for one in often)
@@ -130,6 +138,8 @@ def review_pages(settings: Settings) -> str:
     note = _note(settings)
     if note is None or not note.review_port:
         return "`lastseen up` does not run here"
+    if any(one.name == "review" and not one.alive for one in note.all):
+        raise Failure("they are down, to be started again: `lastseen logs review`")
     if not pulse.shows_page(note):
         raise Failure(f"they do not answer at {note.page}: {_ended(settings)}; `lastseen logs review`")
     return f"they answer; everything begins at {note.page}"

@@ -244,6 +244,7 @@ class House:
     # --- now and then -----------------------------------------------------------------------------------
 
     def _tidy(self) -> None:
+        running.still_looks(self._data)
         logs.rotate(self._logs)
         if self._errands.busy or not self._pulse.database_answers:  # a question to one that hangs would hold us, too
             return
