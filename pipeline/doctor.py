@@ -1,5 +1,6 @@
 """`lastseen doctor`: each part looked at on its own, with the fix on the same line."""
 
+import errno
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -61,8 +62,9 @@ def _hindered(part: str, hung: Mapping[Part, str]) -> Finding | None:
 def _look(part: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(part, True, check(settings))
-    except PermissionError as fault:
-        return Finding(part, False, f"{fault}: run as the user whose it is, or let this one in")
+    except OSError as fault:
+        fix = FIXES.get(fault.errno or 0, "")
+        return Finding(part, False, f"{fault}{fix and f': {fix}'}")
     except Exception as fault:  # noqa: BLE001  whatever is wrong with a part is what was asked for
         return Finding(part, False, str(fault) or type(fault).__name__)
 
@@ -144,6 +146,12 @@ def _time_stamps(settings: Settings) -> str:
     return f"days are stamped by {asked}; {len(late)} wait{since} (`lastseen stamps`)"
 
 
+FIXES = {
+    errno.EACCES: "run as the user whose it is, or let this one in",
+    errno.EPERM: "run as the user whose it is, or let this one in",
+    errno.ENOSPC: "free some, as the line on disk space says",
+}
+"""of what the system says where we do not say it better"""
 ITSELF = {"database": Part.DATABASE, "object store": Part.OBJECTS}
 NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "Telegram", "time stamps"}
 CHECKS: dict[str, Callable[[Settings], str]] = {

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 from lastseen.settings import Settings
 from pipeline import airflow_home
@@ -54,11 +55,12 @@ def up(
         port = _chosen(require_ports(settings, review_port))
         _announce(settings, say)
         again = True
+        began = monotonic()
         while again and not told.heard:  # anew when the database has another address
             with open_stores(settings) as stores, processes.ended_at_last(told) as family:
-                again = House(settings, stores, port, Way(say, told, family, folder)).keep(guests)
+                again = House(settings, stores, port, Way(say, told, family, folder, began)).keep(guests)
                 say("the database is reached elsewhere now: starting anew ..." if again else "stopping ...")
-            guests = NOBODY
+            guests, began = NOBODY, monotonic()
         running.forget(settings.data_dir)
 
 

@@ -80,6 +80,8 @@ class Way:
     family: list[Process]
     """all processes that it has started, ended at last"""
     folder: Path | None
+    began: float
+    """seconds of the monotonic clock, before the servers were started"""
 
 
 class House:
@@ -92,7 +94,7 @@ class House:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._mark = {MARK: str(self._data)}
         self._environ = airflow_home.environment(settings, stores.owner) | self._mark
-        self._began, self._began_at = monotonic(), iso(utcnow())
+        self._began_at = iso(utcnow())
         self._errands = Errands(self._airflow, way.say)
         self._parts = embedded_parts(settings)
         self._endpoints = embedded.revive(self._data, self._parts)
@@ -290,7 +292,7 @@ class House:
         self._errands.ask("airflow-clean", words)
 
     def _say_when_ready(self) -> None:
-        seconds = monotonic() - self._began
+        seconds = monotonic() - self._way.began
         missing = [] if seconds < 2 * LOOK_EVERY else self._missing()
         if seconds >= 2 * LOOK_EVERY and not missing:
             self._is_ready = True

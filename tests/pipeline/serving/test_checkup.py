@@ -149,6 +149,13 @@ def test_a_machine_on_which_nothing_runs_is_well(settings: Settings, stores: Sto
         assert "does not run here" in found[part].said
 
 
+def test_what_the_system_says_of_a_full_disk_bears_its_fix(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", {"it": lambda _: Path("/dev/full").write_bytes(b"x")})
+    (found,) = doctor.examine(settings)
+    assert not found.ok
+    assert "No space left on device: free some" in found.said
+
+
 def test_doctor_keeps_what_scripts_read(settings: Settings, stores: Stores) -> None:
     said = json.loads(Office(settings, stores).run("doctor", "--json").stdout.splitlines()[-1])
     assert said["ok"] is True
