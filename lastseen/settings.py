@@ -645,6 +645,13 @@ class Settings(BaseSettings):
         description="As this machine reaches it, to ask for its health; unset: this machine and the Airflow port.",
         pattern=r"^(https?://[^\s/?#@]+)?$",
     )
+    up_patience_seconds: float = Field(
+        180,
+        ge=20,
+        title="Patience with what hangs",
+        description="Seconds without a sign of life after which `lastseen up` ends a process and starts it again. One "
+        "that has given none since it was started is left ten minutes at least.",
+    )
     airflow_keep_days: int = Field(
         30,
         ge=1,

@@ -42,6 +42,8 @@ WORKERS_DIE = "workers die"
 """workers of a step die again and again over its items"""
 DISK = "disk full"
 """there is little room left in the data folder"""
+HUNG = "process hung"
+"""a process of `lastseen up` lived and gave no sign of life; it was ended and started again"""
 SILENT = "no runs"
 """the journal says that nothing was begun for hours"""
 
