@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         allow_inf_nan=False,
+        hide_input_in_errors=True,  # an error is logged, and what was given may be a secret or hold one
     )
 
     # --- where things are ---------------------------------------------------------------------------------
@@ -694,8 +695,9 @@ class Settings(BaseSettings):
     @field_validator("alert_webhook_url", "alert_heartbeat_url")
     @classmethod
     def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"https?://[^\s@/?#]+[^\s#]*", value.get_secret_value()):
-            raise ValueError("it is no address of HTTP or HTTPS")
+        said = "" if value is None else value.get_secret_value()
+        if value is not None and not (said.isascii() and re.fullmatch(r"https?://[^\s@/?#]+[^\s#]*", said)):
+            raise ValueError("it is no address of HTTP or HTTPS, in ASCII")
         return value
 
     @field_validator("alert_mail_to", "alert_mail_from")
