@@ -13,8 +13,7 @@ from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline.serving import checkup
 from pipeline.sources import observing
-from storage import roles, sources, stamps, telegram_accounts
-from storage.sealing import sealer, secrets
+from storage import office_keys, roles, sources, stamps, telegram_accounts
 from storage.stores import open_stores
 
 EXPOSED = (
@@ -92,7 +91,8 @@ def _engine(settings: Settings) -> str:
 
 
 def _key(settings: Settings) -> str:
-    sealer(settings)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        office_keys.sealer(db, settings)
     where = "LASTSEEN_TEMPLATE_KEY" if settings.template_key else settings.data_dir / "keys" / "template.key"
     return f"the key for templates is in {where}; keep a copy outside this machine"
 
@@ -104,7 +104,8 @@ def _telegram(settings: Settings) -> str:
     if not watched and not known:
         return "no channel is watched, and no account is there"
     Access.of(settings)
-    secrets(settings)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        office_keys.secrets(db, settings)
     lost = [one.name for one in known if one.refusal]
     if lost:
         raise Failure(f"Telegram lets {', '.join(lost)} in no more: `lastseen telegram login {lost[0]}`")
