@@ -19,7 +19,7 @@ from tests.test_frame import ROOT
 
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 PROMTOOL = shutil.which("promtool") or ""
-HOURS = 5
+HOURS = 75
 """after which it is looked whether a rule fires: longer than any waits"""
 WELL = {
     "up{job='lastseen'}": "1",
@@ -30,9 +30,11 @@ WELL = {
     "lastseen_custody_head_age_seconds": "3600",
     "lastseen_fixity_age_seconds": "86400",
     "lastseen_source_lag_seconds{source='1'}": "3600",
+    "lastseen_database_bytes": "1000",
+    "lastseen_evidence_bytes": "1000",
 }
 """an office in which nothing is wrong"""
-UNWELL = {
+UNWELL: Mapping[str, Mapping[str, str | None]] = {
     "LastseenAlert": {"lastseen_alerts_open{kind='incident'}": "1"},
     "LastseenEvidence": {"lastseen_incidents_open": "1"},
     "LastseenAway": {"up{job='lastseen'}": "0"},
@@ -40,9 +42,12 @@ UNWELL = {
     "LastseenMessagesStuck": {"lastseen_alert_notices_waiting{channel='mail'}": "1"},
     "LastseenUnsigned": {"lastseen_custody_head_age_seconds": "200000"},
     "LastseenUnread": {"lastseen_fixity_age_seconds": "300000"},
+    "LastseenNeverBegun": {"lastseen_run_started_timestamp_seconds{command='run'}": None},
+    "LastseenNeverSigned": {"lastseen_custody_head_age_seconds": None},
+    "LastseenNeverRead": {"lastseen_fixity_age_seconds": None},
     "LastseenSourceLate": {"lastseen_source_lag_seconds{source='1'}": "90000"},
 }
-"""what makes each rule fire, and no other"""
+"""what makes each rule fire, and no other; None: the figure is not there"""
 LABELS = {"LastseenAlert": {"kind": "incident"}, "LastseenAway": {"job": "lastseen"}}
 
 
@@ -83,8 +88,10 @@ def case(unwell: str) -> Mapping[str, object]:
     """An office in which what one rule is about is wrong, or nothing."""
     series = {**WELL, **UNWELL.get(unwell, {})}
     return {
-        "interval": "1m",
-        "input_series": [{"series": name, "values": f"{value}x{HOURS * 60}"} for name, value in series.items()],
+        "interval": "5m",  # as long as Prometheus looks back for the newest value
+        "input_series": [
+            {"series": name, "values": f"{value}x{HOURS * 12}"} for name, value in series.items() if value is not None
+        ],
         "alert_rule_test": [
             {
                 "eval_time": f"{HOURS}h",
@@ -100,7 +107,7 @@ def test_each_rule_fires_when_it_should_and_none_where_all_is_well(tmp_path: Pat
     assert {rule["alert"] for rule in rules()} == set(UNWELL)
     cases = [case(""), *map(case, UNWELL)]
     written = tmp_path / "cases.yml"
-    written.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": cases}))
+    written.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "5m", "tests": cases}))
     promtool("check", "rules", str(RULES))
     promtool("test", "rules", str(written))
 
