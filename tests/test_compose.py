@@ -330,6 +330,12 @@ def test_the_pages_believe_the_proxys_address_and_no_other() -> None:
     assert services()["proxy"]["environment"]["REVIEW_UPSTREAM"] == "review:8470"
 
 
+def test_whoever_gives_out_links_knows_the_name_of_the_pages() -> None:
+    name = "https://${REVIEW_HOSTNAME:?set REVIEW_HOSTNAME in .env, see .env.example}"
+    for service in (*WORKERS, "lastseen", "migrate", "review"):
+        assert services()[service]["environment"]["LASTSEEN_REVIEW_URL"] == name, service
+
+
 def test_the_proxy_is_given_every_name_of_its_configuration() -> None:
     named = set(re.findall(r"\{\$(\w+)(?::[^}]*)?\}", re.sub(r"(?m)^\s*#.*$", "", read("deploy/Caddyfile"))))
     assert named - {"ALIVE_PORT"} <= set(services()["proxy"]["environment"])
