@@ -187,6 +187,22 @@ def test_the_page_of_commands_names_each_of_them() -> None:
     assert told == set(_commands(get_command(cli.app)))
 
 
+def test_the_documents_give_commands_only_options_that_they_have(tracked: list[Path]) -> None:
+    seen = 0
+    for page in (path for path in tracked if path.suffix == ".md"):
+        for said in re.findall(r"(?<![\w/.-])lastseen ([a-z-]+ [^`\n|]*)", _read(page)):
+            words, command = said.split(), get_command(cli.app)
+            while words and words[0] in getattr(command, "commands", {}):
+                command = command.commands[words.pop(0)]  # type: ignore[attr-defined]  # a group is made of it
+            if hasattr(command, "commands"):
+                continue  # words about lastseen, and no command
+            known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+            options = {word for word in words if re.fullmatch(r"--[a-z-]+", word)}
+            assert options <= known | {"--help"}, f"{page}: lastseen {said}"
+            seen += len(options)
+    assert seen > 50
+
+
 def test_the_help_shows_each_command_once_under_a_heading() -> None:
     shown = [name for names in help_panels.PANELS.values() for name in names]
     assert shown == get_command(cli.app).list_commands(None)  # type: ignore[attr-defined]  # a group is made of it
