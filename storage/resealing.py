@@ -101,9 +101,10 @@ def held(db: Connection, what: What, ring: Ring) -> Counter[str]:
 
 
 def newest(db: Connection, what: What, ring: Ring) -> Counter[str]:
-    """With which key the newest row of each place is sealed, as `held` says it."""
+    """With which key the newest row of each place is sealed, as `held` says it; in a form that we know."""
     found = ((place, _newest(db, place)) for place in PLACES[what])
-    return Counter(_key(ring, place, row) for place, row in found if row is not None)
+    known = ((place, row) for place, row in found if row is not None and bytes(row.sealed)[:1] == sealing.VERSION)
+    return Counter(_key(ring, place, row) for place, row in known)
 
 
 def _rows(db: Connection, place: Place, after: int) -> Sequence[Row[Any]]:
