@@ -53,13 +53,16 @@ class Letter:
     """makes the Message-ID: the same letter has the same when it is sent again"""
 
 
-def send(server: MailServer, letter: Letter, seconds: float) -> None:
-    """Hand it over.  Raises Unanswered, Refused; in both cases it may be tried again."""
+def send(server: MailServer, letter: Letter, seconds: float) -> int:
+    """Hand it over.  Returns for how many of the addresses it was not taken; it was for all others.
+
+    Raises Unanswered, Refused where it was taken for none; in both cases it may be tried again.
+    """
     try:
         with _connected(server, seconds) as line:
             if server.user:
                 line.login(server.user, server.password)
-            refused = line.send_message(_written(letter))
+            return len(line.send_message(_written(letter)))
     except ssl.SSLCertVerificationError as fault:
         raise Refused(f"its TLS certificate is not accepted: {fault.verify_message}") from fault
     except smtplib.SMTPNotSupportedError as fault:
@@ -71,8 +74,6 @@ def send(server: MailServer, letter: Letter, seconds: float) -> None:
         raise _of_status(fault.smtp_code, f"it says SMTP {fault.smtp_code}") from fault
     except (smtplib.SMTPException, OSError) as fault:
         raise Unanswered(f"it cannot be reached, or broke off: {type(fault).__name__}") from fault
-    if refused:
-        raise Refused(f"it takes letters for some of the addresses only: {len(refused)} were refused")
 
 
 def _connected(server: MailServer, seconds: float) -> smtplib.SMTP:

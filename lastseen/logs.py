@@ -7,7 +7,6 @@ one object in ASCII: nothing that came from outside can begin a line of its own,
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +19,8 @@ from typing import Final
 from lastseen.clock import iso
 
 JSON, PLAIN = "json", "plain"
-AIRFLOW: Final[Mapping[str, str]] = {
-    "AIRFLOW_CTX_DAG_ID": "dag",
-    "AIRFLOW_CTX_DAG_RUN_ID": "dag_run",
-    "AIRFLOW_CTX_TASK_ID": "task",
-}
-"""what Airflow tells a task of itself in its environment, and what it is called in our lines"""
+OURS: Final = ("lastseen", "storage", "pipeline", "review", "dags")
+"""what our loggers' names begin with"""
 QUIET: Final = ("alembic", "urllib3")
 """libraries that say too much"""
 DEEPEST: Final = 10
@@ -59,12 +54,7 @@ def of_context(**fields: object) -> Iterator[None]:
 
 def about() -> dict[str, object]:
     """What a line that is said here and now is about."""
-    return {**of_airflow(), **_process, **_context.get()}
-
-
-def of_airflow(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The DAG, its run and the task, where this is one."""
-    return {name: environ[key] for key, name in AIRFLOW.items() if environ.get(key)}
+    return {**_process, **_context.get()}
 
 
 class AsJson(logging.Formatter):
@@ -94,9 +84,14 @@ class AsText(logging.Formatter):
         return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in said)
 
 
-def set_up(form: str, level: int = logging.WARNING, handler: logging.Handler | None = None) -> None:
-    """Log to standard error in this form, or by another handler."""
-    logging.basicConfig(level=level, handlers=[handler or written(form, logging.StreamHandler(sys.stderr))])
+def set_up(form: str, handler: logging.Handler | None = None) -> None:
+    """Log to standard error in this form, or by another handler.
+
+    People are told what needs them; who gathers lines as JSON gets also how each item went.
+    """
+    logging.basicConfig(level=logging.WARNING, handlers=[handler or written(form, logging.StreamHandler(sys.stderr))])
+    for name in OURS if form == JSON else ():
+        logging.getLogger(name).setLevel(logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 
@@ -114,7 +109,7 @@ def marked() -> Iterator[None]:
 
     def factory(*args: object, **kwargs: object) -> logging.LogRecord:
         record = before(*args, **kwargs)
-        if fields := {**_process, **_context.get()}:
+        if fields := about():
             told = " ".join(f"{name}={value}" for name, value in fields.items())
             record.msg, record.args = f"{record.getMessage()} [{told}]", None
         return record

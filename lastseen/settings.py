@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         allow_inf_nan=False,
+        hide_input_in_errors=True,  # an error is logged, and what was given may be a secret or hold one
     )
 
     # --- where things are ---------------------------------------------------------------------------------
@@ -645,6 +646,13 @@ class Settings(BaseSettings):
         description="As this machine reaches it, to ask for its health; unset: this machine and the Airflow port.",
         pattern=r"^(https?://[^\s/?#@]+)?$",
     )
+    up_patience_seconds: float = Field(
+        180,
+        ge=20,
+        title="Patience with what hangs",
+        description="Seconds without a sign of life after which `lastseen up` ends a process and starts it again. One "
+        "that has given none since it was started is left ten minutes at least.",
+    )
     airflow_keep_days: int = Field(
         30,
         ge=1,
@@ -687,8 +695,9 @@ class Settings(BaseSettings):
     @field_validator("alert_webhook_url", "alert_heartbeat_url")
     @classmethod
     def _addresses(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"https?://[^\s@/?#]+[^\s#]*", value.get_secret_value()):
-            raise ValueError("it is no address of HTTP or HTTPS")
+        said = "" if value is None else value.get_secret_value()
+        if value is not None and not (said.isascii() and re.fullmatch(r"https?://[^\s@/?#]+[^\s#]*", said)):
+            raise ValueError("it is no address of HTTP or HTTPS, in ASCII")
         return value
 
     @field_validator("alert_mail_to", "alert_mail_from")

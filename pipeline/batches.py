@@ -1,15 +1,17 @@
-"""Which items one Airflow task works off: as many as take it about a minute, and not a number of them.
+"""Which items one Airflow task works off: as many as take it some seconds up to a minute, and not a number of them.
 
-A task costs about a second by itself, whatever it does; and what a task holds back (other items, a slot of a pool, the
-end of its run) it holds back for as long as it takes.  Plain functions of numbers: how long an item takes is measured,
-and kept by `storage.costs`.
+A task costs a second by itself, whatever it does; and what a task holds back (other items, a slot of a pool, the end
+of its run) it holds back for as long as it takes.  Plain functions of numbers: how long an item takes is measured, and
+kept by `storage.costs`.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-SHORTEST_SECONDS: Final = 30.0
+SHORTEST_SECONDS: Final = 10.0
 """of work a task, where there is little of it: it is shared out among more tasks"""
 LONGEST_SECONDS: Final = 60.0
 """of work a task; one item that takes longer has a task of its own"""
@@ -82,23 +84,25 @@ def about(seconds: Sequence[float]) -> str:
 def in_batches(items: Sequence[int], seconds: Sequence[float]) -> list[list[int]]:
     """The items in their order, cut where a task would take too long; at most MOST_BATCHES, the first ones.
 
-    `seconds`: how long each is likely to take.  Nothing is in two batches; an item that takes longer than a task should
-    is alone in one.
+    `seconds`: how long each is likely to take.  Nothing is in two batches, all but the last take about the same time,
+    and an item that takes longer than a task should is alone in one.
     """
-    aim = min(max(sum(seconds) / SHARES, SHORTEST_SECONDS), LONGEST_SECONDS)
-    found: list[list[int]] = []
-    for batch in _cut(items, seconds, aim):
-        if len(found) == MOST_BATCHES:
-            break
-        found.append(batch)
-    return found
+    return list(islice(_cut(items, seconds, _aim(sum(seconds))), MOST_BATCHES))
+
+
+def _aim(total: float) -> float:
+    """Seconds that a task should take: equal parts, so that no processor is left with a long one at the end."""
+    shares = max(min(total // SHORTEST_SECONDS, SHARES), math.ceil(total / LONGEST_SECONDS), 1)
+    return total / shares
 
 
 def _cut(items: Sequence[int], seconds: Sequence[float], aim: float) -> Iterator[list[int]]:
+    """A batch ends with the item that brings it nearest to `aim`."""
     batch: list[int] = []
     total = 0.0
     for item, takes in zip(items, seconds, strict=True):
-        if batch and (total + takes > aim or len(batch) == MOST_ITEMS):
+        over = total + takes / 2 > aim or total + takes > LONGEST_SECONDS
+        if batch and (over or len(batch) == MOST_ITEMS):
             yield batch
             batch, total = [], 0.0
         batch.append(item)

@@ -486,7 +486,7 @@ def _demo_folder() -> Path:
 def main() -> None:
     """Entry point: the only place that turns errors into messages and exit codes."""
     gc.freeze()  # what was imported stays: to look for garbage in it at the end takes longer than most commands
-    console.set_up_logging(_log_format(), verbose=False)
+    console.set_up_logging(_log_format())
     signal.signal(signal.SIGTERM, _leave)
     sys.exit(_run())
 

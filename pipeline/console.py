@@ -1,7 +1,6 @@
 """What a command says: results on standard output, everything else on standard error; outside text is escaped."""
 
 import json
-import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,8 +75,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     return made
 
 
-def set_up_logging(form: str, *, verbose: bool) -> None:
+def set_up_logging(form: str) -> None:
     """Logs go to standard error; they carry ids and counts."""
     people = RichHandler(console=err, show_path=False, rich_tracebacks=False)
     people.setFormatter(logs.AsText("%(message)s"))
-    logs.set_up(form, logging.INFO if verbose else logging.WARNING, None if form == logs.JSON else people)
+    logs.set_up(form, None if form == logs.JSON else people)

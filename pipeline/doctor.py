@@ -1,7 +1,8 @@
 """`lastseen doctor`: each part looked at on its own, with the fix on the same line."""
 
+import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline.serving import checkup
 from pipeline.sources import observing
-from storage import office_keys, roles, sources, stamps, telegram_accounts
+from storage import embedded, office_keys, roles, sources, stamps, telegram_accounts
+from storage.embedded import Part
 from storage.stores import open_stores
 
 EXPOSED = (
@@ -38,24 +40,38 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at every part; a part that fails does not hide the others."""
+    """Look at every part; a part that fails does not hide the others, and one that hangs does not hold them up."""
+    hung = checkup.hanging(settings)
     with ExitStack() as held:
-        with suppress(Exception):  # each part says itself what is wrong; here the servers are only kept up for all
-            held.enter_context(open_stores(settings))
-        return [_look(part, check, settings) for part, check in CHECKS.items()]
+        if not hung:
+            with suppress(Exception):  # each part says itself what is wrong; here the servers are only kept up for all
+                held.enter_context(open_stores(settings))
+        return [_hindered(part, hung) or _look(part, check, settings) for part, check in CHECKS.items()]
+
+
+def _hindered(part: str, hung: Mapping[Part, str]) -> Finding | None:
+    """What is found of a part that is an embedded server that hangs, or needs one."""
+    if part in ITSELF and ITSELF[part] in hung:
+        return Finding(part, False, hung[ITSELF[part]])
+    if part in NEED_DATABASE and Part.DATABASE in hung:
+        return Finding(part, False, "nothing can be said of it while the database does not answer")
+    return None
 
 
 def _look(part: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(part, True, check(settings))
+    except OSError as fault:
+        fix = FIXES.get(fault.errno or 0, "")
+        return Finding(part, False, f"{fault}{fix and f': {fix}'}")
     except Exception as fault:  # noqa: BLE001  whatever is wrong with a part is what was asked for
         return Finding(part, False, str(fault) or type(fault).__name__)
 
 
 def _data_folder(settings: Settings) -> str:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    embedded.make_folders(settings.data_dir)
     if not os.access(settings.data_dir, os.W_OK):
-        raise PermissionError(f"{settings.data_dir} cannot be written: change its owner, or set LASTSEEN_DATA_DIR")
+        raise Failure(f"{settings.data_dir} cannot be written: change its owner, or set LASTSEEN_DATA_DIR")
     return f"{settings.data_dir.resolve()} can be written"
 
 
@@ -131,6 +147,14 @@ def _time_stamps(settings: Settings) -> str:
     return f"days are stamped by {asked}; {len(late)} wait{since} (`lastseen stamps`)"
 
 
+FIXES = {
+    errno.EACCES: "run as the user whose it is, or let this one in",
+    errno.EPERM: "run as the user whose it is, or let this one in",
+    errno.ENOSPC: "free some, as the line on disk space says",
+}
+"""of what the system says where we do not say it better"""
+ITSELF = {"database": Part.DATABASE, "object store": Part.OBJECTS}
+NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "Telegram", "time stamps"}
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,

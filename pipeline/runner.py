@@ -118,6 +118,11 @@ class Ended:
     made: bool = False
     """something was kept that was not there before: the custody log tells of it, or an object was stored"""
 
+    @property
+    def said(self) -> str:
+        """In a word or two, without words from outside: `done`, `WAIT`, `done, DEFECT`, `goes on`."""
+        return ", ".join([*["done"] * self.done, *([str(self.fault)] if self.fault else [])]) or "goes on"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -147,7 +152,7 @@ class Tally:
     def as_dict(self) -> dict[str, int]:
         """Counts by `done`, by class, and by `lost` to another worker if there were any."""
         lost = {"lost": self.lost} if self.lost else {}
-        return {"done": self.done, **dict(sorted(self.faults.items())), **lost}
+        return {"done": self.done, **{str(fault): count for fault, count in sorted(self.faults.items())}, **lost}
 
 
 def by_step(tallies: Sequence[Tally]) -> dict[str, dict[str, int]]:
@@ -280,7 +285,9 @@ class Runner:
                 Heartbeat(self.stores.db, claim, self._lease),
                 scratch.folder(scratch.root(self.settings)) as folder,
             ):
-                return self._work_in(step, claim, folder)
+                ended = self._work_in(step, claim, folder)
+                log.info("%s %d: %s", claim.step, claim.subject, ended.said)  # and not why: that may hold an address
+                return ended
         except LeaseLost:
             log.warning("%s %d: another worker has taken it over", claim.step, claim.subject)
             return None

@@ -3,17 +3,18 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 from lastseen.settings import Settings
 from pipeline import airflow_home
 from pipeline.serving import processes
 from pipeline.serving.house import LOOK_EVERY, MARK, NOBODY, CannotServe, Guests, House, Way, review
 from pipeline.serving.processes import Told
-from storage import process_table, running
+from storage import embedded, process_table, running
 from storage.running import Note
-from storage.stores import open_stores
+from storage.stores import embedded_parts, open_stores
 
-__all__ = ["NOBODY", "CannotServe", "Guests", "end_left_behind", "serve_review", "taken", "up"]
+__all__ = ["NOBODY", "CannotServe", "Guests", "end_left_behind", "require_ports", "serve_review", "taken", "up"]
 
 ROUNDS = 3
 """in which what was left behind is ended: it may start something while it is told to end"""
@@ -46,18 +47,20 @@ def up(
     Whatever of it dies is started again; of two for one data folder the second is refused.  `folder` is where all of
     it runs, as in `serve_review`.
     """
+    embedded.make_folders(settings.data_dir)
     with processes.until_told() as told, running.alone(settings.data_dir) as alone:
         if not alone:
             raise CannotServe(_another(running.read(settings.data_dir), settings))
         end_left_behind(settings.data_dir, say, told)
-        _require_free(settings.airflow_port, "LASTSEEN_AIRFLOW_PORT")
-        port = _chosen(settings.review_port if review_port is None else review_port)
+        port = _chosen(require_ports(settings, review_port))
+        _announce(settings, say)
         again = True
+        began = monotonic()
         while again and not told.heard:  # anew when the database has another address
             with open_stores(settings) as stores, processes.ended_at_last(told) as family:
-                again = House(settings, stores, port, Way(say, told, family, folder)).keep(guests)
+                again = House(settings, stores, port, Way(say, told, family, folder, began)).keep(guests)
                 say("the database is reached elsewhere now: starting anew ..." if again else "stopping ...")
-            guests = NOBODY
+            guests, began = NOBODY, monotonic()
         running.forget(settings.data_dir)
 
 
@@ -85,12 +88,28 @@ def _another(note: Note | None, settings: Settings) -> str:
     return f"another `lastseen up` runs in {settings.data_dir.resolve()}{where}: end that one first"
 
 
-def _require_free(port: int, setting: str) -> None:
+def require_ports(settings: Settings, review_port: int | None) -> int:
+    """The port of the review pages, 0 for any.  Asked before anything is started.  Raises CannotServe."""
+    wanted = settings.review_port if review_port is None else review_port
+    _require_free(settings.airflow_port, "Airflow", "LASTSEEN_AIRFLOW_PORT")
+    _require_free(wanted, "the review pages", "LASTSEEN_REVIEW_PORT, or --port")
+    return wanted
+
+
+def _announce(settings: Settings, say: Callable[[str], None]) -> None:
+    runs = {one.part for one in embedded.status(settings.data_dir) if one.pid}
+    missing = [part for part in embedded_parts(settings) if part not in runs]
+    if missing:
+        say(f"starting {' and '.join(missing)} in {settings.data_dir.resolve()} ...")
+
+
+def _require_free(port: int, who: str, setting: str) -> None:
+    """Before anything is started, which takes a while; port 0 is any."""
     fault = taken(port)
     if fault:
         raise CannotServe(
-            f"port {port} cannot be had for Airflow ({fault}): end what listens there"
-            f" (another `lastseen up`?), or set {setting}"
+            f"port {port} cannot be had for {who} ({fault}): end what listens there"
+            f" (another `lastseen up`, `lastseen review`?), or set {setting}"
         )
 
 

@@ -139,8 +139,9 @@ def work(
         with app.stores.db.begin() as db:
             standing = jobs.standing(db, app, step, batch)
             made = tally.made > 0 or (bool(task) and runs.made_before(db, run, task))
-    until = waits_until(standing.wait, utcnow(), begun)
-    log.info("%s: %s%s", step, tally.as_dict(), f", goes on at {iso(until)}" if until else "")
+        until = waits_until(standing.wait, utcnow(), begun)
+        with logs.of_process(run=run, step=step):
+            log.info("%s: %s%s", step, tally.as_dict(), f", goes on at {iso(until)}" if until else "")
     return Batch(tally.as_dict(), made, standing.mostly_failed and until is None, until)
 
 

@@ -36,12 +36,15 @@ from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS,
 from storage import office_keys
 from storage.review_queue import Forecast
 from storage.sealing import Secrets
+from storage.status import Unaccounted
 from storage.stores import Stores
 
 FIGURES_SECONDS = 30
 """for so long the figures of the whole queue may be old"""
 METRICS_SECONDS = 10
 """for so long what monitoring reads may be old: several that scrape cost no more than one"""
+UNACCOUNTED_SECONDS = 60
+"""for so long the number of people unaccounted for may be old; the page says of when it is"""
 DANGERS_SECONDS = 600
 """so often it is looked again what may soon be gone from its source"""
 
@@ -101,6 +104,7 @@ class Desk:
         self.forecast: Lately[Forecast] = Lately(FIGURES_SECONDS)
         self.audit = Audit()
         self.metrics: Lately[bytes] = Lately(METRICS_SECONDS)
+        self.unaccounted: Lately[Unaccounted] = Lately(UNACCOUNTED_SECONDS)
         self.dangers: Lately[None] = Lately(DANGERS_SECONDS)
         self.static = static_files()
         self._templates = Environment(

@@ -72,6 +72,7 @@ WORDS: Final = frozenset(
         noted("quarantine"),
         noted("workers die"),
         noted("disk full"),
+        noted("process hung"),
         noted("no runs"),
         # what the custody log says that was done
         noted("collected"),

@@ -28,6 +28,7 @@ ADVICE: Final[Mapping[str, Words]] = {
     alerts.QUARANTINE: words("Read in `lastseen status` why; then `lastseen run --retry`."),
     alerts.WORKERS_DIE: words("Look at the machine's memory; the items are set aside by themselves if it goes on."),
     alerts.DISK: words("Add disk. Nothing in the evidence is deleted to make room."),
+    alerts.HUNG: words("Nothing at once: it was started again. If it comes again, `lastseen logs NAME` says why."),
     alerts.SILENT: words("Look whether Airflow's scheduler runs; start it again. Nothing is lost meanwhile."),
 }
 """by kind of alert"""

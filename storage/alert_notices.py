@@ -45,7 +45,7 @@ TAKE = text("""
     UPDATE alert_notices SET due_at = now() + CAST(:lease AS interval), attempts = attempts + 1
       FROM due, alerts WHERE due.id = alert_notices.id AND alerts.id = alert_id
     RETURNING alert_notices.id, alert_id, kind, subject, what, raised_at, ended_at, times, attempts""")
-SENT = text("UPDATE alert_notices SET sent_at = now(), why = '' WHERE id = ANY(:ids) AND sent_at IS NULL")
+SENT = text("UPDATE alert_notices SET sent_at = now(), why = :why WHERE id = ANY(:ids) AND sent_at IS NULL")
 FAILED = text("""
     UPDATE alert_notices
        SET why = :why,
@@ -56,7 +56,8 @@ FAILED = text("""
 
 CHANNELS = text("""
     SELECT channel, count(*) FILTER (WHERE sent_at IS NULL) AS waiting, max(sent_at) AS sent_at,
-           coalesce(max(why) FILTER (WHERE sent_at IS NULL), '') AS why
+           coalesce(nullif(max(why) FILTER (WHERE sent_at IS NULL), ''),
+                    (array_agg(why ORDER BY sent_at DESC, id DESC) FILTER (WHERE sent_at IS NOT NULL))[1], '') AS why
       FROM alert_notices GROUP BY channel ORDER BY channel""")
 
 
@@ -85,7 +86,7 @@ class Channel:
     sent_at: datetime | None
     """None: nothing was ever sent by it"""
     why: str
-    """why something waits; empty: it was not tried yet"""
+    """why something waits, or to whom the last message did not go; empty: neither, or it was not tried yet"""
 
 
 def note(db: Connection, channels: Sequence[str]) -> None:
@@ -100,9 +101,9 @@ def take(db: Connection, channel: str) -> list[Notice]:
     return sorted((Notice(**row) for row in rows), key=lambda notice: notice.id)
 
 
-def sent(db: Connection, notices: Sequence[Notice]) -> None:
-    """They have gone out."""
-    db.execute(SENT, {"ids": [notice.id for notice in notices]})
+def sent(db: Connection, notices: Sequence[Notice], why: str = "") -> None:
+    """They have gone out; `why`: not to everybody."""
+    db.execute(SENT, {"ids": [notice.id for notice in notices], "why": why})
 
 
 def failed(db: Connection, notices: Sequence[Notice], why: str, after: timedelta = timedelta()) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -42,6 +42,8 @@ WORKERS_DIE = "workers die"
 """workers of a step die again and again over its items"""
 DISK = "disk full"
 """there is little room left in the data folder"""
+HUNG = "process hung"
+"""a process of `lastseen up` lived and gave no sign of life; it was ended and started again"""
 SILENT = "no runs"
 """the journal says that nothing was begun for hours"""
 
@@ -59,7 +61,7 @@ RAISE_UNTIL = text("INSERT INTO alerts (kind, subject, said, ended_at) VALUES (:
 END = text("UPDATE alerts SET ended_at = now() WHERE kind = :kind AND subject = :subject AND ended_at IS NULL")
 
 OPEN = text("""
-    SELECT id, kind, subject, said, raised_at, times FROM alerts
+    SELECT id, kind, subject, said, raised_at, times, now() - last_at AS since FROM alerts
      WHERE ended_at IS NULL OR ended_at > now() ORDER BY raised_at DESC, id""")
 
 
@@ -75,6 +77,8 @@ class Alert:
     raised_at: datetime
     times: int
     """how often its cause was met since"""
+    since: timedelta
+    """that its cause was last met"""
 
 
 def sound(db: Connection, kind: str, subject: str, said: str, until: datetime | None = None) -> None:

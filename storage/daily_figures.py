@@ -6,11 +6,12 @@ something else.  How things *stand* (what waits, what did not get through) chang
 it can be had again: it is read once, when a day is reported first, and carries the moment at which it was read.
 
 Answers on known pairs count among the first ones: whoever could tell them apart by a difference of two figures would
-learn which of their own were such.  No names, no register numbers, no faces; addresses of sources, as the office wrote
-them, and what their channels call themselves.
+learn which of their own were such.  How many wait for a second person is told to nobody, as on the pages.  No names, no
+register numbers, no faces; addresses of sources, as the office wrote them, and what their channels call themselves.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
@@ -18,7 +19,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, TextClause, text
 
 from lastseen.clock import iso
-from storage import roll_calls
+from storage import roll_calls, tallies
+from storage.tallies import Tally
 
 DAYS: Final = 90
 """that are told one by one, the reported day the last of them"""
@@ -149,16 +151,8 @@ BY_SOURCE = text("""
      ORDER BY 5 DESC, 6 DESC, 8 DESC, 1""")
 
 STANDING: Final[Mapping[str, TextClause]] = {
-    "not_done": text("""
-        SELECT step, CASE WHEN state = 'open' AND outcome IS NULL THEN 'open' ELSE state END AS state,
-               coalesce(outcome, '') AS outcome, count(*) AS n
-          FROM work WHERE state <> 'done' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""),
-    "waits_longest": text("""
-        SELECT step, count(*) AS n, min(created_at) AS since FROM work WHERE state = 'open'
-         GROUP BY 1 ORDER BY 3, 1"""),
-    "to_judge": text("""
-        SELECT CASE stage WHEN 'triage' THEN 'first' ELSE stage END AS stage, count(*) AS n, min(turn) AS since
-          FROM review_queue GROUP BY 1 ORDER BY 1"""),
+    # Not by whose turn it is (`storage.status.for_reviewers`), and since when the faces wait: `turn` is moved ahead.
+    "to_judge": text("SELECT count(*) AS n, min(since) AS since FROM review_queue HAVING count(*) > 0"),
     "candidates": text("SELECT state, count(*) AS n FROM candidates GROUP BY 1 ORDER BY 1"),
     "alerts": text("""
         SELECT kind, count(*) AS n, min(raised_at) AS since FROM alerts
@@ -184,7 +178,33 @@ STANDING: Final[Mapping[str, TextClause]] = {
          WHERE NOT EXISTS (SELECT FROM incident_explanations WHERE incident_id = incidents.id)"""),
 }
 
-NAMING: Final = ("step", "stage", "kind", "address", "state", "outcome")
+# What became of everything that was ever collected: `through` to the end of its way, `waits`, `ended` otherwise (gone,
+# skipped by a rule, failed, set aside), or `nowhere`: no item of work is about it, or one says done and left nothing.
+ENDS: Final[Mapping[str, TextClause]] = {
+    "attachments": text("""
+        SELECT CASE WHEN blob_id IS NOT NULL THEN 'through' WHEN state = 'open' THEN 'waits'
+                    WHEN state <> 'done' THEN 'ended' ELSE 'nowhere' END AS fate, count(*) AS n
+          FROM media_items LEFT JOIN work ON step = 'fetch' AND recipe = '' AND subject = media_items.id GROUP BY 1"""),
+    "files": text("""
+        SELECT CASE WHEN looked.blob_id IS NOT NULL THEN 'through' WHEN waits THEN 'waits' WHEN ended THEN 'ended'
+                    ELSE 'nowhere' END AS fate, count(*) AS n
+          FROM blobs
+          LEFT JOIN (SELECT DISTINCT blob_id FROM analyses) AS looked ON looked.blob_id = blobs.id
+          LEFT JOIN (SELECT subject, bool_or(state = 'open') AS waits, bool_or(state NOT IN ('open', 'done')) AS ended
+                       FROM work WHERE step IN ('fingerprint', 'analyze') GROUP BY subject) AS items
+                 ON subject = blobs.id
+         GROUP BY 1"""),
+    "analyses": text("""
+        SELECT CASE WHEN done THEN 'through' WHEN waits THEN 'waits' WHEN subject IS NOT NULL THEN 'ended'
+                    ELSE 'nowhere' END AS fate, count(*) AS n
+          FROM analyses
+          LEFT JOIN (SELECT subject, bool_or(state = 'open') AS waits, bool_or(state = 'done') AS done
+                       FROM work WHERE step = 'match_tracks' GROUP BY subject) AS items ON subject = analyses.id
+         GROUP BY 1"""),
+}
+FATES: Final = ("through", "waits", "ended", "nowhere")
+
+NAMING: Final = ("step", "kind", "address", "state", "outcome")
 """what a line of what stands is about"""
 
 Figures = dict[str, Any]
@@ -232,6 +252,11 @@ def facts(db: Connection, day: date) -> Figures:
 def standing(db: Connection) -> Figures:
     """How things stand now, by the database's clock: what waits, what did not get through, what is unaccounted for."""
     found: Figures = {"at": iso(db.execute(text("SELECT now()")).scalar_one())}
+    found["ends"] = [{"of": name, **_fates(db, statement)} for name, statement in ENDS.items()]
+    work = tallies.read(db)
+    found["not_done"] = list(_not_done(work))
+    waits = sorted(tallies.stages(work), key=lambda one: (one.oldest, one.step))
+    found["waits_longest"] = [{"step": one.step, "n": one.items, "since": iso(one.oldest)} for one in waits]
     for name, statement in STANDING.items():
         values = {"behind": BEHIND} if name == "sources" else {}
         found[name] = [_plain(dict(row)) for row in db.execute(statement, values).mappings()]
@@ -240,6 +265,21 @@ def standing(db: Connection) -> Figures:
     calls = roll_calls.open_items(db)
     found["unaccounted"] = {"people": sum(call.unaccounted for call in calls), "films": len(calls)}
     return found
+
+
+def _fates(db: Connection, statement: TextClause) -> Figures:
+    counted: dict[str, int] = {row.fate: row.n for row in db.execute(statement)}
+    return {"n": sum(counted.values()), **{fate: counted.get(fate, 0) for fate in FATES}}
+
+
+def _not_done(work: Sequence[Tally]) -> Iterator[Figures]:
+    """What is not through, by step, state and class of the last fault."""
+    counted: Counter[tuple[str, str, str]] = Counter()
+    for one in work:
+        if one.state != tallies.DONE:
+            counted[one.step, one.state, one.outcome or ""] += one.items
+    for (step, state, outcome), count in sorted(counted.items()):
+        yield {"step": step, "state": state, "outcome": outcome, "n": count}
 
 
 def lines(figures: Figures) -> Iterator[tuple[object, ...]]:
@@ -271,8 +311,10 @@ def _tries_lines(told: Figures, day: date) -> Iterator[tuple[object, ...]]:
 
 
 def _standing_lines(stands: Figures) -> Iterator[tuple[object, ...]]:
+    for row in stands.get("ends", ()):  # none in a report of before that was counted
+        yield from (("standing: ends", row["of"], fate, stands["at"], row[fate]) for fate in ("n", *FATES))
     for name, rows in stands.items():
-        if not isinstance(rows, list):
+        if not isinstance(rows, list) or name == "ends":
             continue
         for row in rows:
             said = ", ".join(str(row[key]) for key in NAMING if row.get(key))

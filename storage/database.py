@@ -41,6 +41,7 @@ __all__ = [
     "ensure_database",
     "is_away",
     "is_conflict",
+    "is_full",
     "migrate",
     "newest_revision",
     "now",
@@ -50,6 +51,8 @@ __all__ = [
 
 AWAY = ("08", "57P", "53300")
 """SQLSTATEs (their beginnings) of a server that is away, going, or full of connections"""
+FULL = "53"
+"""SQLSTATEs (their beginning) of a server that has no room, memory or connections left"""
 CONFLICT = "40"
 """SQLSTATEs of transactions that lost against another one: the same one may be tried again at once"""
 
@@ -109,6 +112,18 @@ def connect(url: str, setting: str = "LASTSEEN_DATABASE_URL") -> Engine:
             **encoding,  # a server of another one would hand over bytes instead of words, before anybody can say so
         },
     )
+
+
+def answers(url: str) -> bool:
+    """Whether the server at a PostgreSQL URL can be talked to, by a connection of its own; CONNECT_SECONDS at most."""
+    engine = connect(url)
+    try:
+        engine.connect().close()
+    except DatabaseError as fault:
+        return not is_away(fault)
+    finally:
+        engine.dispose()
+    return True
 
 
 def migrate(engine: Engine) -> bool:
@@ -209,6 +224,11 @@ def is_away(error: DatabaseError) -> bool:
     state = _state(error)
     never_connected = error.statement is None and not state
     return error.connection_invalidated or never_connected or state.startswith(AWAY)
+
+
+def is_full(error: DatabaseError) -> bool:
+    """Whether the server lacks something that may be given to it, such as room on its disk."""
+    return _state(error).startswith(FULL)
 
 
 def is_conflict(error: DatabaseError) -> bool:

@@ -66,6 +66,8 @@ LOCK_SECONDS = 180.0
 """longest wait for another process that is starting or stopping the servers"""
 GONE_SECONDS = 15.0
 """how long killed processes may take to leave the process table"""
+ANSWER_SECONDS = 10.0
+"""longest wait for a sign of life of a server that runs; it takes milliseconds"""
 START_TRIES = 3
 """a port may be taken between choosing and using it"""
 PORTS = range(20_000, 32_000)
@@ -173,6 +175,29 @@ def revive(data_dir: Path, parts: Collection[Part]) -> Endpoints:
             book = _complete(home, home.read(), parts)
             home.write(book)
     return _endpoints(home.secrets(), book, parts)
+
+
+def make_folders(data_dir: Path) -> None:
+    """Make the data folder, and what all servers share in it.  Raises EmbeddedError where we may not write."""
+    _Home(data_dir).create()
+
+
+def answers(data_dir: Path, part: Part) -> bool:
+    """Whether a server that runs serves at this moment: one can live, and hang.  Takes ANSWER_SECONDS at most."""
+    home = _Home(data_dir)
+    ports = home.read().ports.get(part, ())
+    return bool(ports) and _server(home, part).serves(ports)
+
+
+def put_down(data_dir: Path, part: Part, hung: Process) -> None:
+    """Kill a server that hangs, with all of its processes, and start nothing: `revive` does.
+
+    Nothing happens if another process is the server by now.  What was committed stays: it is as after a loss of power.
+    """
+    home = _Home(data_dir)
+    with home.locked():
+        if home.read().servers.get(part) == hung:
+            _end(_server(home, part), None)
 
 
 def programs() -> Path:
@@ -480,8 +505,8 @@ class _Home:
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise EmbeddedError(
-                f"cannot write to the data folder {self.data} ({error.strerror}). Give it to this user, or set "
-                "LASTSEEN_DATA_DIR to a folder that can be written to."
+                f"cannot write to the data folder {self.data} ({error.strerror}): give it to this user, or set "
+                "LASTSEEN_DATA_DIR to a folder that can be written to"
             ) from error
 
     @contextmanager
@@ -498,7 +523,7 @@ class _Home:
             done = _poll(LOCK_SECONDS, taken)
         except PermissionError as error:
             raise EmbeddedError(
-                f"{path} belongs to another user: run as that user, or remove {self.servers}"
+                f"{path} belongs to another user: run as that user, or give the whole data folder to this one"
             ) from error
         if not done:
             raise EmbeddedError(f"another process has held {path} for {LOCK_SECONDS:.0f} s: end it and try again")
@@ -583,12 +608,20 @@ class _Server(ABC):
     def ready(self, ports: Sequence[int]) -> bool:
         """Whether it serves."""
 
+    @abstractmethod
+    def serves(self, ports: Sequence[int]) -> bool:
+        """Whether it, which was ready once, answers now."""
+
     def last_words(self) -> str:
         """The end of its log."""
         return _tail(self.log)
 
     def tidy(self) -> None:  # noqa: B027  most leave nothing
         """Remove what the last one has left outside the data folder."""
+
+
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+"""the one message of PostgreSQL's protocol that needs no role, and leaves no line in its log"""
 
 
 class _Postgres(_Server):
@@ -638,6 +671,15 @@ class _Postgres(_Server):
         except OSError:
             return False
         return len(lines) >= 8 and lines[7].strip() == "ready"
+
+    def serves(self, ports: Sequence[int]) -> bool:
+        """Asked whether it speaks TLS, a new process of it answers, also while it recovers or is full."""
+        try:
+            with socket.create_connection((LOOPBACK, ports[0]), timeout=ANSWER_SECONDS) as asked:
+                asked.sendall(SSL_REQUEST)
+                return asked.recv(1) in {b"S", b"N"}
+        except OSError:
+            return False
 
     def _version(self) -> int:
         try:
@@ -738,6 +780,9 @@ class _Weed(_Server):
         """S3 answers, and its master knows of a volume server to put things on."""
         return _get(ports[0], "/status") is not None and b'"DataNodes":[{' in (_get(ports[2], "/dir/status") or b"")
 
+    def serves(self, ports: Sequence[int]) -> bool:
+        return _get(ports[0], "/status", ANSWER_SECONDS) is not None
+
     def tidy(self) -> None:
         """It puts sockets into /tmp, where another place cannot be chosen."""
         try:
@@ -795,9 +840,9 @@ def _socket(role: str, port: int) -> Path:
     return Path(f"/tmp/seaweedfs-{role}-{port}.sock")  # noqa: S108  weed's own choice
 
 
-def _get(port: int, path: str) -> bytes | None:
+def _get(port: int, path: str, seconds: float = 2) -> bytes | None:
     """The answer of a server on loopback, or None if it does not answer well."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=2)
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=seconds)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -1,31 +1,26 @@
 """The figures of the office for monitoring: counts, ages, ids of sources; no name, address, face or register number.
 
 All come from the database, so that they are the same whichever of many processes is asked.  What there is by the
-million is read by one pass, or by the end of an index; a figure that would need more is not here.  How many wait for a
+million is counted by indexes (`storage.tallies`), or read from their ends; a figure that would need more is not here.
+Whoever keeps them for a while keeps their moment with them (`read_timestamp_seconds`).  How many wait for a
 second person is told to nobody, as on the pages (`storage.status.for_reviewers`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, SupportsFloat
 
 from sqlalchemy import Connection, text
 
 from lastseen.clock import utcnow
 from lastseen.exposition import Figure
+from storage import tallies
 
 HOUR: Final = 3600.0
 """seconds over which what is done a second is told"""
 NEWEST_RUNS: Final = 2000
 """rows of the journal that are looked at: some hours of a busy office"""
-
-# Each by an index of its own, so that what was done long ago costs next to nothing.
-ENDED = """
-    SELECT step, 'done' AS state, count(*) AS items FROM work WHERE state = 'done' GROUP BY step
-     UNION ALL
-    SELECT step, state, count(*) FROM work WHERE state NOT IN ('open', 'done') GROUP BY step, state
-     ORDER BY step, state"""
 
 # When a source was read, and when it was last known to be read whole: a channel without a hole, a list to its end.
 SOURCES = """
@@ -61,19 +56,6 @@ DONE_LATELY = """
      WHERE ended_at > now() - interval '1 hour' AND jsonb_typeof(did) = 'object' AND did ? 'done'
      GROUP BY step ORDER BY step"""
 
-WAITING = """
-    SELECT step, count(*) AS items FROM work
-     WHERE state = 'open' AND lease IS NULL AND ready_at <= now() GROUP BY step"""
-
-# An open item is in work, or waits for a moment that is still to come (resting), or could be taken up now (ready).
-STAGES = """
-    SELECT step, count(*) FILTER (WHERE lease IS NULL AND ready_at <= now()) AS ready,
-           count(*) FILTER (WHERE lease IS NULL AND ready_at > now()) AS resting,
-           count(*) FILTER (WHERE lease IS NOT NULL) AS in_work,
-           max(ready_at) FILTER (WHERE lease IS NULL AND ready_at > now()) AS until, min(created_at) AS oldest
-      FROM work WHERE state = 'open' GROUP BY step ORDER BY step"""
-
-OUTCOMES = "SELECT outcome, count(*) FROM work WHERE outcome IS NOT NULL GROUP BY outcome ORDER BY outcome"
 CANDIDATES = "SELECT state, count(*) FROM candidates GROUP BY state ORDER BY state"
 ALERTS = """
     SELECT kind, count(*) FROM alerts WHERE ended_at IS NULL OR ended_at > now() GROUP BY kind ORDER BY kind"""
@@ -115,27 +97,11 @@ class Lag:
         return self.known_seconds if self.read_seconds is None else self.read_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What of one step is not through."""
-
-    step: str
-    ready: int
-    """could be taken up now"""
-    resting: int
-    """wait for a moment"""
-    in_work: int
-    until: datetime | None
-    """when the last that rests is due"""
-    oldest: datetime
-    """when the oldest of them was offered"""
-
-
 def figures(db: Connection) -> list[Figure]:
     """Everything, by a dozen statements."""
     return [
+        _one("read_timestamp_seconds", "When these figures were read from the database.", utcnow().timestamp()),
         *_work(db),
-        _by(db, "outcomes", "Items by the class of their last fault, also those tried again.", "outcome", OUTCOMES),
         *_sources(db),
         *_lately(db),
         *_waits(db),
@@ -152,31 +118,24 @@ def lags(db: Connection) -> list[Lag]:
     return [Lag(row.id, _number(row.read), _number(row.whole), float(row.known)) for row in rows]
 
 
-def stages(db: Connection) -> list[Stage]:
-    """Of each step that has anything open."""
-    return [Stage(**row) for row in db.execute(text(STAGES)).mappings()]
-
-
-def waiting(db: Connection) -> dict[str, int]:
-    """Step -> items that could be taken up now, and are not."""
-    return {row.step: row.items for row in db.execute(text(WAITING))}
-
-
 def _work(db: Connection) -> Iterator[Figure]:
-    found, now = stages(db), utcnow()
-    items: dict[tuple[str, ...], float] = {(row.step, row.state): row.items for row in db.execute(text(ENDED))}
+    found, now = tallies.read(db), utcnow()
+    waiting = tallies.stages(found)
+    items: Counter[tuple[str, ...]] = Counter()
     for one in found:
-        items |= {
-            (one.step, "ready"): one.ready,
-            (one.step, "resting"): one.resting,
-            (one.step, "in work"): one.in_work,
-        }
+        if one.state != tallies.OPEN:
+            items[one.step, one.state] += one.items
+    for step in waiting:
+        stands = {"ready": step.ready, "resting": step.resting, "in work": step.in_work}
+        items.update({(step.step, state): count for state, count in stands.items()})
     said = "Items of each step by state; open ones are ready, resting or in work."
-    yield Figure("work_items", said, ("step", "state"), items)
-    ages = {one.step: max(0.0, (now - one.oldest).total_seconds()) for one in found}
+    yield Figure("work_items", said, ("step", "state"), dict(items))
+    ages = {one.step: max(0.0, (now - one.oldest).total_seconds()) for one in waiting}
     yield _each("work_oldest_seconds", "Age of the oldest item of a step that is not through.", "step", ages)
-    until = {one.step: one.until.timestamp() for one in found if one.until}
+    until = {one.step: one.until.timestamp() for one in waiting if one.until}
     yield _each("work_resting_until_timestamp_seconds", "When the last resting item of a step is due.", "step", until)
+    said = "Items by the class of their last fault, also those tried again."
+    yield _each("outcomes", said, "outcome", tallies.by_outcome(found))
 
 
 def _sources(db: Connection) -> Iterator[Figure]:

@@ -7,16 +7,22 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lastseen.errors import Failure
 from storage.once import replaced
 from storage.process_table import Process
 
 LOGS = "logs"
 """folder of the data folder in which everything that runs has its log"""
+
+
+class NotOurs(Failure):
+    """The data folder is another user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,9 @@ class Note:
     """what it started itself"""
     servers: tuple[Ran, ...] = ()
     """the embedded servers, which others share"""
+    review_host: str = ""
+    review_port: int = 0
+    """where this machine reaches the review pages; browsers may have another address for them"""
 
     @property
     def all(self) -> tuple[Ran, ...]:
@@ -87,6 +96,17 @@ def write(data_dir: Path, note: Note) -> None:
     replaced(_note(data_dir), json.dumps(asdict(note)).encode())
 
 
+def still_looks(data_dir: Path) -> None:
+    """Say that whoever wrote the note still looks after what it names."""
+    with suppress(FileNotFoundError):
+        os.utime(_note(data_dir))
+
+
+def looked_at(data_dir: Path) -> datetime:
+    """When that was said last, or the note written.  Raises FileNotFoundError."""
+    return datetime.fromtimestamp(_note(data_dir).stat().st_mtime, UTC)
+
+
 def forget(data_dir: Path) -> None:
     """Nothing is run any more."""
     _note(data_dir).unlink(missing_ok=True)
@@ -94,10 +114,18 @@ def forget(data_dir: Path) -> None:
 
 @contextmanager
 def alone(data_dir: Path) -> Iterator[bool]:
-    """Be the only `lastseen up` of this folder, until the block or the process ends.  False: there is another."""
+    """Be the only `lastseen up` of this folder, until the block or the process ends.  False: there is another.
+
+    Raises NotOurs.
+    """
     folder = _note(data_dir).parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)  # not inherited: it ends with this process
+    try:
+        file = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)  # not inherited: it ends with this process
+    except PermissionError as fault:
+        raise NotOurs(
+            f"{folder} belongs to another user: run as that user, or give the data folder to this one"
+        ) from fault
     try:
         yield _locked(file)
     finally:

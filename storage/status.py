@@ -1,41 +1,31 @@
 """How many of everything there are, and what did not get through."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from lastseen.clock import utcnow
 from lastseen.judging import Stage
-from storage import findings, register, review_queue, roll_calls
+from storage import findings, register, review_queue, roll_calls, tallies
+from storage.tallies import Tally
 
-
-def _of_step(step: str, said: str) -> str:
-    """Selects state and count of a step's items, each kind by an index of its own; `said`: WHENs for other words."""
-    return f"""
-        SELECT CASE state {said} ELSE state END AS state, count
-          FROM (SELECT 'done' AS state, count(*) FROM work WHERE step = '{step}' AND state = 'done' HAVING count(*) > 0
-                 UNION ALL
-                SELECT state, count(*) FROM work WHERE step = '{step}' AND state = 'open' GROUP BY state
-                 UNION ALL
-                SELECT state, count(*) FROM work WHERE step = '{step}' AND state NOT IN ('open', 'done')
-                 GROUP BY state) AS every"""  # noqa: S608  our own words
-
+CALLED = {
+    "media_items": ("fetch", {"open": "pending", "done": "stored"}),
+    "analyses": ("analyze", {"open": "pending"}),
+    "photos": ("enroll", {"open": "pending", "done": "accepted", "skipped": "refused"}),
+}
+"""what has the states of a step's items: the step, and states that are called otherwise"""
 
 BY_STATE = {
     "posts": "SELECT seen AS state, count(*) FROM posts GROUP BY seen",
-    "media_items": _of_step("fetch", "WHEN 'open' THEN 'pending' WHEN 'done' THEN 'stored'"),
-    "analyses": _of_step("analyze", "WHEN 'open' THEN 'pending'"),
-    "photos": _of_step(
-        "enroll", "WHEN 'open' THEN 'pending' WHEN 'done' THEN 'accepted' WHEN 'skipped' THEN 'refused'"
-    ),
     "sweeps": """
         SELECT state, count(*)
           FROM (SELECT CASE WHEN EXISTS (SELECT FROM sweep_shards WHERE sweep_id = sweeps.id AND swept_at IS NULL)
                             THEN 'in work' ELSE 'over' END AS state FROM sweeps) AS every
          GROUP BY state""",
-    "reembeddings": """
-        SELECT recipe || ' ' || CASE state WHEN 'open' THEN 'pending' ELSE state END AS state, count(*)
-          FROM work WHERE step = 'reembed' GROUP BY 1""",
     "tracks_reembedded": """
         SELECT what AS state, sum(tracks_so)::bigint AS count
           FROM reembeddings,
@@ -52,20 +42,14 @@ BY_STATE = {
           LEFT JOIN LATERAL (SELECT id, complete FROM stamps WHERE request_id = stamp_requests.id
                               ORDER BY id DESC LIMIT 1) AS stamps ON true
          GROUP BY 1""",
-    "steps_not_done": """
-        SELECT step || ' ' || CASE WHEN lease IS NULL THEN state ELSE 'in work' END AS state, count(*)
-          FROM work WHERE state = 'open' OR state NOT IN ('open', 'done') GROUP BY 1""",
     "erasures": """
         SELECT coalesce((SELECT max(act) FROM erasure_acts WHERE erasure_id = erasures.id AND act <> 'confirmed'),
                         (SELECT act FROM erasure_acts WHERE erasure_id = erasures.id), 'asked') AS state, count(*)
           FROM erasures GROUP BY 1""",
     "candidates_by_state": "SELECT state, count(*) FROM candidates GROUP BY state",
     "judgements_due": "SELECT stage AS state, count(*) FROM review_queue GROUP BY stage",
-    "outcomes": """
-        SELECT outcome AS state, count(*)
-          FROM (SELECT outcome FROM work WHERE outcome IS NOT NULL UNION ALL SELECT outcome FROM refusals) AS every
-         GROUP BY outcome""",
 }
+REFUSED = text("SELECT outcome, count(*) FROM refusals GROUP BY outcome")
 
 TOTALS = {
     "sources": "SELECT count(*) FROM sources",
@@ -126,14 +110,54 @@ class Trouble:
     why: str
 
 
-def counts(db: Connection) -> Mapping[str, object]:
-    """Totals as whole numbers; everything that has states as {state or class: count}."""
-    found: dict[str, object] = {name: db.execute(text(sql)).scalar_one() for name, sql in TOTALS.items()}
+@dataclass(frozen=True, slots=True)
+class Unaccounted:
+    """People whom nobody has accounted for, where somebody else was found."""
+
+    people: int
+    videos: int
+    at: datetime
+    """when that was counted: each of the videos has its roll call drawn up, which takes milliseconds"""
+
+
+def unaccounted(db: Connection) -> Unaccounted:
+    """Count them."""
     items = roll_calls.open_items(db)
-    found |= {"unaccounted": sum(call.unaccounted for call in items), "unaccounted_videos": len(items)}
+    return Unaccounted(sum(call.unaccounted for call in items), len(items), utcnow())
+
+
+def counts(
+    db: Connection, found: Sequence[Tally] | None = None, missed: Unaccounted | None = None
+) -> Mapping[str, object]:
+    """Totals as whole numbers; everything that has states as {state or class: count}.
+
+    `found`: all items of work, `missed`: people unaccounted for, where they were counted already.
+    """
+    missed = missed or unaccounted(db)
+    told: dict[str, object] = {name: db.execute(text(sql)).scalar_one() for name, sql in TOTALS.items()}
+    told |= {"unaccounted": missed.people, "unaccounted_videos": missed.videos}
+    told |= _of_work(db, tallies.read(db) if found is None else found)
     for name, sql in BY_STATE.items():
-        found[name] = {row[0]: row[1] for row in db.execute(text(f"{sql} ORDER BY 1"))}
-    return found
+        told[name] = {row[0]: row[1] for row in db.execute(text(f"{sql} ORDER BY 1"))}
+    return told
+
+
+def _of_work(db: Connection, found: Sequence[Tally]) -> Mapping[str, Mapping[str, int]]:
+    """What the items of work say."""
+    told: dict[str, Counter[str]] = {}
+    for name, (step, called) in CALLED.items():
+        counted = tallies.by_state(found, step)
+        told[name] = Counter({called.get(state, state): count for state, count in counted.items()})
+    told["reembeddings"], told["steps_not_done"] = Counter(), Counter()
+    for one in found:
+        if one.step == "reembed":
+            told["reembeddings"][f"{one.recipe} {'pending' if one.state == tallies.OPEN else one.state}"] += one.items
+        if one.state != tallies.DONE:
+            told["steps_not_done"] += {f"{one.step} {one.state}": one.items - one.in_work}
+            told["steps_not_done"] += {f"{one.step} in work": one.in_work}
+    refused = {row.outcome: row.count for row in db.execute(REFUSED)}
+    told["outcomes"] = tallies.by_outcome(found) + Counter(refused)
+    return {name: dict(sorted(counted.items())) for name, counted in told.items()}
 
 
 def for_reviewers(found: Mapping[str, object], *, senior: bool) -> Mapping[str, object]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from storage import monitoring
+from storage import tallies
 
 KEPT: Final = timedelta(days=8)
 """for so long it is known how much waited"""
@@ -46,17 +46,22 @@ class Seen:
     """since work was last begun; None: it never was"""
 
 
+def waiting(db: Connection) -> dict[str, int]:
+    """Step -> items that could be taken up now, and are not."""
+    return {one.step: one.ready for one in tallies.stages(tallies.read(db)) if one.ready}
+
+
 def look(db: Connection, back: timedelta, deaths: int) -> Seen:
     """Write down how much waits, once an hour, and say what there is to judge by."""
-    waiting = monitoring.waiting(db)
-    db.execute(MARK, {"steps": list(waiting), "items": list(waiting.values())})
+    ready = waiting(db)
+    db.execute(MARK, {"steps": list(ready), "items": list(ready.values())})
     db.execute(FORGET, {"kept": KEPT})
     marks: dict[str, list[tuple[datetime, int]]] = {}
     for row in db.execute(MARKS, {"back": back}):
         marks.setdefault(row.step, []).append((row.hour, row.items))
     age = db.execute(NEWEST_RUN).scalar()
     return Seen(
-        waiting,
+        ready,
         marks,
         {row.step: row.items for row in db.execute(QUARANTINED)},
         {row.step: row.items for row in db.execute(DYING, {"deaths": deaths})},

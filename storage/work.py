@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from lastseen import logs
 from lastseen.lifecycle import RULES, WorkState
 from lastseen.outcomes import Fault
 
@@ -23,6 +24,8 @@ log = logging.getLogger("lastseen.work")
 
 BLAMELESS = (Fault.WAIT, Fault.GONE, Fault.SKIPPED)
 """faults that are nobody's: a task whose items end so has not failed"""
+LISTED = 20
+"""items that a line of the log names"""
 BEATS_PER_LEASE = 3
 """two renewals may fail before the lease is lost"""
 
@@ -211,7 +214,16 @@ def offer(db: Connection, queue: Queue, subjects: Sequence[int], priority: int =
     if not subjects:
         return 0
     values = {**queue.values(), "subjects": list(subjects), "priority": priority, "site": site}
-    return db.execute(OFFER, values).rowcount
+    new = db.execute(OFFER, values).rowcount
+    if new and "run" in logs.about():  # what a run finds for the next steps; who reviews what is in no log
+        log.info("next for %s: %s", queue.step, _some(subjects))
+    return new
+
+
+def _some(subjects: Sequence[int]) -> str:
+    """Their ids, as far as a line goes: by them an item is followed through the logs from step to step."""
+    more = len(subjects) - LISTED
+    return ", ".join(map(str, subjects[:LISTED])) + (f" and {more} more" if more > 0 else "")
 
 
 def hurry(db: Connection, queue: Queue, priority: int) -> int:

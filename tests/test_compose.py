@@ -215,7 +215,12 @@ def test_every_setting_is_one_that_exists_and_every_one_that_exists_can_be_set()
     assert lastseen_of("postgres") == passwords
     of_the_image_or_another_service = {
         *("LASTSEEN_DATA_DIR", "LASTSEEN_DATABASE_OWNER_URL"),
-        *("LASTSEEN_AIRFLOW_PORT", "LASTSEEN_REVIEW_IN_AIRFLOW", "LASTSEEN_AIRFLOW_KEEP_DAYS"),  # of `lastseen up`
+        *(
+            "LASTSEEN_AIRFLOW_PORT",
+            "LASTSEEN_REVIEW_IN_AIRFLOW",
+            "LASTSEEN_AIRFLOW_KEEP_DAYS",
+            "LASTSEEN_UP_PATIENCE_SECONDS",
+        ),  # of `lastseen up`
         *("LASTSEEN_REVIEW_HOST", "LASTSEEN_REVIEW_PORT"),
     }
     for name in ("worker-network", "worker-housekeeping", "lastseen"):

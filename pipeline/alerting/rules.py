@@ -1,5 +1,6 @@
 """Rules that raise alerts from figures: each is a function of what was seen, with a name, and ends what it raised."""
 
+import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Final
 from lastseen.clock import utcnow
 from lastseen.settings import Settings
 from storage import alerts, watching
+from storage.alerts import Alert
 from storage.database import Connection
 from storage.watching import Seen
 
@@ -16,6 +18,10 @@ FEW: Final = 50
 """items: a backlog that is smaller is none"""
 DEATHS: Final = 3
 """of workers over one item, from which on it is no accident"""
+CALM: Final = timedelta(minutes=30)
+"""for which a rule must not have held before its alert ends: what is just at a bound is told of once, not every time"""
+AWAY: Final = timedelta(days=1)
+"""after which a machine that looked no more has no disk that could be full"""
 RAISED_HERE: Final = (alerts.BACKLOG, alerts.QUARANTINE, alerts.WORKERS_DIE, alerts.DISK, alerts.SILENT)
 DATA_FOLDER: Final = "data folder"
 JOURNAL: Final = "journal"
@@ -25,15 +31,26 @@ Found = tuple[str, str, str]
 
 
 def look(db: Connection, settings: Settings) -> None:
-    """Look at everything that these rules are about; raise what is so, and end what is not so any more."""
+    """Look at everything that these rules are about; raise what is so, and end what has not been so for a while."""
     seen = watching.look(db, timedelta(hours=settings.alert_backlog_hours), DEATHS)
     found = [*judged(seen, settings, utcnow()), *_disk(settings)]
     for kind, subject, said in found:
         alerts.sound(db, kind, subject, said)
     stand = {(kind, subject) for kind, subject, _ in found}
     for one in alerts.standing(db):
-        if one.kind in RAISED_HERE and (one.kind, one.subject) not in stand:
+        if one.kind in RAISED_HERE and (one.kind, one.subject) not in stand and is_over(one):
             alerts.end(db, one.kind, one.subject)
+
+
+def is_over(one: Alert) -> bool:
+    """Whether an alert that does not hold now has ended.  Another machine's disk is not seen from here."""
+    elsewhere = one.kind == alerts.DISK and one.subject != disk_here()
+    return one.since >= (AWAY if elsewhere else CALM)
+
+
+def disk_here() -> str:
+    """Subject of an alert on the disk of this machine."""
+    return f"{DATA_FOLDER}:{platform.node()}"
 
 
 def judged(seen: Seen, settings: Settings, now: datetime) -> Iterator[Found]:
@@ -71,7 +88,7 @@ def _disk(settings: Settings) -> Iterator[Found]:
     room = disk(settings)
     if room["free"] < room["total"] * settings.alert_disk_percent / 100:
         percent = 100 * room["free"] / room["total"]
-        yield alerts.DISK, DATA_FOLDER, f"{percent:.0f} % of the disk are free: {room['free'] // 2**30} GiB"
+        yield alerts.DISK, disk_here(), f"{percent:.0f} % of the disk are free: {room['free'] // 2**30} GiB"
 
 
 def disk(settings: Settings) -> Mapping[str, int]:

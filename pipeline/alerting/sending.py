@@ -23,7 +23,8 @@ WEBHOOK: Final = "webhook"
 MAIL: Final = "e-mail"
 HEARTBEAT: Final = "dead man's switch"
 
-Send = Callable[[Settings, Sequence[Notice]], None]
+Send = Callable[[Settings, Sequence[Notice]], str]
+"""returns what was not well though it went out; empty: nothing"""
 
 log = logging.getLogger("lastseen.alerting")
 
@@ -38,6 +39,7 @@ class Told:
     left: int
     """that did not"""
     why: str = ""
+    """why not; or, where all went out, to whom it did not"""
 
     def as_dict(self) -> dict[str, object]:
         """For a command's result."""
@@ -64,7 +66,7 @@ def channels(settings: Settings) -> Mapping[str, Send]:
     return found
 
 
-def post(settings: Settings, notices: Sequence[Notice]) -> None:
+def post(settings: Settings, notices: Sequence[Notice]) -> str:
     """One POST of JSON.  Raises Unanswered, Refused."""
     if settings.alert_webhook_url is None:
         raise Refused("LASTSEEN_ALERT_WEBHOOK_URL is not set")
@@ -74,10 +76,11 @@ def post(settings: Settings, notices: Sequence[Notice]) -> None:
     )
     url = settings.alert_webhook_url.get_secret_value()
     _ask(Ask(url, content, "application/json", "*/*", signed), settings)
+    return ""
 
 
-def mail(settings: Settings, notices: Sequence[Notice]) -> None:
-    """One letter.  Raises Unanswered, Refused."""
+def mail(settings: Settings, notices: Sequence[Notice]) -> str:
+    """One letter; once it was taken for anybody it is not sent again.  Raises Unanswered, Refused."""
     password = settings.alert_smtp_password
     try:
         server = MailServer.parse(
@@ -96,7 +99,8 @@ def mail(settings: Settings, notices: Sequence[Notice]) -> None:
         messages.letter(settings.office, notices, status_page(settings)),
         ".".join(str(notices[place].id) for place in (0, -1)) + f".{len(notices)}",
     )
-    mailing.send(server, letter, settings.alert_seconds)
+    left_out = mailing.send(server, letter, settings.alert_seconds)
+    return f"it takes no letter for {left_out} of {len(letter.to)} addresses" if left_out else ""
 
 
 def status_page(settings: Settings) -> str:
@@ -110,7 +114,7 @@ def _tell(db: Engine, settings: Settings, channel: str, send: Send) -> Told:
     if not notices:
         return Told(channel, 0, 0)
     try:
-        send(settings, notices)
+        remark = send(settings, notices)
     except (Unanswered, Refused) as fault:
         after = timedelta(seconds=fault.after or 0) if isinstance(fault, Unanswered) else timedelta()
         with db.begin() as connection:
@@ -118,9 +122,11 @@ def _tell(db: Engine, settings: Settings, channel: str, send: Send) -> Told:
         log.warning("%s: %d notices did not go out: %s", channel, len(notices), fault)
         return Told(channel, 0, len(notices), str(fault))
     with db.begin() as connection:
-        alert_notices.sent(connection, notices)
+        alert_notices.sent(connection, notices, remark)
     log.info("%s: %d notices went out", channel, len(notices))
-    return Told(channel, len(notices), 0)
+    if remark:
+        log.warning("%s: %s", channel, remark)
+    return Told(channel, len(notices), 0, remark)
 
 
 def _beat(settings: Settings) -> Iterator[Told]:

@@ -99,8 +99,7 @@ def alerts_test(as_json: AsJson = False) -> None:
     told = []
     for channel, send in wanted.items():
         try:
-            send(current, [notice])
-            told.append(sending.Told(channel, 1, 0))
+            told.append(sending.Told(channel, 1, 0, send(current, [notice])))
         except (Unanswered, Refused) as fault:
             told.append(sending.Told(channel, 0, 1, str(fault)))
     _say(told, as_json)
@@ -113,8 +112,8 @@ def _say(told: list[sending.Told], as_json: bool) -> None:
         {"channels": [one.as_dict() for one in told]},
         [console.plain(line) for line in lines] or ["no channel is set: alerts are on the page Status only"],
     )
-    if any(one.left for one in told):
-        raise Failure(", ".join(f"{one.channel}: {one.why}" for one in told if one.left))
+    if any(one.why for one in told):
+        raise Failure(", ".join(f"{one.channel}: {one.why}" for one in told if one.why))
 
 
 # --- figures -----------------------------------------------------------------------------------------------

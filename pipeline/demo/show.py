@@ -70,8 +70,9 @@ def run(folder: Path, *, serve: bool, voice: Voice) -> None:
 
 def up(folder: Path, review_port: int | None, voice: Voice) -> None:
     """The same, and afterwards everything that `lastseen up` starts.  Raises DemoFailed and CannotServe."""
+    _fresh(folder)  # what a killed one has left holds its ports
+    port = servers.require_ports(_settings(folder), review_port)
     with _played(_settings(folder), voice) as settings:
-        port = settings.review_port if review_port is None else review_port
         servers.up(settings, port, say, _invite(settings), folder=settings.data_dir)
 
 

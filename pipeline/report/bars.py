@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from xml.etree import ElementTree as Xml
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 600, 120, 54, 10, 22
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 580, 120, 78, 14, 24
 STEP_DAYS = 15
 """between two days that are written below"""
 STEPS = (1, 2, 2.5, 5, 10)

@@ -94,15 +94,15 @@ PARTS: Final[Sequence[tuple[str, Sequence[str], Sequence[str]]]] = (
 """title, plots, figures"""
 
 WORDS: Final[Mapping[str, str]] = {
+    "attachments": noted("attachments of posts"),
+    "files": noted("files that are held"),
+    "analyses": noted("analyses of files"),
     "done": noted("done"),
     "open": noted("open"),
     "gone": noted("gone"),
     "skipped": noted("skipped"),
     "failed": noted("failed"),
     "quarantined": noted("quarantined"),
-    "first": noted("first answer"),
-    "second": noted("second answer"),
-    "senior": noted("answer of a senior"),
     "lost": noted("lost: it cannot be read any more"),
     "lost to another worker": noted("lost to another worker"),
     "blocked": noted("blocked: it refuses us"),
@@ -128,6 +128,11 @@ WORDS: Final[Mapping[str, str]] = {
     "witness refuses": noted("a witness refuses"),
     "witness away": noted("a witness does not answer"),
     "clock": noted("a clock is wrong"),
+    "backlog": noted("of a step more and more waits"),
+    "quarantine": noted("many items of a step were set aside"),
+    "workers die": noted("workers die over the same items"),
+    "disk full": noted("a disk is nearly full"),
+    "no runs": noted("nothing was begun for hours"),
 }
 """words of the data -> what they mean; others are said as they are kept"""
 

@@ -33,15 +33,27 @@ def wanted_pools(settings: Settings, stores: Stores) -> dict[str, dict[str, obje
     return airflow_home.pools(accounts, os.cpu_count() or 2, settings.site_downloads)
 
 
-def health(settings: Settings) -> Mapping[str, Mapping[str, object]]:
-    """What Airflow's API says of its processes; empty: it does not answer."""
-    with closing(http.client.HTTPConnection(airflow_home.LOOPBACK, settings.airflow_port, timeout=5)) as connection:
+def health(settings: Settings, seconds: float = 5) -> Mapping[str, Mapping[str, object]]:
+    """What Airflow's API says of its processes; empty: it does not answer within so many seconds."""
+    where = airflow_home.LOOPBACK, settings.airflow_port
+    with closing(http.client.HTTPConnection(*where, timeout=seconds)) as connection:
         try:
             connection.request("GET", "/api/v2/monitor/health")
             said = json.loads(connection.getresponse().read())
         except (OSError, http.client.HTTPException, ValueError):
             return {}
     return said if isinstance(said, dict) else {}
+
+
+def beats(said: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """When those of Airflow's processes that note it did so last, by the names of PROCESSES.
+
+    Empty: their database does not answer, and nothing can be said of them.
+    """
+    if (said.get("metadatabase") or {}).get("status") != "healthy":
+        return {}
+    noted = {name: name.replace("-", "_") for name in PROCESSES if name != "api-server"}
+    return {name: (said.get(part) or {}).get(f"latest_{part}_heartbeat") for name, part in noted.items()}
 
 
 def unwell(said: Mapping[str, Mapping[str, object]]) -> list[str]:

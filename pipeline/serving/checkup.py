@@ -13,11 +13,11 @@ from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure
 from lastseen.settings import Settings
 from pipeline import airflow_home, servers
-from pipeline.serving import airflow
-from storage import alerts, database, key_copies, running
+from pipeline.serving import airflow, pulse
+from storage import alerts, database, embedded, key_copies, running
 from storage.database import DatabaseError
 from storage.running import Note
-from storage.stores import open_stores
+from storage.stores import embedded_parts, open_stores
 
 WARNING = "WARNING: "
 LEAST_FREE_BYTES, LITTLE_FREE_BYTES = 2 * 1024**3, 20 * 1024**3
@@ -28,6 +28,8 @@ MOST_SECONDS_APART = 5.0
 """of this machine's clock and the database's: leases go by the one, what is told of them by the other"""
 TIME_ERROR = 5
 """what adjtimex(2) answers when nothing keeps the clock right"""
+IDLE_SECONDS = 120.0
+"""without a look at everything, beyond the patience, for which a database that hangs may hold it up"""
 OFTEN = 5
 """restarts of one process that are worth a look"""
 NAMED = 5
@@ -114,15 +116,52 @@ def what_runs(settings: Settings) -> str:
     note = _note(settings)
     if note is None:
         return "`lastseen up` does not run here"
+    idle = (utcnow() - running.looked_at(settings.data_dir)).total_seconds()
+    if idle > settings.up_patience_seconds + IDLE_SECONDS:
+        raise Failure(
+            f"`lastseen up` (process {note.up.pid}) has looked after nothing for {idle:.0f} s, so that what dies stays"
+            f" dead: `kill -9 {note.up.pid}`, and start it again, which ends what it leaves"
+        )
     down = [one for one in note.all if not one.alive]
     if down:
-        names = ", ".join(one.name for one in down)
-        raise Failure(f"{names} of `lastseen up` is down, and will be started again: `lastseen logs {down[0].name}`")
+        names, are = ", ".join(one.name for one in down), "is" if len(down) == 1 else "are"
+        raise Failure(f"of `lastseen up` {names} {are} down, to be started again: `lastseen logs {down[0].name}`")
     often = [one for one in note.all if one.restarts >= OFTEN]
     if often:
         told = ", ".join(f"{one.name} ({one.restarts} times)" for one in often)
         return f"{WARNING}started again and again since {note.since}: {told}; `lastseen logs {often[0].name}` says why"
     return f"`lastseen up` runs since {note.since}, with {len(note.all)} processes; {note.page} leads to all"
+
+
+def review_pages(settings: Settings) -> str:
+    """Raises Failure when they run and do not answer."""
+    note = _note(settings)
+    if note is None or not note.review_port:
+        return "`lastseen up` does not run here"
+    if any(one.name == "review" and not one.alive for one in note.all):
+        raise Failure("they are down, to be started again: `lastseen logs review`")
+    if not pulse.shows_page(note):
+        raise Failure(f"they do not answer at {note.page}: {_ended(settings)}; `lastseen logs review`")
+    return f"they answer; everything begins at {note.page}"
+
+
+def hanging(settings: Settings) -> dict[embedded.Part, str]:
+    """The embedded servers that live and do not answer, each with what to do."""
+    try:
+        alive = {one.part: one.pid for one in embedded.status(settings.data_dir) if one.pid}
+    except OSError:  # the folder is not ours: each part says so
+        return {}
+    hung = [part for part in embedded_parts(settings) if part in alive]
+    return {
+        part: f"the embedded server runs as process {alive[part]} and does not answer:"
+        f" {_ended(settings) if _note(settings) else f'`kill -9 {alive[part]}`, and the next command starts it again'}"
+        for part in hung
+        if not embedded.answers(settings.data_dir, part)
+    }
+
+
+def _ended(settings: Settings) -> str:
+    return f"after {settings.up_patience_seconds:.0f} s of that `lastseen up` ends it and starts it again"
 
 
 def ports(settings: Settings) -> str:
@@ -198,6 +237,8 @@ def dags(settings: Settings) -> str:
     return "all are read, and none is paused"
 
 
+NEED_DATABASE = frozenset({"clock", "alerts", "review pages", "Airflow", "pools", "DAGs"})
+"""of CHECKS"""
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "disk space": disk_space,
     "open files": open_files,
@@ -206,6 +247,7 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "alerts": standing_alerts,
     "ports": ports,
     "what runs": what_runs,
+    "review pages": review_pages,
     "Airflow": airflow_processes,
     "pools": pools,
     "DAGs": dags,

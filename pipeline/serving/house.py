@@ -16,10 +16,11 @@ from pipeline import airflow_home
 from pipeline.airflow_home import Prepared
 from pipeline.serving import airflow, logs, processes
 from pipeline.serving.errands import Errands
-from pipeline.serving.keeping import MOST_REST_SECONDS, REST_SECONDS, Kept
+from pipeline.serving.keeping import MOST_REST_SECONDS, REST_SECONDS, Kept, OnDisk
 from pipeline.serving.processes import Process, Told
-from storage import embedded, process_table, running, status
-from storage.database import DatabaseError, is_away
+from pipeline.serving.pulse import Ended, Pulse
+from storage import alerts, embedded, process_table, running, status
+from storage.database import DatabaseError, is_away, is_full
 from storage.running import Note, Ran
 from storage.stores import Stores, embedded_parts
 
@@ -30,6 +31,8 @@ TIDY_EVERY = 30.0
 """seconds between two looks at the size of logs and the number of accounts"""
 CLEAN_DAYS = 7
 """between two cleanings of Airflow's database"""
+ALERT_HUNG = timedelta(days=1)
+"""how long a process that hung is told of: whoever comes in the morning should see it"""
 MARK = "LASTSEEN_UP_OF"
 """variable of the environment by which whatever `lastseen up` has started is known; the data folder"""
 AIRFLOW_ENDED = "airflow-"
@@ -77,6 +80,8 @@ class Way:
     family: list[Process]
     """all processes that it has started, ended at last"""
     folder: Path | None
+    began: float
+    """seconds of the monotonic clock, before the servers were started"""
 
 
 class House:
@@ -89,14 +94,19 @@ class House:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._mark = {MARK: str(self._data)}
         self._environ = airflow_home.environment(settings, stores.owner) | self._mark
-        self._began, self._began_at = monotonic(), iso(utcnow())
+        self._environ |= airflow_home.side_by_side(settings)
+        self._began_at = iso(utcnow())
         self._errands = Errands(self._airflow, way.say)
         self._parts = embedded_parts(settings)
         self._endpoints = embedded.revive(self._data, self._parts)
         self._servers = self._embedded({})
         self._next_revival, self._vain = 0.0, 0
         self._next_tidy = 0.0
-        self._is_ready = False
+        self._pulse = Pulse(settings)
+        self._is_ready, self._is_told = False, False
+        self._on_disk = OnDisk(way.say)
+        self._hung: list[Ended] = []
+        """of which no alert tells yet"""
         self._kept: list[Kept] = []
 
     def keep(self, guests: Guests) -> bool:
@@ -108,9 +118,11 @@ class House:
         for name in airflow.PROCESSES:
             self._keep(name, self._starter(name))
         self._tell()
-        while not self._way.told.within(LOOK_EVERY):
-            if self._look():
-                return True
+        self._way.say("starting Airflow ...")
+        with self._pulse.kept():
+            while not self._way.told.within(LOOK_EVERY):
+                if self._look():
+                    return True
         return False
 
     # --- starting ---------------------------------------------------------------------------------------
@@ -156,15 +168,17 @@ class House:
     def _look(self) -> bool:
         """Look once at everything.  True: the servers are reached elsewhere now, so all has to begin anew."""
         self._require_review()
+        self._pulse.require()
+        self._tell_of_hung()
         if self._revive():
             return True
         anew = [kept.look() for kept in self._kept]
-        if any(anew):
+        if any(anew) or not self._is_told:
             self._tell()
         self._errands.look()
         if monotonic() >= self._next_tidy:
             self._next_tidy = monotonic() + TIDY_EVERY
-            self._tidy()
+            self._on_disk.did(self._tidy, "logs cannot be set aside, nor Airflow's pools be set")
         if not self._is_ready:
             self._say_when_ready()
         return False
@@ -197,6 +211,12 @@ class House:
         moved, self._endpoints = endpoints != self._endpoints, endpoints
         return moved
 
+    def _tell_of_hung(self) -> None:
+        while self._pulse.ended:
+            one = self._pulse.ended.popleft()
+            self._way.say(one.said)
+            self._hung.append(one)
+
     def _embedded(self, before: Mapping[str, Ran]) -> dict[str, Ran]:
         """The embedded servers as they run now."""
         found = {}
@@ -219,21 +239,33 @@ class House:
             airflow_home.address(self._settings),
             tuple(kept.ran() for kept in self._kept),
             tuple(self._servers.values()),
+            _host(self._settings),
+            self._review_port,
         )
-        running.write(self._data, note)
+        self._is_told = self._on_disk.did(lambda: running.write(self._data, note), "what runs cannot be noted")
 
     # --- now and then -----------------------------------------------------------------------------------
 
     def _tidy(self) -> None:
+        running.still_looks(self._data)
         logs.rotate(self._logs)
-        if self._errands.busy:
+        if self._errands.busy or not self._pulse.database_answers:  # a question to one that hangs would hold us, too
             return
         try:
+            self._sound()
             self._set_pools()
             self._clean()
         except DatabaseError as fault:
-            if not is_away(fault):
+            if not (is_away(fault) or is_full(fault)):  # both pass, and are told of elsewhere
                 raise
+
+    def _sound(self) -> None:
+        """Raise an alert on each that hung."""
+        if self._hung:
+            with self._stores.db.begin() as db:
+                for one in self._hung:
+                    alerts.sound(db, alerts.HUNG, f"process:{one.name}", one.said, utcnow() + ALERT_HUNG)
+            self._hung.clear()
 
     def _set_pools(self) -> None:
         """Where they are not as we set them last: what an operator changes in Airflow stays until the office does."""
@@ -261,7 +293,7 @@ class House:
         self._errands.ask("airflow-clean", words)
 
     def _say_when_ready(self) -> None:
-        seconds = monotonic() - self._began
+        seconds = monotonic() - self._way.began
         missing = [] if seconds < 2 * LOOK_EVERY else self._missing()
         if seconds >= 2 * LOOK_EVERY and not missing:
             self._is_ready = True
@@ -271,7 +303,7 @@ class House:
 
     def _missing(self) -> list[str]:
         """What does not give a sign of life."""
-        pages = [] if _listens(self._review_port) else ["review"]
+        pages = [] if _listens(_host(self._settings), self._review_port) else ["review"]
         health = airflow.health(self._settings)
         return pages + (airflow.unwell(health) if health else ["api-server"])
 
@@ -286,16 +318,21 @@ class House:
         say(f"everything runs, after {seconds:.0f} s. One page leads to all of it: {address}")
 
 
-def _listens(port: int) -> bool:
+def _listens(host: str, port: int) -> bool:
     try:
-        socket.create_connection((airflow_home.LOOPBACK, port), timeout=5).close()
+        socket.create_connection((host, port), timeout=5).close()
     except OSError:
         return False
     return True
 
 
+def _host(settings: Settings) -> str:
+    """By which the review pages are reached from here."""
+    return airflow_home.LOOPBACK if settings.review_host in EVERYWHERE else settings.review_host
+
+
 def _address(settings: Settings, port: int) -> str:
-    host = airflow_home.LOOPBACK if settings.review_host in EVERYWHERE else settings.review_host
+    host = _host(settings)
     return settings.review_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 

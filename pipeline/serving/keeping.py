@@ -19,6 +19,26 @@ TELL_AGAIN = 3
 """the death in a row at which it is said once more, before silence: a log is there for the rest"""
 
 
+class OnDisk:
+    """Writes what can wait: a disk that is full must not end what still runs."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._waits: set[str] = set()
+
+    def did(self, write: Callable[[], object], otherwise: str) -> bool:
+        """Whether it could be written.  If not, `otherwise` says so once, until it passes."""
+        try:
+            write()
+        except OSError as fault:
+            if otherwise not in self._waits:
+                self._say(f"{otherwise} ({fault}): it is tried again; `lastseen doctor` says how full the disk is")
+            self._waits.add(otherwise)
+            return False
+        self._waits.discard(otherwise)
+        return True
+
+
 class Kept:
     """A process, and how it does.
 

@@ -1,12 +1,13 @@
 """The logs of what runs: one file a process in `logs/` of the data folder, kept small, and read in one place.
 
-A process writes to the end of its file itself, so that nothing is lost when we are killed.  A file that has grown is
-copied aside and emptied in place; a line that comes between the two is lost, which a log of noise may bear.
+A process writes to the end of its file itself, so that it goes on and nothing is lost when we are killed, and nobody
+has to read for it to write.  A file that has grown is copied aside, to its very end, and emptied in place.
+What is written in the microseconds between the two is lost: a log of noise may bear it, and nothing that has to be
+kept is in a log only.
 """
 
-import shutil
-from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,21 +15,37 @@ from lastseen.errors import WrongUse
 
 MOST_BYTES = 5 * 1024**2
 """of one file, before it is set aside"""
+PIECE_BYTES = 1024**2
 KEPT = 3
 """older ones of each: with a dozen processes some 250 MB at most"""
 
 
 def rotate(folder: Path) -> list[str]:
-    """Set aside what has grown.  Returns the names."""
+    """Set aside what has grown.  Returns the names.
+
+    Where the disk has no room for that, what was set aside before goes first: the newest is what somebody will read.
+    """
     grown = [path for path in folder.glob("*.log") if not path.is_symlink() and path.stat().st_size > MOST_BYTES]
     for path in grown:
         for number in range(KEPT - 1, 0, -1):
             if (older := _older(path, number)).exists():
                 older.replace(_older(path, number + 1))
-        shutil.copyfile(path, _older(path, 1))
-        with path.open("r+b") as file:  # whoever writes to its end goes on at the new one
-            file.truncate(0)
+        try:
+            _set_aside(path)
+        except OSError:
+            for number in range(1, KEPT + 1):
+                _older(path, number).unlink(missing_ok=True)
+            _set_aside(path)
     return [path.name for path in grown]
+
+
+def _set_aside(path: Path) -> None:
+    """Copy it, also what comes meanwhile, and empty it; whoever writes to its end goes on at the new one."""
+    with path.open("r+b") as file, _older(path, 1).open("wb") as aside:
+        while piece := file.read(PIECE_BYTES):
+            aside.write(piece)
+            aside.flush()  # here, and not between the last look and the emptying
+        file.truncate(0)
 
 
 def expire(folder: Path, until: datetime) -> int:
@@ -70,32 +87,32 @@ def of(folder: Path, name: str) -> Path:
 
 def last(path: Path, lines: int) -> list[str]:
     """The last lines of a log, also of its older part where the newest is short."""
-    older = _older(path, 1)
-    found: deque[str] = deque(maxlen=lines)
-    for part in (older, path):
-        if part.exists():
-            found.extend(_lines(part))
-    return list(found)
+    held = _from(_older(path, 1), 0) + _from(path, 0)
+    return held.decode(errors="replace").splitlines()[-lines:]
 
 
 def followed(path: Path, ended: Callable[[], bool]) -> Iterator[str]:
-    """The lines that come, until it has `ended`, which waits between two looks; from the beginning after a rotation."""
+    """The lines that come, until it has `ended`, which waits between two looks; also over a rotation."""
     at = path.stat().st_size if path.exists() else 0
     rest = b""
     while not ended():
         if not path.exists():
             continue
-        at, rest = (0, b"") if path.stat().st_size < at else (at, rest)
-        with path.open("rb") as file:
-            file.seek(at)
-            came = file.read()
-        at += len(came)
-        *whole, rest = (rest + came).split(b"\n")
+        came = b""
+        if path.stat().st_size < at:  # it was set aside, with what came until then
+            came, at = _from(_older(path, 1), at), 0
+        fresh = _from(path, at)
+        at += len(fresh)
+        *whole, rest = (rest + came + fresh).split(b"\n")
         yield from (line.decode(errors="replace") for line in whole)
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(errors="replace").splitlines()
+def _from(path: Path, at: int) -> bytes:
+    """What a file holds from a place on; nothing where there is no such file."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(at)
+        return file.read()
+    return b""
 
 
 def _older(path: Path, number: int) -> Path:

@@ -20,8 +20,9 @@ log = logging.getLogger("lastseen.servers")
 
 STOP_SECONDS = 15
 """after which a server that was asked to stop is killed"""
-ASK_EVERY = 3.0
-"""seconds; Airflow's scheduler loses a SIGTERM that comes at the wrong moment"""
+ASK_EVERY = 7.0
+"""seconds; Airflow's scheduler loses a SIGTERM that comes at the wrong moment, and its triggerer, which takes 5, is
+thrown back by each that comes before it has ended"""
 GONE_SECONDS = 5.0
 """how long killed processes may take to leave the process table"""
 LISTEN_EVERY = 0.1
@@ -111,9 +112,15 @@ def end(processes: Sequence[Process], hurried: Callable[[], bool] = lambda: Fals
         _poll(lambda: hurried() or not any(map(runs, left)), again)
     for process in processes:
         if runs(process):
-            log.warning("process %d (%s) did not end when it was asked, and is killed", process.pid, process.args)
+            log.warning("process %d (%s) did not end when it was asked, and is killed", process.pid, _words(process))
         _kill_session(process)
         process.wait()
+
+
+def _words(process: Process) -> str:
+    """Its command, without the folders of its program."""
+    program, *words = map(str, process.args if isinstance(process.args, list | tuple) else (process.args,))
+    return " ".join([Path(program).name, *words])
 
 
 def end_known(processes: Sequence[Known], hurried: Callable[[], bool]) -> None:
@@ -124,6 +131,11 @@ def end_known(processes: Sequence[Known], hurried: Callable[[], bool]) -> None:
     while (left := _alive(processes)) and monotonic() < until:
         _signal_all(left, signal.SIGKILL)
         sleep(LISTEN_EVERY)
+
+
+def kill(process: Known) -> None:
+    """Kill one that hangs and would not hear anything else; whoever keeps it buries it, with what it started."""
+    _signal_all([process], signal.SIGKILL)
 
 
 def _alive(processes: Sequence[Known]) -> list[Known]:

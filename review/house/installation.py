@@ -17,7 +17,7 @@ from review.desk import desk_of
 from review.doors import page_of, set_cookie, visit_of
 from review.house.running import here
 from review.roles import SENIORS
-from storage import accounts, alerts, monitoring, runs
+from storage import accounts, alerts, monitoring, runs, tallies
 from storage import status as storage_status
 from storage.advice import ADVICE
 from storage.monitoring import Lag
@@ -32,10 +32,13 @@ def status(request: Request) -> Response:
     """How many of everything there are, what did not get through, and what runs on this machine."""
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        found, troubles = storage_status.counts(db), storage_status.troubles(db)
+        work = tallies.read(db)
+        missed = desk.unaccounted.get(lambda: storage_status.unaccounted(db))
+        found, troubles = storage_status.counts(db, work, missed), storage_status.troubles(db)
         told: dict[str, Any] = {
+            "missed": missed,
             "standing": alerts.standing(db),
-            "waiting": monitoring.stages(db),
+            "waiting": tallies.stages(work),
             "late": _late(monitoring.lags(db)),
             "begun": runs.newest(db, RUNS),
         }

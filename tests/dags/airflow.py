@@ -144,7 +144,7 @@ def airflow_of(
     `more`: of its settings.  `workers`: name -> words, of services beside those of `lastseen up`.
     """
     office = Office(office.settings.model_copy(update={"airflow_port": free_port()}), office.stores)
-    environ = {**office.airflow_environ(), **QUICK, **more}
+    environ = {**office.airflow_environ(), **airflow_home.side_by_side(office.settings), **QUICK, **more}
     policy = airflow_home.folder(office.settings) / "config" / "airflow_local_settings.py"
     policy.parent.mkdir(parents=True, exist_ok=True)
     policy.write_text(WITHOUT_REST)

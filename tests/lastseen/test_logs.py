@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -98,6 +100,24 @@ def test_in_airflows_own_logs_a_line_ends_with_what_it_is_about(caplog: pytest.L
     assert [record.getMessage() for record in caplog.records] == ["50% of it [run=7 step=fetch item=3]", "after"]
 
 
-def test_a_task_knows_its_dag_run() -> None:
-    environ = {"AIRFLOW_CTX_DAG_ID": "collect", "AIRFLOW_CTX_DAG_RUN_ID": "r", "AIRFLOW_CTX_TASK_ID": "", "HOME": "/"}
-    assert logs.of_airflow(environ) == {"dag": "collect", "dag_run": "r"}
+def test_who_gathers_lines_gets_how_each_item_went_and_people_get_what_needs_them() -> None:
+    """In a process of its own: logging is set up once in each."""
+    say = "import logging; from lastseen import logs; logs.set_up('{}')\n" + "".join(
+        f"logging.getLogger('{name}').{level}('{level} of {name}')\n"
+        for name in ("lastseen.runner", "storage.objects", "another.library")
+        for level in ("info", "warning")
+    )
+    told = {
+        form: subprocess.run(
+            [sys.executable, "-c", say.format(form)], capture_output=True, text=True, check=True
+        ).stderr
+        for form in (logs.JSON, logs.PLAIN)
+    }
+    warnings = ["warning of lastseen.runner", "warning of storage.objects", "warning of another.library"]
+    assert [json.loads(line)["event"] for line in told[logs.JSON].splitlines()] == [
+        "info of lastseen.runner",
+        warnings[0],
+        "info of storage.objects",
+        *warnings[1:],
+    ]
+    assert [line.rpartition(": ")[2] for line in told[logs.PLAIN].splitlines()] == warnings

@@ -19,6 +19,20 @@ def test_groups_of_a_provider_give_roles_whatever_they_are_called(monkeypatch: p
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ALERT_WEBHOOK_URL": "ftp://hook.example/geheim"},
+        {"ALERT_HEARTBEAT_URL": "https://hook.example/\x01geheim\xe9"},
+        {"ALERT_SMTP_USER": "office", "ALERT_SMTP_PASSWORD": "geheim", "ALERT_SMTP_SECURITY": "none"},
+    ],
+)
+def test_an_error_does_not_say_what_was_given(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as fault:
+        given(monkeypatch, **wrong)
+    assert "geheim" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "said"),
     [
         ("OIDC_ROLES", "analysts", "GROUP=ROLE"),

@@ -44,6 +44,13 @@ def test_no_two_tasks_are_made_where_one_would_do(seed: int) -> None:
         assert together > SHORTEST_SECONDS or len(batch) == MOST_ITEMS
 
 
+@pytest.mark.parametrize("films", [2, 12, 17, 100, 160, 500])
+def test_no_processor_is_left_with_a_long_task_at_the_end(films: int) -> None:
+    lengths = [len(batch) for batch in cut([1.75] * films)]
+    assert max(lengths[:-1], default=0) - min(lengths[:-1], default=0) <= 1
+    assert lengths[-1] <= lengths[0] + 1
+
+
 def test_a_film_that_takes_longer_than_a_task_is_alone_in_one() -> None:
     assert cut([1, 1, 300, 1, 1]) == [[0, 1], [2], [3, 4]]
 

@@ -1,12 +1,16 @@
 """The main job on real input: a page on a video site goes in, a candidate comes out; again and after kills the same."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from lastseen import logs
 from tests.office import Office
 from tests.pipeline.conftest import PEOPLE, PUBLISHED, WANTED
 from tests.servers.video_site import Answer, Page, VideoSite
@@ -110,10 +114,32 @@ def test_a_killed_run_started_again_ends_in_the_same_rows(
     undisturbed = another_office
     undisturbed.run("source", "add", "video_site", site.url(clip.path), "--reason", "a test")
     undisturbed.run("register", "import", str(register))
-    undisturbed.run("run")
+    as_json = undisturbed.settings.model_copy(update={"log_format": logs.JSON})
+    said = replace(undisturbed, settings=as_json).run("run").stderr.splitlines()
+    log = [json.loads(line) for line in said if line.startswith("{")]
     assert disturbed == undisturbed.held()
     assert objects["derived"] == undisturbed.objects()["derived"]
     assert blobs_in(objects) == blobs_in(undisturbed.objects()), "one version of the clip"
+
+    with undisturbed.stores.db.begin() as db:
+        candidates = set(db.execute(text("SELECT id FROM candidates")).scalars())
+    assert {line["run"] for line in log if "item" in line} == {log[0]["run"]}
+    assert candidates <= set(
+        followed(log, "collect", 1, ("fetch", "fingerprint", "analyze", "match_tracks", "illustrate"))
+    )
+
+
+def followed(log: Sequence[dict[str, Any]], step: str, item: int, then: Sequence[str]) -> Iterator[int]:
+    """From an item through the steps that come then: the items that it became, by nothing but the log."""
+    about = [line["event"] for line in log if (line.get("step"), line.get("item")) == (step, item)]
+    assert f"{step} {item}: done" in about
+    if not then:
+        yield item
+        return
+    for event in about:
+        if event.startswith(f"next for {then[0]}: "):
+            for found in event.rpartition(": ")[2].split(", "):
+                yield from followed(log, then[0], int(found), then[1:])
 
 
 def blobs_in(objects: dict[str, list[str]]) -> list[str]:

@@ -116,6 +116,18 @@ def test_what_is_logged_over_an_item_names_it_in_every_thread(runner: Runner) ->
     assert logs.about() == {}
 
 
+def test_how_each_item_ended_is_logged_without_words_from_outside(
+    runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    def run(job: int, bench: Bench) -> Outcome[int]:
+        return finish(job, bench) if job == 1 else NotDone(Fault.GONE, "https://hostile.example/")
+
+    with caplog.at_level(logging.INFO, "lastseen.runner"):
+        runner.drain(step(run))
+    said = [record.getMessage() for record in caplog.records if record.name == "lastseen.runner"]
+    assert said == ["tried 1: done", "tried 2: GONE", "tried 3: GONE"]
+
+
 def test_what_every_item_needs_stops_the_run_and_harms_no_item(runner: Runner) -> None:
     def run(job: int, bench: Bench) -> Outcome[int]:
         raise Failure("bubblewrap is gone: install it")

@@ -15,8 +15,9 @@ from typing import TypeVar
 
 import pytest
 
+from lastseen.errors import Failure
 from lastseen.settings import Settings
-from pipeline import servers
+from pipeline import doctor, servers
 from pipeline.serving import processes
 from pipeline.serving.house import MARK
 from pipeline.serving.processes import Process
@@ -178,13 +179,51 @@ def test_what_a_killed_up_has_left_is_ended_and_nobody_else(tmp_path: Path) -> N
 # --- everything --------------------------------------------------------------------------------------------
 
 
-def test_up_says_that_its_port_is_taken(office: Office) -> None:
+def test_up_says_that_its_port_is_taken_before_it_starts_anything(office: Office) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        settings = office.settings.model_copy(update={"airflow_port": port})
-        said = Office(settings, office.stores).run("up", status=1).stderr
-    assert f"port {port}" in said
-    assert "LASTSEEN_AIRFLOW_PORT" in said
+        for setting in ("airflow_port", "review_port"):
+            settings = office.settings.model_copy(update={"airflow_port": free_port(), "review_port": 0, setting: port})
+            said = Office(settings, office.stores).run("up", status=1).stderr
+            assert said.startswith(f"lastseen: port {port} cannot be had"), "and nothing before"
+            assert f"LASTSEEN_{setting.upper()}" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to somebody else")
+@pytest.mark.parametrize("broken", ["not a folder", "another's", "another's servers"])
+def test_up_and_doctor_say_whose_the_data_folder_is(tmp_path: Path, broken: str) -> None:
+    data = tmp_path / "data"
+    if broken == "not a folder":
+        data.write_text("a file")
+    else:
+        (data / "servers").mkdir(parents=True)
+        (data / "servers" / "up.lock").touch(mode=0o600)
+        data.chmod(0o755 if broken == "another's" else 0o777)
+    settings = Settings(_env_file=None, data_dir=data)
+    with acting_as_nobody(tmp_path):
+        with pytest.raises(Failure, match=r"give (it|the data folder) to this"):
+            servers.up(settings, 0, lambda _: None)
+        found = {one.part: one for one in doctor.examine(settings)}
+    assert not found["data folder"].ok or broken == "another's servers"
+    assert not found["database"].ok
+    assert re.search(r"give .* to this", found["database"].said)
+
+
+@contextmanager
+def acting_as_nobody(folder: Path) -> Iterator[None]:
+    """For as long as the block runs; the folders above are opened to everybody."""
+    nobody = 65534
+    above = [one for one in (folder, *folder.parents) if one.stat().st_uid == 0 and not one.stat().st_mode & 0o001]
+    modes = {one: one.stat().st_mode for one in above}
+    for one, mode in modes.items():
+        one.chmod(mode | 0o001)
+    os.seteuid(nobody)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for one, mode in modes.items():
+            one.chmod(mode)
 
 
 def free_port() -> int:

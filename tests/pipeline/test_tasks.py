@@ -1,13 +1,16 @@
 """When a task goes on, when it fails, and what an earlier attempt of it had made."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from pipeline import tasks
 from pipeline.tasks import A_MOMENT, LONGEST_WAITING, NEAR, waits_until
 from storage import runs, work
 from storage.work import Queue
+from tests.office import Office
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -95,3 +98,17 @@ def test_an_attempt_that_made_something_or_was_killed_counts(db: Engine) -> None
         runs.end(connection, first, {"made": 2})
         assert runs.made_before(connection, second, "a")
         assert not runs.made_before(connection, second, "b")
+
+
+def test_the_sum_of_a_task_bears_its_run_and_what_airflow_calls_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tasks, "settings", lambda: office.settings)
+    with caplog.at_level(logging.INFO, "lastseen.tasks"):
+        tasks.work("names", [7], {}, "match_register manual__1 work_names 0")
+    with office.stores.db.begin() as db:
+        run = db.execute(text("SELECT id FROM runs")).scalar_one()
+    about = f"[task=match_register manual__1 work_names 0 run={run} step=names]"
+    assert [record.getMessage() for record in caplog.records if record.name == "lastseen.tasks"] == [
+        f"names: {{'done': 0}} {about}"
+    ]

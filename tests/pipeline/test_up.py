@@ -21,7 +21,7 @@ from lastseen.settings import Settings
 from pipeline import airflow_home
 from pipeline.serving import airflow
 from review.doors import FORM_COOKIE, TOKEN_FIELD, form_token
-from storage import embedded, process_table, running, sealing, telegram_accounts
+from storage import alerts, embedded, process_table, running, sealing, telegram_accounts
 from storage.running import Note, Ran
 from storage.stores import open_stores
 from tests.pipeline.test_servers import LASTSEEN, alive, began, descendants, free_port, in_time, started, told
@@ -61,6 +61,15 @@ class Machine:
     def server(self, part: embedded.Part) -> int | None:
         """Process id of an embedded server."""
         return next(one.pid for one in embedded.status(self.settings.data_dir) if one.part is part)
+
+    def hangs(self) -> bool:
+        """Whether doctor says so of the database, and does not wait for it."""
+        return "does not answer" in str(self.parts(status=1)["database"]["said"])
+
+    def alerts(self) -> set[str]:
+        """What stands about processes."""
+        with open_stores(self.settings, objects=False) as stores, stores.db.begin() as db:
+            return {one.subject for one in alerts.standing(db) if one.kind == alerts.HUNG}
 
     def all(self) -> dict[int, str]:
         """Every process of it: process -> when it began."""
@@ -122,6 +131,25 @@ def test_up_survives_the_death_of_each_of_its_processes_and_its_own(machine: Mac
         assert process.wait(60) == 0
         assert alive(family) == []
         assert running.read(machine.settings.data_dir) is None
+
+
+@pytest.mark.long
+def test_what_lives_and_hangs_is_ended_and_started_again(machine: Machine) -> None:
+    """Each of its processes is stopped; on a busy machine another may be ended as well, and all come back."""
+    environ = {**machine.environ, "LASTSEEN_UP_PATIENCE_SECONDS": "20"}
+    with started([*LASTSEEN, "up"], environ, machine.folder) as process:
+        told(process, READY)
+        in_time(machine.well)
+        hung = {one.name: one.process for one in machine.note().all}
+        assert set(hung) == {"review", *airflow.PROCESSES, *embedded.ALL_PARTS}
+        for one in hung.values():
+            os.kill(one.pid, signal.SIGSTOP)
+        assert machine.hangs()
+        in_time(lambda: not any(one.alive() for one in hung.values()))
+        in_time(machine.well)
+        in_time(lambda: machine.alerts() >= {f"process:{name}" for name in hung})
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
 
 
 def everything_is_well(machine: Machine, browser: httpx.Client) -> None:

@@ -61,6 +61,16 @@ class Letters:
     refuses: str = ""
     """what it answers instead of taking a letter, such as `451 later`"""
     encrypted: list[bool] = field(default_factory=list)
+    unknown: str = ""
+    """an address that it takes nothing for"""
+
+    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
+        self, server: Any, session: Any, envelope: Envelope, address: str, options: Any
+    ) -> str:
+        if address == self.unknown:
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 taken"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
         if self.refuses:

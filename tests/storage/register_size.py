@@ -26,6 +26,7 @@ from storage import (
     candidates,
     engines,
     findings,
+    monitoring,
     name_hints,
     register,
     retention,
@@ -70,6 +71,10 @@ class Size:
     """the first of so many videos is a copy of the one before it"""
     compiled: int = 300
     """videos of which one compilation shows a part each"""
+    attachments: int = 700_000
+    """that were tried beside the videos: with what else is done, a million items of work"""
+    runs: int = 20_000
+    """of the journal, one a minute"""
 
 
 # Each is run once, in this order.  `n` counts videos or people from 1; row ids are those of a fresh database.
@@ -170,6 +175,23 @@ FILL: Final = (
     SELECT 'enroll', n, '{engine}', CASE WHEN n % 100 = 1 THEN 'skipped' ELSE 'done' END,
            CASE WHEN n % 100 = 1 THEN 'SKIPPED' END, '', {epoch}
       FROM generate_series(1, {people}) AS n""",
+    # Attachments that were not kept: a seventh is open still.
+    """
+    INSERT INTO work (step, subject, recipe, state, outcome, why, ready_at, settled_at)
+    SELECT 'fetch', {videos} + n, '', state, outcome, '', {epoch} + CASE WHEN outcome = 'WAIT' THEN interval '60 days'
+                                                                    ELSE interval '0' END,
+           CASE WHEN state <> 'open' THEN {epoch} END
+      FROM generate_series(1, {attachments}) AS n,
+           LATERAL (SELECT CASE WHEN n % 7 = 0 THEN 'open' WHEN n % 100 = 1 THEN 'gone'
+                                WHEN n % 1000 = 2 THEN 'quarantined' ELSE 'done' END AS state,
+                           CASE WHEN n % 70 = 0 THEN 'WAIT' WHEN n % 7 = 0 THEN NULL WHEN n % 100 = 1 THEN 'GONE'
+                                WHEN n % 1000 = 2 THEN 'DEFECT' END AS outcome) AS each""",
+    """
+    INSERT INTO runs (command, actor, started_at, ended_at, counts)
+    SELECT 'airflow ' || step, 'airflow', now() - n * interval '1 minute', now() - n * interval '1 minute'
+           + interval '50 s', jsonb_build_object(step, '{{"done": 3, "GONE": 1}}'::jsonb)
+      FROM generate_series({runs}, 1, -1) AS n,
+           LATERAL (SELECT (ARRAY['collect', 'fetch', 'analyze', 'match_tracks'])[1 + n % 4] AS step) AS each""",
     "INSERT INTO engine_uses (engine) VALUES ('{engine}')",
     # As many as have ever changed either at once: no trigger has fired.
     """
@@ -183,8 +205,10 @@ def fill(owner: Engine, size: Size) -> None:
     numbers = {name: getattr(size, name) for name in Size.__slots__}
     with owner.begin() as db:
         db.execute(text("SET LOCAL session_replication_role = replica"))
+        db.execute(text("ALTER TABLE candidates DISABLE TRIGGER judging"))  # nobody has judged what is confirmed here
         for statement in FILL:
             db.execute(text(statement.format(epoch=EPOCH.format(**numbers), engine=ENGINE, **numbers)))
+        db.execute(text("ALTER TABLE candidates ENABLE ALWAYS TRIGGER judging"))
     with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         db.execute(text("VACUUM (ANALYZE)"))
 
@@ -233,6 +257,7 @@ ASKED: Final[dict[str, Asked]] = {
     "page: register, badges": lambda db, _: register.badges(db),
     "page: unaccounted": lambda db, _: roll_calls.open_items(db),
     "command: candidates": lambda db, _: candidates.listed(db),
+    "page: metrics": lambda db, _: monitoring.figures(db),
     "command: status": lambda db, _: status.counts(db),
     "command: status, troubles": lambda db, _: status.troubles(db),
 }

@@ -328,6 +328,65 @@ def test_how_things_stand(owner: Engine) -> None:
     assert found["candidates"] == [{"state": "open", "n": 1}]
 
 
+def test_what_was_collected_and_reached_no_end_is_told(owner: Engine) -> None:
+    """Each attachment, file and analysis is counted once: through, waiting, ended otherwise, or nowhere."""
+    with owner.begin() as db:
+        story = Story(db)
+        item = {"kind": "video", "locator": {}, "ordinal": 0}
+        held = story.file(LONG_AGO)
+        for number, (state, blob) in enumerate(
+            [("done", held), ("done", None), ("open", None), ("gone", None), ("quarantined", None), (None, None)]
+        ):
+            made = row(db, "media_items", post_id=story.post(LONG_AGO), address=str(number), blob_id=blob, **item)
+            if state:
+                row(db, "work", step="fetch", subject=made, state=state)
+        looked = [story.analysis(LONG_AGO, "video") for _ in range(3)]
+        row(db, "work", step="match_tracks", recipe="e", subject=looked[0], state="done")
+        row(db, "work", step="match_tracks", recipe="f", subject=looked[0], state="open")
+        row(db, "work", step="match_tracks", recipe="e", subject=looked[1], state="failed")
+        for steps in ({"fingerprint": "open"}, {"fingerprint": "done", "analyze": "skipped"}, {"fingerprint": "done"}):
+            file = story.file(LONG_AGO)
+            for step, state in steps.items():
+                row(db, "work", step=step, recipe="r", subject=file, state=state)
+        found = daily_figures.standing(db)
+    assert found["ends"] == [
+        {"of": "attachments", "n": 6, "through": 1, "waits": 1, "ended": 2, "nowhere": 2},
+        {"of": "files", "n": 7, "through": 3, "waits": 1, "ended": 1, "nowhere": 2},
+        {"of": "analyses", "n": 3, "through": 1, "waits": 0, "ended": 1, "nowhere": 1},
+    ]
+    told = [line for line in daily_figures.lines({"facts": _nothing(), "standing": found}) if "ends" in str(line[0])]
+    assert ("standing: ends", "files", "nowhere", found["at"], 2) in told
+
+
+def _nothing() -> daily_figures.Figures:
+    none: daily_figures.Figures = {"tries": {}, "tries_month": {}, "sightings": {}, "sources": []}
+    return {**none, "day": DAY.isoformat(), "series": {name: [0] * DAYS for name in SERIES}}
+
+
+def test_who_judges_does_not_learn_from_it_how_many_wait_for_a_second_person(owner: Engine) -> None:
+    """And `turn`, which is moved ahead of the moment since when a face waits, is not told as that moment."""
+    with owner.begin() as db:
+        story = Story(db)
+        candidates = [story.candidate() for _ in range(3)]
+        for number, stage in enumerate(("triage", "second", "senior")):
+            said = {
+                "member": number,
+                "blob_id": story.file(LONG_AGO),
+                "person_id": story.person,
+                "judges": [],
+                "told": [],
+            }
+            since = LONG_AGO + timedelta(days=number)
+            more = {"since": since, "turn": since - timedelta(days=16), "stage": stage, "threatened": False}
+            more |= {"judges": [], "told": []}
+            insert = "INSERT INTO review_queue (candidate_id, {}) VALUES (:candidate, {}) ON CONFLICT DO NOTHING"
+            values = {**said, **more}
+            sql = insert.format(", ".join(values), ", ".join(f":{name}" for name in values))
+            db.execute(text(sql), {"candidate": candidates[number], **values})
+        found = daily_figures.standing(db)
+    assert found["to_judge"] == [{"n": 3, "since": "2024-01-01T00:00:00.000000Z"}]
+
+
 def test_an_empty_office_has_figures(db: Engine) -> None:
     with db.begin() as open_db:
         found = {"facts": daily_figures.facts(open_db, DAY), "standing": daily_figures.standing(open_db)}

@@ -431,12 +431,16 @@ def upgrade() -> None:
     op.create_index(
         "ix_work_ended",
         "work",
-        ["step", "state"],
+        ["step", "recipe", "state", "outcome"],
         unique=False,
         postgresql_where=sa.text("state NOT IN ('open', 'done')"),
     )
     op.create_index(
-        "ix_work_outcome", "work", ["outcome"], unique=False, postgresql_where=sa.text("outcome IS NOT NULL")
+        "ix_work_troubles",
+        "work",
+        [sa.literal_column("coalesce(settled_at, ready_at)")],
+        unique=False,
+        postgresql_where=sa.text("outcome IS NOT NULL"),
     )
     op.create_index("ix_analyses_engine", "analyses", ["engine"], unique=False)
     op.create_table(
@@ -463,7 +467,7 @@ def downgrade() -> None:
     op.drop_index("ix_versions_what", table_name="versions")
     op.drop_table("versions")
     op.drop_index("ix_analyses_engine", table_name="analyses")
-    op.drop_index("ix_work_outcome", table_name="work")
+    op.drop_index("ix_work_troubles", table_name="work")
     op.drop_index("ix_work_ended", table_name="work")
     op.drop_index("ix_analyses_searched", table_name="analyses")
     op.create_table_comment(

@@ -1,4 +1,4 @@
-"""What is sent of alerts, by each channel once; how much waited hour by hour; an index to count what is done."""
+"""What is sent of alerts, by each channel once; how much waited hour by hour; indexes to count work."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,7 +35,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("sent_at IS NULL"),
     )
-    op.create_index("ix_work_done", "work", ["step"], unique=False, postgresql_where=sa.text("state = 'done'"))
+    _index_open(["outcome", "lease", "created_at"])
+    op.create_index(
+        "ix_work_done",
+        "work",
+        ["step", "recipe", "outcome"],
+        unique=False,
+        postgresql_where=sa.text("state = 'done'"),
+    )
     op.create_table(
         "backlog_marks",
         sa.Column("step", sa.Text(), nullable=False),
@@ -49,5 +56,19 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Back to alerts that are seen on the pages only."""
     op.drop_index("ix_work_done", table_name="work")
+    _index_open([])
     op.drop_table("backlog_marks")
     op.drop_table("alert_notices")
+
+
+def _index_open(include: list[str]) -> None:
+    """Make the index of open items anew; with what they are counted by, none of their rows is read for that."""
+    op.drop_index("ix_work_ready", table_name="work", postgresql_where=sa.text("state = 'open'"))
+    op.create_index(
+        "ix_work_ready",
+        "work",
+        ["step", "recipe", sa.literal_column("priority DESC"), "ready_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+        postgresql_include=include,
+    )

@@ -81,14 +81,35 @@ def test_each_rule_raises_its_alert_and_ends_it(db: Engine, settings: Settings) 
         alerts.sound(connection, alerts.SOURCE_CLOSED, "source:1", "another's")
         connection.execute(text("UPDATE work SET state = 'done', settled_at = now() - interval '2 days'"))
         connection.execute(text("INSERT INTO runs (command, actor) VALUES ('c', 'a')"))
+    assert standing(db, quiet) >= found, "what is just at a bound ends and begins at every look"
+    calm(db, rules.CALM)
     assert standing(db, quiet) == {(alerts.SOURCE_CLOSED, "source:1")}, "what others raise is theirs to end"
+
+
+def calm(db: Engine, since: timedelta) -> None:
+    """Let time pass since every cause was met."""
+    with db.begin() as connection:
+        connection.execute(text("UPDATE alerts SET last_at = last_at - CAST(:since AS interval)"), {"since": since})
+
+
+def test_another_machine_does_not_end_the_alert_on_a_disk_that_it_cannot_see(db: Engine, settings: Settings) -> None:
+    """One of several workers looks each time; a machine that is no more is forgotten after a day."""
+    with db.begin() as connection:
+        alerts.sound(connection, alerts.DISK, f"{rules.DATA_FOLDER}:other", "5 % of the disk are free")
+    roomy = settings.model_copy(update={"alert_disk_percent": 0.0})
+    calm(db, rules.CALM)
+    assert (alerts.DISK, f"{rules.DATA_FOLDER}:other") in standing(db, roomy)
+    calm(db, rules.AWAY)
+    assert standing(db, roomy) == set()
 
 
 def test_a_disk_with_too_little_room_is_told(db: Engine, settings: Settings) -> None:
     room = rules.disk(settings)
     share = 100 * room["free"] / room["total"]
     beyond = settings.model_copy(update={"alert_disk_percent": min(share + 1, 100.0)})
-    assert (alerts.DISK, rules.DATA_FOLDER) in standing(db, beyond)
+    assert (alerts.DISK, rules.disk_here()) in standing(db, beyond)
+    assert rules.disk_here() != rules.DATA_FOLDER
+    calm(db, rules.CALM)
     assert standing(db, settings.model_copy(update={"alert_disk_percent": 0.0})) == set()
 
 

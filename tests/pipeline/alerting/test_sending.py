@@ -257,6 +257,35 @@ def test_nothing_is_mailed_in_the_clear_unless_that_was_asked_for(db: Engine, se
     assert letters.encrypted == [False]
 
 
+def test_an_address_that_is_no_more_keeps_the_others_from_being_told_again_and_again(
+    db: Engine, settings: Settings
+) -> None:
+    sound(db)
+    with mail_server() as letters:
+        letters.unknown = "gone@office.example"
+        mail = settings.model_copy(
+            update={
+                "alert_mail_to": ("gone@office.example", "duty@office.example"),
+                "alert_mail_from": "lastseen@office.example",
+                "alert_smtp": f"127.0.0.1:{letters.port}",
+                "alert_smtp_security": "none",
+                "alert_disk_percent": 0.0,
+            }
+        )
+        why = "it takes no letter for 1 of 2 addresses"
+        assert sending.notify(db, mail) == [Told(MAIL, 1, 0, why)]
+        due_now(db)
+        assert sending.notify(db, mail) == [Told(MAIL, 0, 0)]
+        with db.begin() as connection:
+            [channel] = alert_notices.channels(connection)
+        assert (channel.waiting, channel.why) == (0, why), "whoever looks at the channels sees it"
+        letters.unknown = "duty@office.example"
+        end(db)
+        [nobody] = sending.notify(db, mail.model_copy(update={"alert_mail_to": ("duty@office.example",)}))
+        assert (nobody.left, nobody.why) == (1, "it takes no letter for any of the addresses")
+    assert len(letters.got) == 1
+
+
 def test_a_switch_outside_hears_of_every_look(db: Engine, settings: Settings) -> None:
     with Receiver() as receiver:
         url = SecretStr(f"{receiver.url}/beat")

@@ -17,12 +17,13 @@ from sqlalchemy import text
 
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
+from lastseen.lifecycle import CandidateState, WorkState
 from lastseen.preferences import FIRST_LANGUAGE, LANGUAGES
 from pipeline import tasks
 from pipeline.report import bars, making, page
 from pipeline.report.page import Making
 from pipeline.report.saying import Speech, speeches
-from storage import custody, daily_figures, daily_reports
+from storage import alerts, custody, daily_figures, daily_reports
 from storage.custody import Action
 from storage.daily_figures import DAYS, SERIES, Figures
 from storage.objects import DERIVED
@@ -181,6 +182,12 @@ def test_every_figure_has_a_name_and_stands_in_a_table() -> None:
     assert sorted(shown) == sorted(SERIES)
     assert set(page.LABELS) == {*SERIES, "decided"}
     assert {name for _, plots, _ in page.PARTS for name in plots} == set(page.PLOTS)
+
+
+def test_every_kind_of_alert_and_every_state_has_its_word() -> None:
+    kinds = {value for name, value in vars(alerts).items() if name.isupper() and isinstance(value, str)}
+    assert kinds - set(page.WORDS) == set()
+    assert {str(state) for state in (*WorkState, *CandidateState)} - set(page.WORDS) == set()
 
 
 def test_no_name_of_the_register_and_no_number_of_it_is_on_the_page(figures: Figures) -> None:

@@ -57,6 +57,22 @@ def one_down(settings: Settings, stores: Stores, patched: pytest.MonkeyPatch) ->
     running.write(settings.data_dir, note(Ran("scheduler", GONE, "2026-01-01T00:00:00Z", 1, "x.log")))
 
 
+def idle(settings: Settings, stores: Stores, patched: pytest.MonkeyPatch) -> None:
+    running.write(settings.data_dir, note())
+    long_ago = utcnow().timestamp() - settings.up_patience_seconds - checkup.IDLE_SECONDS - 1
+    os.utime(settings.data_dir / "servers" / "up.json", (long_ago, long_ago))
+
+
+def review_down(settings: Settings, stores: Stores, patched: pytest.MonkeyPatch) -> None:
+    dead = Ran("review", GONE, "2026-01-01T00:00:00Z", 1, "x.log")
+    running.write(settings.data_dir, replace(note(dead), review_host="127.0.0.1", review_port=1))
+
+
+def silent_review(settings: Settings, stores: Stores, patched: pytest.MonkeyPatch) -> None:
+    lives = Ran("review", process_table.myself(), "2026-01-01T00:00:00Z", 1, "x.log")
+    running.write(settings.data_dir, replace(note(lives), review_host="127.0.0.1", review_port=1))
+
+
 def no_api(settings: Settings, stores: Stores, patched: pytest.MonkeyPatch) -> Settings:
     running.write(settings.data_dir, note())
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -69,7 +85,10 @@ BROKEN: Mapping[tuple[str, str], tuple[Break, str]] = {
     ("clock", "wrong"): (clock_ahead, "300 s apart: have chrony"),
     ("keys", "readable"): (open_key, "other accounts .*template.key: `chmod 600"),
     ("ports", "taken"): (port_taken, r"port \d+ \(Address already in use\): set LASTSEEN_AIRFLOW_PORT"),
-    ("what runs", "one is down"): (one_down, "scheduler of `lastseen up` is down.*`lastseen logs scheduler`"),
+    ("what runs", "one is down"): (one_down, "of `lastseen up` scheduler is down.*`lastseen logs scheduler`"),
+    ("what runs", "nobody looks"): (idle, r"\(process \d+\) has looked after nothing for \d+ s.*`kill -9 \d+`"),
+    ("review pages", "down"): (review_down, "they are down.*`lastseen logs review`"),
+    ("review pages", "hang"): (silent_review, "do not answer at http://.*after 180 s"),
     ("Airflow", "no API"): (no_api, "does not answer: `lastseen logs api-server`"),
     ("pools", "no API"): (no_api, "does not answer /pools.*`lastseen logs api-server`"),
     ("DAGs", "no API"): (no_api, "does not answer /importErrors.*`lastseen logs api-server`"),
@@ -126,8 +145,15 @@ def test_keys_are_to_be_copied_and_copied_again_when_they_change(settings: Setti
 def test_a_machine_on_which_nothing_runs_is_well(settings: Settings, stores: Stores) -> None:
     found = {one.part: one for one in doctor.examine(settings)}
     assert [one for one in found.values() if not one.ok] == []
-    for part in ("Airflow", "pools", "DAGs"):
+    for part in ("review pages", "Airflow", "pools", "DAGs"):
         assert "does not run here" in found[part].said
+
+
+def test_what_the_system_says_of_a_full_disk_bears_its_fix(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", {"it": lambda _: Path("/dev/full").write_bytes(b"x")})
+    (found,) = doctor.examine(settings)
+    assert not found.ok
+    assert "No space left on device: free some" in found.said
 
 
 def test_doctor_keeps_what_scripts_read(settings: Settings, stores: Stores) -> None:

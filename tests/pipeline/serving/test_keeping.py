@@ -1,14 +1,16 @@
 """A process that is started again: soon at first, then ever more rarely, and told of once."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from pipeline.serving import keeping, processes
 from pipeline.serving.errands import Errands
-from pipeline.serving.keeping import MOST_REST_SECONDS, REST_SECONDS, STEADY_SECONDS, Kept
+from pipeline.serving.keeping import MOST_REST_SECONDS, REST_SECONDS, STEADY_SECONDS, Kept, OnDisk
 from pipeline.serving.processes import Process
 
 ENDS, STAYS = "raise SystemExit(3)", "import time; time.sleep(600)"
@@ -96,6 +98,18 @@ def test_errands_run_one_after_the_other_and_a_failure_is_told(family: list[Proc
         errands.look()
     assert did == ["second", "third"]
     assert said == ["first failed: see `lastseen logs first`"]
+
+
+def test_a_disk_that_is_full_is_told_of_once_and_ends_nothing() -> None:
+    said = list[str]()
+    disk = OnDisk(said.append)
+    full, room = Path("/dev/full"), Path(os.devnull)
+    assert [disk.did(lambda: full.write_bytes(b"x"), "it waits") for _ in range(3)] == [False] * 3
+    assert len(said) == 1
+    assert "it waits ([Errno 28]" in said[0]
+    assert disk.did(lambda: room.write_bytes(b"x"), "it waits")
+    assert not disk.did(lambda: full.write_bytes(b"x"), "it waits")
+    assert len(said) == 2, "it had passed"
 
 
 def test_whoever_is_hurried_does_not_wait(family: list[Process]) -> None:

@@ -3,16 +3,19 @@
 import json
 import logging
 import re
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 from sqlalchemy import text
 
 from lastseen import logs
+from lastseen.clock import utcnow
 from review.naming import HEADER
 from review.roles import Role
 from storage import accounts, alerts
 from storage.database import Engine
+from storage.status import Unaccounted
 from storage.stores import Stores
 from tests.review.conftest import Site
 from tests.review.seeding import seed
@@ -48,6 +51,14 @@ def test_programs_read_figures_without_a_name(site: Site, stores: Stores) -> Non
     assert "first" not in {line.partition("{")[0] for line in lines}
 
 
+def test_figures_that_were_kept_for_some_seconds_say_when_they_were_read(site: Site, stores: Stores) -> None:
+    headers, since = token(stores, Role.COLLECTOR), utcnow().timestamp()
+    one, other = (site.browser().get("/metrics", headers=headers).text for _ in range(2))
+    [read] = [float(line.split()[1]) for line in one.splitlines() if line.startswith("lastseen_read_timestamp")]
+    assert since <= read <= utcnow().timestamp()
+    assert one == other, "nobody works them out twice within seconds"
+
+
 def test_who_may_not_see_the_state_may_not_read_its_figures(site: Site, stores: Stores) -> None:
     assert site.browser().get("/metrics").status_code == 403
     assert site.browser().get("/metrics", headers=token(stores, Role.AUDITOR)).status_code == 403
@@ -73,11 +84,25 @@ def test_staff_see_alerts_with_what_to_do_and_what_waits(site: Site, db: Engine)
     assert "Find out who changed the object store" in page
     assert "&lt;b&gt;said" in page
     assert "\u202e" not in page
-    assert re.search(r"<td>fetch</td><td>1</td><td>0</td><td>1</td><td>1 Jan 2099", page)
+    assert re.search(r"<td>fetch</td><td>1</td><td>0</td><td>1</td><td><time [^>]*>1 Jan 2099", page)
     assert re.search(r"<td>1</td><td><strong>never</strong></td><td>never</td>", page)
     assert "at work, or killed" in page
     browser.submit("/language", language="uk")
     assert "Find out who changed" not in browser.get("/status").text
+
+
+def test_who_is_unaccounted_for_is_counted_once_a_minute_and_the_page_says_when(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    counted = iter([Unaccounted(7, 3, datetime(2026, 11, 4, 6, 30, tzinfo=UTC))])
+    monkeypatch.setattr("review.desk.UNACCOUNTED_SECONDS", 1e9)  # however slow the machine is
+    monkeypatch.setattr("review.house.installation.storage_status.unaccounted", lambda _: next(counted))
+    site: Site = request.getfixturevalue("site")
+    for _ in range(2):
+        page = site.signed_in(Role.COLLECTOR).get("/status").text
+        assert "unaccounted for were counted at 4 Nov 2026, 06:30 UTC, everything else now." in page
+        assert re.search(r"<dt>unaccounted</dt><dd>7</dd>", page)
+        assert re.search(r"<dt>unaccounted videos</dt><dd>3</dd>", page)
 
 
 @pytest.mark.parametrize(
