@@ -154,7 +154,7 @@ FIXES = {
 }
 """of what the system says where we do not say it better"""
 ITSELF = {"database": Part.DATABASE, "object store": Part.OBJECTS}
-NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "Telegram", "time stamps"}
+NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "template key", "Telegram", "time stamps"}
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,
