@@ -10,7 +10,7 @@ from lastseen.settings import Settings
 from pipeline import scratch, steps
 from pipeline.runner import Ended, Runner
 from pipeline.steps import Steps
-from storage.sealing import sealer
+from storage import office_keys
 from storage.stores import Stores, open_stores
 
 
@@ -40,7 +40,9 @@ def open_app(settings: Settings, actor: str = "", told: Callable[[Ended], None] 
     scratch.sweep(scratch.root(settings))
     scratch.sweep_partials(settings)
     with open_stores(settings) as stores, Runner(stores, settings, actor, told) as runner:
-        yield App(settings, stores, steps.build(settings, sealer(settings)), runner, actor)
+        with stores.db.begin() as db:
+            seal = office_keys.sealer(db, settings)
+        yield App(settings, stores, steps.build(settings, seal), runner, actor)
 
 
 def with_engine(settings: Settings, engine: str | None) -> Settings:

@@ -14,9 +14,8 @@ from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline.serving import checkup
 from pipeline.sources import observing
-from storage import embedded, roles, sources, stamps, telegram_accounts
+from storage import embedded, office_keys, roles, sources, stamps, telegram_accounts
 from storage.embedded import Part
-from storage.sealing import sealer, secrets
 from storage.stores import open_stores
 
 EXPOSED = (
@@ -108,7 +107,8 @@ def _engine(settings: Settings) -> str:
 
 
 def _key(settings: Settings) -> str:
-    sealer(settings)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        office_keys.sealer(db, settings)
     where = "LASTSEEN_TEMPLATE_KEY" if settings.template_key else settings.data_dir / "keys" / "template.key"
     return f"the key for templates is in {where}; keep a copy outside this machine"
 
@@ -120,7 +120,8 @@ def _telegram(settings: Settings) -> str:
     if not watched and not known:
         return "no channel is watched, and no account is there"
     Access.of(settings)
-    secrets(settings)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        office_keys.secrets(db, settings)
     lost = [one.name for one in known if one.refusal]
     if lost:
         raise Failure(f"Telegram lets {', '.join(lost)} in no more: `lastseen telegram login {lost[0]}`")
@@ -153,7 +154,7 @@ FIXES = {
 }
 """of what the system says where we do not say it better"""
 ITSELF = {"database": Part.DATABASE, "object store": Part.OBJECTS}
-NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "Telegram", "time stamps"}
+NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "template key", "Telegram", "time stamps"}
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,

@@ -33,7 +33,7 @@ from review.language import noted
 from review.lately import Lately
 from review.plays import Plays
 from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
-from storage import sealing
+from storage import office_keys
 from storage.review_queue import Forecast
 from storage.sealing import Secrets
 from storage.status import Unaccounted
@@ -126,7 +126,8 @@ class Desk:
     @cached_property
     def secrets(self) -> Secrets:
         """Opens second factors.  Raises storage.sealing.NoKey."""
-        return sealing.secrets(self.settings)
+        with self.stores.db.begin() as db:
+            return office_keys.secrets(db, self.settings)
 
     @property
     def lifetime(self) -> timedelta:

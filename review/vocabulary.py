@@ -94,6 +94,7 @@ WORDS: Final = frozenset(
         noted("manifested"),
         noted("key changed"),
         noted("sealed again"),
+        noted("key lost"),
         noted("parted"),
         noted("rejection revoked"),
         noted("judged"),

@@ -82,6 +82,8 @@ class Action(StrEnum):
     """heads are signed with another key from here on"""
     RESEALED = "sealed again"
     """templates or secrets, with another key"""
+    KEY_LOST = "key lost"
+    """that templates or secrets were sealed with: the office goes on with another one"""
     PARTED = "parted"
     """a link between two tracks was withdrawn"""
     REJECTED = "rejected"

@@ -59,6 +59,7 @@ CONFLICT = "40"
 log = logging.getLogger(__name__)
 
 DRIVER = "postgresql+psycopg"
+UTF8 = "UTF8"
 APPLICATION = "lastseen"
 CONNECT_SECONDS = 10
 POOL = 40
@@ -92,6 +93,7 @@ def connect(url: str, setting: str = "LASTSEEN_DATABASE_URL") -> Engine:
         raise WrongUse(f"{setting} cannot be read: {HOW_TO_WRITE_IT}") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise WrongUse(f"{setting} must begin with postgresql://")
+    encoding = {} if "client_encoding" in parsed.query else {"client_encoding": UTF8}
     options = " ".join(filter(None, (*_asked(parsed.query.get("options")), "-c timezone=UTC")))
     try:
         make_conninfo(**dict.fromkeys(parsed.query, ""))
@@ -103,7 +105,12 @@ def connect(url: str, setting: str = "LASTSEEN_DATABASE_URL") -> Engine:
         pool_size=POOL,
         max_overflow=0,
         hide_parameters=True,  # a traceback must not show names, hashes or sealed templates
-        connect_args={"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS, "options": options},
+        connect_args={
+            "application_name": APPLICATION,
+            "connect_timeout": CONNECT_SECONDS,
+            "options": options,
+            **encoding,  # a server of another one would hand over bytes instead of words, before anybody can say so
+        },
     )
 
 
@@ -137,12 +144,23 @@ def migrate(engine: Engine) -> bool:
             return False
         if found is not None and found > newest:
             raise SchemaTooNew(f"the database is at revision {found}, this software knows {newest}: update it")
+        _require_every_script(db)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = db
         command.upgrade(config, "head")
     log.info("migrated the database from %s to %s", found or "nothing", newest)
     return True
+
+
+def _require_every_script(db: Connection) -> None:
+    """Raises WrongUse for a database that cannot hold the names of all people, or does not know letters from bytes."""
+    encoding = db.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != UTF8:
+        raise WrongUse(
+            f"the database's encoding is {encoding}, and names in all scripts need {UTF8}: make it anew with"
+            f" CREATE DATABASE ... ENCODING '{UTF8}' TEMPLATE template0 (docs/install.md)"
+        )
 
 
 @contextmanager

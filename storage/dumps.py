@@ -5,17 +5,21 @@ A dump is one consistent moment, whatever else goes on.  Passwords reach the pro
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from lastseen.errors import Failure, WrongUse
 from storage import embedded
 
+Seen = TypeVar("Seen")
+
 ROWS: Final = text("""
     SELECT (SELECT count(*) FROM custody_events) + (SELECT count(*) FROM users) + (SELECT count(*) FROM persons)
          + (SELECT count(*) FROM sources) + (SELECT count(*) FROM posts)""")
+MOMENT: Final = text("SELECT pg_export_snapshot()")
 EMPTIED: Final = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
 
@@ -23,14 +27,22 @@ class DumpFailed(Failure):
     """The database could not be dumped, or made from a dump; the message has PostgreSQL's own words."""
 
 
-def dump(owner: Engine, path: Path) -> None:
-    """Write the whole database into a new file, readable by us alone.  `owner` owns its tables.  Raises DumpFailed."""
+def dump(owner: Engine, path: Path, look: Callable[[Connection], Seen]) -> Seen:
+    """Write the whole database into a new file, readable by us alone.  `owner` owns its tables.  Raises DumpFailed.
+
+    Returns what `look` sees of the very moment that is dumped.
+    """
     path.touch(mode=0o600, exist_ok=False)
-    try:
-        _run(owner, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={path}")
-    except DumpFailed:
-        path.unlink(missing_ok=True)
-        raise
+    options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={path}")
+    with owner.connect().execution_options(isolation_level="REPEATABLE READ") as db, db.begin():
+        moment = db.execute(MOMENT).scalar_one()
+        seen = look(db)
+        try:
+            _run(owner, "pg_dump", *options, f"--snapshot={moment}")
+        except DumpFailed:
+            path.unlink(missing_ok=True)
+            raise
+    return seen
 
 
 def restore(owner: Engine, path: Path) -> None:

@@ -1008,6 +1008,17 @@ second_factors = Table(
     " or of an earlier one is taken again",
 )
 
+sealing_keys = Table(
+    "sealing_keys",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    _moment("since", now=True),
+    _moment("retired_at", nullable=True),
+    comment="the keys that this office's machines may seal templates and secrets with, by names that say nothing of"
+    " them",
+)
+
 recovery_codes = Table(
     "recovery_codes",
     metadata,

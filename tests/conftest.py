@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from extractors import faces
 from extractors.faces import fetching, packs
 from lastseen.settings import Settings
-from storage import roles
+from storage import once, roles, sealing
 from storage.database import Engine, connect, migrate
 from storage.embedded import Endpoints, make_room, running
 from storage.objects import EVIDENCE, ObjectStore
@@ -99,7 +99,11 @@ def fresh_database(endpoints: Endpoints) -> Iterator[str]:
 
 
 def settings_on(endpoints: Endpoints, database_url: str, objects: ObjectStore, folder: Path, models: Path) -> Settings:
-    """Settings that point at one database and one set of buckets, as if they were an office's own servers."""
+    """Settings that point at one database and one set of buckets, as if they were an office's own servers.
+
+    The office's key for templates is the one that tests seal with.
+    """
+    once.made_once(sealing.TEMPLATE.path(Settings(_env_file=None, data_dir=folder)), lambda: bytes(sealing.KEY_BYTES))
     return Settings(
         _env_file=None,
         data_dir=folder,

@@ -335,6 +335,12 @@ def test_the_pages_believe_the_proxys_address_and_no_other() -> None:
     assert services()["proxy"]["environment"]["REVIEW_UPSTREAM"] == "review:8470"
 
 
+def test_whoever_gives_out_links_knows_the_name_of_the_pages() -> None:
+    name = "https://${REVIEW_HOSTNAME:?set REVIEW_HOSTNAME in .env, see .env.example}"
+    for service in (*WORKERS, "lastseen", "migrate", "review"):
+        assert services()[service]["environment"]["LASTSEEN_REVIEW_URL"] == name, service
+
+
 def test_the_proxy_is_given_every_name_of_its_configuration() -> None:
     named = set(re.findall(r"\{\$(\w+)(?::[^}]*)?\}", re.sub(r"(?m)^\s*#.*$", "", read("deploy/Caddyfile"))))
     assert named - {"ALIVE_PORT"} <= set(services()["proxy"]["environment"])
@@ -377,14 +383,29 @@ def wiring_strings() -> dict[str, str]:
                 found[name] = value
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(value))):
                 found[name] = value
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                pairs = zip(names, values, strict=True)
+                found |= {n.id: v.value for n, v in pairs if isinstance(n, ast.Name) and isinstance(v, ast.Constant)}  # type: ignore[misc]  # words, or of no use
+    return found
+
+
+def queues_asked_for() -> set[str]:
+    """The names by which kinds of work and tasks ask for a queue there."""
+    found = set()
+    for node in ast.walk(ast.parse(read("dags/wiring.py"))):
+        match node:
+            case ast.Call(func=ast.Name(id="Kind"), args=[_, ast.Name(id=name), *_]):
+                found.add(name)
+            case ast.AnnAssign(target=ast.Name(id="queue"), value=ast.Name(id=name)):
+                found.add(name)
     return found
 
 
 def test_the_queues_and_pools_are_those_of_the_dags() -> None:
     named = wiring_strings()
-    queues = {value for name, value in named.items() if name.endswith("_QUEUE")}
-    assert queues <= set().union(*WORKERS.values())
+    assert {named[name] for name in queues_asked_for()} == set().union(*WORKERS.values())
     pools = {value for name, value in named.items() if name.endswith("_POOL")}
+    assert pools
     made = set(re.findall(r"airflow pools set (\w+) ", " ".join(services()["migrate"]["command"])))
     assert pools <= made == {"telegram", "video_sites", "inference"}
 

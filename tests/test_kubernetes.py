@@ -1,25 +1,35 @@
 """deploy/kubernetes: image and queues as in docker-compose.yml, secrets by reference, names that the chart has."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from importlib import metadata
+from pathlib import Path
+from typing import Any, get_args
 
 import yaml  # type: ignore[import-untyped]  # Airflow brings it; its stubs are a package of their own
+from pydantic import SecretStr
 
+from lastseen.settings import Settings
 from tests.test_compose import CONTROL, WORKERS, airflow_options, services, settings_names, words
-from tests.test_frame import ROOT, SECRET
+from tests.test_frame import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 OF_THE_CHART = {
     *("executor", "airflowVersion", "airflowHome", "uid", "gid", "images", "postgresql", "data", "redis", "config"),
     *("fernetKeySecretName", "apiSecretKeySecretName", "jwtSecretName", "securityContexts", "apiServer", "scheduler"),
     *("dagProcessor", "triggerer", "migrateDatabaseJob", "createUserJob", "statsd", "ingress", "logs", "workers"),
+    "extraEnvFrom",
 }
 """values that the chart's schema has, of those that we set (chart/values.schema.json of apache/airflow)"""
 OF_A_SET = {
     *("name", "queue", "command", "args", "replicas", "labels", "securityContexts", "env", "resources"),
     *("extraVolumes", "extraVolumeMounts"),
 }
-SECRETS = {"lastseen-stores", "lastseen-template-key", "lastseen-secrets-key", "lastseen-owner"}
+OPTIONAL = "lastseen-optional"
+SECRETS = {"lastseen-stores", "lastseen-template-key", "lastseen-secrets-key", "lastseen-owner", OPTIONAL}
+NOT_SEALED = {"LASTSEEN_S3_ENDPOINT", "LASTSEEN_ALERT_SMTP_USER"}
+"""stand with the secrets that they belong to"""
+OWNER = "LASTSEEN_DATABASE_OWNER_URL"
 
 
 def values() -> dict[str, Any]:
@@ -88,12 +98,70 @@ def test_each_of_airflows_services_runs_what_it_runs_in_compose() -> None:
         assert values()[key]["command"] == said, key
 
 
+def secret_settings() -> set[str]:
+    return {f"LASTSEEN_{name.upper()}" for name, field in Settings.model_fields.items()
+            if SecretStr in get_args(field.annotation)}  # fmt: skip
+
+
+def config() -> dict[str, str]:
+    (found,) = (one["data"] for one in manifests() if one["kind"] == "ConfigMap")
+    return dict(found)
+
+
+def test_every_setting_can_be_set_the_secret_ones_where_they_are_needed_and_the_others_for_all() -> None:
+    given: dict[str, set[str]] = {}
+    for where, variable in environments():
+        given.setdefault(where, set()).add(variable["name"])
+    whole = (secret_settings() | NOT_SEALED) - {OWNER}
+    pages = {"LASTSEEN_REVIEW_HOST", "LASTSEEN_REVIEW_PORT"}
+    assert given["network"] == given["housekeeping"] == whole
+    assert given["lastseen-migrate"] == whole | {OWNER}
+    assert given["lastseen-review"] == whole | pages
+    compose = set(services()["worker-inference"]["environment"])
+    alone = {name for name in whole & compose if re.search(r"_(DATABASE|S3|TEMPLATE)_", name)}
+    assert given["inference"] == alone
+
+    assert set(config()) <= settings_names() - secret_settings()
+    assert yaml.safe_load(values()["extraEnvFrom"]) == [{"configMapRef": {"name": "lastseen"}}]
+    for name, pod in pods():
+        assert [one["envFrom"] for one in pod["containers"]] == [[{"configMapRef": {"name": "lastseen"}}]], name
+    assert config()["LASTSEEN_MODELS_DIR"] == "/var/lib/lastseen-models"
+
+
+def test_probes_and_sidecars_ask_for_nothing_that_only_the_charts_own_image_has() -> None:
+    jobs = {"scheduler": "SchedulerJob", "dagProcessor": "DagProcessorJob", "triggerer": "TriggererJob"}
+    for name, job in jobs.items():
+        said = ["airflow", "jobs", "check", "--job-type", job, "--local"]
+        probes = [value for key, value in values()[name].items() if key.endswith("Probe")]
+        assert [probe["command"] for probe in probes] == [said] * len(probes), name
+        assert "livenessProbe" in values()[name], name
+        assert values()[name]["logGroomerSidecar"] == {"enabled": False}, name
+    assert set(values()["scheduler"]) >= {"livenessProbe", "startupProbe"}
+    workers = values()["workers"]["celery"]
+    assert workers["logGroomerSidecar"] == {"enabled": False}
+    asked = services()["worker-network"]["healthcheck"]["test"][1].replace("$$", "$")
+    assert workers["livenessProbe"]["command"] == ["sh", "-c", asked]
+    module, _, name = values()["config"]["core"]["auth_manager"].rpartition(".")
+    source = metadata.distribution("apache-airflow-core").locate_file(f"{module.replace('.', '/')}.py")
+    assert f"class {name}(" in Path(str(source)).read_text(), "the chart's own is of a provider that we have not"
+
+
+def test_the_documents_name_every_secret_and_its_keys() -> None:
+    page = (ROOT / "docs" / "operate.md").read_text().partition("### On Kubernetes")[2].partition("\n## ")[0]
+    for _, variable in environments():
+        if "valueFrom" in variable:
+            ref = variable["valueFrom"]["secretKeyRef"]
+            assert f"`{ref['name']}`" in page and f"`{ref['key']}`" in page, ref
+
+
 def test_secrets_are_named_and_never_stand_here() -> None:
     named = set()
     for where, variable in environments():
-        if SECRET.search(variable["name"]) or variable["name"] == "LASTSEEN_S3_ENDPOINT":
-            named.add(variable["valueFrom"]["secretKeyRef"]["name"])
+        if variable["name"] in secret_settings() | NOT_SEALED:
+            ref = variable["valueFrom"]["secretKeyRef"]
+            named.add(ref["name"])
             assert "value" not in variable, where
+            assert ref.get("optional", False) == (ref["name"] == OPTIONAL), where
         assert variable["name"] in settings_names(), where
     assert named == SECRETS
     assert not [one for one in manifests() if one["kind"] == "Secret"]

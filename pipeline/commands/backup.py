@@ -7,7 +7,7 @@ needs, and a restore begins only when they are there.
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +19,11 @@ from lastseen import __version__
 from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.settings import Settings, settings
+from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
-from storage import custody, dumps, embedded, sealing
+from storage import custody, dumps, embedded, office_keys, sealing
 from storage.chain_checks import StoredHeads
-from storage.database import newest_revision
+from storage.database import Connection, newest_revision
 from storage.embedded import Part
 from storage.sealing import What
 from storage.stores import Stores, open_stores
@@ -44,8 +45,8 @@ class Backup:
     """of the custody log"""
     sha256: str
     """of the dump"""
-    keys: Mapping[str, str]
-    """names of the keys that are needed: `lastseen keys list`"""
+    keys: Mapping[str, Sequence[str]]
+    """names of the keys that are needed, several while they are changed: `lastseen keys list`"""
     objects: bool
     """the objects are beside it"""
 
@@ -68,15 +69,12 @@ def backup(
     _require_still(current)
     _make(making)
     with open_stores(current, objects=False) as stores:
-        dumps.dump(stores.owner, making / DUMP)
-        with stores.db.begin() as db:
-            events = custody.head(db).seq
+        at = utcnow()
+        events, keys = dumps.dump(stores.owner, making / DUMP, lambda db: (custody.head(db).seq, _keys(db, current)))
     if with_objects:
         say("copying the objects ...")
         shutil.copytree(current.data_dir / Part.OBJECTS, making / Part.OBJECTS)
-    made = Backup(
-        iso(utcnow()), __version__, newest_revision(), events, _digest(making / DUMP), _keys(current), with_objects
-    )
+    made = Backup(iso(at), __version__, newest_revision(), events, _digest(making / DUMP), keys, with_objects)
     (making / NOTE).write_text(json.dumps(asdict(made), indent=1) + "\n")
     making.rename(whole)
     Voice(as_json).result(
@@ -86,7 +84,7 @@ def backup(
 
 
 def _besides(made: Backup) -> list[str]:
-    named = ", ".join(f"{what} {name}" for what, name in made.keys.items()) or "none were made yet"
+    named = ", ".join(f"{what} {' and '.join(names)}" for what, names in made.keys.items()) or "none were made yet"
     keys = f"copy the keys apart from it, and the custody log's ({named}): docs/operate.md, Backup"
     return [keys] if made.objects else ["now copy what the object store holds, since it is not in it", keys]
 
@@ -107,6 +105,8 @@ def restore(
     with open_stores(current, objects=False) as stores:
         dumps.restore(stores.owner, folder / DUMP)
     with open_stores(current) as stores:  # which brings schema and grants up to date
+        if keys_lost:
+            _go_on_without(current, stores, held)
         missing = _missing(stores)
     Voice(as_json).result(
         {"events": held.events, "made_at": held.made_at, "missing_events": missing},
@@ -118,6 +118,13 @@ def restore(
             " done after this backup is not in it, and that stays visible for ever (docs/operate.md, When the custody"
             " log does not stand)"
         )
+
+
+def _go_on_without(current: Settings, stores: Stores, held: Backup) -> None:
+    for what in map(What, held.keys):
+        if not set(held.keys[what]) & set(_here(current, what)):
+            with stores.db.begin() as db:
+                office_keys.go_on_without(db, current, what, local_actor(), "restored with --keys-lost")
 
 
 def _missing(stores: Stores) -> int:
@@ -142,10 +149,9 @@ def _read(folder: Path) -> Backup:
 
 def _require_keys(current: Settings, held: Backup, *, keys_lost: bool) -> None:
     """Raises WrongUse if a key that the backup needs is not here."""
-    for what, name in held.keys.items():
-        there = sealing.ring(current, What(what)).ids if sealing.has_key(current, What(what)) else ()
-        if name not in there and not keys_lost:
-            kind = sealing.KINDS[What(what)]
+    for what, name in ((What(what), name) for what, names in held.keys.items() for name in names):
+        if not keys_lost and name not in _here(current, what):
+            kind = sealing.KINDS[what]
             raise WrongUse(
                 f"the key {name} for {what} is not here: put it into {kind.setting}, or {kind.path(current)}, from its"
                 " copy; nothing was restored"
@@ -175,8 +181,14 @@ def _require_still(current: Settings) -> None:
         raise WrongUse("the object store runs: stop `lastseen up`, and whatever else works here, then do this again")
 
 
-def _keys(current: Settings) -> dict[str, str]:
-    return {what.value: sealing.ring(current, what).ids[0] for what in What if sealing.has_key(current, what)}
+def _keys(db: Connection, current: Settings) -> dict[str, Sequence[str]]:
+    """What the office seals with, whatever is on this machine; before that was known, what is."""
+    found = {what.value: office_keys.in_use(db, what) or _here(current, what) for what in What}
+    return {what: names for what, names in found.items() if names}
+
+
+def _here(current: Settings, what: What) -> Sequence[str]:
+    return sealing.ring(current, what).ids if sealing.has_key(current, what) else ()
 
 
 def _make(folder: Path) -> None:

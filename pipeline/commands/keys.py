@@ -8,9 +8,10 @@ import typer
 from lastseen.errors import Failure
 from lastseen.settings import Settings, settings
 from pipeline import console
+from pipeline.acting import said
 from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
-from storage import resealing, sealing, template_cache
+from storage import office_keys, resealing, sealing, template_cache
 from storage.resealing import UNREADABLE
 from storage.sealing import What
 from storage.stores import Stores, open_stores
@@ -38,11 +39,29 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def new(what: Which) -> None:
+def new(
+    what: Which,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="The office's key is gone: go on with the one that is here, or a new one.")
+    ] = False,
+    reason: Annotated[str, typer.Option("--reason", help="With --lost: why; it stands in the log for ever.")] = "",
+) -> None:
     """Make a new key in the data folder; the present one is kept beside it.  Keys in settings are changed there."""
-    kept = sealing.new_key(settings(), what)
+    current = settings()
+    if lost:
+        _go_on_without(current, what, said(reason))
+        return
+    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
+        office_keys.ring(db, current, what)  # the office's, and known to it, before another one comes
+    kept = sealing.new_key(current, what)
     say(f"there is a new key for {what}; the one before is {plain(str(kept))}")
     say("start again what runs (`lastseen up`, the review pages), then `lastseen keys rotate` seals everything with it")
+
+
+def _go_on_without(current: Settings, what: What, reason: str) -> None:
+    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
+        found = office_keys.go_on_without(db, current, what, local_actor(), reason)
+    say(f"the office seals {what} with the key {found.ids[0]} from here on: copy it, and give it to all its machines")
 
 
 @app.command()
@@ -51,13 +70,17 @@ def rotate(what: Which, as_json: AsJson = False) -> None:
     current = settings()
     again, unreadable = 0, 0
     with open_stores(current, objects=False) as stores:
-        ring = sealing.ring(current, what)
+        with stores.db.begin() as db:
+            ring = office_keys.ring(db, current, what)
         for batch in resealing.seal_again(stores.db, what, ring, local_actor()):
             again, unreadable = again + batch.again, unreadable + batch.unreadable
         with stores.db.begin() as db:
             template_cache.sweep(db, template_cache.blocks_of(current))
         held = _held(current, stores, what)
-    left = sum(rows for key, rows in held.items() if key not in (ring.ids[0], UNREADABLE))
+        left = sum(rows for key, rows in held.items() if key not in (ring.ids[0], UNREADABLE))
+        if not left:
+            with stores.db.begin() as db:
+                office_keys.retire_others(db, what, ring.ids[0])
     Voice(as_json).result(
         {"key": ring.ids[0], "sealed_again": again, "left": left, "unreadable": unreadable},
         [f"{what}: {again} sealed again with the key {ring.ids[0]}", *_what_next(what, left)],

@@ -13,8 +13,7 @@ from lastseen.settings import settings
 from pipeline import console
 from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
-from storage import alerts, site_accounts, sites
-from storage.sealing import secrets
+from storage import alerts, office_keys, site_accounts, sites
 from storage.sites import Site
 from storage.stores import open_stores
 
@@ -67,8 +66,8 @@ def cookies(
     said = _read(path)
     jar = cookie_files.read(said, site.strip().lower())
     current = settings()
-    key = secrets(current)
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
+        key = office_keys.secrets(db, current)
         made = site_accounts.keep_cookies(db, name, jar, key, local_actor())
         alerts.end(db, alerts.COOKIES_EXPIRED, f"site account:{made}")
     ended = sum(end <= utcnow() for end in jar.ends)
@@ -87,8 +86,8 @@ def proxy(name: Named) -> None:
     said = typer.prompt("Proxy", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.read(4096)
     address, shown = cookie_files.proxy(said)
     current = settings()
-    key = secrets(current)
     with open_stores(current, objects=False) as stores, stores.db.begin() as db:
+        key = office_keys.secrets(db, current)
         site_accounts.keep_proxy(db, name, address, shown, key, local_actor())
     say(f"what is read as {plain(name)} goes through {plain(shown)}")
 

@@ -11,8 +11,7 @@ from lastseen.settings import settings
 from pipeline import console
 from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
-from storage import alerts, telegram_accounts
-from storage.sealing import secrets
+from storage import alerts, office_keys, telegram_accounts
 from storage.stores import open_stores
 
 app = typer.Typer(help="The office's accounts on Telegram, which only ever read.", no_args_is_help=True)
@@ -27,17 +26,20 @@ def login(
 ) -> None:
     """Log an account in; its session is kept encrypted.  The code, and the password if there is one, are asked for."""
     current = settings()
-    access, key = Access.of(current), secrets(current)
-    number = phone or typer.prompt("Phone", err=True)
-    entered = log_in(
-        access,
-        number,
-        code=lambda: typer.prompt("Code that Telegram has sent", err=True),
-        password=lambda: typer.prompt("Password", hide_input=True, err=True),
-    )
-    with open_stores(current, objects=False) as stores, stores.db.begin() as db:
-        made = telegram_accounts.add(db, name, entered.user_id, entered.session, key, local_actor())
-        alerts.end(db, alerts.ACCOUNT_LOST, f"telegram account:{made}")
+    access = Access.of(current)
+    with open_stores(current, objects=False) as stores:
+        with stores.db.begin() as db:
+            key = office_keys.secrets(db, current)  # before somebody types a code that works once
+        number = phone or typer.prompt("Phone", err=True)
+        entered = log_in(
+            access,
+            number,
+            code=lambda: typer.prompt("Code that Telegram has sent", err=True),
+            password=lambda: typer.prompt("Password", hide_input=True, err=True),
+        )
+        with stores.db.begin() as db:
+            made = telegram_accounts.add(db, name, entered.user_id, entered.session, key, local_actor())
+            alerts.end(db, alerts.ACCOUNT_LOST, f"telegram account:{made}")
     say(f"account {plain(name)} reads Telegram now")
 
 

@@ -16,9 +16,8 @@ from matchers.impostors import Sample
 from matchers.measuring import BandFound, Found, Tracks, Wish
 from matchers.tails import TooLittle
 from pipeline.matching import calibration_plot
-from storage import calibrations, custody
+from storage import calibrations, custody, office_keys
 from storage.database import Connection
-from storage.sealing import sealer
 from storage.stores import Stores
 
 DAYS = 28
@@ -89,7 +88,7 @@ def propose(
 def _read(
     db: Connection, settings: Settings, engine: str, figure: float, tracks_a_day: float | None, accept: float | None
 ) -> _Material:
-    seal = sealer(settings)
+    seal = office_keys.sealer(db, settings)
     measured = calibrations.tracks_a_day(db, engine, DAYS) if tracks_a_day is None else tracks_a_day
     wish = Wish(measured, settings.false_candidates_a_day if accept is None else accept)
     try:

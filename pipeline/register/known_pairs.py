@@ -11,10 +11,9 @@ from pipeline.app import App
 from pipeline.matching.held_register import HeldRegister
 from pipeline.register import disguise
 from pipeline.runner import Tally
-from storage import calibrations, custody, known_pairs, work
+from storage import calibrations, custody, known_pairs, office_keys, work
 from storage.custody import Action, Entry
 from storage.known_pairs import Made
-from storage.sealing import sealer
 from storage.work import Queue
 
 MOST: Final = 200
@@ -27,7 +26,7 @@ def make(app: App, most: int = MOST) -> Made:
     published = faces.published_threshold(settings.engine, settings.models_dir)
     apart = faces.published_apart(settings.engine, settings.models_dir)
     with app.stores.db.begin() as db:
-        gallery = HeldRegister(settings, sealer(settings)).current(db, engine)
+        gallery = HeldRegister(settings, office_keys.sealer(db, settings)).current(db, engine)
         limits = photos.limits(calibrations.current(db, engine), published, apart)
         odd, near = known_pairs.excluded(db)
     bounds = Bounds(limits.alike, limits.apart)

@@ -13,9 +13,9 @@ from typing import Any
 
 from extractors.telegram.line import Access, Line
 from lastseen.settings import Settings
-from storage import telegram_accounts
+from storage import office_keys, telegram_accounts
 from storage.database import Engine
-from storage.sealing import Secrets, secrets
+from storage.sealing import Secrets
 from storage.telegram_accounts import AccountLock
 
 log = logging.getLogger("lastseen.lines")
@@ -73,10 +73,11 @@ class Lines:
             self._let_go(account)
 
     def _take(self, account: int) -> _Held:
-        access, key = Access.of(self._settings), secrets(self._settings)
+        access = Access.of(self._settings)
         lock = AccountLock(self._db, account, timedelta(seconds=self._settings.telegram_lock_seconds))
         try:
             with self._db.begin() as db:
+                key = office_keys.secrets(db, self._settings)
                 session = telegram_accounts.session(db, account, key)
             line = Line(
                 access,

@@ -16,9 +16,8 @@ from lastseen.outcomes import Fault, NotDone, Scope
 from lastseen.records import NO_ACCESS, SiteAccess, Source
 from lastseen.settings import Settings
 from pipeline.runner import Bench, manners
-from storage import alerts, site_accounts, sites
+from storage import alerts, office_keys, site_accounts, sites
 from storage.database import Connection
-from storage.sealing import secrets
 from storage.site_accounts import Way
 from storage.sites import Turn
 from storage.work import Claim
@@ -103,7 +102,7 @@ def _enter(bench: Bench, claim: Claim, source: Source, site: str) -> tuple[Turn,
     settings = bench.settings
     with bench.stores.db.begin() as db:
         turn = sites.enter(db, claim, site, manners(settings))
-        way = site_accounts.of_source(db, source.id, lambda: secrets(settings)) if turn.mine else None
+        way = site_accounts.of_source(db, source.id, lambda: office_keys.secrets(db, settings)) if turn.mine else None
     return turn, way
 
 

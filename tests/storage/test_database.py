@@ -352,3 +352,13 @@ def test_a_connection_that_was_cut_is_replaced(db: Engine) -> None:
     other.dispose()
     with db.connect() as connection:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != backend
+
+
+def test_a_database_that_does_not_know_all_scripts_is_refused(endpoints: Endpoints) -> None:
+    made = "CREATE DATABASE test_latin TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C' STRATEGY FILE_COPY"
+    run_sql(endpoints.database_url, made)
+    engine = connect(in_database(endpoints.database_url, "test_latin"))
+    with pytest.raises(WrongUse, match=r"encoding is SQL_ASCII.*ENCODING 'UTF8' TEMPLATE template0"):
+        migrate(engine)
+    engine.dispose()
+    run_sql(endpoints.database_url, "DROP DATABASE test_latin WITH (FORCE)")

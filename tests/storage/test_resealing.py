@@ -195,11 +195,14 @@ def test_a_rotation_that_is_killed_is_begun_again_and_loses_nothing(
 
 def test_without_the_key_of_before_the_command_says_what_is_missing(office: Office) -> None:
     enrol(office.stores.db, 2, Sealer(OLD))
-    lost = with_keys(office, NEW)
-    said = lost.run("keys", "rotate", "templates", status=1)
-    assert "2 of templates open with none of the keys" in said.stderr
+    said = with_keys(office, NEW).run("keys", "rotate", "templates", status=2)
     assert "LASTSEEN_TEMPLATE_KEYS_BEFORE" in said.stderr
     assert vectors(office.stores.db, Sealer(OLD)) == expected(0, 1)
+    enrol(office.stores.db, 1, Sealer(NEW), first=2)
+    said = with_keys(office, NEW).run("keys", "rotate", "templates", status=1)
+    assert "2 of templates open with none of the keys" in said.stderr
+    assert "LASTSEEN_TEMPLATE_KEYS_BEFORE" in said.stderr
+    assert vectors(office.stores.db, Sealer(OLD, NEW)) == expected(0, 1, 2)
 
 
 def test_a_key_in_the_data_folder_is_changed_there(office: Office) -> None:

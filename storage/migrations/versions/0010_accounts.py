@@ -1,4 +1,6 @@
-"""Accounts: sessions that are listed and idle out, second factors, lockouts, OpenID providers, tokens of programs."""
+"""Accounts: sessions that are listed and idle out, second factors, lockouts, OpenID providers, tokens of programs.
+
+The keys that the office's machines share, too."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -72,6 +74,16 @@ def upgrade() -> None:
         " it or of an earlier one is taken again",
     )
     op.create_table(
+        "sealing_keys",
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("what", "key", name=op.f("pk_sealing_keys")),
+        comment="the keys that this office's machines may seal templates and secrets with, by names that say nothing of"
+        " them",
+    )
+    op.create_table(
         "recovery_codes",
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
@@ -127,6 +139,7 @@ def downgrade() -> None:
     op.create_table_comment("users", COMMENTS["users"][1], existing_comment=COMMENTS["users"][0])
     for table in ("api_tokens", "identities", "sign_in_failures", "recovery_codes", "second_factors", "sessions"):
         op.drop_table(table)
+    op.drop_table("sealing_keys")
     op.create_table(
         "sessions",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
