@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-SHORTEST_SECONDS: Final = 10.0
-"""of work a task, where there is little of it: it is shared out among more tasks"""
+BALANCE_SECONDS: Final = 2.5
+"""What a task costs before it works (a process, and where films are opened an engine) weighs as much as the wait for the
+longest one at the end, on a few processors, when tasks last the root of this times all the work: 5 seconds of 10, 20 of
+160."""
 LONGEST_SECONDS: Final = 60.0
 """of work a task; one item that takes longer has a task of its own"""
-SHARES: Final = 16
-"""tasks that a plan is cut into before they are made longer than the shortest: so many processors have work at once"""
 MOST_ITEMS: Final = 500
 """a task: their ids go through Airflow's database"""
 MOST_BATCHES: Final = 1000
@@ -47,7 +47,7 @@ GUESSES: Final[Mapping[str, Guess]] = {
     "recheck": Guess(6),
     "fetch": Guess(0.5, 20),  # MiB and one more: an item of unknown size is a short film
     "fingerprint": Guess(0.3, 20),  # the same
-    "analyze": Guess(0.1, 60),  # seconds of film, more where its pictures are large
+    "analyze": Guess(0.2, 60),  # seconds of film, more where its pictures are large
     "names": Guess(0.3),
     "match_tracks": Guess(0.3),
     "sweep": Guess(4),
@@ -92,20 +92,22 @@ def in_batches(items: Sequence[int], seconds: Sequence[float]) -> list[list[int]
 
 def _aim(total: float) -> float:
     """Seconds that a task should take: equal parts, so that no processor is left with a long one at the end."""
-    shares = max(min(total // SHORTEST_SECONDS, SHARES), math.ceil(total / LONGEST_SECONDS), 1)
-    return total / shares
+    balanced = min(math.sqrt(BALANCE_SECONDS * total), LONGEST_SECONDS)
+    return total / math.ceil(total / balanced) if balanced else LONGEST_SECONDS
 
 
 def _cut(items: Sequence[int], seconds: Sequence[float], aim: float) -> Iterator[list[int]]:
-    """A batch ends with the item that brings it nearest to `aim`."""
+    """Laid end to end, items whose middles lie in the same part of `aim` seconds go together."""
     batch: list[int] = []
-    total = 0.0
+    part = total = laid = 0.0
     for item, takes in zip(items, seconds, strict=True):
-        over = total + takes / 2 > aim or total + takes > LONGEST_SECONDS
-        if batch and (over or len(batch) == MOST_ITEMS):
+        lies = (laid + takes / 2) // aim
+        if batch and (lies != part or total + takes > LONGEST_SECONDS or len(batch) == MOST_ITEMS):
             yield batch
             batch, total = [], 0.0
         batch.append(item)
+        part = lies
         total += takes
+        laid += takes
     if batch:
         yield batch
