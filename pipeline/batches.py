@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Final
 
 BALANCE_SECONDS: Final = 2.5
-"""What a task costs before it works (a process, and where films are opened an engine) weighs as much as the wait for the
-longest one at the end, on a few processors, when tasks last the root of this times all the work: 5 seconds of 10, 20 of
-160."""
+"""What a task costs before it works (a process, and where films are opened an engine) weighs as much as the wait for
+the longest one at the end, on a few processors, when tasks last the root of this times all the work: 5 seconds of 10,
+20 of 160."""
 LONGEST_SECONDS: Final = 60.0
 """of work a task; one item that takes longer has a task of its own"""
 MOST_ITEMS: Final = 500
