@@ -132,6 +132,7 @@ WORDS: Final[Mapping[str, str]] = {
     "quarantine": noted("many items of a step were set aside"),
     "workers die": noted("workers die over the same items"),
     "disk full": noted("a disk is nearly full"),
+    "process hung": noted("a process gave no sign of life and was started again"),
     "no runs": noted("nothing was begun for hours"),
 }
 """words of the data -> what they mean; others are said as they are kept"""
