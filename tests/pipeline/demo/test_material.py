@@ -262,10 +262,17 @@ def test_the_register_does_not_hold_the_clips_own_pictures(written: RegisterFact
 # --- the site ----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def media(composed: ClipFacts) -> Path:
+    """The folder of both films that the site has."""
+    folder = composed.path.parent
+    clip.compose_mirrored(folder / site.MIRRORED)
+    return folder
+
+
 @pytest.fixture
-def base(composed: ClipFacts) -> Iterator[str]:
-    clip.compose_mirrored(composed.path.parent / site.MIRRORED)
-    with site.serving(composed.path.parent) as address:
+def base(media: Path) -> Iterator[str]:
+    with site.serving(media) as address:
         yield address
 
 
@@ -358,8 +365,8 @@ def test_nothing_else_of_the_folder_is_served(base: str, composed: ClipFacts) ->
             assert line.getresponse().status == 404
 
 
-def test_the_site_is_quiet_and_ends_with_its_block(composed: ClipFacts, capfd: pytest.CaptureFixture[str]) -> None:
-    with site.serving(composed.path.parent) as base:
+def test_the_site_is_quiet_and_ends_with_its_block(media: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with site.serving(media) as base:
         opener = build_opener(ProxyHandler({}))
         with opener.open(Request(base + site.GOOD.video), timeout=10) as answer:  # noqa: S310 - loopback
             answer.read(10)  # and hang up in the middle
