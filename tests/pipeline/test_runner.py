@@ -92,13 +92,22 @@ def test_a_bug_of_ours_ends_its_item_and_the_others_go_on(
             db.execute(text("SELECT CAST(:text AS text)"), {"text": "a NUL: \x00"})
         return say(db, result)
 
-    tally = runner.drain(Step("tried", "", load, run, keep))
+    with caplog.at_level(logging.INFO, "lastseen.runner"):  # whatever other tests have left it at
+        tally = runner.drain(Step("tried", "", load, run, keep))
     assert (tally.done, tally.bugs, dict(tally.faults)) == (2, 1, {"DEFECT": 1})
     state, outcome, why = rows(runner)[2]
     assert (state, outcome) == ("quarantined", "DEFECT")
     assert why.startswith("a fault of lastseen itself, see the log: ")
     assert events(runner) == ["item:1", "item:3"], "nothing of it was kept"
-    assert [record.levelno for record in caplog.records if record.name == "lastseen.runner"] == [logging.ERROR]
+    said = [
+        (one.levelno, one.getMessage(), bool(one.exc_info)) for one in caplog.records if one.name == "lastseen.runner"
+    ]
+    assert said == [
+        (logging.INFO, "tried 1: done", False),
+        (logging.ERROR, "tried 2", True),
+        (logging.INFO, "tried 2: DEFECT", False),
+        (logging.INFO, "tried 3: done", False),
+    ], "the error is said once, and with where it came from"
 
 
 def test_what_is_logged_over_an_item_names_it_in_every_thread(runner: Runner) -> None:
