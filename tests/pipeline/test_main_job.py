@@ -153,13 +153,14 @@ def _in(office: Office, step: str) -> Callable[[], bool]:
 
 def in_transaction(office: Office, statement: str) -> Callable[[], bool]:
     """Some worker waits in the middle of keeping what it made."""
-    waiting = text(
+    return lambda: waiting(office, statement) > 0
+
+
+def waiting(office: Office, statement: str) -> int:
+    """How many workers wait there."""
+    held = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE :statement"
         " AND datname = current_database()"
     )
-
-    def reached() -> bool:
-        with office.stores.db.begin() as db:
-            return bool(db.execute(waiting, {"statement": f"%{statement}%"}).scalar())
-
-    return reached
+    with office.stores.db.begin() as db:
+        return int(db.execute(held, {"statement": f"%{statement}%"}).scalar_one())
