@@ -38,11 +38,62 @@ class Seen(StrEnum):
 
 
 class PersonStatus(StrEnum):
-    """Only people who are `missing` are searched for."""
+    """What a person is to the office.  It changes by a statement only."""
 
     MISSING = "missing"
+    CAPTIVE = "captive"
+    """confirmed in captivity, and still searched for: families wait for the next sign of life"""
+    RETURNED = "returned"
+    DECEASED = "deceased"
+    """identified by DNA"""
+    FOUND = "found"
+    """the office did not say how"""
+    WITHDRAWN = "withdrawn"
+
+
+SEARCHED: Final = frozenset({PersonStatus.MISSING, PersonStatus.CAPTIVE})
+"""who is searched for: of everybody else templates go and candidates close"""
+
+
+class Says(StrEnum):
+    """What somebody says of a person's fate."""
+
+    MISSING = "missing"
+    ALIVE = "alive"
+    """seen or heard of, and not said to be held"""
+    CAPTIVE = "captive"
+    NOT_HELD = "not held"
+    """by whoever would hold them"""
+    RETURNED = "returned"
+    DEAD = "dead"
+    """said, and not shown by DNA"""
+    DNA = "dna"
+    """a body is identified"""
     FOUND = "found"
     WITHDRAWN = "withdrawn"
+
+
+SETS: Final[Mapping[Says, PersonStatus]] = {
+    Says.MISSING: PersonStatus.MISSING,
+    Says.CAPTIVE: PersonStatus.CAPTIVE,
+    Says.RETURNED: PersonStatus.RETURNED,
+    Says.DNA: PersonStatus.DECEASED,
+    Says.FOUND: PersonStatus.FOUND,
+    Says.WITHDRAWN: PersonStatus.WITHDRAWN,
+}
+"""the status that the office may set because of it; what is not here stays a claim"""
+
+
+class StatementSource(StrEnum):
+    """Where a statement stands."""
+
+    DOCUMENT = "document"
+    LIST = "list"
+    LETTER = "letter"
+    DECISION = "decision"
+    POST = "post"
+    REGISTER = "register"
+    """the office's own register as it was imported, before there were statements or without one"""
 
 
 class Badge(StrEnum):

@@ -14,6 +14,8 @@ class Role(StrEnum):
     """looks at candidates, settles disagreements"""
     REGISTER_KEEPER = "register_keeper"
     """keeps the register of missing persons"""
+    CASE_OFFICER = "case_officer"
+    """follows cases to their end: statements, letters, and what relatives write, whom nobody else may reach"""
     AUDITOR = "auditor"
     """reads the log, and nothing else"""
     ADMINISTRATOR = "administrator"

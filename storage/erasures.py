@@ -113,6 +113,16 @@ RECORDS = text("""
      ORDER BY key""")
 
 TAKE = (
+    "DELETE FROM statement_withdrawals WHERE statement_id IN ({statements})",
+    "DELETE FROM statements WHERE person_id = ANY(:people)",
+    "DELETE FROM list_decisions WHERE person_id = ANY(:people)",
+    "DELETE FROM list_matches WHERE person_id = ANY(:people)",
+    "DELETE FROM letter_people WHERE person_id = ANY(:people)",
+    "DELETE FROM letter_candidates WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM group_case_files WHERE blob_id = ANY(:blobs)",
+    "DELETE FROM tip_notes WHERE person_id = ANY(:people) OR tip_id IN ({tips})",
+    "DELETE FROM tip_contacts WHERE tip_id IN ({tips})",
+    "DELETE FROM tips WHERE id IN ({tips})",
     "DELETE FROM hand_overs WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM package_files WHERE package_id IN ({packages})",
     "DELETE FROM work WHERE step = 'package' AND subject IN ({packages})",
@@ -179,6 +189,8 @@ _REJECTIONS = """
             AND (verdict_id IS NULL
                  OR verdict_id IN (SELECT id FROM verdicts WHERE candidate_id = ANY(:candidates))))"""
 _AMONG = {
+    "statements": "SELECT id FROM statements WHERE person_id = ANY(:people)",
+    "tips": "SELECT id FROM tips WHERE blob_id = ANY(:blobs)",
     "analyses": _ANALYSES,
     "judgements": _JUDGEMENTS,
     "known_pairs": _KNOWN_PAIRS,

@@ -23,7 +23,7 @@ AT_ONCE: Final = 2000
 """events of a file that are read from the database at once"""
 OF_REVIEWS: Final = frozenset(
     {
-        *(Action.TOOK_UP, Action.DESCRIBED, Action.RETURNED, Action.WARNED, Action.PLAYED),
+        *(Action.TOOK_UP, Action.DESCRIBED, Action.GIVEN_BACK, Action.WARNED, Action.PLAYED),
         *(Action.JUDGED, Action.JUDGEMENT_UNDONE, Action.REJECTED, Action.REJECTION_REVOKED),
     }
 )

@@ -1400,3 +1400,310 @@ not_collected = Table(
     Column("erasure_id", BigInteger, ForeignKey("erasures.id"), nullable=False, index=True),
     comment="hashes of erased bytes and of erased posts' identities: what has one of these is not kept again",
 )
+
+# --- from a sighting to an answer --------------------------------------------------------------------------
+
+group_cases = Table(
+    "group_cases",
+    metadata,
+    _id(),
+    _text("title"),
+    _text("reason"),
+    _text("opened_by"),
+    _moment("opened_at", now=True),
+    CheckConstraint("btrim(title) <> '' AND btrim(reason) <> ''", name="named_and_explained"),
+    comment="people who are shown together, followed until each of them is accounted for",
+)
+
+group_case_files = Table(
+    "group_case_files",
+    metadata,
+    Column("group_case_id", BigInteger, ForeignKey("group_cases.id"), primary_key=True),
+    Column("blob_id", BigInteger, ForeignKey("blobs.id"), primary_key=True, index=True),
+    _text("why"),
+    _text("added_by"),
+    _moment("added_at", now=True),
+    comment="recordings that show the group of a case, the first and those in which it was seen again",
+)
+
+group_case_notes = Table(
+    "group_case_notes",
+    metadata,
+    _id(),
+    _ref("group_case_id", "group_cases"),
+    _text("kind"),
+    Column("people", Integer),
+    _text("note"),
+    _text("noted_by"),
+    _moment("noted_at", now=True),
+    CheckConstraint("kind IN ('note', 'counted', 'closed', 'reopened')", name="kind"),
+    CheckConstraint("(kind = 'counted') = (people IS NOT NULL)", name="counted"),
+    comment="what happened to a case; people: how many somebody counted in its recordings by eye",
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    _id(),
+    _text("title"),
+    _text("body"),
+    _text("kind"),
+    Column("dated", Date, nullable=False),
+    _text("file_name"),
+    _text("sha256"),
+    Column("size", BigInteger, nullable=False),
+    _text("object_key"),
+    Column("mapping", JSONB, nullable=False),
+    _text("imported_by"),
+    _moment("imported_at", now=True),
+    CheckConstraint("kind IN ('csv', 'xlsx', 'pfif', 'text')", name="kind"),
+    CheckConstraint("btrim(title) <> '' AND btrim(body) <> ''", name="whose_and_what"),
+    comment="lists of names that somebody has given out, as their claim; body: who; object_key: as it was received",
+)
+
+list_mappings = Table(
+    "list_mappings",
+    metadata,
+    _id(),
+    _text("name"),
+    Column("mapping", JSONB, nullable=False),
+    _text("kept_by"),
+    _moment("kept_at", now=True),
+    Index("ix_list_mappings_newest", "name", "id"),
+    comment="how a giver of lists names its columns and what it claims; the newest of a name counts",
+)
+
+list_entries = Table(
+    "list_entries",
+    metadata,
+    _id(),
+    _ref("list_id", "lists"),
+    Column("row", Integer, nullable=False),
+    Column("names", ARRAY(Text), nullable=False),
+    Column("birth_year", Integer),
+    Column("born", Date),
+    _text("says", ""),
+    Column("since", Date),
+    _text("note", ""),
+    Column("raw", JSONB, nullable=False),
+    _text("fault", ""),
+    UniqueConstraint("list_id", "row"),
+    CheckConstraint("(fault <> '') OR (names <> '{}' AND says <> '')", name="understood_or_faulty"),
+    comment="lines of a list; fault: why one could not be understood, raw: what it said, whatever became of it",
+)
+
+list_matches = Table(
+    "list_matches",
+    metadata,
+    Column("entry_id", BigInteger, ForeignKey("list_entries.id"), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, index=True),
+    Column("rank", SmallInteger, nullable=False),
+    Column("why", JSONB, nullable=False),
+    _moment("proposed_at", now=True),
+    comment="entries of the register that a line may speak of, for people to decide; worked out by the names alone",
+)
+
+list_decisions = Table(
+    "list_decisions",
+    metadata,
+    _id(),
+    _ref("entry_id", "list_entries"),
+    _ref("person_id", "persons"),
+    Column("same", Boolean, nullable=False),
+    _text("reason", ""),
+    _text("decided_by"),
+    _moment("decided_at", now=True),
+    Index("ix_list_decisions_newest", "entry_id", "person_id", "id"),
+    comment="whether a line speaks of this person; the newest of a pair counts",
+)
+
+list_undos = Table(
+    "list_undos",
+    metadata,
+    Column("list_id", BigInteger, ForeignKey("lists.id"), primary_key=True),
+    _text("reason"),
+    _text("undone_by"),
+    _moment("undone_at", now=True),
+    comment="lists that were imported by mistake; their lines stay, and count for nothing",
+)
+
+letter_recipients = Table(
+    "letter_recipients",
+    metadata,
+    _id(),
+    _text("kind"),
+    _text("name"),
+    _text("address", ""),
+    _text("language"),
+    Column("answers_within_days", Integer),
+    _text("added_by"),
+    _moment("added_at", now=True),
+    _moment("retired_at", nullable=True),
+    Column("retired_by", Text),
+    CheckConstraint("(retired_at IS NULL) = (retired_by IS NULL)", name="retired_by_somebody"),
+    comment="offices that letters go to; kind: which template is theirs",
+)
+
+letter_templates = Table(
+    "letter_templates",
+    metadata,
+    _id(),
+    _text("kind"),
+    _text("language"),
+    _text("subject"),
+    _text("body"),
+    _text("made_by"),
+    _moment("made_at", now=True),
+    Index("ix_letter_templates_newest", "kind", "language", "id"),
+    comment="words of letters as the office has edited them; the newest of a kind and language counts",
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    _id(),
+    _ref("recipient_id", "letter_recipients"),
+    _ref("group_case_id", "group_cases", nullable=True),
+    _ref("revises_id", "letters", nullable=True),
+    _text("language"),
+    _text("subject"),
+    _text("body"),
+    Column("with_package", Boolean, nullable=False),
+    _text("made_by"),
+    _moment("made_at", now=True),
+    comment="letters as they were written; one that was edited is a new one, which revises the other",
+)
+
+letter_people = Table(
+    "letter_people",
+    metadata,
+    Column("letter_id", BigInteger, ForeignKey("letters.id"), primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, index=True),
+    comment="whom a letter is about",
+)
+
+letter_candidates = Table(
+    "letter_candidates",
+    metadata,
+    Column("letter_id", BigInteger, ForeignKey("letters.id"), primary_key=True),
+    Column("candidate_id", BigInteger, ForeignKey("candidates.id"), primary_key=True, index=True),
+    comment="possible sightings that a letter tells of",
+)
+
+letter_files = Table(
+    "letter_files",
+    metadata,
+    Column("letter_id", BigInteger, ForeignKey("letters.id"), primary_key=True),
+    Column("format", Text, primary_key=True),
+    _text("sha256"),
+    Column("size", BigInteger, nullable=False),
+    _text("object_key"),
+    _moment("made_at", now=True),
+    CheckConstraint("format IN ('docx', 'pdf', 'package')", name="format"),
+    comment="a letter with its annex as it goes out; sha256 stands in the custody log, too",
+)
+
+letter_events = Table(
+    "letter_events",
+    metadata,
+    _id(),
+    _ref("letter_id", "letters"),
+    _text("event"),
+    Column("dated", Date),
+    _text("note", ""),
+    _text("noted_by"),
+    _moment("noted_at", now=True),
+    CheckConstraint(
+        "event IN ('offered', 'approved', 'refused', 'sent', 'acknowledged', 'answered', 'given up')", name="event"
+    ),
+    comment="what became of a letter; approved by another person than its writer, and sent only then",
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    _id(),
+    _ref("person_id", "persons"),
+    _text("says"),
+    _text("body"),
+    _text("source"),
+    _text("reference"),
+    Column("dated", Date, nullable=False),
+    Column("since", Date),
+    Column("status", Text),
+    _text("note", ""),
+    _ref("list_entry_id", "list_entries", nullable=True),
+    _ref("letter_id", "letters", nullable=True),
+    _text("entered_by"),
+    _moment("entered_at", now=True),
+    CheckConstraint("btrim(body) <> '' AND btrim(reference) <> ''", name="by_whom_and_where"),
+    CheckConstraint("source IN ('document', 'list', 'letter', 'decision', 'post', 'register')", name="source"),
+    CheckConstraint("(source = 'list') = (list_entry_id IS NOT NULL)", name="of_a_list"),
+    comment="what somebody said of a person's fate: who (body), where (source, reference), when (dated), of which day"
+    " (since); status: what the person is to the office from then on, null: a claim that changes nothing",
+)
+
+statement_withdrawals = Table(
+    "statement_withdrawals",
+    metadata,
+    Column("statement_id", BigInteger, ForeignKey("statements.id"), primary_key=True),
+    _text("reason"),
+    _text("withdrawn_by"),
+    _moment("withdrawn_at", now=True),
+    comment="statements that were entered by mistake, or of a list that was undone: they stay, and count for nothing",
+)
+
+tips = Table(
+    "tips",
+    metadata,
+    _id(),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    _text("address", ""),
+    _ref("blob_id", "blobs", nullable=True),
+    Column("at_seconds", Integer),
+    _text("language"),
+    _text("came_by"),
+    _text("received_by"),
+    _moment("received_at", now=True),
+    CheckConstraint("came_by IN ('form', 'command', 'csv')", name="came_by"),
+    comment="what relatives sent: a link or a file, and the moment in it; code_hash: of what opens their page",
+)
+
+tip_contacts = Table(
+    "tip_contacts",
+    metadata,
+    Column("tip_id", BigInteger, ForeignKey("tips.id"), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    comment="whom they recognise, in their words, and how to reach them: sealed, for the case officer alone",
+)
+
+tip_notes = Table(
+    "tip_notes",
+    metadata,
+    _id(),
+    _ref("tip_id", "tips"),
+    _text("kind"),
+    _ref("person_id", "persons", nullable=True),
+    _ref("source_id", "sources", nullable=True),
+    _text("note", ""),
+    _text("noted_by"),
+    _moment("noted_at", now=True),
+    CheckConstraint("kind IN ('taken up', 'about', 'refused', 'told', 'closed')", name="kind"),
+    CheckConstraint("(kind = 'about') = (person_id IS NOT NULL)", name="about_somebody"),
+    comment="what a case officer did with a tip; `taken up`: its link is collected from then on, as this source",
+)
+
+year_reports = Table(
+    "year_reports",
+    metadata,
+    _id(),
+    _text("period"),
+    _moment("as_of"),
+    Column("figures", JSONB, nullable=False),
+    Column("pages", JSONB, nullable=False),
+    _text("made_by"),
+    _moment("made_at"),
+    Index("ix_year_reports_newest", "period", "id"),
+    comment="what was reported of a year or a month as the records stood at a moment; pages: language and format ->"
+    " key and sha256 in the derived bucket",
+)

@@ -349,7 +349,7 @@ def give_back(call: Call) -> None:
     with call.desk.stores.db.begin() as db:
         found = _mine(db, call)
         review_queue.give_back(db, found)
-        custody.append(db, call.user.name, Action.RETURNED, reviews.subject(found))
+        custody.append(db, call.user.name, Action.GIVEN_BACK, reviews.subject(found))
 
 
 def warn(call: Call) -> None:

@@ -80,7 +80,7 @@ def give_back(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         review = review_of(db, request)
         review_queue.give_back(db, review)
-        custody.append(db, review.reviewer.name, Action.RETURNED, reviews.subject(review))
+        custody.append(db, review.reviewer.name, Action.GIVEN_BACK, reviews.subject(review))
     return RedirectResponse(_QUEUE, 303)
 
 

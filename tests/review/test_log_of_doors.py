@@ -48,7 +48,7 @@ LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("POST", "/reviews/{token:uuid}/description"): (Action.DESCRIBED,),
     ("POST", "/reviews/{token:uuid}/answer"): (Action.JUDGED,),
     ("POST", "/reviews/{token:uuid}/draft"): OF_ONE_REVIEW,
-    ("POST", "/reviews/{token:uuid}/return"): (Action.RETURNED,),
+    ("POST", "/reviews/{token:uuid}/return"): (Action.GIVEN_BACK,),
     ("POST", "/reviews/{token:uuid}/warn"): (Action.WARNED,),
     ("POST", "/reviews/{token:uuid}/undo"): (Action.JUDGEMENT_UNDONE, Action.TOOK_UP),
     ("POST", "/reviews/{token:uuid}/again"): (Action.TOOK_UP,),

@@ -26,6 +26,16 @@ OUT_OF_A_CASE = frozenset(
         "packages",  # what left the office stands in the custody log
         "package_files",
         "content_warnings",  # how our own people look
+        "statements",  # what others say of a person is no part of what was seen
+        "statement_withdrawals",
+        "list_matches",
+        "list_decisions",
+        "letter_people",  # what left the office stands in the custody log
+        "letter_candidates",
+        "group_case_files",  # what the office follows together
+        "tips",  # who wrote to the office is nobody's business
+        "tip_contacts",
+        "tip_notes",
         "fingerprints",  # can be made again from the bytes
     }
 )
