@@ -84,6 +84,10 @@ SETS: Final[Mapping[Says, PersonStatus]] = {
 """the status that the office may set because of it; what is not here stays a claim"""
 
 
+SAID_OF: Final[Mapping[PersonStatus, Says]] = {status: says for says, status in SETS.items()}
+"""what has to be said of somebody who is to become this"""
+
+
 class StatementSource(StrEnum):
     """Where a statement stands."""
 

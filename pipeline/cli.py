@@ -169,6 +169,11 @@ def left_as_they_are(done: importing.Imported) -> Iterator[str]:
             f"{done.fewer} entries have {done.unlisted} photos that were handed in before and are not in this file:"
             " they stay; `lastseen register remove-photo` takes one away"
         )
+    if done.otherwise:
+        yield (
+            f"{done.otherwise} entries have another status here than in the file, by later statements, and keep it:"
+            " `lastseen register state` changes one"
+        )
     if done.barred:
         yield f"{done.barred} photos were removed before and stay so: --again takes them back"
 

@@ -12,7 +12,8 @@ from review import media
 from review.accounts import account, entrance, provider, second_factor, users
 from review.api.table import api_doors
 from review.away import WhenAway
-from review.cases import candidates, hints, sightings, videos
+from review.cases import candidates, hints, people, sightings, videos
+from review.cases.people import STATERS
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.house import calibration, installation, log, monitoring, register, reports
@@ -49,7 +50,10 @@ def doors() -> list[BaseRoute]:
         Door("/sightings/{id:int}/hand-over", sightings.hand_over, method="POST", roles=SENIORS, names="sighting"),
         Door("/sightings/{id:int}/package", sightings.ask_package, method="POST", roles=SENIORS, names="sighting"),
         Door("/packages/{id:int}.zip", sightings.fetch_package, roles=SENIORS, picture=True, names="package"),
-        Door("/people/{number:path}", sightings.person, roles=OF_CASES, names="person"),
+        Door("/people", people.listed, roles=STATERS),
+        Door("/people/{number:path}", people.person, roles=OF_CASES, names="person"),
+        Door("/people/{number:path}/statements", people.state, method="POST", roles=STATERS, names="person"),
+        Door("/statements/{id:int}/withdraw", people.withdraw, method="POST", roles=STATERS, names="statement"),
         Door("/log", log.page, roles=AUDITORS),
         Door("/log/verify", log.verify, method="POST", roles=AUDITORS),
         Door("/log.{ending}", log.download, roles=AUDITORS, picture=True, names="log_file"),

@@ -32,7 +32,7 @@ from review.language import gettext as _
 from review.language import noted
 from review.lately import Lately
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
+from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, OFFICERS, REVIEWERS, SENIORS, STAFF
 from storage import office_keys
 from storage.review_queue import Forecast
 from storage.sealing import Secrets
@@ -120,7 +120,8 @@ class Desk:
         )
         for name in wording.__all__:
             self._templates.filters[name] = getattr(wording, name)
-        self._templates.filters.update(number=language.number, said=language.said, word=vocabulary.word)
+        self._templates.filters.update(number=language.number, said=language.said, day=language.day)
+        self._templates.filters.update(word=vocabulary.word)
         self._templates.globals.update(static=self._static_address, TOKEN_FIELD=TOKEN_FIELD)
 
     @cached_property
@@ -164,6 +165,7 @@ class Desk:
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_see_status": bool(visit.roles & STAFF),
             "may_see_sightings": bool(visit.roles & OF_CASES),
+            "may_state": bool(visit.roles & (OFFICERS | KEEPERS)),
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(cookie),

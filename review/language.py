@@ -7,11 +7,11 @@ Catalogues are read from their `.po` files at start, so there is nothing to comp
 import gettext as gnu
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
 from lastseen import catalogues
@@ -115,6 +115,12 @@ def moment(at: datetime) -> str:
     # translators: a pattern of Unicode's CLDR; what stands between quotes is written as it is
     pattern = pgettext("pattern of a time", "d MMM y, HH:mm 'UTC'")
     return str(format_datetime(at.astimezone(UTC), pattern, locale=spoken().locale))
+
+
+def day(of: date) -> str:
+    """A day without a time, wherever it was."""
+    # translators: a pattern of Unicode's CLDR
+    return str(format_date(of, pgettext("pattern of a day", "d MMM y"), locale=spoken().locale))
 
 
 def _part(part: object) -> str:

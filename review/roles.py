@@ -9,6 +9,7 @@ __all__ = [
     "FIRST_ACCOUNT",
     "KEEPERS",
     "NOBODY",
+    "OFFICERS",
     "OF_CASES",
     "REVIEWERS",
     "SENIORS",
@@ -21,8 +22,9 @@ REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})
 SENIORS = frozenset({Role.SENIOR})
 KEEPERS = frozenset({Role.REGISTER_KEEPER, Role.SENIOR})
 """of the register; in a new office the first account is a senior"""
-OF_CASES = REVIEWERS | KEEPERS
-"""possible sightings are for whoever judges, and for whoever keeps the entry of the person"""
+OF_CASES = REVIEWERS | KEEPERS | {Role.CASE_OFFICER}
+"""possible sightings are for whoever judges, keeps the entry of the person, or follows their case"""
+OFFICERS = frozenset({Role.CASE_OFFICER, Role.SENIOR})
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 AUDITORS = frozenset({Role.AUDITOR})
 STAFF = frozenset(Role) - {Role.AUDITOR}

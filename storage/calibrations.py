@@ -18,7 +18,7 @@ from storage.tables import calibration_adoptions, calibrations
 PHOTOS = text("""
     SELECT person_id AS owner, person_id AS file, templates.quality, photo_id, NULL AS track_id, kind, sealed
       FROM templates JOIN reference_photos ON reference_photos.id = photo_id JOIN persons ON persons.id = person_id
-     WHERE engine = :engine AND status = 'missing' ORDER BY templates.id""")
+     WHERE engine = :engine AND is_searched(status) ORDER BY templates.id""")
 
 # Only days of which all tracks are still there: of older ones retention has left those that resemble somebody.
 TRACKS = text("""

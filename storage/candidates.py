@@ -29,7 +29,7 @@ FOUND = text("""
                   CAST(:distances AS float8[]), CAST(:expected AS float8[]))
              AS found (track, person, photo, distance, expected)
       JOIN persons ON persons.id = found.person
-     WHERE persons.status = 'missing' AND EXISTS (SELECT FROM templates WHERE track_id = found.track)
+     WHERE is_searched(persons.status) AND EXISTS (SELECT FROM templates WHERE track_id = found.track)
        AND EXISTS (SELECT FROM templates WHERE photo_id = found.photo)
        FOR SHARE OF persons
     ON CONFLICT (track_id, person_id, engine) DO UPDATE
@@ -44,7 +44,7 @@ NEAR = text("""
       FROM unnest(CAST(:tracks AS bigint[]), CAST(:people AS bigint[]), CAST(:photos AS bigint[]),
                   CAST(:distances AS float8[])) AS near (track, person, photo, distance)
       JOIN persons ON persons.id = near.person
-     WHERE persons.status = 'missing' AND EXISTS (SELECT FROM templates WHERE track_id = near.track)
+     WHERE is_searched(persons.status) AND EXISTS (SELECT FROM templates WHERE track_id = near.track)
        AND EXISTS (SELECT FROM templates WHERE photo_id = near.photo)
        AND NOT EXISTS (SELECT FROM candidates WHERE track_id = near.track AND person_id = near.person
                           AND engine = :engine AND NOT withdrawn)

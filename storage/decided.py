@@ -219,8 +219,11 @@ def kept_back(db: Connection, user: User, posts: Sequence[int]) -> frozenset[int
 
 
 def may_see(user: User, showing_: Showing | None, state: CandidateState) -> bool:
-    """Whether somebody may see the evidence of a candidate: whoever keeps the register, of a possible sighting only."""
-    if state is CandidateState.SIGHTING and Role.REGISTER_KEEPER in user.roles:
+    """Whether somebody may see the evidence of a candidate.
+
+    Whoever keeps the register or follows cases, of a possible sighting only.
+    """
+    if state is CandidateState.SIGHTING and {Role.REGISTER_KEEPER, Role.CASE_OFFICER} & set(user.roles):
         return True
     reviews = bool({Role.ANALYST, Role.SENIOR} & set(user.roles))
     return reviews and showing_ in (Showing.WHOLE, Showing.OWN)

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from lastseen.records import Analysis, Box, CastLink, FaceSeen, Gallery, PersonStatus, Probes, Template, Track, Vectors
+from lastseen.records import SEARCHED, Analysis, Box, CastLink, FaceSeen, Gallery, Probes, Template, Track, Vectors
 from storage import candidates, custody
 from storage.custody import Action
 from storage.database import any_of
@@ -146,7 +146,7 @@ def gallery(db: Connection, engine: str, seal: Sealer, photos: Sequence[int] | N
         select(templates.c.photo_id, templates.c.kind, templates.c.sealed, reference_photos.c.person_id)
         .join(reference_photos, reference_photos.c.id == templates.c.photo_id)
         .join(persons, persons.c.id == reference_photos.c.person_id)
-        .where(templates.c.engine == engine, persons.c.status == PersonStatus.MISSING)
+        .where(templates.c.engine == engine, persons.c.status.in_(SEARCHED))
         .order_by(templates.c.id)
     )
     if photos is not None:

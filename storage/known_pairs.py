@@ -42,7 +42,7 @@ LATELY: Final = timedelta(days=90)
 _CERTAIN = """
     EXISTS (SELECT FROM templates WHERE photo_id = known_pairs.photo_id)
     AND EXISTS (SELECT FROM templates WHERE photo_id = probe_photo_id)
-    AND asked.status = 'missing' AND shown.status = 'missing'
+    AND is_searched(asked.status) AND is_searched(shown.status)
     AND NOT EXISTS (SELECT FROM photo_findings
                      WHERE stands AND CASE kind WHEN 'apart' THEN photo_findings.photo_id IN
                                                                   (known_pairs.photo_id, probe_photo_id)

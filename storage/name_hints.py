@@ -23,7 +23,7 @@ MOST_COUNTED: Final = 1000
 """hints; a page says that there are more"""
 NO_ID_SO_HIGH: Final = (1 << 63) - 1
 
-PEOPLE = text("SELECT id, names, birth_year FROM persons WHERE status = 'missing' ORDER BY id")
+PEOPLE = text("SELECT id, names, birth_year FROM persons WHERE is_searched(status) ORDER BY id")
 
 # Not by the newest id: an observation that is committed late has a lower one than others that were compared before.
 DUE = text("""
@@ -52,7 +52,7 @@ DROP = text("""
 
 # Who is no longer missing gets no hint, whatever was compared: the register may have changed meanwhile.
 KEEP = text("""
-    WITH missing AS (SELECT id FROM persons WHERE id = ANY(:people) AND status = 'missing' ORDER BY id FOR SHARE)
+    WITH missing AS (SELECT id FROM persons WHERE id = ANY(:people) AND is_searched(status) ORDER BY id FOR SHARE)
     INSERT INTO name_hints AS known (post_id, observation_id, person_id, matcher, score, namesakes, reasons)
     SELECT post, observation, person, :matcher, score, namesakes, reasons
       FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS found (
@@ -108,7 +108,7 @@ _LISTED = """
                     AND analyses.blob_id IN (SELECT blob_id FROM media_items WHERE post_id = hints.post)
                   ORDER BY candidates.id) AS candidates
       FROM ({hints}) AS hints
-      JOIN persons ON persons.id = hints.person AND persons.status = 'missing'
+      JOIN persons ON persons.id = hints.person AND is_searched(persons.status)
       JOIN posts ON posts.id = hints.post
       JOIN sources ON sources.id = posts.source_id
       JOIN observations ON observations.id = hints.observation"""
@@ -121,7 +121,7 @@ NEWER = text(_PAGE + " WHERE hints.id > :than ORDER BY hints.id LIMIT :limit")
 
 COUNTED = text(f"""
     SELECT count(*) FROM (
-        SELECT FROM ({_ONE_BY_ONE}) AS hints JOIN persons ON persons.id = person AND status = 'missing'
+        SELECT FROM ({_ONE_BY_ONE}) AS hints JOIN persons ON persons.id = person AND is_searched(status)
          LIMIT :most) AS counted""")  # noqa: S608  our own words
 
 _ITS_PERSON_AND_FILE = """

@@ -1,19 +1,37 @@
 """The register: people, their reference photos, and what happens when somebody is found."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
-from lastseen.records import Badge, Eyes, PersonEntry, PersonFacts, PersonStatus, Quality
-from storage import candidates, holds, name_hints
+from lastseen.records import (
+    SAID_OF,
+    SEARCHED,
+    SETS,
+    Badge,
+    Eyes,
+    PersonEntry,
+    PersonFacts,
+    PersonStatus,
+    Quality,
+    StatementSource,
+)
+from storage import candidates, holds, statements, statuses
 from storage.custody import Action, Entry
 from storage.database import any_of
 from storage.objects import Stored
+from storage.statements import Said
+from storage.statuses import Kept
 from storage.tables import persons, reference_photos, templates, work
+
+BODY: Final = "the office's register"
+"""who says what a file of the register says"""
 
 # Of a photo whose check has ended, the newest end counts: there is one for each engine that was in use.
 HELD = text("""
@@ -28,7 +46,7 @@ REFUSED = text("""
     SELECT reference_photos.id, register_number, file_name, work.why, work.settled_at, count(*) OVER () AS total
       FROM work JOIN reference_photos ON reference_photos.id = subject JOIN persons ON persons.id = person_id
      WHERE step = 'enroll' AND state IN ('skipped', 'quarantined', 'failed') AND removed_at IS NULL
-       AND status = 'missing' AND NOT EXISTS (SELECT FROM work AS later
+       AND is_searched(status) AND NOT EXISTS (SELECT FROM work AS later
                                                WHERE later.step = 'enroll' AND later.subject = work.subject
                                                  AND (later.settled_at > work.settled_at OR later.settled_at IS NULL))
      ORDER BY work.settled_at DESC, work.id DESC LIMIT :limit""")
@@ -114,14 +132,17 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What importing one entry did."""
+class Origin:
+    """Where an entry was read: what its statements refer to."""
 
-    person: int
-    new: bool = False
-    changed: bool = False
-    came_up: tuple[int, ...] = ()
-    """candidates of other people that are queued now, and have no moment yet"""
+    file: str
+    """its name"""
+    actor: str
+    body: str = BODY
+    """whose register it is"""
+
+
+SOMEWHERE: Final = Origin("register", "system")
 
 
 def every_name(db: Connection) -> list[tuple[str, tuple[str, ...]]]:
@@ -129,35 +150,47 @@ def every_name(db: Connection) -> list[tuple[str, tuple[str, ...]]]:
     return [(row.register_number, tuple(row.names)) for row in db.execute(select(persons))]
 
 
-def keep_person(db: Connection, entry: PersonEntry, people_per_track: int) -> Kept:
+def keep_person(db: Connection, entry: PersonEntry, people_per_track: int, origin: Origin = SOMEWHERE) -> Kept:
     """Insert an entry, or change the one with its register number; the same entry again changes nothing.
 
-    What the entry does not state stays as it is; a new person is then missing, and named by the register number.  Of
-    a person who is no longer missing the templates go and the candidates close; who was displaced by them comes up.
-    Call it before anything else in its transaction: it may take `candidates.lock`.
+    What the entry does not state stays as it is; a new person is then missing, and named by the register number.  A
+    status that is another than the register said last is written down as its statement; one that it said before is no
+    news, whatever others said since.  Call it before anything else in its transaction: it may take `candidates.lock`.
     """
     facts = entry.facts or PersonFacts((entry.register_number,), None, PersonStatus.MISSING)
-    row: dict[str, object] = {"names": list(facts.names), "birth_year": facts.birth_year, "status": facts.status}
+    row: dict[str, object] = {"names": list(facts.names), "birth_year": facts.birth_year}
     row |= {} if facts.region is None else {"region": facts.region}
-    if facts.status is not PersonStatus.MISSING:
+    if facts.status not in SEARCHED:
         candidates.lock(db)
     made: int | None = db.execute(
         upsert(persons)
-        .values(register_number=entry.register_number, **row)
+        .values(register_number=entry.register_number, status=facts.status, **row)
         .on_conflict_do_nothing(index_elements=[persons.c.register_number])
         .returning(persons.c.id)
     ).scalar()
     if made is not None:
-        return Kept(made, new=True)
+        return Kept(made, new=True, status=facts.status)
     held = db.execute(select(persons).where(persons.c.register_number == entry.register_number).with_for_update()).one()
-    if entry.facts is None or all(held._mapping[name] == value for name, value in row.items()):
-        return Kept(held.id)
-    db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
-    if facts.status is PersonStatus.MISSING:
-        return Kept(held.id, changed=True)
-    _forget_templates(db, held.id)
-    name_hints.forget(db, held.id)
-    return Kept(held.id, changed=True, came_up=tuple(candidates.withdraw(db, held.id, people_per_track)))
+    if entry.facts is None:
+        return Kept(held.id, status=PersonStatus(held.status))
+    changed = any(held._mapping[name] != value for name, value in row.items())
+    if changed:
+        db.execute(update(persons).where(persons.c.id == held.id).values(**row, changed_at=func.now()))
+    if facts.status is statements.register_said(db, held.id):
+        return Kept(held.id, changed=changed, status=PersonStatus(held.status))
+    kept, entries = _stated(db, held.id, entry, facts.status, people_per_track, origin)
+    return replace(kept, changed=changed or kept.changed, entries=entries)
+
+
+def _stated(
+    db: Connection, person: int, entry: PersonEntry, status: PersonStatus, people_per_track: int, origin: Origin
+) -> tuple[Kept, tuple[Entry, ...]]:
+    """The register says another status than it said last."""
+    reference = f"{origin.file}, {entry.place}" if entry.place else origin.file
+    today = utcnow().date()
+    said = Said(SAID_OF[status], origin.body, StatementSource.REGISTER, reference, today, sets=True)
+    _, entry_ = statements.keep(db, person, said, origin.actor)
+    return statuses.follow(db, person, people_per_track), (entry_,)
 
 
 def keep_photo(db: Connection, person: int, name: str, stored: Stored, media_type: str) -> tuple[int, bool]:
@@ -224,14 +257,14 @@ def keep_check(db: Connection, photo_id: int, crop_key: str, eyes: Eyes | None, 
 
 
 def photos_to_enroll(db: Connection, engine: str) -> Sequence[int]:
-    """Photos of missing people that are there and have no template of this engine."""
+    """Photos of people who are searched for that are there and have no template of this engine."""
     done = select(templates.c.photo_id).where(
         templates.c.photo_id == reference_photos.c.id, templates.c.engine == engine
     )
     statement = (
         select(reference_photos.c.id)
         .join(persons, persons.c.id == reference_photos.c.person_id)
-        .where(persons.c.status == PersonStatus.MISSING, reference_photos.c.object_key != "", ~done.exists())
+        .where(persons.c.status.in_(SEARCHED), reference_photos.c.object_key != "", ~done.exists())
         .where(reference_photos.c.removed_at.is_(None))
         .order_by(reference_photos.c.id)
     )
@@ -239,14 +272,14 @@ def photos_to_enroll(db: Connection, engine: str) -> Sequence[int]:
 
 
 def is_searched(db: Connection, photo_id: int) -> bool:
-    """Whether the photo is there and its person missing; holds the person's row until the transaction ends."""
+    """Whether the photo is there and its person searched for; holds the person's row until the transaction ends."""
     statement = (
         select(persons.c.status)
         .join(reference_photos, reference_photos.c.person_id == persons.c.id)
         .where(reference_photos.c.id == photo_id, reference_photos.c.removed_at.is_(None))
         .with_for_update(read=True, of=persons)
     )
-    return db.execute(statement).scalar() == PersonStatus.MISSING
+    return db.execute(statement).scalar() in SEARCHED
 
 
 # --- what the keeper asks -----------------------------------------------------------------------------------
@@ -297,7 +330,7 @@ def badges(db: Connection) -> dict[str, int]:
 
 
 def close(
-    db: Connection, number: str, status: PersonStatus, reason: str, people_per_track: int
+    db: Connection, number: str, said: Said, reason: str, actor: str, people_per_track: int
 ) -> tuple[Kept, list[Entry]]:
     """Somebody was found, or the entry is withdrawn.  Returns what that did, and what the custody log must say.
 
@@ -307,11 +340,10 @@ def close(
     row = db.execute(select(persons).where(persons.c.register_number == number).with_for_update()).one_or_none()
     if row is None:
         raise WrongUse(f"the register has no entry {number}")
-    if row.status == status:
-        raise WrongUse(f"entry {number} is {status} already")
-    facts = PersonFacts(tuple(row.names), row.birth_year, status)
-    kept = keep_person(db, PersonEntry(number, facts, ()), people_per_track)
-    return kept, [Entry(Action.REGISTER_CHANGED, f"person:{kept.person}", {"status": status}, reason)]
+    if row.status == SETS[said.says]:
+        raise WrongUse(f"entry {number} is {row.status} already")
+    _, kept, entries = statements.enter(db, row.id, said, actor, people_per_track)
+    return kept, [replace(entry, reason=reason) for entry in entries]
 
 
 def remove_photo(
@@ -351,7 +383,7 @@ def _chosen(entry: PersonHeld, written: str) -> PhotoHeld:
 
 def _held(row: RowMapping, status: PersonStatus) -> PhotoHeld:
     refused = row["state"] in (WorkState.SKIPPED, WorkState.QUARANTINED, WorkState.FAILED, WorkState.GONE)
-    waits = status is PersonStatus.MISSING and row["there"] and row["state"] != WorkState.DONE
+    waits = status in SEARCHED and row["there"] and row["state"] != WorkState.DONE
     if row["removed"]:
         state = "removed"
     elif row["searched"]:
@@ -362,8 +394,3 @@ def _held(row: RowMapping, status: PersonStatus) -> PhotoHeld:
         state = "pending" if waits else "not searched"
     badge = Badge(row["badge"]) if row["badge"] else None
     return PhotoHeld(row["id"], row["file_name"], row["sha256"], badge, state, row["why"] if state == "refused" else "")
-
-
-def _forget_templates(db: Connection, person: int) -> None:
-    photos = select(reference_photos.c.id).where(reference_photos.c.person_id == person)
-    db.execute(delete(templates).where(templates.c.photo_id.in_(photos)))

@@ -67,7 +67,7 @@ SAY_WHEN = text("UPDATE tracks SET expired_at = now() WHERE id = ANY(:tracks)")
 _OF_PEOPLE = """
       FROM reference_photos JOIN persons ON persons.id = person_id
      WHERE object_key <> ''
-       AND (removed_at IS NOT NULL OR (status <> 'missing' AND changed_at <= now() - make_interval(days => :days)))
+       AND (removed_at IS NOT NULL OR (NOT is_searched(status) AND changed_at <= now() - make_interval(days => :days)))
        AND NOT (person_id = ANY(CAST(:held AS bigint[])))"""
 DUE_PHOTOS = text(f"""
     SELECT reference_photos.id, object_key, crop_key {_OF_PEOPLE}

@@ -32,6 +32,7 @@ def due(which: str, moment: str) -> str:
         SELECT posts.id FROM candidates
           JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
           JOIN media_items ON media_items.blob_id = analyses.blob_id JOIN posts ON posts.id = media_items.post_id
+          JOIN persons ON persons.id = candidates.person_id AND is_searched(persons.status)
          WHERE candidates.state IN ('open', 'joined', 'displaced', 'undecided', 'sighting')
            AND {which} AND checked_at <= now() - interval '21 hours'"""  # noqa: S608  our own words
 

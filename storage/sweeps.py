@@ -54,7 +54,7 @@ SWEPT = text("UPDATE sweep_shards SET swept_at = now() WHERE id = :id")
 TO_ASK = text("""
     SELECT DISTINCT reference_photos.id
       FROM reference_photos
-      JOIN persons ON persons.id = person_id AND status = 'missing'
+      JOIN persons ON persons.id = person_id AND is_searched(status)
       JOIN templates ON templates.photo_id = reference_photos.id AND engine = :engine
      WHERE (CAST(:person AS text) IS NULL OR register_number = :person)
        AND (CAST(:photo AS bigint) IS NULL OR reference_photos.id = :photo)

@@ -407,7 +407,9 @@ persons = Table(
     _text("region", ""),
     _moment("added_at", now=True),
     _moment("changed_at", now=True),
-    comment="the office's list of missing persons",
+    Column("first_status", Text),
+    comment="the office's list of missing persons; status: what follows from what was said of them; first_status: what"
+    " the register said before any statement set one, null: none did",
 )
 
 reference_photos = Table(

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy import Connection, Row, text
 
-from lastseen.records import Gallery, PersonStatus
+from lastseen.records import Gallery
 from lastseen.settings import Settings
 from storage.database import driver
 from storage.sealed_blocks import IDS, NO_TEMPLATES, BlockPlace, Blocks, Ids, Origin, Templates
@@ -42,9 +42,9 @@ _READ = """
            ORDER BY id) TO STDOUT (FORMAT BINARY)"""
 READ = {origin: _READ.format(owner=owner) for origin, owner in OWNER.items()}
 
-MISSING = f"""
+SEARCHED = """
     COPY (SELECT reference_photos.id, person_id FROM reference_photos JOIN persons ON persons.id = person_id
-           WHERE status = '{PersonStatus.MISSING}') TO STDOUT (FORMAT BINARY)"""  # noqa: S608  our own words
+           WHERE is_searched(status)) TO STDOUT (FORMAT BINARY)"""
 
 HEADER_BYTES, TRAILER_BYTES = 19, 2
 PAIR: Final = np.dtype(
@@ -68,7 +68,7 @@ class Cache:
         """The templates of all missing people; as `faces.gallery`, without reading each row."""
         found = self.templates(db, engine, Origin.PHOTO)
         sweep(db, self._blocks, Origin.PHOTO)
-        photos, people = _pairs(db, MISSING)
+        photos, people = _pairs(db, SEARCHED)
         place = np.minimum(np.searchsorted(photos, found.owners), max(0, len(photos) - 1))
         missing = photos[place] == found.owners if len(photos) else np.zeros(len(found.ids), bool)
         kept = found.only(missing)

@@ -1,25 +1,38 @@
 """`lastseen register`: what its keeper looks at and decides, beside the import."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
 
-from lastseen.clock import iso
+from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
-from lastseen.records import FindingKind, FindingState, PersonStatus, TieKind
+from lastseen.fates import Contradiction, Side
+from lastseen.records import (
+    SAID_OF,
+    SEARCHED,
+    FindingKind,
+    FindingState,
+    PersonStatus,
+    Says,
+    StatementSource,
+    TieKind,
+)
 from lastseen.settings import settings
 from pipeline import console
 from pipeline.acting import As, Reason, actor, deciding, said
 from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain
 from pipeline.register import keeping
-from storage import findings, register, ties
+from storage import contradictions, findings, people, register, statements, ties
 from storage.database import Connection
 from storage.findings import Listed
 from storage.register import PersonHeld
+from storage.statements import Said, Statement
+from storage.statuses import Kept
 from storage.stores import open_stores
 from storage.ties import Tie
 
@@ -32,12 +45,14 @@ SAID = {
 Choice = TypeVar("Choice", bound=StrEnum)
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The entry's register number.")]
+Dated = Annotated[str, typer.Option("--dated", help="Of the document, like 2026-03-01; unless given: today.")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other entry's register number.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Give `lastseen register` these commands."""
-    for command in (show, findings_, refused, explain, tie, untie, remove_photo, close):
+    looked, decided = (show, findings_, refused, contradictions_), (explain, tie, untie, remove_photo, close)
+    for command in (*looked, *decided, state, take_back):
         app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
@@ -49,6 +64,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         entry = register.held(db, number)
         tied, found = ties.listed(db, number), findings.listed(db, closed=True, person=number)
+        said_of, against = statements.of_person(db, entry.id), contradictions.of_person(db, entry.id)
     voice = Voice(as_json)
     rows = [(one.id, one.file_name, one.badge or "", one.state, one.why) for one in entry.photos]
     voice.show(console.table(f"{len(rows)} photos", ("id", "file", "badge", "state", "why"), rows))
@@ -56,16 +72,64 @@ def show(number: Number, as_json: AsJson = False) -> None:
         voice.show(console.table("ties", ("one", "other", "kind"), [(one.one, one.other, one.kind) for one in tied]))
     if found:
         _show(voice, found)
-    voice.result(_entry(entry, tied, found), [f"entry {plain(number)} is {entry.status}"])
+    if said_of:
+        voice.show(
+            console.table("statements", ("id", "says", "body", "dated", "sets", "withdrawn"), map(_line, said_of))
+        )
+    if against:
+        _show_against(voice, [(number, one) for one in against])
+    told = {"contradictions": [_against(number, one) for one in against]}
+    voice.result(_entry(entry, tied, found, said_of) | told, [f"entry {plain(number)} is {entry.status}"])
 
 
-def _entry(entry: PersonHeld, tied: list[Tie], found: list[Listed]) -> dict[str, object]:
+def _line(one: Statement) -> tuple[object, ...]:
+    return one.id, one.says, one.body, one.dated, one.status or "", one.why_withdrawn
+
+
+def _entry(entry: PersonHeld, tied: list[Tie], found: list[Listed], said_of: Sequence[Statement]) -> dict[str, object]:
     return {
         "person": entry.register_number,
         "status": entry.status,
         "photos": [asdict(photo) for photo in entry.photos],
         "ties": [{"one": one.one, "other": one.other, "kind": one.kind} for one in tied],
         "findings": [as_dict(one) for one in found],
+        "statements": [_as_told(one) for one in said_of],
+    }
+
+
+def _as_told(one: Statement) -> dict[str, object]:
+    days = {"dated": one.dated.isoformat(), "since": one.since.isoformat() if one.since else None}
+    moments = {"entered_at": iso(one.entered_at), "withdrawn_at": iso(one.withdrawn_at) if one.withdrawn_at else None}
+    return {**asdict(one), **days, **moments}
+
+
+def contradictions_(as_json: AsJson = False) -> None:
+    """What was said, and possible sightings, that contradict each other: of everybody.  None of it is decided here."""
+    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+        found = contradictions.every(db)
+        names = people.numbers(db, [one.entries[0] for one in found])
+    rows = [(names[one.entries[0]], each) for one in found for each in one.found]
+    voice = Voice(as_json)
+    _show_against(voice, rows)
+    voice.result({"people": len(found), "contradictions": [_against(number, one) for number, one in rows]})
+
+
+def _show_against(voice: Voice, rows: Sequence[tuple[str, Contradiction]]) -> None:
+    cells = [(number, one.kind, _side(one.one), _side(one.other)) for number, one in rows]
+    voice.show(console.table(f"{len(cells)} contradictions", ("person", "what", "one", "other"), cells))
+
+
+def _side(of: Side) -> str:
+    what = f"statement {of.statement}" if of.statement else f"possible sighting {of.candidate}"
+    return f"{what}: {of.day} ({of.basis})"
+
+
+def _against(number: str, one: Contradiction) -> dict[str, object]:
+    sides = {"one": asdict(one.one), "other": asdict(one.other)}
+    return {
+        "person": number,
+        "kind": one.kind,
+        **{name: {**side, "day": side["day"].isoformat()} for name, side in sides.items()},
     }
 
 
@@ -199,16 +263,78 @@ def close(
     number: Number,
     reason: Reason,
     found: Annotated[bool, typer.Option("--found", help="The person was found.")] = False,
+    returned: Annotated[bool, typer.Option("--returned", help="The person came home.")] = False,
+    deceased: Annotated[bool, typer.Option("--deceased", help="A body was identified by DNA.")] = False,
     withdrawn: Annotated[bool, typer.Option("--withdrawn", help="The office searches no more.")] = False,
+    body: Annotated[str, typer.Option("--body", help="Who says so; unless given: this office.")] = "",
+    reference: Annotated[str, typer.Option("--reference", help="Where it stands; unless given: the reason.")] = "",
+    dated: Dated = "",
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
-    """Search no more for somebody: open candidates close, templates go.  An import that says missing opens it again."""
-    status = _one_of({PersonStatus.FOUND: found, PersonStatus.WITHDRAWN: withdrawn})
+    """Search no more for somebody: open candidates close, templates go.  It is kept as a decision's statement.
+
+    `lastseen register state NUMBER --says missing --sets` searches again.
+    """
+    choices = {PersonStatus.FOUND: found, PersonStatus.RETURNED: returned}
+    status = _one_of({**choices, PersonStatus.DECEASED: deceased, PersonStatus.WITHDRAWN: withdrawn})
     why = said(reason)
     with open_app(settings()) as opened:
-        came_up = keeping.close(opened, number, status, why, actor(opened.stores, account))
+        who, body = actor(opened.stores, account), body or opened.settings.office or register.BODY
+        decision = StatementSource.DECISION
+        statement = Said(SAID_OF[status], body, decision, reference or why, _day(dated), sets=True)
+        came_up = keeping.close(opened, number, statement, why, who)
     Voice(as_json).result({"status": status, "came_up": came_up}, [f"entry {plain(number)} is {status}"])
+
+
+def state(
+    number: Number,
+    says: Annotated[Says, typer.Option("--says", help="What is said of the person.")],
+    body: Annotated[str, typer.Option("--body", help="Who says so: an office, a side, a relative.")],
+    reference: Annotated[str, typer.Option("--reference", help="Where it stands: title and number, an address.")],
+    source: Annotated[StatementSource, typer.Option("--source", help="What it stands in.")] = StatementSource.DOCUMENT,
+    dated: Dated = "",
+    since: Annotated[str, typer.Option("--since", help="The day that it speaks of, like 2026-03-01.")] = "",
+    sets: Annotated[bool, typer.Option("--sets", help="The office takes it for what is: the status changes.")] = False,
+    note: Annotated[str, typer.Option("--note", help="What else there is to know.")] = "",
+    account: As = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write down what somebody says of a person's fate.  Without --sets it is a claim, and changes nothing."""
+    day = _day(since) if since else None
+    statement = Said(says, body, source, reference, _day(dated), day, sets=sets, note=note)
+    with open_app(settings()) as opened:
+        made, kept = keeping.state(opened, number, statement, actor(opened.stores, account))
+    _told(as_json, kept, made, f"statement {made} is kept")
+
+
+def take_back(
+    statement: Annotated[int, typer.Argument(metavar="STATEMENT", help="Its id in `register show`.")],
+    reason: Reason,
+    account: As = "",
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw a statement that was entered by mistake: it stays, struck through, and what stood before counts."""
+    why = said(reason)
+    with open_app(settings()) as opened:
+        kept = keeping.take_back(opened, statement, why, actor(opened.stores, account))
+    _told(as_json, kept, statement, f"statement {statement} counts for nothing any more")
+
+
+def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
+    found = {"statement": statement, "changed": kept.changed, "status": kept.status, "came_up": len(kept.came_up)}
+    lines = [line, f"the person is {kept.status} now"] if kept.changed else [line]
+    if kept.changed and kept.status in SEARCHED:
+        lines.append("photos that are still here are searched with again by the next `lastseen run`")
+    Voice(as_json).result(found, lines)
+
+
+def _day(written: str) -> date:
+    """Raises WrongUse."""
+    try:
+        return date.fromisoformat(written) if written else utcnow().date()
+    except ValueError:
+        raise WrongUse(f"{plain(written)} is no day like 2026-03-01") from None
 
 
 def _one_of(choices: Mapping[Choice, bool]) -> Choice:

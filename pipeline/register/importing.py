@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import Fault, ObjectToStore
-from lastseen.records import PersonEntry, PersonStatus, TieKind
+from lastseen.records import PersonEntry, TieKind
 from pipeline.app import App
 from pipeline.duties import template_files
 from pipeline.jobs import Scope, execute, journal
@@ -17,8 +17,9 @@ from pipeline.register.files import NotARegister, Refusal, Unfit, printable
 from storage import custody, keys, refusals, register, ties
 from storage.custody import Action, Entry
 from storage.objects import REGISTER, Stored
-from storage.register import Kept, PhotoFate
-from storage.sealed_blocks import Origin
+from storage.register import BODY, Origin, PhotoFate
+from storage.sealed_blocks import Origin as Block
+from storage.statuses import Kept
 from storage.ties import NotTied
 
 KIND = "register"
@@ -46,6 +47,8 @@ class Imported:
     """how many such photos there are"""
     barred: int = 0
     """photos that were removed before, and stay so"""
+    otherwise: int = 0
+    """entries whose status in the file is no news, and is another than what follows from later statements; it stays"""
     entries: list[PersonEntry] = field(default_factory=list)
     """that state ties: numbers may be those of entries that come later"""
 
@@ -61,6 +64,7 @@ class Imported:
             "fewer": self.fewer,
             "unlisted": self.unlisted,
             "barred": self.barred,
+            "otherwise": self.otherwise,
             "refused": len(self.refused),
         }
 
@@ -88,7 +92,7 @@ def import_register(app: App, path: Path, *, again: bool = False) -> Imported:
         for refusal in result.refused:
             refusals.keep(db, KIND, f"{subject}#{refusal.place}", Fault.DEFECT, refusal.why)
     if result.changed_people:  # some may have been found
-        template_files.sweep(app, Origin.PHOTO)
+        template_files.sweep(app, Block.PHOTO)
     with journal(app, "register import", Scope()) as tallies:
         tallies += execute(app, "enroll", Scope())
     fates = [fate for fate in _fates(app, result) if not fate.accepted]
@@ -125,11 +129,13 @@ def _take(app: App, path: Path, item: PersonEntry | Refusal, result: Imported, *
         barred = frozenset() if again else register.barred(db, item.register_number)
     stored = list(_stored(app, path, item, result, barred))
     with app.stores.db.begin() as db:
-        kept = register.keep_person(db, item, app.settings.people_per_track)
+        origin = Origin(printable(path.name), app.actor, app.settings.office or BODY)
+        kept = register.keep_person(db, item, app.settings.people_per_track, origin)
+        result.otherwise += item.facts is not None and item.facts.status is not kept.status
         result.people += 1
         result.new_people += kept.new
         result.changed_people += kept.changed
-        events = list(_person_events(item, kept))
+        events = list(_person_events(kept))
         for photo, thing in stored:
             number, new = register.keep_photo(db, kept.person, Path(photo).name, thing, _media_type(photo))
             result.photos += 1
@@ -170,11 +176,11 @@ def _tie_one(app: App, numbers: tuple[str, str], kind: TieKind, result: Imported
     return ""
 
 
-def _person_events(entry: PersonEntry, kept: Kept) -> Iterator[Entry]:
-    status = entry.facts.status if entry.facts else PersonStatus.MISSING
+def _person_events(kept: Kept) -> Iterator[Entry]:
+    yield from kept.entries
     if kept.new or kept.changed:
         action = Action.REGISTERED if kept.new else Action.REGISTER_CHANGED
-        yield Entry(action, f"person:{kept.person}", {"status": status})
+        yield Entry(action, f"person:{kept.person}", {"status": str(kept.status)})
 
 
 def _stored(

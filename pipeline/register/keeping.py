@@ -1,13 +1,14 @@
 """What the register keeper does to an entry, with everything that follows from it."""
 
-from lastseen.records import PersonStatus
 from pipeline.app import App
 from pipeline.duties import retention, template_files
 from pipeline.register import check_photos
-from storage import custody, findings, register, sweeps
+from storage import custody, findings, register, statements, sweeps
 from storage import retention as going
 from storage.register import Removed
 from storage.sealed_blocks import Origin
+from storage.statements import Said
+from storage.statuses import Kept
 
 
 def remove_photo(app: App, number: str, written: str, reason: str, actor: str) -> Removed:
@@ -31,13 +32,36 @@ def remove_photo(app: App, number: str, written: str, reason: str, actor: str) -
     return done
 
 
-def close(app: App, number: str, status: PersonStatus, reason: str, actor: str) -> int:
+def close(app: App, number: str, said: Said, reason: str, actor: str) -> int:
     """Somebody was found, or the entry is withdrawn: templates go, open candidates close.
 
     Returns how many candidates of other people are queued by that.  Raises WrongUse.
     """
     with app.stores.db.begin() as db:
-        kept, entries = register.close(db, number, status, reason, app.settings.people_per_track)
+        kept, entries = register.close(db, number, said, reason, actor, app.settings.people_per_track)
         custody.append_all(db, actor, entries)
     template_files.sweep(app, Origin.PHOTO)
     return len(kept.came_up)
+
+
+def state(app: App, number: str, said: Said, actor: str) -> tuple[int, Kept]:
+    """Write down what somebody says of a person's fate; if it sets a status, all that follows from it.
+
+    Returns the statement's row id, and what it did.  Raises WrongUse.
+    """
+    with app.stores.db.begin() as db:
+        made, kept, entries = statements.enter(db, number, said, actor, app.settings.people_per_track)
+        custody.append_all(db, actor, entries)
+    if kept.changed:
+        template_files.sweep(app, Origin.PHOTO)
+    return made, kept
+
+
+def take_back(app: App, statement: int, reason: str, actor: str) -> Kept:
+    """Have a statement (row id) count for nothing any more.  Returns what that did.  Raises WrongUse."""
+    with app.stores.db.begin() as db:
+        kept, entries = statements.withdraw(db, statement, reason, actor, app.settings.people_per_track)
+        custody.append_all(db, actor, entries)
+    if kept.changed:
+        template_files.sweep(app, Origin.PHOTO)
+    return kept

@@ -1,4 +1,4 @@
-"""What comes after a decision, for programs: records, possible sightings, hand-overs, people, roll calls, hints."""
+"""What comes after a decision, for programs: records, possible sightings, hand-overs, roll calls, hints."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -177,18 +177,6 @@ class MomentTold(Told):
     receiver: str | None
     handed_at: datetime | None
     holds: bool
-
-
-class PersonTold(Told):
-    """One entry of the register, with where they were perhaps seen, by time."""
-
-    register_number: str
-    names: tuple[str, ...]
-    birth_year: int | None
-    status: str
-    region: str
-    same: tuple[str, ...]
-    moments: tuple[MomentTold, ...]
 
 
 class Asked(Told):
@@ -370,17 +358,6 @@ def hand_over(call: Call, given: HandOver) -> HandedTold:
         made = HandedTold.model_validate(hand_overs.of_candidate(db, call.id)[-1])
         custody.append_all(db, call.user.name, [entry])
     return made
-
-
-def person(call: Call) -> PersonTold:
-    """One person of the register: where they were perhaps seen, in the order of time."""
-    with call.desk.stores.db.begin() as db:
-        found = decided.person(db, call.word("number"))
-        if found is None:
-            raise HTTPException(404)
-        tellings.tell(db, call.user, [one.id for one in found.moments])
-        custody.append(db, call.user.name, Action.VIEWED, f"person:{found.id}")
-    return PersonTold.model_validate(found)
 
 
 def roll_call_(call: Call) -> RollCallTold:

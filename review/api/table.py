@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from review.api import cases, house, openapi, reviewing
+from review.api import cases, house, openapi, people, reviewing
 from review.api.door import ApiDoor
+from review.cases.people import STATERS
 from review.doors import Door, root_of
 from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, OF_CASES, REVIEWERS, SENIORS, STAFF
 
@@ -51,6 +52,7 @@ def _reviewing() -> list[ApiDoor]:
 
 
 def _cases() -> list[ApiDoor]:
+    stated = partial(ApiDoor, method="POST", roles=STATERS, refuses=[409])
     return [
         ApiDoor(f"{V1}/candidates/{{id:int}}", cases.candidate, roles=REVIEWERS, names="record"),
         ApiDoor(f"{V1}/sightings", cases.sightings, roles=OF_CASES),
@@ -64,7 +66,10 @@ def _cases() -> list[ApiDoor]:
             status=201,
             refuses=[409],
         ),
-        ApiDoor(f"{V1}/people/{{number:path}}", cases.person, roles=OF_CASES, names="person"),
+        ApiDoor(f"{V1}/people", people.listed, roles=STATERS, refuses=[409]),
+        ApiDoor(f"{V1}/people/{{number:path}}", people.person, roles=OF_CASES, names="person"),
+        stated(f"{V1}/people/{{number:path}}/statements", people.state, names="person", status=201),
+        stated(f"{V1}/statements/{{id:int}}/withdraw", people.withdraw, names="statement"),
         ApiDoor(f"{V1}/videos/{{blob}}/roll-call", cases.roll_call_, roles=REVIEWERS, names="blob"),
         ApiDoor(f"{V1}/unaccounted", cases.unaccounted, roles=REVIEWERS),
         ApiDoor(f"{V1}/hints", cases.hints, roles=REVIEWERS),

@@ -1,4 +1,4 @@
-"""Possible sightings: the list, the page of one, its hand-over to a case officer, its package of evidence, and people.
+"""Possible sightings: the list, the page of one, its hand-over to a case officer, its package of evidence.
 
 Everything that leaves the office from here is written down: to whom, by whom, and why.
 """
@@ -108,18 +108,6 @@ def fetch_package(request: Request) -> Response:
     }
     pieces = _pieces(desk.stores.objects, found.key, found.size or 0)
     return StreamingResponse(pieces, 200, headers, "application/zip")
-
-
-def person(request: Request) -> Response:
-    """One person of the register: where they were perhaps seen, in the order of time."""
-    desk = desk_of(request)
-    with desk.stores.db.begin() as db:
-        found = decided.person(db, request.path_params["number"])
-        if found is None:
-            raise HTTPException(404)
-        tellings.tell(db, user_of(request), [one.id for one in found.moments])
-        custody.append(db, user_of(request).name, Action.VIEWED, f"person:{found.id}")
-    return desk.draw(request, "person.html", person=found)
 
 
 def _record(db: Connection, request: Request) -> candidates.Record:

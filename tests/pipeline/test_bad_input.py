@@ -210,7 +210,7 @@ def test_bad_rows_and_photos_are_refused_one_by_one_and_the_rest_goes_in(office:
         "row 4": "it has no register_number",
         "row 5": "it has no names",
         "row 6": "register number stands in row 2 already",
-        "row 7": "status is none of missing, found, withdrawn",
+        "row 7": "status is none of missing, captive, returned, deceased, found, withdrawn",
         "1: grey.png": "no face found that is 64 px wide or more: cut the photo to the face",
         "1: torn.jpg": "a damaged picture: Truncated File Read",
         "1: empty.jpg": "the file is empty (0 bytes)",

@@ -111,7 +111,7 @@ class Corridor:
             self._browsers.pop(who)
         if door.method != "POST":
             return browser.get(path)
-        return browser.tell(path, {}) if door.takes_json else browser.submit(path, name="x", password="x")
+        return browser.tell(path, {}) if door.takes_json else browser.submit(path, name=f"x.{who}", password="x")
 
     def _browser(self, who: str) -> Browser:
         if who not in self._browsers:

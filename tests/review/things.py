@@ -15,13 +15,14 @@ from uuid import uuid4
 from sqlalchemy import insert, text
 
 from lastseen.outcomes import ObjectToStore
-from lastseen.records import Finding, FindingKind
+from lastseen.records import Finding, FindingKind, Says, StatementSource
 from pipeline.report import making
 from review.roles import REVIEWERS, Role
-from storage import accounts, findings, judgements, packages, reviews
+from storage import accounts, findings, judgements, packages, reviews, statements
 from storage.accounts import User
 from storage.objects import EXPORT
 from storage.reviews import Ending, Review
+from storage.statements import Said
 from storage.stores import Stores
 from storage.tables import calibrations, templates
 from tests.review.seeding import Seeded, Story, put, seed
@@ -275,11 +276,29 @@ def _person(stores: Stores, _: User) -> Values:
     return {"number": number}
 
 
+def _statement(stores: Stores, _: User) -> Values:
+    """A claim of somebody who is searched for."""
+    said = Said(Says.DEAD, "side A", StatementSource.LETTER, "letter 17", date(2026, 3, 1))
+    seeded = _seeded(stores)
+    with stores.db.begin() as db:
+        made, _entry = statements.keep(db, seeded.person, said, "test")
+    return {"id": made}
+
+
+def _withdrawn_statement(stores: Stores, mine: User) -> Values:
+    values = _statement(stores, mine)
+    with stores.db.begin() as db:
+        held = statements.find(db, int(str(values["id"])))
+        statements.mark(db, held, "a mistake", "test")  # type: ignore[arg-type]  # it was made just now
+    return values
+
+
 KINDS: Mapping[str, Kind] = {
     "record": Kind(_judged, _closed_candidate),
     "seen": Kind(sighting, _waiting, none={"id": NEVER, "n": 1}),
     "sighting": Kind(sighting, _waiting),
     "package": Kind(_package, _removed_package),
+    "statement": Kind(_statement, _withdrawn_statement),
     "person": Kind(_person, none={"number": "nobody"}),
     "log_file": Kind(lambda *_: {"ending": "csv"}, none={"ending": "exe"}),
     "shot": Kind(_shot, _closed_shot),

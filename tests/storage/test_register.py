@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.records import PersonEntry, PersonFacts, PersonStatus
-from storage import candidates, register
+from storage import candidates, register, statements
+from storage.custody import Action
 from storage.database import Connection, Engine
 from storage.objects import Stored
-from storage.register import Kept
+from storage.statuses import Kept
 from storage.stores import Stores
 from tests.review.seeding import Story, seed
+from tests.storage.test_statements import HOME
 
 LIMIT = 1
 """people per track"""
@@ -62,6 +64,39 @@ def test_the_same_entry_again_changes_nothing(db: Engine) -> None:
     assert keep(db, STATED) == Kept(first.person)
     assert keep(db, MISSING) == Kept(first.person, changed=True)
     assert row(db) == (["Ada Example"], None, "missing")
+
+
+def said_of(db: Engine) -> list[tuple[str, str, str, str]]:
+    with db.begin() as one:
+        told = statements.of_person(one, 1)
+    return [(each.says, each.source, each.reference, each.entered_by) for each in told]
+
+
+def test_a_status_that_a_file_says_anew_is_kept_as_its_statement(db: Engine) -> None:
+    keep(db, MISSING)
+    with db.begin() as one:
+        changed = replace(entry(STATED), place="row 7")
+        kept = register.keep_person(one, changed, LIMIT, register.Origin("april.csv", "ada"))
+    assert said_of(db) == [("found", "register", "april.csv, row 7", "ada")]
+    assert [(each.action, each.detail["says"]) for each in kept.entries] == [(Action.STATED, "found")]
+    assert kept.status is PersonStatus.FOUND
+
+
+def test_a_file_that_says_what_it_said_before_undoes_nothing_that_was_said_since(db: Engine) -> None:
+    keep(db, MISSING)
+    with db.begin() as one:
+        statements.enter(one, "26-001", HOME, "ada", LIMIT)
+    assert keep(db, MISSING) == Kept(1)
+    assert row(db)[2] == "found"
+    assert [each[0] for each in said_of(db)] == ["found"]
+    keep(db, STATED)  # the file has caught up
+    keep(db, MISSING)  # and says something new again
+    assert row(db)[2] == "missing"
+    assert [each[:2] for each in said_of(db)] == [
+        ("found", "decision"),
+        ("found", "register"),
+        ("missing", "register"),
+    ]
 
 
 def test_what_is_not_stated_stays_as_it_is(db: Engine) -> None:

@@ -39,10 +39,23 @@ TABLES = (
 CHANGING = frozenset({"letter_recipients", "list_matches", "tip_contacts"})
 """recipients retire, matches are worked out anew, and what relatives said of themselves goes when the office need not
 know it any more; everything else says what people did"""
+IS_SEARCHED = """
+    CREATE FUNCTION is_searched(status text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT status IN ('missing', 'captive')
+    $$"""
+"""as `lastseen.records.SEARCHED`"""
+PEOPLE, PEOPLE_SAID = (
+    "the office's list of missing persons",
+    "the office's list of missing persons; status: what follows from what was said of them; first_status: what the"
+    " register said before any statement set one, null: none did",
+)
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables, and let an entry keep what it was before anything was said of it."""
+    op.execute(IS_SEARCHED)
+    op.add_column("persons", sa.Column("first_status", sa.Text(), nullable=True))
+    op.create_table_comment("persons", PEOPLE_SAID, existing_comment=PEOPLE)
     op.create_table(
         "group_cases",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -400,3 +413,6 @@ def downgrade() -> None:
     """Remove them, and what they held."""
     for table in reversed(TABLES):
         op.drop_table(table)
+    op.create_table_comment("persons", PEOPLE, existing_comment=PEOPLE_SAID)
+    op.drop_column("persons", "first_status")
+    op.execute("DROP FUNCTION is_searched(text)")

@@ -63,7 +63,43 @@ def test_a_photo_goes_and_a_person_is_found(desk: Desk) -> None:
     assert desk.ask("candidates")["candidates"][0]["state"] == "withdrawn"
 
 
+SAID = ("--body", "side A", "--reference", "list of May", "--dated", "2026-05-01")
+
+
+def test_what_is_said_of_somebody_is_kept_shown_and_taken_back(desk: Desk) -> None:
+    claim = desk.ask("register", "state", ONE, "--says", "dead", *SAID, "--since", "2026-04-02", "--note", "by post")
+    assert claim == {"statement": 1, "changed": False, "status": None, "came_up": 0}
+    home = desk.ask("register", "state", ONE, "--says", "returned", *SAID, "--source", "letter", "--sets")
+    assert (home["changed"], home["status"]) == (True, "returned")
+    shown = desk.ask("register", "show", ONE)
+    assert shown["status"] == "returned"
+    assert [(one["says"], one["since"], one["status"]) for one in shown["statements"]] == [
+        ("dead", "2026-04-02", None),
+        ("returned", None, "returned"),
+    ]
+    assert [one["kind"] for one in shown["contradictions"]] == ["said to live after a claimed death"]
+    told = desk.ask("register", "contradictions")
+    assert (told["people"], told["contradictions"]) == (1, shown["contradictions"])
+    assert "2026-04-02 (spoken of)" in desk.run("register", "contradictions")
+    back = desk.ask("register", "take-back", str(home["statement"]), "--reason", "another person")
+    assert (back["changed"], back["status"]) == (True, "missing")
+    assert desk.ask("register", "show", ONE)["statements"][1]["why_withdrawn"] == "another person"
+
+
+def test_closing_an_entry_is_a_decision_of_the_office_or_says_whose(desk: Desk) -> None:
+    desk.run("register", "close", ONE, "--found", "--reason", "at home")
+    desk.run("register", "close", TWO, "--deceased", "--reason", "DNA", *SAID)
+    (one,), (two,) = (desk.ask("register", "show", number)["statements"] for number in (ONE, TWO))
+    assert (one["says"], one["source"], one["reference"]) == ("found", "decision", "at home")
+    assert (two["says"], two["status"], two["body"], two["dated"]) == ("dna", "deceased", "side A", "2026-05-01")
+
+
 WRONG = (
+    (("state", ONE, "--says", "dead", *SAID, "--sets"), "sets no status"),
+    (("state", ONE, "--says", "dead", *SAID, "--source", "list"), "import the list first"),
+    (("state", ONE, "--says", "dead", *SAID, "--since", "1.5.2026"), "no day like"),
+    (("state", "26-009", "--says", "dead", *SAID), "no entry 26-009"),
+    (("take-back", "9", "--reason", "x"), "no statement 9"),
     (("show", "26-009"), "no entry 26-009"),
     (("findings", "--person", "26-009"), "no entry 26-009"),
     (("explain", "99", "--reason", "x"), "no finding 99"),
@@ -73,7 +109,7 @@ WRONG = (
     (("tie", ONE, ONE, "--kin", "--reason", "x"), "no tie with itself"),
     (("untie", ONE, TWO, "--reason", "x"), "have no tie"),
     (("remove-photo", ONE, "9.jpg", "--reason", "x"), "no such photo"),
-    (("close", ONE, "--reason", "x"), "say one of --found, --withdrawn"),
+    (("close", ONE, "--reason", "x"), "say one of --found, --returned, --deceased, --withdrawn"),
 )
 
 

@@ -1,22 +1,24 @@
 """What is odd about the register's photos, whatever came first; and that it is gone when its cause is."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from sqlalchemy import text
 
 from lastseen.errors import WrongUse
-from lastseen.records import Band, Finding, FindingKind, PersonEntry, PersonFacts, PersonStatus, Template, TieKind
+from lastseen.records import Band, Finding, FindingKind, PersonEntry, Says, Template, TieKind
 from lastseen.settings import Settings
 from pipeline.matching.held_register import HeldRegister
 from pipeline.register import check_photos
 from pipeline.runner import Runner
-from storage import faces, findings, register, ties, work
+from storage import faces, findings, register, statements, ties, work
 from storage.findings import Listed
 from storage.objects import Stored
 from storage.stores import Stores
 from storage.work import Queue
 from tests.pipeline.matching.test_match import ENGINE, SEAL, point
+from tests.storage.test_statements import HOME
 
 THRESHOLD, APART = 0.5, 0.65
 LIMIT = 5
@@ -170,10 +172,10 @@ def test_who_is_found_leaves_no_findings_and_brings_them_back(keeper: Keeper) ->
     keeper.photo("B", 0.1)
     keeper.check()
     with keeper.db.begin() as db:
-        register.close(db, "A", PersonStatus.FOUND, "at home", LIMIT)
+        register.close(db, "A", HOME, "at home", "keeper", LIMIT)
     assert keeper.said() == set()
     with keeper.db.begin() as db:
-        register.keep_person(db, PersonEntry("A", PersonFacts(("A",), None, PersonStatus.MISSING), ()), LIMIT)
+        statements.enter(db, "A", replace(HOME, says=Says.MISSING), "keeper", LIMIT)
     keeper.photo("A", 0.0)
     keeper.check()
     assert keeper.said() == {"twice open: A 0.0, B 0.1"}

@@ -148,7 +148,7 @@ def test_names_in_scripts_that_need_joiners_and_marks_are_names(table: Table) ->
         (f"2,A B,{utcnow().year + 1},missing,", YEARS),
         ("2,A B,١٩٩٠,missing,", YEARS),
         (f"2,A B,{'1' * 5000},missing,", YEARS),
-        ("2,A B,1990,asleep,", "status is none of missing, found, withdrawn"),
+        ("2,A B,1990,asleep,", "status is none of missing, captive, returned, deceased, found, withdrawn"),
         ("2,A B,1990,missing", "it has 4 cells, the header 5"),
         ("2", "it has 1 cells, the header 5"),
         ("2,B,A,1990,missing,", "it has 6 cells, the header 5"),
@@ -184,7 +184,7 @@ def test_rows_are_known_by_the_line_on_which_they_begin(table: Table) -> None:
     assert refused(path) == {
         "row 6": "it has 1 cells, the header 5",
         "row 8": YEARS,
-        "row 10": "status is none of missing, found, withdrawn",
+        "row 10": "status is none of missing, captive, returned, deceased, found, withdrawn",
     }
 
 

@@ -25,6 +25,7 @@ from storage.subjects import parse
 from storage.work import Queue
 from tests.pipeline.matching.test_match import ENGINE, SEAL, Bureau, point
 from tests.storage.test_register import until_somebody_waits
+from tests.storage.test_statements import HOME
 
 HEADER = "register_number,names,birth_year,status,photos,kin,same_as\n"
 
@@ -217,13 +218,13 @@ def test_an_object_that_a_killed_removal_left_goes_with_the_next_retention(app: 
 
 def test_who_is_found_is_searched_for_no_more(app: App) -> None:
     hand_in(app, "1", "1.jpg")
-    keeping.close(app, "1", PersonStatus.FOUND, "at home", "keeper")
+    keeping.close(app, "1", HOME, "at home", "keeper")
     assert held(app, "1").status is PersonStatus.FOUND
-    assert told(app) == [("register entry changed", "at home")]
+    assert told(app) == [("stated", "at home"), ("register entry changed", "at home")]
     with pytest.raises(WrongUse, match="found already"):
-        keeping.close(app, "1", PersonStatus.FOUND, "at home", "keeper")
+        keeping.close(app, "1", HOME, "at home", "keeper")
     with pytest.raises(WrongUse, match="no entry 9"):
-        keeping.close(app, "9", PersonStatus.FOUND, "at home", "keeper")
+        keeping.close(app, "9", HOME, "at home", "keeper")
 
 
 # --- what a removed photo had found ------------------------------------------------------------------------

@@ -14,13 +14,14 @@ from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
 from pipeline.report import making
 from review.roles import Role
-from storage import accounts, reviews
+from storage import accounts, reviews, statements
 from storage.accounts import User
 from tests.review.browser.cases import candidate
 from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
 from tests.review.seeding import Seeded
 from tests.storage import judged
+from tests.storage.test_statements import DEAD
 
 NARROW, SMALL = (320, 720), (683, 384)
 """reflow (WCAG 1.4.10), and what is left of a laptop at 200 % (1.4.4)"""
@@ -88,6 +89,7 @@ def cases(site: Site) -> tuple[Seeded, Seeded]:
     waits, seen = candidate(site.stores, "HC-0001"), candidate(site.stores, "HC-0002")
     with site.stores.db.begin() as db:
         judged.conclude(db, seen.candidate, 3, 2)
+        statements.keep(db, seen.person, DEAD, "ada")
     making.make(site.stores, REPORTED, "test")
     return waits, seen
 
@@ -101,6 +103,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     yield from ("/account", "/account/second-factor", "/judgements", "/sightings", "/sightings?show=all", "/log")
     yield from ("/me", "/team")
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
+    yield from ("/people", "/people/HC-0002?whole=1")
     yield f"/videos/{sha256}/roll-call"
     yield f"/videos/{sha256}/roll-call?face={waits.track}"
     yield from ("/reports", f"/reports/{REPORTED}", "/nothing/here")

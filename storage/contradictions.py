@@ -1,0 +1,131 @@
+"""In which people's statements and possible sightings contradict each other: worked out anew from what stands.
+
+Entries that are declared as one person are one here.  What was so at a past moment is worked out from what had been
+written down by then; of ties it is what is declared now, since they have no history.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from lastseen.fates import Claim, Contradiction, Sight, contradictions
+from lastseen.records import Says
+
+CLAIMS = text("""
+    SELECT id, person_id, says, body, dated, since FROM statements
+     WHERE (CAST(:people AS bigint[]) IS NULL OR person_id = ANY(CAST(:people AS bigint[])))
+       AND (CAST(:as_of AS timestamptz) IS NULL OR entered_at <= :as_of)
+       AND NOT EXISTS (SELECT FROM statement_withdrawals
+                        WHERE statement_id = statements.id
+                          AND (CAST(:as_of AS timestamptz) IS NULL OR withdrawn_at <= :as_of))
+     ORDER BY id""")
+_SIGHTS = """
+    SELECT candidates.id AS candidate, person_id,
+           CAST(min(published_at) AT TIME ZONE 'UTC' AS date) AS published,
+           CAST(min(first_seen_at) AT TIME ZONE 'UTC' AS date) AS first_seen
+      FROM candidates
+      JOIN tracks ON tracks.id = track_id
+      JOIN analyses ON analyses.id = analysis_id
+      LEFT JOIN media_items ON media_items.blob_id = analyses.blob_id
+      LEFT JOIN posts ON posts.id = post_id AND (CAST(:as_of AS timestamptz) IS NULL OR first_seen_at <= :as_of)
+     WHERE person_id = ANY(CAST(:people AS bigint[])) AND {stands}
+     GROUP BY candidates.id ORDER BY candidates.id"""
+SIGHTS = text(_SIGHTS.format(stands="state = 'sighting'"))
+SIGHTS_THEN = text(
+    _SIGHTS.format(
+        stands="""
+           (SELECT verdict FROM verdicts WHERE verdicts.candidate_id = candidates.id AND made_at <= :as_of
+             ORDER BY verdicts.id DESC LIMIT 1) = 'sighting'"""
+    )
+)
+SAME = text("SELECT one_person_id, other_person_id FROM ties WHERE kind = 'same' ORDER BY 1, 2")
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """One person, and what contradicts each other of what stands of them."""
+
+    entries: tuple[int, ...]
+    """row ids of all entries that are this person"""
+    found: tuple[Contradiction, ...]
+    """at least one"""
+
+
+def every(db: Connection, as_of: datetime | None = None) -> list[Contradicted]:
+    """Everybody of whom something contradicts something, by entry; `as_of`: as it was then."""
+    claims = _claims(db, None, as_of)
+    groups = _groups(db, claims)
+    people = sorted({entry for group in groups for entry in group})
+    return _found(groups, claims, _sights(db, people, as_of))
+
+
+def of_person(db: Connection, person: int, as_of: datetime | None = None) -> tuple[Contradiction, ...]:
+    """The same of one entry (row id), and of all that are declared as the same person."""
+    return next((one.found for one in of_people(db, [person], as_of)), ())
+
+
+def of_people(db: Connection, people: Sequence[int], as_of: datetime | None = None) -> list[Contradicted]:
+    """The same of some entries (row ids); those of whom nothing contradicts anything are left out."""
+    groups = _groups(db, people)
+    entries = sorted({entry for group in groups for entry in group})
+    return _found(groups, _claims(db, entries, as_of), _sights(db, entries, as_of))
+
+
+def entries_of(db: Connection, person: int) -> tuple[int, ...]:
+    """Row ids of all entries that are declared as this person, this one included."""
+    return _groups(db, [person])[0]
+
+
+def _claims(db: Connection, people: Sequence[int] | None, as_of: datetime | None) -> dict[int, list[Claim]]:
+    values = {"people": None if people is None else list(people), "as_of": as_of}
+    found: dict[int, list[Claim]] = defaultdict(list)
+    for id_, person, says, body, dated, since in db.execute(CLAIMS, values):
+        found[person].append(Claim(id_, Says(says), body, dated, since))
+    return found
+
+
+def _sights(db: Connection, people: Sequence[int], as_of: datetime | None) -> dict[int, list[Sight]]:
+    statement = SIGHTS if as_of is None else SIGHTS_THEN
+    found: dict[int, list[Sight]] = defaultdict(list)
+    for row in db.execute(statement, {"people": list(people), "as_of": as_of}):
+        found[row.person_id].append(Sight(row.candidate, row.published, row.first_seen))
+    return found
+
+
+def _groups(db: Connection, people: Iterable[int]) -> list[tuple[int, ...]]:
+    """Of these entries, each with all that are the same person, once."""
+    beside: dict[int, set[int]] = defaultdict(set)
+    for one, other in db.execute(SAME):
+        beside[one].add(other)
+        beside[other].add(one)
+    groups, met = [], set[int]()
+    for person in people:
+        if person not in met:
+            group = _reached(person, beside)
+            met |= group
+            groups.append(tuple(sorted(group)))
+    return groups
+
+
+def _reached(start: int, beside: Mapping[int, set[int]]) -> set[int]:
+    found, waiting = {start}, [start]
+    while waiting:
+        fresh = beside.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found
+
+
+def _found(
+    groups: Iterable[tuple[int, ...]], claims: Mapping[int, list[Claim]], sights: Mapping[int, list[Sight]]
+) -> list[Contradicted]:
+    made = []
+    for group in groups:
+        said = [claim for entry in group for claim in claims.get(entry, ())]
+        seen = [sight for entry in group for sight in sights.get(entry, ())]
+        if told := contradictions(said, seen):
+            made.append(Contradicted(group, told))
+    return sorted(made, key=lambda one: one.entries)
