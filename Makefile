@@ -37,7 +37,7 @@ words: $(INSTALLED) ## bring the catalogues of the pages and of the daily report
 	@mkdir -p build
 	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keyword words --keyword noted \
 		--add-location=file --no-wrap --sort-by-file --add-comments=translators: --output build/lastseen.pot \
-		lastseen review storage
+		lastseen matchers review storage
 	$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-pot-creation-date --no-wrap --domain lastseen \
 		--input-file build/lastseen.pot --output-dir review/locale
 	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keyword noted --add-location=file --no-wrap --sort-by-file \

@@ -31,6 +31,7 @@ def match_register() -> None:
     """Words and tracks in; hints and candidates out."""
     wiring.in_order(
         wiring.step("names", "names"),
+        wiring.step("names", "lists"),
         wiring.step("match", "match_tracks"),
         wiring.step("match", "illustrate", outlets=[wiring.CANDIDATES]),
     )

@@ -46,6 +46,7 @@ def rematch_register() -> None:
     wiring.in_order(
         (asked, asked),
         wiring.step("names", "names"),
+        wiring.step("names", "lists"),
         wiring.step("match", "sweep"),
         wiring.step("match", "illustrate", outlets=[wiring.CANDIDATES]),
     )

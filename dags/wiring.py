@@ -90,6 +90,7 @@ KINDS: Mapping[str, Kind] = {
     "fingerprint": ANALYSIS,
     "analyze": ANALYSIS,
     "names": MATCH,
+    "lists": MATCH,
     "match_tracks": MATCH,
     "illustrate": MATCH,
     "sweep": SWEEPS,

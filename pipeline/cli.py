@@ -37,6 +37,7 @@ from pipeline.commands import (
     judgements,
     keys,
     known_pairs,
+    lists,
     logs,
     models,
     monitoring,
@@ -93,6 +94,7 @@ register.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
 app.add_typer(known_pairs.app, name="known-pairs")
+app.add_typer(lists.app, name="lists")
 monitoring.add_to(app)
 app.add_typer(export.app, name="export")
 app.command("packages")(export.packages_)

@@ -19,6 +19,7 @@ PANELS: Final = {
             "reject",
             "rejections",
             "hints",
+            "lists",
             "roll-call",
             "unaccounted",
             "reposts",

@@ -15,6 +15,7 @@ from pipeline import batches
 from pipeline.app import App
 from pipeline.custody import anchor, manifest, signing
 from pipeline.duties import template_files
+from pipeline.lists import comparing
 from pipeline.matching import match, names, sweep
 from pipeline.media import fingerprint, reembed
 from pipeline.register import check_photos
@@ -360,7 +361,15 @@ def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:
         return _sources(db, scope)
     if step == "enroll" and scope.person is not None:
         return tuple(photo.id for photo in register.held(db, scope.person).photos)
-    if not scope.narrow or step in ("enroll", check_photos.NAME, names.NAME, sweep.NAME, "illustrate", *OF_DAYS):
+    if not scope.narrow or step in (
+        "enroll",
+        check_photos.NAME,
+        names.NAME,
+        comparing.NAME,
+        sweep.NAME,
+        "illustrate",
+        *OF_DAYS,
+    ):
         return None
     if step == "fetch":
         return tuple(_items(db, scope)) if scope.blob is None else ()
@@ -450,6 +459,10 @@ def _fill_names(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     names.fill(db, queue)
 
 
+def _fill_lists(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
+    comparing.fill(db, queue)
+
+
 def _fill_matches(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
     work.offer(db, queue, engines.unmatched(db, queue.recipe), reembed.PRIORITY)
 
@@ -470,6 +483,7 @@ FILL: Mapping[str, Callable[[Connection, App, Queue, Scope], None]] = {
     fingerprint.NAME: _fill_fingerprints,
     "analyze": _fill_analyses,
     names.NAME: _fill_names,
+    comparing.NAME: _fill_lists,
     match.TRACKS: _fill_matches,
     sweep.NAME: _fill_sweeps,
     reembed.NAME: _fill_engine,

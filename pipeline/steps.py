@@ -7,6 +7,7 @@ from extractors import faces
 from extractors.recipe import FINGERPRINT, recipe
 from lastseen.settings import Settings
 from pipeline.custody import anchor, manifest, stamp
+from pipeline.lists import comparing
 from pipeline.matching import match, names, sweep
 from pipeline.matching.held_register import HeldRegister
 from pipeline.media import analyze, fingerprint, illustrate, reembed
@@ -24,7 +25,7 @@ COMMANDS = {
     "fetch": ("fetch",),
     "analyze": (fingerprint.NAME, "analyze"),
     "enroll": ("enroll", check_photos.NAME),
-    "names": (names.NAME,),
+    "names": (names.NAME, comparing.NAME),
     "match": (match.TRACKS, sweep.NAME, "illustrate"),
     "reembed": (reembed.NAME, match.TRACKS, "illustrate"),
     "manifest": (manifest.MANIFEST, manifest.STATEMENT, manifest.STAMP, manifest.ANCHOR, anchor.UPGRADE),
@@ -69,6 +70,7 @@ def build(settings: Settings, sealer: Sealer) -> Steps:
         ),
         disguise.step(),
         names.step(settings),
+        comparing.step(),
         match.tracks_step(settings, engine, published, sealer, register),
         sweep.step(settings, engine, published, sealer),
         reembed.step(engine, sealer),

@@ -18,10 +18,12 @@ from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.house import calibration, installation, log, monitoring, register, reports
 from review.limits import RequestLimit
+from review.lists import importing as list_importing
+from review.lists import pages as list_pages
 from review.mounted import Mounted
 from review.naming import Named
 from review.reviewing import figures, pictures, queue, reviews
-from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, REVIEWERS, SENIORS, STAFF
+from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, OFFICERS, REVIEWERS, SENIORS, STAFF
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -85,6 +87,22 @@ def doors() -> list[BaseRoute]:
         Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS, names="blob"),
         Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS, names="blob"),
         Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS, names="cast_link"),
+        Door("/lists", list_pages.listed, roles=OFFICERS),
+        Door("/lists/new", list_importing.page, roles=OFFICERS),
+        Door(
+            "/lists/new",
+            list_importing.take,
+            method="POST",
+            roles=OFFICERS,
+            largest_file=list_importing.LARGEST_FORM,
+        ),
+        Door("/lists/{id:int}", list_pages.one, roles=OFFICERS, names="list"),
+        Door("/lists/{id:int}/next", list_pages.next_, roles=OFFICERS, names="list"),
+        Door("/lists/{id:int}/decide", list_pages.decide_several, method="POST", roles=OFFICERS, names="list"),
+        Door("/lists/{id:int}/match", list_pages.match, method="POST", roles=OFFICERS, names="list"),
+        Door("/lists/{id:int}/undo", list_pages.undo, method="POST", roles=OFFICERS, names="list"),
+        Door("/lists/lines/{id:int}", list_pages.line, roles=OFFICERS, names="list_line"),
+        Door("/lists/lines/{id:int}/decide", list_pages.decide, method="POST", roles=OFFICERS, names="list_line"),
         Door("/status", installation.status, roles=STAFF),
         Door("/metrics", monitoring.metrics, roles=STAFF, picture=True),
         Door("/reports", reports.listed, roles=STAFF),

@@ -163,6 +163,7 @@ class Desk:
             "may_review": bool(visit.roles & REVIEWERS),
             "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),
+            "may_keep_lists": bool(visit.roles & OFFICERS),
             "may_see_status": bool(visit.roles & STAFF),
             "may_see_sightings": bool(visit.roles & OF_CASES),
             "may_state": bool(visit.roles & (OFFICERS | KEEPERS)),

@@ -5,15 +5,16 @@ roles, lets nobody in.  A form is read here, once and within bounds, so that no 
 """
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match, Route, compile_path
@@ -41,8 +42,10 @@ LONGEST_FORM = 64 * 1024
 _LONGEST_KEY = 64
 """characters of a cookie by which requests are counted"""
 _ROW = "row"
+_FILE_TYPE = "multipart/form-data"
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _BODY_TYPE = "application/json"
+_MOST_FIELDS = 60
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Endpoint = Callable[[Request], Response]
@@ -83,13 +86,14 @@ class Door(Route):
         names: str = "",
         halfway: bool = False,
         idle: bool = False,
+        largest_file: int = 0,
     ) -> None:
         """`anyone`: also without signing in.  `picture`: a signed-out browser gets 403 here, not the sign-in page.
 
         `names`: what kind of thing the address names, such as `candidate`; the test of all doors asks for one's own,
         another person's, a sealed one and one that is not there (tests/review/things.py).  `halfway`: also for those
         who have still to give, or to set up, their second factor.  `idle`: a page asks here by itself, so it is no sign
-        that anybody is there.
+        that anybody is there.  `largest_file`: bytes of the one file that its form may carry; 0: it carries none.
         """
         super().__init__(path, endpoint, methods=[method])
         rows = path.replace(":int}", f":{_ROW}}}")
@@ -102,6 +106,7 @@ class Door(Route):
         self.names = names
         self.halfway = halfway
         self.idle = idle
+        self.largest_file = largest_file
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request leads here, for the guard and the router alike."""
@@ -130,6 +135,8 @@ class Visit:
     """
     form: dict[str, str]
     """the fields that were posted; their token has been checked"""
+    file: tuple[str, bytes] = ("", b"")
+    """the name and the bytes of a file that came with the form, unread"""
     body: bytes = b""
     """what a program posted, unread; empty: nothing, or a form"""
     half: Session | None = None
@@ -293,7 +300,7 @@ class Guard:
             return refusal
         if isinstance(route, Door) and route.takes_json:
             return await self._read_json(request, visit)
-        return await self._read_form(request, visit)
+        return await self._read_form(request, visit, route.largest_file if isinstance(route, Door) else 0)
 
     def _route(self, scope: Scope) -> BaseRoute | None:
         return next((route for route in self.routes if route.matches(scope)[0] is Match.FULL), None)
@@ -350,22 +357,24 @@ class Guard:
         request.state.visit = replace(visit, body=body)
         return None
 
-    async def _read_form(self, request: Request, visit: Visit) -> Response | None:
+    async def _read_form(self, request: Request, visit: Visit, largest_file: int) -> Response | None:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return self.refuse(request, 403, _("Not from here"), _("This form was sent from another site."))
-        if not request.headers.get("content-type", "").startswith(_FORM_TYPE):
+        kind = request.headers.get("content-type", "")
+        with_file = bool(largest_file) and kind.startswith(_FILE_TYPE)
+        if not (with_file or kind.startswith(_FORM_TYPE)):
             return self.refuse(request, 415)
-        body = await _read(request, LONGEST_FORM)
+        body = await _read(request, LONGEST_FORM + largest_file if with_file else LONGEST_FORM)
         if body is None:
             return self.refuse(request, 413)
-        form = _fields(body)
+        form, file = await _parts(request.headers, body) if with_file else (_fields(body), ("", b""))
         if form is None:
-            return self.refuse(request, 400)
+            return self.refuse(request, 415 if with_file else 400)
         expected = form_token(visit.cookie)
         if not visit.cookie or not hmac.compare_digest(form.pop(TOKEN_FIELD, "").encode(), expected.encode()):
             why = _("This form has expired. Load its page again, then repeat what you did.")
             return self.refuse(request, 403, _("Please try again"), why)
-        request.state.visit = replace(visit, form=form)
+        request.state.visit = replace(visit, form=form, file=file)
         return None
 
 
@@ -449,9 +458,30 @@ def _fields(body: bytes) -> dict[str, str] | None:
 
 async def _read(request: Request, limit: int) -> bytes | None:
     """The body, or None if it is longer than `limit` bytes."""
-    body = b""
+    chunks, size = [], 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
             return None
-    return body
+    return b"".join(chunks)
+
+
+async def _parts(headers: Headers, body: bytes) -> tuple[dict[str, str] | None, tuple[str, bytes]]:
+    """The fields of a form with a file, and the file; of two with one name the last."""
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        read = await MultiPartParser(
+            headers, whole(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=len(body)
+        ).parse()
+        form = {name: part for name, part in read.multi_items() if isinstance(part, str)}
+        files = [part for _, part in read.multi_items() if isinstance(part, UploadFile)]
+        file = (files[0].filename or "", await files[0].read()) if files else ("", b"")
+        await read.close()
+    except (MultiPartException, ValueError, KeyError):
+        return None, ("", b"")
+    nul = any("\0" in part for field in form.items() for part in field) or "\0" in file[0]
+    return (None if nul else form), file

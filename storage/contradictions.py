@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -129,3 +130,40 @@ def _found(
         if told := contradictions(said, seen):
             made.append(Contradicted(group, told))
     return sorted(made, key=lambda one: one.entries)
+
+
+# --- what would contradict ---------------------------------------------------------------------------------
+
+SUPPOSED: Final = -1
+"""the row id of a statement that nobody has written down yet"""
+
+
+@dataclass(frozen=True, slots=True)
+class Supposed:
+    """A statement that somebody may come to write down."""
+
+    person: int
+    claim: Claim
+    """its id is SUPPOSED"""
+    instead_of: int = 0
+    """the statement that was written down of it, if it was: it does not contradict itself"""
+
+
+def would(db: Connection, supposed: Sequence[Supposed]) -> list[tuple[Contradiction, ...]]:
+    """Of each what would contradict it, of all that stands of its person: so that people see it before they decide."""
+    groups = {entry: group for group in _groups(db, {one.person for one in supposed}) for entry in group}
+    people = sorted(groups)
+    claims, sights = _claims(db, people, None), _sights(db, people, None)
+    return [_against(one, groups[one.person], claims, sights) for one in supposed]
+
+
+def _against(
+    one: Supposed, group: Iterable[int], claims: Mapping[int, list[Claim]], sights: Mapping[int, list[Sight]]
+) -> tuple[Contradiction, ...]:
+    group = tuple(group)
+    said = [claim for entry in group for claim in claims.get(entry, ()) if claim.id != one.instead_of]
+    seen = [sight for entry in group for sight in sights.get(entry, ())]
+    if not said and not seen:
+        return ()
+    found = contradictions([*said, one.claim], seen)
+    return tuple(each for each in found if SUPPOSED in (each.one.statement, each.other.statement))

@@ -67,6 +67,11 @@ def photo(sha256: str) -> str:
     return f"photo/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
 
 
+def received_list(sha256: str) -> str:
+    """A list of names as it was received, in the register bucket."""
+    return f"list/sha256/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
 def crop(sha256: str, recipe: str, at_ms: int, number: int) -> str:
     """A face cut from a blob, in the derived bucket; `number` is the track's."""
     return f"crop/{sha256}/{_safe(recipe)}/{at_ms}-{number}.jpg"

@@ -1481,6 +1481,7 @@ list_entries = Table(
     _id(),
     _ref("list_id", "lists"),
     Column("row", Integer, nullable=False),
+    Column("part", SmallInteger, nullable=False, server_default=text("1")),
     Column("names", ARRAY(Text), nullable=False),
     Column("birth_year", Integer),
     Column("born", Date),
@@ -1489,9 +1490,24 @@ list_entries = Table(
     _text("note", ""),
     Column("raw", JSONB, nullable=False),
     _text("fault", ""),
-    UniqueConstraint("list_id", "row"),
+    _text("key", ""),
+    UniqueConstraint("list_id", "row", "part"),
     CheckConstraint("(fault <> '') OR (names <> '{}' AND says <> '')", name="understood_or_faulty"),
-    comment="lines of a list; fault: why one could not be understood, raw: what it said, whatever became of it",
+    Index("ix_list_entries_key", "key", postgresql_where=text("key <> ''")),
+    comment="lines of a list; part: of several people in one row, which; fault: what of it could not be understood,"
+    " raw: what it said, whatever became of it; key: the same for lines that name one person in one way",
+)
+
+list_looks = Table(
+    "list_looks",
+    metadata,
+    Column("block", BigInteger, primary_key=True),
+    Column("matcher", Text, primary_key=True),
+    Column("entries", Integer, nullable=False),
+    Column("ids", Numeric, nullable=False),
+    _text("register"),
+    _moment("looked_at", now=True),
+    comment="which lines (512 a block) were compared with which state of the register",
 )
 
 list_matches = Table(

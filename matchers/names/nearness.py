@@ -16,3 +16,9 @@ def off_by_one(word: str, others: Iterable[str]) -> bool:
     if len(word) < SHORTEST:
         return False
     return any(word[-1] == other[-1:] and OSA.distance(word, other, score_cutoff=1) <= 1 for other in others)
+
+
+def letters_apart(word: str, other: str, most: int) -> int | None:
+    """In how many letters two words differ (optimal string alignment); None: in more than `most`."""
+    found = OSA.distance(word, other, score_cutoff=most)
+    return found if found <= most else None

@@ -29,7 +29,7 @@ from storage.custody import Action
 from tests.review.conftest import Browser, Site
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("lastseen", "review", "storage")
+ROOMS = ("lastseen", "matchers", "review", "storage")
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "words", "noted")),
     "ngettext": (1, 2),

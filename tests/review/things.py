@@ -30,6 +30,7 @@ from tests.review.seeding import jpeg as picture
 from tests.storage import judged
 from tests.storage.casting import Seen, candidate, person, post, video
 from tests.storage.judged import conclude
+from tests.storage.listing import listed
 
 REPORTED = date(2026, 11, 4)
 NEVER = "999999999"
@@ -293,7 +294,17 @@ def _withdrawn_statement(stores: Stores, mine: User) -> Values:
     return values
 
 
+def _list(stores: Stores, _: User) -> Values:
+    return {"id": listed(stores, _number())[0]}
+
+
+def _list_line(stores: Stores, _: User) -> Values:
+    return {"id": listed(stores, _number())[1]}
+
+
 KINDS: Mapping[str, Kind] = {
+    "list": Kind(_list),
+    "list_line": Kind(_list_line),
     "record": Kind(_judged, _closed_candidate),
     "seen": Kind(sighting, _waiting, none={"id": NEVER, "n": 1}),
     "sighting": Kind(sighting, _waiting),

@@ -22,6 +22,7 @@ TABLES = (
     "group_case_notes",
     "letters",
     "list_entries",
+    "list_looks",
     "list_undos",
     "tips",
     "letter_events",
@@ -36,7 +37,7 @@ TABLES = (
     "letter_candidates",
 )
 """in the order in which they refer to each other"""
-CHANGING = frozenset({"letter_recipients", "list_matches", "tip_contacts"})
+CHANGING = frozenset({"letter_recipients", "list_looks", "list_matches", "tip_contacts"})
 """recipients retire, matches are worked out anew, and what relatives said of themselves goes when the office need not
 know it any more; everything else says what people did"""
 IS_SEARCHED = """
@@ -199,6 +200,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("list_id", sa.BigInteger(), nullable=False),
         sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column("part", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("names", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("birth_year", sa.Integer(), nullable=True),
         sa.Column("born", sa.Date(), nullable=True),
@@ -207,15 +209,29 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), server_default="", nullable=False),
         sa.Column("raw", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("fault", sa.Text(), server_default="", nullable=False),
+        sa.Column("key", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "(fault <> '') OR (names <> '{}' AND says <> '')", name=op.f("ck_list_entries_understood_or_faulty")
         ),
         sa.ForeignKeyConstraint(["list_id"], ["lists.id"], name=op.f("fk_list_entries_list_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_list_entries")),
-        sa.UniqueConstraint("list_id", "row", name=op.f("uq_list_entries_list_id_row")),
-        comment="lines of a list; fault: why one could not be understood, raw: what it said, whatever became of it",
+        sa.UniqueConstraint("list_id", "row", "part", name=op.f("uq_list_entries_list_id_row_part")),
+        comment="lines of a list; part: of several people in one row, which; fault: what of it could not be understood,"
+        " raw: what it said, whatever became of it; key: the same for lines that name one person in one way",
     )
+    op.create_index("ix_list_entries_key", "list_entries", ["key"], unique=False, postgresql_where=sa.text("key <> ''"))
     op.create_index(op.f("ix_list_entries_list_id"), "list_entries", ["list_id"], unique=False)
+    op.create_table(
+        "list_looks",
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("matcher", sa.Text(), nullable=False),
+        sa.Column("entries", sa.Integer(), nullable=False),
+        sa.Column("ids", sa.Numeric(), nullable=False),
+        sa.Column("register", sa.Text(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("block", "matcher", name=op.f("pk_list_looks")),
+        comment="which lines (512 a block) were compared with which state of the register",
+    )
     op.create_table(
         "list_undos",
         sa.Column("list_id", sa.BigInteger(), nullable=False),

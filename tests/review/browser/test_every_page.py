@@ -3,6 +3,7 @@
 What is seen is left in `build/screenshots/pages`, to be looked at.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
 from tests.review.seeding import Seeded
 from tests.storage import judged
+from tests.storage.listing import listed
 from tests.storage.test_statements import DEAD
 
 NARROW, SMALL = (320, 720), (683, 384)
@@ -106,6 +108,8 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     yield from ("/people", "/people/HC-0002?whole=1")
     yield f"/videos/{sha256}/roll-call"
     yield f"/videos/{sha256}/roll-call?face={waits.track}"
+    list_, line = listed(site.stores, f"list-{secrets.token_hex(4)}")
+    yield from ("/lists", "/lists/new", f"/lists/{list_}", f"/lists/{list_}?show=all", f"/lists/lines/{line}")
     yield from ("/reports", f"/reports/{REPORTED}", "/nothing/here")
     if review:
         yield f"/reviews/{review.token}"

@@ -1,0 +1,177 @@
+"""Lists on the pages: taken in with a preview, decided, contradictions, and who is shown what."""
+
+import html
+import re
+from collections.abc import Mapping
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from lastseen.records import PersonStatus, Says, StatementSource
+from review.doors import form_token
+from review.roles import Role
+from storage import register, statements
+from storage.custody import Action
+from storage.statements import Said
+from tests.review.conftest import Browser, Site
+from tests.review.seeding import Story, seed
+from tests.storage.listing import DATED, kept, line, listed, person, propose
+
+CSV = "ПІБ;Рік народження;Статус\nІваненко Петро;1990;загинув\n<b>Ко</b> Ольга;90;полон\n"
+FIELDS = {"title": "List of 31 January", "body": "Side A", "dated": "2026-01-31"}
+
+
+def send(
+    browser: Browser, content: bytes = b"", encoded: str = "", fields: Mapping[str, str] = FIELDS, **more: str
+) -> httpx.Response:
+    """The form with its file, or with one that was previewed (`encoded`)."""
+    token = form_token(next(iter(browser.cookies.values())))
+    files = {"file": ("a.csv" if content else "", content)}
+    return browser.post("/lists/new", data={"token": token, "content": encoded, **fields, **more}, files=files)
+
+
+def count(site: Site, table: str) -> int:
+    with site.stores.db.begin() as db:
+        return int(db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608  our own words
+
+
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found
+    return html.unescape(found[1])
+
+
+def status(site: Site, number: str) -> PersonStatus:
+    with site.stores.db.begin() as db:
+        return register.held(db, number).status
+
+
+def test_a_file_is_previewed_and_only_then_imported(site: Site) -> None:
+    person(site.stores, "26-001", "Іваненко Петро Олексійович", 1990)
+    browser = site.signed_in(Role.CASE_OFFICER)
+    shown = send(browser, CSV.encode(), do="preview")
+    assert shown.status_code == 200
+    assert "Іваненко Петро" in shown.text
+    assert "write four digits" in shown.text
+    assert "<b>Ко</b>" not in shown.text
+    assert (count(site, "lists"), count(site, "list_entries")) == (0, 0)
+    content = hidden(shown.text, "content")
+    chosen = {"column-names": "ПІБ", "column-birth_year": "Рік народження", "column-says": "Статус"}
+    done = send(
+        browser, encoded=content, fields={**FIELDS, **chosen, "chosen": "1", "file_name": "a.csv", "save_as": "A"},
+        do="import",
+    )  # fmt: skip
+    assert (done.status_code, done.headers["location"]) == (303, "/lists/1")
+    page = browser.get("/lists/1").text
+    assert "26-001" in page
+    assert "List of 31 January" in page
+    assert [event.action for event in site.log() if event.action == Action.LISTED] == [Action.LISTED]
+    again = send(browser, CSV.encode(), do="import")
+    assert again.status_code == 422
+    assert "came of the same file" in again.text
+    assert send(browser, CSV.encode(), do="import", again="1").status_code == 303
+
+
+def test_what_is_wrong_stands_on_the_form(site: Site) -> None:
+    browser = site.signed_in(Role.CASE_OFFICER)
+    for content, fields in ((b"", FIELDS), (b"%PDF-1.7 ...", FIELDS), (CSV.encode(), {**FIELDS, "dated": "x"})):
+        answer = send(browser, content, fields=fields, do="import")
+        assert answer.status_code == 422
+        assert "Side A" in answer.text
+    assert send(browser, b"x" * (12 << 20), do="import").status_code == 422
+    assert send(browser, b"x" * (13 << 20), do="import").status_code == 413
+    assert count(site, "lists") == 0
+
+
+def test_a_form_with_a_file_needs_its_token_and_other_doors_take_none(site: Site) -> None:
+    browser = site.signed_in(Role.CASE_OFFICER)
+    assert browser.post("/lists/new", data=dict(FIELDS), files={"file": ("a.csv", b"x")}).status_code == 403
+    token = form_token(next(iter(browser.cookies.values())))
+    other = browser.post("/lists/1/undo", data={"token": token, "reason": "x"}, files={"file": ("a.csv", b"x")})
+    assert other.status_code == 415
+
+
+def test_a_line_is_confirmed_and_the_office_takes_it_for_what_is(site: Site) -> None:
+    id_ = person(site.stores, "A", "Ada One")
+    list_ = kept(site.stores, [line(2, "Ada One", "returned"), line(3, "Ada Two", "returned")])
+    for entry in (1, 2):
+        propose(site.stores, entry, id_)
+    browser = site.signed_in(Role.CASE_OFFICER)
+    assert browser.get(f"/lists/{list_}/next").headers["location"] == "/lists/lines/1"
+    assert "The search for them ends" in browser.get("/lists/lines/1").text
+    done = browser.submit("/lists/lines/1/decide", number="A", same="yes", sets="1")
+    assert done.headers["location"] == f"/lists/{list_}/next?after=1"
+    assert status(site, "A") is PersonStatus.RETURNED
+    assert browser.submit("/lists/lines/2/decide", number="A", same="no").status_code == 303
+    assert browser.submit("/lists/lines/2/decide", number="A", same="yes").status_code == 409
+    assert (
+        browser.submit("/lists/lines/2/decide", number="A", same="yes", reason="their sister wrote").status_code == 303
+    )
+    assert browser.submit(f"/lists/{list_}/undo", reason="of another office").status_code == 303
+    assert status(site, "A") is PersonStatus.MISSING
+    assert "of another office" in browser.get(f"/lists/{list_}").text
+    assert browser.submit("/lists/lines/1/decide", number="A", same="no", reason="x").status_code == 409
+
+
+def test_several_lines_are_decided_together_and_each_is_an_answer(site: Site) -> None:
+    list_ = kept(site.stores, [line(row, f"Ada {row}") for row in (2, 3, 4)])
+    for entry in (1, 2, 3):
+        propose(site.stores, entry, person(site.stores, f"N{entry}", f"Ada {entry}"))
+    browser = site.signed_in(Role.SENIOR)
+    done = browser.submit(f"/lists/{list_}/decide", same="yes", **{"line-1": "N1", "line-2": "N2"})
+    assert done.status_code == 303
+    assert (count(site, "list_decisions"), count(site, "statements")) == (2, 2)
+    partly = browser.submit(f"/lists/{list_}/decide", same="no", **{"line-2": "N2", "line-3": "N3"})
+    assert partly.status_code == 409
+    assert count(site, "list_decisions") == 3
+    assert browser.submit(f"/lists/{list_ + 1}/decide", same="no", **{"line-1": "N2"}).status_code == 404
+
+
+def test_a_contradiction_stands_beside_the_line_before_it_is_decided(site: Site) -> None:
+    id_ = person(site.stores, "A", "Ada One")
+    said = Said(Says.RETURNED, "Side B", StatementSource.DOCUMENT, "Letter 7", DATED)
+    with site.stores.db.begin() as db:
+        statements.enter(db, id_, said, "tester", 5)
+    list_ = kept(site.stores, [line(2, "Ada One", "dead")])
+    propose(site.stores, 1, id_)
+    browser = site.signed_in(Role.CASE_OFFICER)
+    for page in (f"/lists/{list_}", "/lists/lines/1", f"/lists/{list_}?show=contradicting"):
+        shown = browser.get(page).text
+        assert "Side B" in shown, page
+        assert "Letter 7" in shown, page
+    browser.submit("/lists/lines/1/decide", number="A", same="yes")
+    assert "Side B" in browser.get(f"/lists/{list_}?show=contradicting").text
+
+
+def test_a_line_is_kept_from_whoever_may_still_be_asked_whose_face_it_is(site: Site) -> None:
+    seeded = seed(site.stores, Story(number="SEEDED"))
+    list_ = kept(site.stores, [line(2, "Somebody Else", "dead")])
+    propose(site.stores, 1, seeded.person)
+    senior, officer = site.signed_in(Role.SENIOR), site.signed_in(Role.CASE_OFFICER)
+    page = senior.get(f"/lists/{list_}").text
+    assert "Somebody Else" not in page
+    assert "is not shown to you" in page
+    assert senior.get("/lists/lines/1").status_code == 409
+    assert senior.get(f"/lists/{list_}/next").headers["location"].startswith(f"/lists/{list_}?")
+    assert senior.submit("/lists/lines/1/decide", number="SEEDED", same="yes").status_code == 404
+    assert count(site, "list_decisions") == 0
+    assert "Somebody Else" in officer.get(f"/lists/{list_}").text
+    assert count(site, "tellings") == 1
+
+
+def test_hostile_lines_are_shown_as_text(site: Site) -> None:
+    hostile = "<script>alert(1)</script>"
+    list_ = kept(site.stores, [line(2, hostile, raw={hostile: hostile}, fault=hostile)], body=hostile, title=hostile)
+    propose(site.stores, 1, person(site.stores, "A/../<x>", hostile))
+    browser = site.signed_in(Role.CASE_OFFICER)
+    for page in ("/lists", f"/lists/{list_}?show=all", "/lists/lines/1"):
+        assert "<script>alert" not in browser.get(page).text, page
+
+
+@pytest.mark.parametrize("role", [Role.ANALYST, Role.REGISTER_KEEPER, Role.COLLECTOR, Role.ADMINISTRATOR])
+def test_lists_are_for_officers(site: Site, role: Role) -> None:
+    list_, entry = listed(site.stores, "A")
+    browser = site.signed_in(role)
+    for page in ("/lists", "/lists/new", f"/lists/{list_}", f"/lists/lines/{entry}"):
+        assert browser.get(page).status_code == 403
