@@ -155,6 +155,8 @@ class Source:
     """what was published before is not read; None: all is"""
     with_comments: bool = False
     """its linked discussion is read, too"""
+    single: bool = False
+    """it is one post: nothing else of its channel or list is read"""
 
 
 @dataclass(frozen=True, slots=True)

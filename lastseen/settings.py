@@ -521,6 +521,23 @@ class Settings(BaseSettings):
         title="Proxies before the review pages",
         description="Comma-separated addresses or networks whose word is believed about a browser's address and TLS.",
     )
+    tips_open: bool = Field(
+        False,
+        title="Form for tips",
+        description="Whether anybody may send a link in which they recognised somebody, at /tip of the review pages.",
+    )
+    tips_of_an_address: int = Field(
+        6, ge=1, title="Tips of an address", description="By the form, in an hour; a whole shelter may sit behind one."
+    )
+    tips_a_day: int = Field(
+        200, ge=1, title="Tips a day", description="By the form, from everybody; beyond them it asks to come back."
+    )
+    tip_contact_days: int = Field(
+        365,
+        ge=1,
+        title="Days of relatives' contacts",
+        description="Days until what relatives wrote of themselves is deleted, if their tip is not closed before.",
+    )
     session_hours: float = Field(
         12, gt=0, le=168, title="Longest session", description="Hours after which one signs in again in any case."
     )

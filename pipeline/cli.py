@@ -50,6 +50,7 @@ from pipeline.commands import (
     source,
     stamps,
     telegram,
+    tips,
     user,
     witness,
 )
@@ -74,6 +75,7 @@ app = typer.Typer(
 register_app = typer.Typer(help="The register of missing persons.", no_args_is_help=True)
 app.add_typer(source.app, name="source")
 app.add_typer(register_app, name="register")
+app.add_typer(tips.app, name="tips")
 app.add_typer(user.app, name="user")
 app.add_typer(telegram.app, name="telegram")
 app.add_typer(custody.app, name="custody")

@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 
 PANELS: Final = {
     "To begin with": ("demo", "doctor", "settings", "models", "up", "logs", "review", "user", "version"),
-    "What is watched, and who is looked for": ("source", "telegram", "site", "register"),
+    "What is watched, and who is looked for": ("source", "telegram", "site", "register", "tips"),
     "The work: all of it, or step by step": (
         *("run", "collect", "recheck", "fetch", "analyze", "enroll", "names", "match", "reembed", "manifest"),
         *("status", "report", "alerts", "metrics"),

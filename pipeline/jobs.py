@@ -37,6 +37,7 @@ from storage import (
     sweeps,
     telegram_accounts,
     telegram_chats,
+    tip_finds,
     work,
 )
 from storage.database import Connection
@@ -414,10 +415,11 @@ def _fill_sources(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
 
 
 def _fill_fingerprints(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
-    """Named blobs; else some of those that were stored before there were fingerprints."""
+    """Named blobs; else files of tips that were taken up, and some of before there were fingerprints."""
     if queue.subjects is not None:
         work.offer(db, queue, queue.subjects)
     else:
+        work.offer(db, queue, tip_finds.files(db), work.OF_A_TIP)
         work.offer(db, queue, reposts.without(db, queue.recipe, OLDER), priority=-1)
 
 
@@ -438,7 +440,8 @@ def _offer_sources(db: Connection, queue: Queue) -> None:
     wanted = [source for source in sources.every(db) if source.id in (queue.subjects or ())]
     for source in wanted:
         site = site_of(source.address) if source.platform is Platform.VIDEO_SITE else None
-        work.offer(db, queue, [source.id], site=site)
+        first = source.single and queue.step == "collect"
+        work.offer(db, queue, [source.id], work.OF_A_TIP if first else 0, site=site)
 
 
 def _fill_photos(db: Connection, app: App, queue: Queue, scope: Scope) -> None:

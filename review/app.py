@@ -23,7 +23,19 @@ from review.lists import pages as list_pages
 from review.mounted import Mounted
 from review.naming import Named
 from review.reviewing import figures, pictures, queue, reviews
-from review.roles import ADMINISTRATORS, ANY_ROLE, AUDITORS, KEEPERS, OF_CASES, OFFICERS, REVIEWERS, SENIORS, STAFF
+from review.roles import (
+    ADMINISTRATORS,
+    ANY_ROLE,
+    AUDITORS,
+    CASE_OFFICERS,
+    KEEPERS,
+    OF_CASES,
+    OFFICERS,
+    REVIEWERS,
+    SENIORS,
+    STAFF,
+)
+from review.tips import form, officers
 from storage import accounts
 from storage.objects import ObjectMissing, StoreUnavailable
 from storage.stores import Stores
@@ -56,6 +68,17 @@ def doors() -> list[BaseRoute]:
         Door("/people/{number:path}", people.person, roles=OF_CASES, names="person"),
         Door("/people/{number:path}/statements", people.state, method="POST", roles=STATERS, names="person"),
         Door("/statements/{id:int}/withdraw", people.withdraw, method="POST", roles=STATERS, names="statement"),
+        Door("/tip", form.page, anyone=True),
+        Door("/tip", form.send, method="POST", anyone=True),
+        Door("/tip/state", form.state_form, anyone=True),
+        Door("/tip/state", form.state, method="POST", anyone=True),
+        Door("/tips", officers.listed, roles=CASE_OFFICERS),
+        Door("/tips/{id:int}", officers.tip, roles=CASE_OFFICERS, names="tip"),
+        Door("/tips/{id:int}/contact", officers.contact, method="POST", roles=CASE_OFFICERS, names="tip"),
+        Door("/tips/{id:int}/take-up", officers.take_up, method="POST", roles=CASE_OFFICERS, names="tip"),
+        Door("/tips/{id:int}/about", officers.about, method="POST", roles=CASE_OFFICERS, names="tip"),
+        Door("/tips/{id:int}/move", officers.move, method="POST", roles=CASE_OFFICERS, names="tip"),
+        Door("/tips/{id:int}/note", officers.note, method="POST", roles=CASE_OFFICERS, names="tip"),
         Door("/log", log.page, roles=AUDITORS),
         Door("/log/verify", log.verify, method="POST", roles=AUDITORS),
         Door("/log.{ending}", log.download, roles=AUDITORS, picture=True, names="log_file"),

@@ -32,7 +32,7 @@ from review.language import gettext as _
 from review.language import noted
 from review.lately import Lately
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, AUDITORS, KEEPERS, OF_CASES, OFFICERS, REVIEWERS, SENIORS, STAFF
+from review.roles import ADMINISTRATORS, AUDITORS, CASE_OFFICERS, KEEPERS, OF_CASES, OFFICERS, REVIEWERS, SENIORS, STAFF
 from storage import office_keys
 from storage.review_queue import Forecast
 from storage.sealing import Secrets
@@ -167,6 +167,7 @@ class Desk:
             "may_see_status": bool(visit.roles & STAFF),
             "may_see_sightings": bool(visit.roles & OF_CASES),
             "may_state": bool(visit.roles & (OFFICERS | KEEPERS)),
+            "may_see_tips": bool(visit.roles & CASE_OFFICERS),
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(cookie),

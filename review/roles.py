@@ -6,6 +6,7 @@ __all__ = [
     "ADMINISTRATORS",
     "ANY_ROLE",
     "AUDITORS",
+    "CASE_OFFICERS",
     "FIRST_ACCOUNT",
     "KEEPERS",
     "NOBODY",
@@ -25,6 +26,8 @@ KEEPERS = frozenset({Role.REGISTER_KEEPER, Role.SENIOR})
 OF_CASES = REVIEWERS | KEEPERS | {Role.CASE_OFFICER}
 """possible sightings are for whoever judges, keeps the entry of the person, or follows their case"""
 OFFICERS = frozenset({Role.CASE_OFFICER, Role.SENIOR})
+CASE_OFFICERS = frozenset({Role.CASE_OFFICER})
+"""what relatives write is for nobody else"""
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 AUDITORS = frozenset({Role.AUDITOR})
 STAFF = frozenset(Role) - {Role.AUDITOR}

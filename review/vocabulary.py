@@ -76,6 +76,7 @@ WORDS: Final = frozenset(
         noted("site closed"),
         noted("cookies expired"),
         noted("deletions"),
+        noted("tip flood"),
         noted("time stamps"),
         noted("incident"),
         noted("lock not kept"),

@@ -25,6 +25,7 @@ ADVICE: Final[Mapping[str, Words]] = {
     alerts.WITNESS_AWAY: words("Call whoever runs the witness; it is asked again at every signing."),
     alerts.CLOCK: words("Set the clocks of the machines by NTP."),
     alerts.BACKLOG: words("See `lastseen status` for what does not get through; add workers, or wait for the night."),
+    alerts.TIP_FLOOD: words("It ends with the day; a case officer looks at the list of tips."),
     alerts.QUARANTINE: words("Read in `lastseen status` why; then `lastseen run --retry`."),
     alerts.WORKERS_DIE: words("Look at the machine's memory; the items are set aside by themselves if it goes on."),
     alerts.DISK: words("Add disk. Nothing in the evidence is deleted to make room."),

@@ -122,6 +122,7 @@ TAKE = (
     "DELETE FROM group_case_files WHERE blob_id = ANY(:blobs)",
     "DELETE FROM tip_notes WHERE person_id = ANY(:people) OR tip_id IN ({tips})",
     "DELETE FROM tip_contacts WHERE tip_id IN ({tips})",
+    "DELETE FROM tip_readers WHERE tip_id IN ({tips})",
     "DELETE FROM tips WHERE id IN ({tips})",
     "DELETE FROM hand_overs WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM package_files WHERE package_id IN ({packages})",

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from lastseen.records import NamedPerson, NameHint, NameReason, Verdict
+from storage import sources
 from storage.versions import What, version
 
 BLOCK: Final = 256
@@ -94,9 +95,9 @@ _ONE_BY_ONE = f"""
                    AND (later.observation_id, later.id) > (name_hints.observation_id, name_hints.id))"""  # noqa: S608
 
 # And whether the post still says so.
-_LISTED = """
+_LISTED = f"""
     SELECT hints.*, persons.register_number, persons.names, persons.birth_year, posts.permalink, posts.published_at,
-           posts.first_seen_at, sources.address AS source, observations.observed_at,
+           posts.first_seen_at, {sources.SHOWN} AS source, observations.observed_at,
            coalesce(observations.title, '') AS title, coalesce(observations.text, '') AS text,
            EXISTS (SELECT FROM observations AS later
                     WHERE later.post_id = hints.post AND later.id > hints.observation
@@ -107,11 +108,11 @@ _LISTED = """
                   WHERE candidates.person_id = hints.person AND candidates.state = 'open'
                     AND analyses.blob_id IN (SELECT blob_id FROM media_items WHERE post_id = hints.post)
                   ORDER BY candidates.id) AS candidates
-      FROM ({hints}) AS hints
+      FROM ({{hints}}) AS hints
       JOIN persons ON persons.id = hints.person AND is_searched(persons.status)
       JOIN posts ON posts.id = hints.post
       JOIN sources ON sources.id = posts.source_id
-      JOIN observations ON observations.id = hints.observation"""
+      JOIN observations ON observations.id = hints.observation"""  # noqa: S608  our own words
 
 LISTED = text(_LISTED.format(hints=_OF_EACH.format(where="")) + " ORDER BY hints.score DESC, hints.id DESC")
 

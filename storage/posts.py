@@ -207,6 +207,15 @@ def keep_blob(
 
     Returns its id, and since when it is stored, if it is new: the custody log says the same.
     """
+    blob, stored_at = keep_bytes(db, file, stored, locked_until)
+    carry(db, item, blob)
+    return blob, stored_at
+
+
+def keep_bytes(
+    db: Connection, file: FetchedFile, stored: Stored, locked_until: datetime
+) -> tuple[int, datetime | None]:
+    """The same of bytes that no post carries, as far as is known."""
     made = db.execute(
         upsert(blobs)
         .values(
@@ -221,7 +230,6 @@ def keep_blob(
         .returning(blobs.c.id, blobs.c.stored_at)
     ).one_or_none()
     blob = made.id if made else db.execute(select(blobs.c.id).where(blobs.c.sha256 == file.sha256)).scalar_one()
-    carry(db, item, blob)
     return blob, made.stored_at if made else None
 
 

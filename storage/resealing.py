@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, text
 
-from storage import custody, sealing, second_factors, site_accounts, telegram_accounts
+from storage import custody, sealing, second_factors, site_accounts, telegram_accounts, tips
 from storage.custody import Action, Entry
 from storage.sealing import CannotOpen, Ring, What
 
@@ -57,6 +57,7 @@ PLACES: Final[Mapping[What, Sequence[Place]]] = {
             )
             for what in ("cookies", "proxy")
         ),
+        Place("tip_contacts", "sealed", "tip_id", ("tip_id",), lambda row: tips.identity(row.tip_id)),
         Place("second_factors", "sealed", "user_id", ("user_id",), lambda row: second_factors.identity(row.user_id)),
     ),
 }

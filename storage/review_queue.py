@@ -35,7 +35,7 @@ from lastseen.judging import Stage
 from lastseen.roles import Role
 from lastseen.settings import Settings
 from lastseen.words import words
-from storage import accounts, candidates, care, known_pairs, reviews, tellings
+from storage import accounts, candidates, care, known_pairs, reviews, sources, tellings
 from storage.accounts import User
 from storage.care import NO_LIMITS, Limits
 from storage.custody import Action, Entry
@@ -194,7 +194,7 @@ FACES = f"""
       FROM faces
       JOIN tracks ON tracks.id = member
       JOIN analyses ON analyses.id = analysis_id
-      LEFT JOIN LATERAL (SELECT sources.address, published_at, first_seen_at, count(*) OVER () AS places
+      LEFT JOIN LATERAL (SELECT {sources.SHOWN} AS address, published_at, first_seen_at, count(*) OVER () AS places
                            FROM posts JOIN sources ON sources.id = posts.source_id
                           WHERE posts.id IN (SELECT post_id FROM media_items WHERE media_items.blob_id = faces.blob_id)
                           ORDER BY first_seen_at, posts.id LIMIT 1) AS place ON true
@@ -204,7 +204,8 @@ HOW_MANY = f"""
                            GROUP BY member LIMIT :limit) AS faces"""  # noqa: S608  our own words
 SOURCES = text("""
     SELECT id, address FROM sources
-     WHERE EXISTS (SELECT FROM posts JOIN media_items ON media_items.post_id = posts.id
+     WHERE NOT single
+       AND EXISTS (SELECT FROM posts JOIN media_items ON media_items.post_id = posts.id
                      JOIN review_queue ON review_queue.blob_id = media_items.blob_id
                     WHERE posts.source_id = sources.id)
      ORDER BY address""")

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from lastseen.clock import utcnow
 from lastseen.records import Listing, Platform, Source
 from storage.tables import coverage, posts, sources
+
+SHOWN = "CASE WHEN sources.platform = 'telegram' THEN split_part(sources.address, '/', 1) ELSE sources.address END"
+"""Address of a source for those who must not see that one of its posts alone was pointed to: a channel's is its name"""
+WIDEN = text("""
+    UPDATE sources SET single = false, reason = reason || '; ' || CAST(:reason AS text) || ' (' || :by || ')'
+     WHERE platform = :platform AND address = :address AND single""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class Asked:
     with_comments: bool = False
     account: int | None = None
     """row id of the Telegram account that reads it; None: whichever there is"""
+    single: bool = False
+    """one post, and nothing else of its channel or list"""
 
 
 AS_USUAL = Asked()
@@ -41,15 +49,25 @@ def add(
     added_by: str,
     asked: Asked = AS_USUAL,
 ) -> Added:
-    """Put a source on the list; one that stands there already stays as it is."""
+    """Put a source on the list; one that stands there already stays as it is.
+
+    What was read for one post alone is read as a whole, once somebody asks for that: for the reason that they give.
+    """
     row = {"platform": platform, "address": address, "reason": reason}
-    how = {"read_since": asked.since, "with_comments": asked.with_comments, "account_id": asked.account}
+    how = {
+        "read_since": asked.since,
+        "with_comments": asked.with_comments,
+        "account_id": asked.account,
+        "single": asked.single,
+    }
     made = db.execute(
         insert(sources)
         .values(**row, **how, legal_basis=legal_basis, added_by=added_by)
         .on_conflict_do_nothing()
         .returning(sources.c.id)
     ).scalar()
+    if made is None and not asked.single:
+        db.execute(WIDEN, {**row, "by": added_by})
     return Added(_one(db, platform, address), made is not None)
 
 
@@ -111,4 +129,5 @@ def _source(row: RowMapping) -> Source:
         row["reason"],
         row["read_since"],
         row["with_comments"],
+        row["single"],
     )

@@ -84,8 +84,10 @@ sources = Table(
     Column("with_comments", Boolean, nullable=False, server_default=text("false")),
     _ref("account_id", "telegram_accounts", nullable=True),
     _ref("site_account_id", "site_accounts", nullable=True),
+    Column("single", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("platform", "address"),
-    comment="channels and pages on the allow-list, with the reason why they may be watched",
+    comment="channels and pages on the allow-list, with the reason why they may be watched; single: one post, and"
+    " nothing else of its channel or list",
 )
 
 runs = Table(
@@ -1677,6 +1679,8 @@ tips = Table(
     _id(),
     Column("code_hash", LargeBinary, nullable=False, unique=True),
     _text("address", ""),
+    _text("platform", ""),
+    _text("link", ""),
     _ref("blob_id", "blobs", nullable=True),
     Column("at_seconds", Integer),
     _text("language"),
@@ -1684,7 +1688,10 @@ tips = Table(
     _text("received_by"),
     _moment("received_at", now=True),
     CheckConstraint("came_by IN ('form', 'command', 'csv')", name="came_by"),
-    comment="what relatives sent: a link or a file, and the moment in it; code_hash: of what opens their page",
+    CheckConstraint("(platform = '') = (link = '')", name="link_of_a_platform"),
+    Index("ix_tips_link", "link", postgresql_where=text("link <> ''")),
+    comment="what relatives sent: a link as they wrote it, and the moment in it; link: of one post, as posts are"
+    " addressed, where it is of a platform that is read; code_hash: of what opens their page",
 )
 
 tip_contacts = Table(
@@ -1706,9 +1713,27 @@ tip_notes = Table(
     _text("note", ""),
     _text("noted_by"),
     _moment("noted_at", now=True),
-    CheckConstraint("kind IN ('taken up', 'about', 'refused', 'told', 'closed')", name="kind"),
+    CheckConstraint("kind IN ('taken up', 'about', 'refused', 'to be told', 'note', 'closed')", name="kind"),
     CheckConstraint("(kind = 'about') = (person_id IS NOT NULL)", name="about_somebody"),
     comment="what a case officer did with a tip; `taken up`: its link is collected from then on, as this source",
+)
+
+tip_readers = Table(
+    "tip_readers",
+    metadata,
+    Column("tip_id", BigInteger, ForeignKey("tips.id"), primary_key=True),
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True, index=True),
+    _moment("first_read_at", now=True),
+    comment="who has read a tip: they are asked about nobody whom its post shows, whenever that is found",
+)
+
+tip_counts = Table(
+    "tip_counts",
+    metadata,
+    Column("since", DateTime(timezone=True), primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    comment="how often the form was sent in an hour or a day: by whom (a hash), and what became of it; against floods",
 )
 
 year_reports = Table(

@@ -49,6 +49,11 @@ def tell_named(db: Connection, name: str, candidates: Iterable[int]) -> None:
         _tell(db, user, candidates)
 
 
+def tell_id(db: Connection, user: int, candidates: Iterable[int]) -> None:
+    """As `tell`, of an account by its row id."""
+    _tell(db, user, candidates)
+
+
 def was_told(db: Connection, user: User, candidate: int) -> bool:
     """Whether an account was shown this candidate, or another that may ask the same of the same face."""
     return bool(db.execute(WAS_TOLD, {"user": user.id, "candidate": candidate}).scalar())

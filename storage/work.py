@@ -24,6 +24,8 @@ log = logging.getLogger("lastseen.work")
 
 BLAMELESS = (Fault.WAIT, Fault.GONE, Fault.SKIPPED)
 """faults that are nobody's: a task whose items end so has not failed"""
+OF_A_TIP = 5
+"""priority of what a relative pointed to: above that of young posts and of sources that are about to go"""
 LISTED = 20
 """items that a line of the log names"""
 BEATS_PER_LEASE = 3
@@ -42,7 +44,7 @@ CLAIM = text("""
                     AND (site IS NULL OR site <> ALL(CAST(:leave AS text[])))
                   ORDER BY priority DESC, ready_at, id LIMIT 1
                     FOR UPDATE SKIP LOCKED)
-    RETURNING id, step, subject, recipe, lease, attempts, failures, crashes, blocks, site""")
+    RETURNING id, step, subject, recipe, lease, attempts, failures, crashes, blocks, site, priority""")
 
 RENEW = text("UPDATE work SET ready_at = now() + :lease WHERE id = :id AND lease = :token")
 
@@ -179,6 +181,12 @@ class Claim:
     """how often in a row it was refused"""
     site: str | None = None
     """where its worker has to go, if that is known"""
+    priority: int = 0
+
+    @property
+    def passed_on(self) -> int:
+        """The priority of what comes of it: what a relative pointed to stays ahead of others to its end."""
+        return self.priority if self.priority >= OF_A_TIP else 0
 
 
 @dataclass(frozen=True, slots=True)

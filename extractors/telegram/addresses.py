@@ -10,6 +10,12 @@ USERNAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{3,31}")
 INVITATION: Final = re.compile(r"(?:joinchat/|\+)")
 
 
+def number(source: str) -> int | None:
+    """Of a source that is one post (`@name/123`), the post's number; None: it is a whole channel."""
+    _, _, last = source.partition("/")
+    return int(last) if last.isdecimal() else None
+
+
 def address(written: str) -> str:
     """`@name` in small letters, out of `name`, `@name`, `t.me/name` or the link of a post.  Raises WrongUse."""
     rest = LINK.sub("", written.strip(), count=1)

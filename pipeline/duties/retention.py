@@ -4,7 +4,7 @@ from collections import Counter
 
 from pipeline.app import App
 from pipeline.duties import template_files
-from storage import care, custody, known_pairs, retention
+from storage import care, custody, known_pairs, retention, tips
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.objects import DERIVED, REGISTER
@@ -26,6 +26,8 @@ def run(app: App) -> dict[str, int]:
         while gone := _photos(app):
             counts.update(gone)
         counts.update(_known_pairs(app))
+        while gone := _contacts(app):
+            counts.update(gone)
     finally:
         template_files.sweep(app)  # also when nothing was due here: another machine may have taken it
     return dict(counts)
@@ -82,6 +84,14 @@ def _known_pairs(app: App) -> dict[str, int]:
             told = {"known_answers": answers}
             custody.append_all(db, app.actor, [_expired("known_answers", told, app.settings.figures_days)])
     return {"known_pairs": gone, "known_answers": answers} if gone or answers else {}
+
+
+def _contacts(app: App) -> dict[str, int]:
+    """One batch of what relatives wrote of themselves; empty when nothing is left."""
+    with app.stores.db.begin() as db:
+        entries = tips.expire(db, app.settings.tip_contact_days)
+        custody.append_all(db, app.actor, entries)
+    return {"contacts": len(entries)} if entries else {}
 
 
 def take(app: App, db: Connection, photos: Photos) -> None:

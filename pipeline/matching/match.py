@@ -16,7 +16,7 @@ from matchers import gallery as matcher
 from matchers import judging
 from pipeline.matching.held_register import HeldRegister
 from pipeline.runner import Bench, Result, Step
-from storage import calibrations, candidates, faces
+from storage import calibrations, candidates, faces, tip_finds
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.sealing import Sealer
@@ -73,6 +73,7 @@ def keep_found(db: Connection, calibration: Calibration, found: Matches, people_
     candidates.lock(db)
     judged = judging.judge(found, faces.qualities(db, calibration.engine, sorted(found)), calibration)
     candidates.keep(db, calibration.engine, judged, people_per_track)
+    tip_finds.tell_readers(db, sorted(judged.found))
     return _pairs(judged.found), _pairs(judged.near)
 
 

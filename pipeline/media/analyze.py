@@ -71,5 +71,5 @@ def _keep(db: Connection, result: Result[Job, Analysis], found: Analysis, engine
     job = result.job
     analysis = faces.keep_analysis(db, job.blob.id, job.recipe, engine, found, _crop_keys(job, found), sealer)
     detail = {"recipe": job.recipe, "tracks": len(found.tracks), "gaps": found.gaps, "complete": found.complete}
-    work.offer(db, Queue("match_tracks", engine), [analysis])
+    work.offer(db, Queue("match_tracks", engine), [analysis], result.claim.passed_on)
     return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", detail)

@@ -89,8 +89,8 @@ def step(settings: Settings, recipe: str, analysis: str) -> Step[Job, Compared]:
 
     def keep(db: Connection, result: Result[Job, Compared]) -> list[Entry]:
         if not result.made:
-            work.offer(db, Queue("analyze", analysis), [result.job.blob.id])
-        return [_keep(db, result.job, made, analysis, settings.people_per_track) for made in result.made]
+            work.offer(db, Queue("analyze", analysis), [result.job.blob.id], result.claim.passed_on)
+        return [_keep(db, result, made, analysis, settings.people_per_track) for made in result.made]
 
     return Step(NAME, recipe, _load, run, keep)
 
@@ -171,7 +171,8 @@ def _shelf(rows: Sequence[tuple[int, bytes]]) -> Shelf:
 # --- what is kept ------------------------------------------------------------------------------------------
 
 
-def _keep(db: Connection, job: Job, made: Compared, analysis: str, people_per_track: int) -> Entry:
+def _keep(db: Connection, result: Result[Job, Compared], made: Compared, analysis: str, people_per_track: int) -> Entry:
+    job = result.job
     reposts.lock(db)
     shared = [*made.shared, *_compare(db, job, made.seen, job.known)]
     if shared:  # before any row is written: whoever erases takes the lock first and the rows after it
@@ -187,7 +188,7 @@ def _keep(db: Connection, job: Job, made: Compared, analysis: str, people_per_tr
     original = _original(db, made, shared, analysis)
     if original is not None:
         reposts.spare(db, analysis, job.blob.id, original.other.sha256, _told(original.stretches))
-    work.offer(db, Queue("analyze", analysis), [job.blob.id])
+    work.offer(db, Queue("analyze", analysis), [job.blob.id], result.claim.passed_on)
     return Entry(Action.DERIVED, f"blob:{job.blob.sha256}", _detail(job, made, shared, original))
 
 

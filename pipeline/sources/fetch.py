@@ -52,7 +52,7 @@ def _keep(db: Connection, result: AnyResult, made: Any, settings: Settings, reci
             return [observing.keep_file(db, result.job.item.id, made, result, recipe)]
         case Held(blob=blob), _:
             posts.carry(db, result.job.item.id, blob.id)
-            work.offer(db, Queue("fingerprint", recipe), [blob.id])
+            work.offer(db, Queue("fingerprint", recipe), [blob.id], result.claim.passed_on)
             return [
                 Entry(Action.SEEN_AGAIN, f"blob:{blob.sha256}", {"sha256": blob.sha256, "post": result.job.item.post})
             ]

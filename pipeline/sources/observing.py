@@ -89,7 +89,7 @@ def keep(
         return _told(_keep_absent(db, source, seen, settings, recorded=recorded), how)
     noted = posts.note(db, source, seen, _sha256(seen), changed=recorded, looked=seen.method != LISTING)
     young = seen.published_at is not None and seen.published_at > seen.observed_at - schedule.YOUNG
-    work.offer(db, FETCH, noted.new_items, FRESH if young else 0, site_of(seen.permalink))
+    work.offer(db, FETCH, noted.new_items, of_media(source, young=young), site_of(seen.permalink))
     if noted.back:
         items = replace(FETCH, subjects=tuple(posts.items_of_post(db, noted.post)))
         work.reopen(db, items, [WorkState.GONE])
@@ -131,6 +131,11 @@ def tell_of_burst(db: Connection, source: Source, missing: int) -> None:
     work.hurry(db, replace(FETCH, subjects=tuple(posts.items_of(db, source.id, unfetched=True))), IN_DANGER)
 
 
+def of_media(source: Source, *, young: bool) -> int:
+    """The priority of what a post of a source carries."""
+    return work.OF_A_TIP if source.single else FRESH if young else 0
+
+
 def keep_file(
     db: Connection,
     item: int,
@@ -154,7 +159,7 @@ def keep_file(
         **how,
     }
     if recipe is not None:
-        work.offer(db, Queue("fingerprint", recipe), [blob])
+        work.offer(db, Queue("fingerprint", recipe), [blob], result.claim.passed_on)
     return stored_or_seen(file, detail, stored_at)
 
 

@@ -8,10 +8,10 @@ from extractors.telegram.faults import ChatClosed, Unanswered
 from extractors.telegram.history import History
 from extractors.telegram.line import Line
 from extractors.telegram.messages import METHOD
-from lastseen.outcomes import Done, Fault, NotDone, Outcome
+from lastseen.outcomes import Done, Fault, Outcome
 from lastseen.records import Chat, ChatRole, ChatSeen, Source
 from pipeline.runner import Bench
-from pipeline.telegram import readings
+from pipeline.telegram import readings, single
 from pipeline.telegram.readings import Desk, Made
 from storage import messages
 from storage.database import Connection
@@ -23,6 +23,8 @@ MOST_KNOWN: Final = 10_000
 def load(db: Connection, source: Source) -> Desk:
     """Who reads it, and how the messages look that are to be read anew."""
     desk = readings.desk(db, source)
+    if source.single:
+        return single.load(db, desk)
     channel = desk.chat(ChatRole.CHANNEL)
     if channel is None or not channel.again:
         return desk
@@ -32,6 +34,8 @@ def load(db: Connection, source: Source) -> Desk:
 
 def run(job: Desk, bench: Bench) -> Outcome[Made]:
     """Read on, at most `telegram_batch_posts` posts; while they are kept, the next are read and their record stored."""
+    if job.source.single:
+        return single.run(job, bench)
     return readings.on_line(job, bench, lambda line: _collect(job, line, bench))
 
 
@@ -105,7 +109,7 @@ class _Round:
     def _read(self) -> bool:
         """The channel, then its discussion if that is asked for and there is one."""
         known = self.desk.chat(ChatRole.CHANNEL)
-        channel = known.seen if known else self._resolved()
+        channel = known.seen if known else readings.resolved(self.desk, self.line)
         if self._read_chat(ChatRole.CHANNEL, channel):
             return True
         return self.desk.source.with_comments and self._read_discussion(channel)
@@ -125,14 +129,6 @@ class _Round:
         done = history.read()
         self.budget -= len(history.messages)
         return not done
-
-    def _resolved(self) -> ChatSeen:
-        """Asked once for each account.  Raises Unanswered."""
-        found = reading.resolve(self.line, self.desk.source.address.removeprefix("@"))
-        if self.desk.channel not in (None, found.chat):
-            why = "the name belongs to another channel now: add that one as a source of its own, if it is to be watched"
-            raise ChatClosed(NotDone(Fault.SKIPPED, why))
-        return found
 
     def _history(self, role: ChatRole, seen: ChatSeen) -> History:
         known = next((chat for chat in self.desk.chats if chat.seen.chat == seen.chat), None)

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from ulid import ULID
 
-from extractors.telegram import without
+from extractors.telegram import reading, without
 from extractors.telegram.faults import AccountLost, ChatClosed, Unanswered
 from extractors.telegram.history import History
 from extractors.telegram.line import Line
@@ -17,11 +17,11 @@ from extractors.telegram.reading import Page, raw_key
 from extractors.telegram.reading import joined as pages_joined
 from lastseen.clock import utcnow
 from lastseen.outcomes import Done, Fault, NotDone, ObjectToStore, Outcome
-from lastseen.records import Chat, ChatRole, Platform, Reading, Source, Wait
+from lastseen.records import Chat, ChatRole, ChatSeen, Platform, Reading, Source, Wait
 from lastseen.settings import Settings
 from pipeline.runner import Bench
 from pipeline.sources import observing
-from pipeline.sources.observing import FETCH, FRESH
+from pipeline.sources.observing import FETCH
 from storage import alerts, erasures, messages, telegram_accounts, telegram_chats, work
 from storage.custody import Action, Entry
 from storage.database import Connection
@@ -80,6 +80,15 @@ def desk(db: Connection, source: Source) -> Desk:
         return Desk(source, None, (), channel, {}, barred)
     nameable = telegram_chats.chats(db, source.id, reader.id)
     return Desk(source, reader, nameable, channel, telegram_accounts.waits(db, reader.id), barred)
+
+
+def resolved(desk: Desk, line: Line) -> ChatSeen:
+    """The source's channel, asked for by its name: once for each account.  Raises Unanswered."""
+    found = reading.resolve(line, desk.source.address.removeprefix("@").partition("/")[0])
+    if desk.channel not in (None, found.chat):
+        why = "the name belongs to another channel now: add that one as a source of its own, if it is to be watched"
+        raise ChatClosed(NotDone(Fault.SKIPPED, why))
+    return found
 
 
 def on_line(desk: Desk, bench: Bench, do: Callable[[Line], Outcome[More]]) -> Outcome[More | Made]:
@@ -208,8 +217,9 @@ def _keep_refusal(db: Connection, source: Source, refused: Refused) -> None:
 def _keep_reading(db: Connection, source: Source, read: Reading, settings: Settings) -> list[Entry]:
     kept = messages.keep(db, source.id, read, timedelta(seconds=settings.telegram_gone_after_seconds))
     fresh = set(kept.fresh_items)
-    work.offer(db, FETCH, kept.fresh_items, FRESH)
-    work.offer(db, FETCH, [item for item in kept.new_items if item not in fresh])
+    work.offer(db, FETCH, kept.fresh_items, observing.of_media(source, young=True))
+    older = [item for item in kept.new_items if item not in fresh]
+    work.offer(db, FETCH, older, observing.of_media(source, young=False))
     if read.role is ChatRole.CHANNEL:
         alerts.end(db, alerts.SOURCE_CLOSED, f"source:{source.id}")
     if kept.missing >= settings.telegram_burst:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from lastseen.outcomes import Done, Fault, NotDone, Outcome, Scope
-from lastseen.records import Listing, Source
+from lastseen.records import Listing, SiteAccess, Source
 from lastseen.settings import Settings
 from pipeline.runner import Bench
 from pipeline.sources import observing
@@ -58,24 +59,36 @@ def load(db: Connection, claim: Claim, source: Source, settings: Settings) -> Jo
     known = posts.latest_hashes(db, source.id)
     betrays = searches.betrays(db, source.address)
     listed = pages.listed(db, source.id, timedelta(days=settings.listing_whole_days))
-    due = not searches.is_search(source.address) and (listed is None or listed.whole_due)
+    has_list = not (source.single or searches.is_search(source.address))
+    due = has_list and (listed is None or listed.whole_due)
     return Job(claim, source, known, due and listed is not None, due, betrays, erasures.barred(db))
 
 
 def run(job: Job, bench: Bench) -> Outcome[Made]:
-    """Read the newest posts of a source, or all that its list shows."""
+    """Read the newest posts of a source, or all that its list shows; of a single post, its page once."""
     if job.betrays:
         return NotDone(Fault.SKIPPED, job.betrays)
+    if job.source.single and job.known:
+        return Done(note="the page was read; `recheck` looks at it again")
     visit = visits.visit(
         bench,
         job.claim,
         job.source,
         job.source.address,
-        lambda access: bench.sites.read_listing(job.source, bench.scratch, access, whole=job.whole),
+        lambda access: _read(job, bench, access),
     )
     if isinstance(visit.brought, NotDone):
         return _not_listed(job, visit.brought, visit.told, barred=visit.barred)
     return _listed(job, visit.brought, visit.told)
+
+
+def _read(job: Job, bench: Bench, access: SiteAccess) -> Listing | NotDone[Any]:
+    if not job.source.single:
+        return bench.sites.read_listing(job.source, bench.scratch, access, whole=job.whole)
+    seen = bench.sites.read_page(job.source.address, job.source, bench.scratch, access)
+    if isinstance(seen, NotDone):
+        return seen
+    return Listing((seen,), seen.platform_post_id, seen.platform_post_id, complete=False)
 
 
 def _listed(job: Job, listing: Listing, told: tuple[Told, ...]) -> Outcome[Made]:

@@ -32,6 +32,7 @@ from storage import (
     review_pictures,
     reviewing,
     tellings,
+    tip_finds,
 )
 from storage.accounts import User
 from storage.custody import Action
@@ -46,6 +47,7 @@ from storage.packages import Package
 from storage.rejections import Rejection
 from storage.review_pictures import Pictures
 from storage.reviewing import CandidateShown, PostShown
+from storage.tip_finds import Pointed
 
 MOST_EVENTS = 100
 """of the custody log, on one page"""
@@ -74,6 +76,8 @@ class Record:
     proven: Sequence[Proven]
     events: Sequence[Happened]
     chance: str
+    tips: Sequence[Pointed]
+    """relatives who pointed to this recording for this person: nobody learns of it before their own answer"""
 
 
 def candidate(request: Request) -> Response:
@@ -133,6 +137,7 @@ def of(db: Connection, user: User, id_: int, showing: Showing) -> Record:
         log_pages.proven(db, [shown.sha256]),
         log_pages.of_subjects(db, subjects, MOST_EVENTS) if settled else (),
         chance.said(shown.expected_false, reviewing.faces_a_day(db)),
+        tip_finds.pointing_to(db, id_),
     )
 
 

@@ -88,6 +88,7 @@ def test_migrations_make_the_tables_of_the_metadata(db: Engine) -> None:
         "ck_tip_notes_about_somebody",
         "ck_tip_notes_kind",
         "ck_tips_came_by",
+        "ck_tips_link_of_a_platform",
         "ck_ties_kind",
         "ck_content_warnings_withdrawn_by_somebody",
         "ck_judgements_difference_excludes",
@@ -331,6 +332,7 @@ DECIDED = (
     "statement_withdrawals",
     "statements",
     "tip_notes",
+    "tip_readers",
     "tips",
     "year_reports",
 )

@@ -36,6 +36,7 @@ OUT_OF_A_CASE = frozenset(
         "tips",  # who wrote to the office is nobody's business
         "tip_contacts",
         "tip_notes",
+        "tip_readers",
         "fingerprints",  # can be made again from the bytes
     }
 )

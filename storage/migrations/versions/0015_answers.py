@@ -35,9 +35,11 @@ TABLES = (
     "tip_notes",
     "statement_withdrawals",
     "letter_candidates",
+    "tip_counts",
+    "tip_readers",
 )
 """in the order in which they refer to each other"""
-CHANGING = frozenset({"letter_recipients", "list_looks", "list_matches", "tip_contacts"})
+CHANGING = frozenset({"letter_recipients", "list_looks", "list_matches", "tip_contacts", "tip_counts"})
 """recipients retire, matches are worked out anew, and what relatives said of themselves goes when the office need not
 know it any more; everything else says what people did"""
 IS_SEARCHED = """
@@ -51,12 +53,17 @@ PEOPLE, PEOPLE_SAID = (
     " register said before any statement set one, null: none did",
 )
 
+SOURCES_BEFORE = "channels and pages on the allow-list, with the reason why they may be watched"
+SOURCES = f"{SOURCES_BEFORE}; single: one post, and nothing else of its channel or list"
+
 
 def upgrade() -> None:
     """Make the tables, and let an entry keep what it was before anything was said of it."""
     op.execute(IS_SEARCHED)
     op.add_column("persons", sa.Column("first_status", sa.Text(), nullable=True))
     op.create_table_comment("persons", PEOPLE_SAID, existing_comment=PEOPLE)
+    op.add_column("sources", sa.Column("single", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.create_table_comment("sources", SOURCES, existing_comment=SOURCES_BEFORE)
     op.create_table(
         "group_cases",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -247,6 +254,8 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("platform", sa.Text(), server_default="", nullable=False),
+        sa.Column("link", sa.Text(), server_default="", nullable=False),
         sa.Column("blob_id", sa.BigInteger(), nullable=True),
         sa.Column("at_seconds", sa.Integer(), nullable=True),
         sa.Column("language", sa.Text(), nullable=False),
@@ -254,12 +263,15 @@ def upgrade() -> None:
         sa.Column("received_by", sa.Text(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("came_by IN ('form', 'command', 'csv')", name=op.f("ck_tips_came_by")),
+        sa.CheckConstraint("(platform = '') = (link = '')", name=op.f("ck_tips_link_of_a_platform")),
         sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_tips_blob_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tips")),
         sa.UniqueConstraint("code_hash", name=op.f("uq_tips_code_hash")),
-        comment="what relatives sent: a link or a file, and the moment in it; code_hash: of what opens their page",
+        comment="what relatives sent: a link as they wrote it, and the moment in it; link: of one post, as posts are"
+        " addressed, where it is of a platform that is read; code_hash: of what opens their page",
     )
     op.create_index(op.f("ix_tips_blob_id"), "tips", ["blob_id"], unique=False)
+    op.create_index("ix_tips_link", "tips", ["link"], unique=False, postgresql_where=sa.text("link <> ''"))
     op.create_table(
         "letter_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -386,7 +398,7 @@ def upgrade() -> None:
         sa.Column("noted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("(kind = 'about') = (person_id IS NOT NULL)", name=op.f("ck_tip_notes_about_somebody")),
         sa.CheckConstraint(
-            "kind IN ('taken up', 'about', 'refused', 'told', 'closed')", name=op.f("ck_tip_notes_kind")
+            "kind IN ('taken up', 'about', 'refused', 'to be told', 'note', 'closed')", name=op.f("ck_tip_notes_kind")
         ),
         sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_tip_notes_person_id")),
         sa.ForeignKeyConstraint(["source_id"], ["sources.id"], name=op.f("fk_tip_notes_source_id")),
@@ -420,6 +432,26 @@ def upgrade() -> None:
         comment="possible sightings that a letter tells of",
     )
     op.create_index(op.f("ix_letter_candidates_candidate_id"), "letter_candidates", ["candidate_id"], unique=False)
+    op.create_table(
+        "tip_readers",
+        sa.Column("tip_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("first_read_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["tip_id"], ["tips.id"], name=op.f("fk_tip_readers_tip_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tip_readers_user_id")),
+        sa.PrimaryKeyConstraint("tip_id", "user_id", name=op.f("pk_tip_readers")),
+        comment="who has read a tip: they are asked about nobody whom its post shows, whenever that is found",
+    )
+    op.create_index(op.f("ix_tip_readers_user_id"), "tip_readers", ["user_id"], unique=False)
+    op.create_table(
+        "tip_counts",
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("since", "what", name=op.f("pk_tip_counts")),
+        comment="how often the form was sent in an hour or a day: by whom (a hash), and what became of it; against"
+        " floods",
+    )
     for table in TABLES:
         if table not in CHANGING:
             defend_but_erasure(table)
@@ -432,3 +464,5 @@ def downgrade() -> None:
     op.create_table_comment("persons", PEOPLE, existing_comment=PEOPLE_SAID)
     op.drop_column("persons", "first_status")
     op.execute("DROP FUNCTION is_searched(text)")
+    op.create_table_comment("sources", SOURCES_BEFORE, existing_comment=SOURCES)
+    op.drop_column("sources", "single")

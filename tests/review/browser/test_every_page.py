@@ -15,8 +15,10 @@ from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
 from pipeline.report import making
 from review.roles import Role
-from storage import accounts, reviews, statements
+from storage import accounts, reviews, statements, tips
 from storage.accounts import User
+from storage.sealing import Secrets
+from storage.tips import CameBy, Given
 from tests.review.browser.cases import candidate
 from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
@@ -104,6 +106,11 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     yield from ("/", "/?region=nowhere", "/hints", "/unaccounted", "/register", "/status", "/calibration", "/users")
     yield from ("/account", "/account/second-factor", "/judgements", "/sightings", "/sightings?show=all", "/log")
     yield from ("/me", "/team")
+    given = Given("https://t.me/news/7", 155, "my brother", "", "+380 00 000", "uk")
+    with site.stores.db.begin() as db:
+        tip = tips.receive(db, Secrets(b"k" * 32), given, CameBy.FORM, "form").id
+        db.execute(tips.REMOVE, {"tip": tip})  # nothing is sealed with another key than the office's
+    yield from ("/tips", f"/tips/{tip}")
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
     yield from ("/people", "/people/HC-0002?whole=1")
     yield f"/videos/{sha256}/roll-call"

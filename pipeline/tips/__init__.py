@@ -1,0 +1,1 @@
+"""What relatives sent, as officers bring it in from tables."""

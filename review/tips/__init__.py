@@ -1,0 +1,1 @@
+"""What relatives send, and what case officers do with it."""

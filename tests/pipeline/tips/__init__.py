@@ -1,0 +1,1 @@
+"""Tests of what relatives send, from tables and to the end."""

@@ -1,0 +1,1 @@
+"""Tests of what relatives send, on the pages."""
