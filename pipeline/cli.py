@@ -33,6 +33,7 @@ from pipeline.commands import (
     custody,
     duties,
     export,
+    group,
     hints,
     judgements,
     keys,
@@ -95,6 +96,7 @@ calibrate.add_to(app)
 register.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
+app.add_typer(group.app, name="group")
 app.add_typer(known_pairs.app, name="known-pairs")
 app.add_typer(lists.app, name="lists")
 monitoring.add_to(app)

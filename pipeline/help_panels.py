@@ -22,6 +22,7 @@ PANELS: Final = {
             "lists",
             "roll-call",
             "unaccounted",
+            "group",
             "reposts",
             "export",
             "packages",

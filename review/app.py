@@ -12,7 +12,7 @@ from review import media
 from review.accounts import account, entrance, provider, second_factor, users
 from review.api.table import api_doors
 from review.away import WhenAway
-from review.cases import candidates, hints, people, sightings, videos
+from review.cases import candidates, groups, hints, people, sightings, videos
 from review.cases.people import STATERS
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
@@ -30,6 +30,7 @@ from review.roles import (
     CASE_OFFICERS,
     KEEPERS,
     OF_CASES,
+    OF_VIDEOS,
     OFFICERS,
     REVIEWERS,
     SENIORS,
@@ -101,14 +102,20 @@ def doors() -> list[BaseRoute]:
         Door("/team", figures.team, roles=SENIORS),
         Door("/team.json", figures.team_json, roles=SENIORS),
         Door("/hints", hints.hints, roles=REVIEWERS),
-        Door("/media/crop/{id:int}", media.crop, roles=REVIEWERS, picture=True, names="shot"),
+        Door("/media/crop/{id:int}", media.crop, roles=OF_VIDEOS, picture=True, names="shot"),
         Door("/register", register.keeping, roles=KEEPERS),
         Door("/register/findings/{id:int}/explain", register.explain, method="POST", roles=KEEPERS, names="finding"),
         Door("/media/photo/{id:int}", media.photo, roles=KEEPERS, picture=True, names="finding_photo"),
-        Door("/media/face/{id:int}", media.face, roles=REVIEWERS, picture=True, names="shot"),
-        Door("/unaccounted", videos.unaccounted, roles=REVIEWERS),
-        Door("/videos/{blob}/roll-call", videos.roll_call_, roles=REVIEWERS, names="blob"),
-        Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=REVIEWERS, names="blob"),
+        Door("/media/face/{id:int}", media.face, roles=OF_VIDEOS, picture=True, names="shot"),
+        Door("/unaccounted", videos.unaccounted, roles=OF_VIDEOS),
+        Door("/videos/{blob}/roll-call", videos.roll_call_, roles=OF_VIDEOS, names="blob"),
+        Door("/videos/{blob}/roll-call.{ending}", videos.download, roles=OF_VIDEOS, names="blob"),
+        Door("/groups", groups.listed, roles=OFFICERS),
+        Door("/groups", groups.opened, method="POST", roles=OFFICERS),
+        Door("/groups/{id:int}", groups.case, roles=OFFICERS, names="group"),
+        Door("/groups/{id:int}.csv", groups.download, roles=OFFICERS, picture=True, names="group"),
+        Door("/groups/{id:int}/files", groups.decide, method="POST", roles=OFFICERS, names="group"),
+        Door("/groups/{id:int}/notes", groups.note, method="POST", roles=OFFICERS, names="group"),
         Door("/cast-links/{id:int}/withdraw", videos.part, method="POST", roles=REVIEWERS, names="cast_link"),
         Door("/lists", list_pages.listed, roles=OFFICERS),
         Door("/lists/new", list_importing.page, roles=OFFICERS),

@@ -32,7 +32,18 @@ from review.language import gettext as _
 from review.language import noted
 from review.lately import Lately
 from review.plays import Plays
-from review.roles import ADMINISTRATORS, AUDITORS, CASE_OFFICERS, KEEPERS, OF_CASES, OFFICERS, REVIEWERS, SENIORS, STAFF
+from review.roles import (
+    ADMINISTRATORS,
+    AUDITORS,
+    CASE_OFFICERS,
+    KEEPERS,
+    OF_CASES,
+    OF_VIDEOS,
+    OFFICERS,
+    REVIEWERS,
+    SENIORS,
+    STAFF,
+)
 from storage import office_keys
 from storage.review_queue import Forecast
 from storage.sealing import Secrets
@@ -165,6 +176,8 @@ class Desk:
             "may_keep_register": bool(visit.roles & KEEPERS),
             "may_keep_lists": bool(visit.roles & OFFICERS),
             "may_see_status": bool(visit.roles & STAFF),
+            "may_follow_cases": bool(visit.roles & OFFICERS),
+            "may_see_videos": bool(visit.roles & OF_VIDEOS),
             "may_see_sightings": bool(visit.roles & OF_CASES),
             "may_state": bool(visit.roles & (OFFICERS | KEEPERS)),
             "may_see_tips": bool(visit.roles & CASE_OFFICERS),

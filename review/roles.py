@@ -12,6 +12,7 @@ __all__ = [
     "NOBODY",
     "OFFICERS",
     "OF_CASES",
+    "OF_VIDEOS",
     "REVIEWERS",
     "SENIORS",
     "STAFF",
@@ -28,6 +29,8 @@ OF_CASES = REVIEWERS | KEEPERS | {Role.CASE_OFFICER}
 OFFICERS = frozenset({Role.CASE_OFFICER, Role.SENIOR})
 CASE_OFFICERS = frozenset({Role.CASE_OFFICER})
 """what relatives write is for nobody else"""
+OF_VIDEOS = REVIEWERS | OFFICERS
+"""roll calls are for whoever judges faces, and for whoever follows a group"""
 ADMINISTRATORS = frozenset({Role.ADMINISTRATOR})
 AUDITORS = frozenset({Role.AUDITOR})
 STAFF = frozenset(Role) - {Role.AUDITOR}

@@ -119,7 +119,7 @@ TAKE = (
     "DELETE FROM list_matches WHERE person_id = ANY(:people)",
     "DELETE FROM letter_people WHERE person_id = ANY(:people)",
     "DELETE FROM letter_candidates WHERE candidate_id = ANY(:candidates)",
-    "DELETE FROM group_case_files WHERE blob_id = ANY(:blobs)",
+    "DELETE FROM group_case_decisions WHERE blob_id = ANY(:blobs)",
     "DELETE FROM tip_notes WHERE person_id = ANY(:people) OR tip_id IN ({tips})",
     "DELETE FROM tip_contacts WHERE tip_id IN ({tips})",
     "DELETE FROM tip_readers WHERE tip_id IN ({tips})",

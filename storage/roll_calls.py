@@ -5,6 +5,7 @@ shows the same footage, counts for the face that is the same by time and place (
 person was proposed for then.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -13,7 +14,9 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, RowMapping, text
 
+from lastseen.errors import WrongUse
 from lastseen.lifecycle import CandidateState, FaceState
+from lastseen.words import words
 from storage import faces, footage, same_face
 from storage.faces import LinkKept
 from storage.footage import Passage, Place
@@ -22,6 +25,8 @@ from storage.same_face import Overlap, Seen
 
 Item = TypeVar("Item")
 
+BEGINNING: Final = re.compile("[0-9a-f]{6,64}")
+"""of a hash: with fewer digits, a slip would often name another file"""
 BATCH: Final = 200
 """videos whose roll calls are drawn up at once"""
 
@@ -145,6 +150,28 @@ def open_items(db: Connection, *, every: bool = False) -> list[RollCall]:
 def find(db: Connection, beginning: str) -> list[int]:
     """Row ids of files whose sha256 begins so, two at most.  `beginning`: hex digits."""
     return list(db.execute(BY_HASH, {"beginning": beginning}).scalars())
+
+
+def named(db: Connection, written: str) -> int:
+    """The row id of a file that somebody names by its sha256, the beginning of it, or the address of its roll call.
+
+    Raises WrongUse.
+    """
+    last = [part for part in written.strip().lower().partition("?")[0].split("/") if part not in ("", "roll-call")][-1:]
+    beginning = "".join(last).removeprefix("blob:")
+    if not BEGINNING.fullmatch(beginning):
+        raise WrongUse(words("A file is named by its sha256, or by at least 6 of its first digits (0-9, a-f)."))
+    found = find(db, beginning)
+    if not found:
+        raise WrongUse(
+            words(
+                "No file whose sha256 begins with {digits} is stored: `lastseen unaccounted --all` lists some.",
+                digits=beginning,
+            )
+        )
+    if len(found) > 1:
+        raise WrongUse(words("Several files begin with {digits}: give more digits.", digits=beginning))
+    return found[0]
 
 
 def crop_key(db: Connection, shot: int) -> str | None:

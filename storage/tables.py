@@ -1419,15 +1419,19 @@ group_cases = Table(
     comment="people who are shown together, followed until each of them is accounted for",
 )
 
-group_case_files = Table(
-    "group_case_files",
+group_case_decisions = Table(
+    "group_case_decisions",
     metadata,
-    Column("group_case_id", BigInteger, ForeignKey("group_cases.id"), primary_key=True),
-    Column("blob_id", BigInteger, ForeignKey("blobs.id"), primary_key=True, index=True),
-    _text("why"),
-    _text("added_by"),
-    _moment("added_at", now=True),
-    comment="recordings that show the group of a case, the first and those in which it was seen again",
+    _id(),
+    _ref("group_case_id", "group_cases"),
+    _ref("blob_id", "blobs"),
+    Column("belongs", Boolean, nullable=False),
+    _text("reason"),
+    _text("decided_by"),
+    _moment("decided_at", now=True),
+    Index("ix_group_case_decisions_newest", "group_case_id", "blob_id", "id"),
+    CheckConstraint("btrim(reason) <> ''", name="explained"),
+    comment="whether a recording shows the group of a case; the newest of a pair counts: the view group_case_files",
 )
 
 group_case_notes = Table(
@@ -1441,8 +1445,9 @@ group_case_notes = Table(
     _text("noted_by"),
     _moment("noted_at", now=True),
     CheckConstraint("kind IN ('note', 'counted', 'closed', 'reopened')", name="kind"),
-    CheckConstraint("(kind = 'counted') = (people IS NOT NULL)", name="counted"),
-    comment="what happened to a case; people: how many somebody counted in its recordings by eye",
+    CheckConstraint("(kind IN ('counted', 'closed')) = (people IS NOT NULL)", name="counted"),
+    comment="what happened to a case; people: how many somebody counted in its recordings by eye, or how many were"
+    " still open when it was closed",
 )
 
 lists = Table(

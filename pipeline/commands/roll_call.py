@@ -1,10 +1,9 @@
 """`lastseen roll-call` and `lastseen unaccounted`: who is in a video, and who of them nobody has accounted for."""
 
 import hashlib
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -20,9 +19,6 @@ from storage.custody import Action
 from storage.database import Connection
 from storage.roll_call import RollCall
 from storage.stores import open_stores
-
-BEGINNING: Final = re.compile("[0-9a-f]{6,64}")
-"""of a hash: with fewer digits, a slip would often name another file"""
 
 AsCsv = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to this new file as well; it is recorded.")
@@ -41,14 +37,14 @@ def roll_call_(
     csv: AsCsv = None,
 ) -> None:
     """Everybody whom a video or picture shows, a row a face: when, and who of them is accounted for."""
-    _require_new(csv)
+    require_new(csv)
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        call = roll_calls.of_blob(db, _named(db, blob))
+        call = roll_calls.of_blob(db, roll_calls.named(db, blob))
         content = sheet(roll_call.COLUMNS, roll_call.as_rows(call)).encode()
         if csv:
             _record(db, content, f"blob:{call.sha256}", "roll call")
     if csv:
-        _write(csv, content)
+        write(csv, content)
     voice = Voice(as_json)
     columns = ("face", "state", "person", "seen", "picture at", "not searched: why")
     voice.show(console.table(f"{len(call.faces)} faces", columns, map(_row, call.faces)))
@@ -63,14 +59,14 @@ def unaccounted(
     csv: AsCsv = None,
 ) -> None:
     """Videos with people who are unaccounted for, where somebody else in them is a candidate or a sighting."""
-    _require_new(csv)
+    require_new(csv)
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         calls = roll_calls.open_items(db, every=every)
         content = sheet(roll_call.OPEN_COLUMNS, map(roll_call.open_row, calls)).encode()
         if csv:
             _record(db, content, "videos", "unaccounted")
     if csv:
-        _write(csv, content)
+        write(csv, content)
     voice = Voice(as_json)
     columns = ("blob", "people", "accounted for", "waiting", "unaccounted", "not searched", "places", "first seen")
     rows = [
@@ -85,28 +81,13 @@ def unaccounted(
     )
 
 
-def _named(db: Connection, written: str) -> int:
-    """Row id of a file.  Raises WrongUse."""
-    beginning = written.strip().lower().removeprefix("blob:")
-    if not BEGINNING.fullmatch(beginning):
-        raise WrongUse("a file is named by its sha256, or by at least 6 of its first digits (0-9, a-f)")
-    found = roll_calls.find(db, beginning)
-    if not found:
-        raise WrongUse(
-            f"no file whose sha256 begins with {beginning} is stored: `lastseen unaccounted --all` lists some"
-        )
-    if len(found) > 1:
-        raise WrongUse(f"several files begin with {beginning}: give more digits")
-    return found[0]
-
-
 def _record(db: Connection, content: bytes, subject: str, what: str) -> None:
     """Into the custody log, before it leaves: a file that could not be written after all harms nobody."""
     said = {"what": what, "format": "csv", "sha256": hashlib.sha256(content).hexdigest()}
     custody.append(db, local_actor(), Action.EXPORTED, subject, said)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> None:
     """To a new file.  Raises Failure."""
     try:
         with path.open("xb") as file:
@@ -116,7 +97,7 @@ def _write(path: Path, content: bytes) -> None:
     say(f"written to {console.plain(str(path))}")
 
 
-def _require_new(path: Path | None) -> None:
+def require_new(path: Path | None) -> None:
     """Raises WrongUse."""
     if path and path.exists():
         raise WrongUse(f"{path} is there already: name another file")

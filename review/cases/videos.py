@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from lastseen.sheets import sheet
 from review.desk import desk_of
 from review.doors import user_of
-from storage import custody, decided, roll_call, roll_calls, tellings
+from review.roles import OFFICERS
+from storage import custody, decided, group_cases, roll_call, roll_calls, tellings
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
@@ -36,11 +37,25 @@ def roll_call_(request: Request) -> Response:
 
     Other people's faces are covered but for the one that `?face=` asks for; its pictures are recorded one by one.
     """
+    return drawn(request, request.path_params["blob"])
+
+
+def drawn(
+    request: Request, blob: str, status: int = 200, wrong: str = "", form: Mapping[str, str] | None = None
+) -> Response:
+    """The roll call's page; `wrong`: why no case of these people was opened, with what was written.
+
+    Raises HTTPException.
+    """
     desk, user, opened = desk_of(request), user_of(request), request.query_params.get("face", "")
     with desk.stores.db.begin() as db:
-        call = known(db, user, request.path_params["blob"])
+        call = known(db, user, blob)
+        groups = group_cases.of_file(db, call.blob) if OFFICERS & set(user.roles) else []
         custody.append(db, user.name, Action.VIEWED, f"blob:{call.sha256}", {"what": "roll call"})
-    return desk.draw(request, "roll_call.html", call=call, opened=int(opened) if _ROW.fullmatch(opened) else None)
+    return desk.draw(
+        request, "roll_call.html", status, call=call, opened=int(opened) if _ROW.fullmatch(opened) else None,
+        groups=groups, wrong=wrong, form=form or {},
+    )  # fmt: skip
 
 
 def download(request: Request) -> Response:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from lastseen.judging import Compared, Comparison, Feature
 from review.roles import Role
-from storage import custody, name_hints, packages, tables
+from storage import custody, group_cases, name_hints, packages, tables
 from storage.accounts import User
 from storage.custody import Action
 from tests.review.conftest import Browser, Site
@@ -22,10 +22,11 @@ ASK = {"receiver": "Officer Bond", "recipient": "court", "reason": "order 7"}
 
 @pytest.fixture
 def sighting(site: Site) -> Seeded:
-    """A possible sighting, by ada and ben."""
+    """A possible sighting, by ada and ben, in a case of its own."""
     seeded = seed(site.stores)
     with site.stores.db.begin() as db:
         conclude(db, seeded.candidate, 3, 3)
+        group_cases.open_(db, seeded.blob, "Yard", "seen together", "carol")
     return seeded
 
 
@@ -52,6 +53,8 @@ def senior(site: Site) -> tuple[User, Browser]:
         lambda who, one: who.get("/people/HC-0001"),
         lambda who, one: who.get(f"/videos/{one.blob}/roll-call"),
         lambda who, one: who.get(f"/videos/{one.blob}/roll-call.csv"),
+        lambda who, one: who.get("/groups/1"),
+        lambda who, one: who.get("/groups/1.csv"),
         lambda who, one: who.submit(f"/sightings/{one.candidate}/hand-over", **ASK),
         lambda who, one: who.submit(f"/sightings/{one.candidate}/package", **ASK),
         lambda who, one: who.get(f"{V1}/candidates/{one.candidate}"),

@@ -18,7 +18,7 @@ from lastseen.outcomes import ObjectToStore
 from lastseen.records import Finding, FindingKind, Says, StatementSource
 from pipeline.report import making
 from review.roles import REVIEWERS, Role
-from storage import accounts, findings, judgements, packages, reviews, sealing, statements, tips
+from storage import accounts, findings, group_cases, judgements, packages, reviews, sealing, statements, tips
 from storage.accounts import User
 from storage.objects import EXPORT
 from storage.reviews import Ending, Review
@@ -146,6 +146,13 @@ def _blob(stores: Stores, _: User) -> Values:
     for key in crops:
         put(stores, key, picture())
     return {"blob": made.blob, "ending": "csv", "id": link}
+
+
+def _group(stores: Stores, mine: User) -> Values:
+    """A case of those whom a recording shows."""
+    shown = _blob(stores, mine)
+    with stores.db.begin() as db:
+        return {"id": group_cases.open_(db, int(str(shown["blob"])), "Yard", "seen together", "test")[0]}
 
 
 def _calibration(stores: Stores, _: User, plot: str = "<svg xmlns='http://www.w3.org/2000/svg'/>") -> Values:
@@ -326,6 +333,7 @@ KINDS: Mapping[str, Kind] = {
     "finding_photo": Kind(_odd_photo, _photo),
     "blob": Kind(_blob, none={"blob": NEVER, "ending": "csv"}),
     "cast_link": Kind(_blob),
+    "group": Kind(_group),
     "calibration": Kind(_calibration, lambda stores, mine: _calibration(stores, mine, "")),
     "report": Kind(_report, none={"day": "1999-12-31"}),
     "report_file": Kind(_report, none={"day": "1999-12-31", "ending": "csv"}),

@@ -32,7 +32,7 @@ OUT_OF_A_CASE = frozenset(
         "list_decisions",
         "letter_people",  # what left the office stands in the custody log
         "letter_candidates",
-        "group_case_files",  # what the office follows together
+        "group_case_decisions",  # what the office follows together
         "tips",  # who wrote to the office is nobody's business
         "tip_contacts",
         "tip_notes",

@@ -18,7 +18,7 @@ TABLES = (
     "list_mappings",
     "lists",
     "year_reports",
-    "group_case_files",
+    "group_case_decisions",
     "group_case_notes",
     "letters",
     "list_entries",
@@ -42,6 +42,15 @@ TABLES = (
 CHANGING = frozenset({"letter_recipients", "list_looks", "list_matches", "tip_contacts", "tip_counts"})
 """recipients retire, matches are worked out anew, and what relatives said of themselves goes when the office need not
 know it any more; everything else says what people did"""
+GROUP_CASE_FILES = """
+    CREATE VIEW group_case_files AS
+    SELECT group_case_id, blob_id, reason AS why, decided_by AS added_by, decided_at AS added_at
+      FROM group_case_decisions
+     WHERE belongs AND NOT EXISTS (SELECT FROM group_case_decisions AS later
+                                    WHERE later.group_case_id = group_case_decisions.group_case_id
+                                      AND later.blob_id = group_case_decisions.blob_id
+                                      AND later.id > group_case_decisions.id)"""
+"""recordings that show the group of a case, by what was decided last"""
 IS_SEARCHED = """
     CREATE FUNCTION is_searched(status text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT status IN ('missing', 'captive')
@@ -153,18 +162,30 @@ def upgrade() -> None:
     )
     op.create_index("ix_year_reports_newest", "year_reports", ["period", "id"], unique=False)
     op.create_table(
-        "group_case_files",
+        "group_case_decisions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("group_case_id", sa.BigInteger(), nullable=False),
         sa.Column("blob_id", sa.BigInteger(), nullable=False),
-        sa.Column("why", sa.Text(), nullable=False),
-        sa.Column("added_by", sa.Text(), nullable=False),
-        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_group_case_files_blob_id")),
-        sa.ForeignKeyConstraint(["group_case_id"], ["group_cases.id"], name=op.f("fk_group_case_files_group_case_id")),
-        sa.PrimaryKeyConstraint("group_case_id", "blob_id", name=op.f("pk_group_case_files")),
-        comment="recordings that show the group of a case, the first and those in which it was seen again",
+        sa.Column("belongs", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("btrim(reason) <> ''", name=op.f("ck_group_case_decisions_explained")),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_group_case_decisions_blob_id")),
+        sa.ForeignKeyConstraint(
+            ["group_case_id"], ["group_cases.id"], name=op.f("fk_group_case_decisions_group_case_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_group_case_decisions")),
+        comment="whether a recording shows the group of a case; the newest of a pair counts: the view group_case_files",
     )
-    op.create_index(op.f("ix_group_case_files_blob_id"), "group_case_files", ["blob_id"], unique=False)
+    op.create_index(op.f("ix_group_case_decisions_blob_id"), "group_case_decisions", ["blob_id"], unique=False)
+    op.create_index(
+        op.f("ix_group_case_decisions_group_case_id"), "group_case_decisions", ["group_case_id"], unique=False
+    )
+    op.create_index(
+        "ix_group_case_decisions_newest", "group_case_decisions", ["group_case_id", "blob_id", "id"], unique=False
+    )
+    op.execute(GROUP_CASE_FILES)
     op.create_table(
         "group_case_notes",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -174,11 +195,14 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("noted_by", sa.Text(), nullable=False),
         sa.Column("noted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("(kind = 'counted') = (people IS NOT NULL)", name=op.f("ck_group_case_notes_counted")),
+        sa.CheckConstraint(
+            "(kind IN ('counted', 'closed')) = (people IS NOT NULL)", name=op.f("ck_group_case_notes_counted")
+        ),
         sa.CheckConstraint("kind IN ('note', 'counted', 'closed', 'reopened')", name=op.f("ck_group_case_notes_kind")),
         sa.ForeignKeyConstraint(["group_case_id"], ["group_cases.id"], name=op.f("fk_group_case_notes_group_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_group_case_notes")),
-        comment="what happened to a case; people: how many somebody counted in its recordings by eye",
+        comment="what happened to a case; people: how many somebody counted in its recordings by eye, or how many were"
+        " still open when it was closed",
     )
     op.create_index(op.f("ix_group_case_notes_group_case_id"), "group_case_notes", ["group_case_id"], unique=False)
     op.create_table(
@@ -459,6 +483,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove them, and what they held."""
+    op.execute("DROP VIEW group_case_files")
     for table in reversed(TABLES):
         op.drop_table(table)
     op.create_table_comment("persons", PEOPLE, existing_comment=PEOPLE_SAID)

@@ -51,7 +51,7 @@ def test_a_roll_call_by_the_beginning_of_a_hash(office: Desk, shown: Video, tmp_
     assert "cannot be written" in office.run("unaccounted", "--csv", str(tmp_path / "no" / "x.csv"), status=1)
 
 
-@pytest.mark.parametrize(("named", "why"), [("xyz", "at least 6"), ("abc", "at least 6"), ("0" * 64, "no file whose")])
+@pytest.mark.parametrize(("named", "why"), [("xyz", "at least 6"), ("abc", "at least 6"), ("0" * 64, "No file whose")])
 def test_what_names_no_file_is_refused(office: Desk, named: str, why: str) -> None:
     assert why in office.run("roll-call", named, status=2)
 

@@ -15,7 +15,7 @@ from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
 from pipeline.report import making
 from review.roles import Role
-from storage import accounts, reviews, statements, tips
+from storage import accounts, group_cases, reviews, statements, tips
 from storage.accounts import User
 from storage.sealing import Secrets
 from storage.tips import CameBy, Given
@@ -94,6 +94,7 @@ def cases(site: Site) -> tuple[Seeded, Seeded]:
     with site.stores.db.begin() as db:
         judged.conclude(db, seen.candidate, 3, 2)
         statements.keep(db, seen.person, DEAD, "ada")
+        group_cases.open_(db, seen.blob, "Yard", "seen together", "ada")
     making.make(site.stores, REPORTED, "test")
     return waits, seen
 
@@ -112,7 +113,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
         db.execute(tips.REMOVE, {"tip": tip})  # nothing is sealed with another key than the office's
     yield from ("/tips", f"/tips/{tip}")
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
-    yield from ("/people", "/people/HC-0002?whole=1")
+    yield from ("/people", "/people/HC-0002?whole=1", "/groups", "/groups/1", "/groups/1?whole=1")
     yield f"/videos/{sha256}/roll-call"
     yield f"/videos/{sha256}/roll-call?face={waits.track}"
     list_, line = listed(site.stores, f"list-{secrets.token_hex(4)}")
