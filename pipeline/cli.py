@@ -38,6 +38,7 @@ from pipeline.commands import (
     judgements,
     keys,
     known_pairs,
+    letters,
     lists,
     logs,
     models,
@@ -102,6 +103,7 @@ app.add_typer(lists.app, name="lists")
 monitoring.add_to(app)
 app.add_typer(export.app, name="export")
 app.command("packages")(export.packages_)
+app.add_typer(letters.app, name="letters")
 app.command("report")(report.report_)
 app.command("logs")(logs.logs_)
 

@@ -26,6 +26,7 @@ PANELS: Final = {
             "reposts",
             "export",
             "packages",
+            "letters",
         ),
     ),
     "How often it is wrong": ("calibrate", "calibrations", "known-pairs", "rematch", "bench"),

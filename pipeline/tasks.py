@@ -263,6 +263,20 @@ def packages(params: Mapping[str, object]) -> dict[str, int]:
     return done
 
 
+def letters(params: Mapping[str, object]) -> dict[str, int]:
+    """Make the files of letters that were written or approved on the pages.  Returns counts."""
+    from pipeline.letters import making  # what it typesets with is loaded for it only
+
+    with open_app(settings(), ACTOR) as app:
+        if params.get("dry_run"):
+            due = making.due(app)
+            log.info("letters: dry run, nothing is done; %d wait", due)
+            return {"due": due}
+        done = making.run(app)
+    log.info("letters: %s", done)
+    return done
+
+
 def calibrate(params: Mapping[str, object]) -> dict[str, int]:
     """Measure what distances are worth in the register, and keep the proposal.  Returns counts."""
     tracks, accept = (_number(params.get(name)) for name in ("tracks_a_day", "accept"))

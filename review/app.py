@@ -17,6 +17,7 @@ from review.cases.people import STATERS
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
 from review.house import calibration, installation, log, monitoring, register, reports
+from review.letters import book, drafting, letters
 from review.limits import RequestLimit
 from review.lists import importing as list_importing
 from review.lists import pages as list_pages
@@ -80,6 +81,27 @@ def doors() -> list[BaseRoute]:
         Door("/tips/{id:int}/about", officers.about, method="POST", roles=CASE_OFFICERS, names="tip"),
         Door("/tips/{id:int}/move", officers.move, method="POST", roles=CASE_OFFICERS, names="tip"),
         Door("/tips/{id:int}/note", officers.note, method="POST", roles=CASE_OFFICERS, names="tip"),
+        Door("/letters", letters.listed, roles=OFFICERS),
+        Door("/letters", drafting.keep, method="POST", roles=OFFICERS),
+        Door("/letters/new", drafting.new, roles=OFFICERS),
+        Door("/letters/{id:int}", letters.page, roles=OFFICERS, names="letter"),
+        Door("/letters/{id:int}/confirm", letters.confirm, method="POST", roles=OFFICERS, names="letter"),
+        Door("/letters/{id:int}/move", letters.move, method="POST", roles=OFFICERS, names="letter"),
+        Door("/letters/{id:int}/edit", drafting.edit, roles=OFFICERS, names="letter"),
+        Door("/letters/{id:int}/edit", drafting.revise, method="POST", roles=OFFICERS, names="letter"),
+        Door("/letter-files/{id:int}/{format}", letters.fetch, roles=OFFICERS, picture=True, names="letter_file"),
+        Door("/letters/recipients", book.recipients, roles=OFFICERS),
+        Door("/letters/recipients", book.add, method="POST", roles=OFFICERS),
+        Door("/letters/recipients/{id:int}/retire", book.retire, method="POST", roles=OFFICERS, names="recipient"),
+        Door("/letters/templates", book.all_templates, roles=OFFICERS),
+        Door("/letters/templates/{kind}/{language}", book.template, roles=OFFICERS, names="letter_template"),
+        Door(
+            "/letters/templates/{kind}/{language}",
+            book.keep_template,
+            method="POST",
+            roles=OFFICERS,
+            names="letter_template",
+        ),
         Door("/log", log.page, roles=AUDITORS),
         Door("/log/verify", log.verify, method="POST", roles=AUDITORS),
         Door("/log.{ending}", log.download, roles=AUDITORS, picture=True, names="log_file"),

@@ -179,6 +179,7 @@ class Desk:
             "may_follow_cases": bool(visit.roles & OFFICERS),
             "may_see_videos": bool(visit.roles & OF_VIDEOS),
             "may_see_sightings": bool(visit.roles & OF_CASES),
+            "may_write_letters": bool(visit.roles & OFFICERS),
             "may_state": bool(visit.roles & (OFFICERS | KEEPERS)),
             "may_see_tips": bool(visit.roles & CASE_OFFICERS),
             "may_audit": bool(visit.roles & AUDITORS),

@@ -90,6 +90,7 @@ WORDS: Final = frozenset(
         noted("disk full"),
         noted("process hung"),
         noted("no runs"),
+        noted("letter overdue"),
         # what the custody log says that was done
         noted("collected"),
         noted("imported"),

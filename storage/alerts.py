@@ -49,6 +49,9 @@ HUNG = "process hung"
 SILENT = "no runs"
 """the journal says that nothing was begun for hours"""
 
+LETTER_OVERDUE = "letter overdue"
+"""an office has not answered within the days that it takes"""
+
 RAISE = text("""
     INSERT INTO alerts (kind, subject, said) VALUES (:kind, :subject, :said)
     ON CONFLICT (kind, subject) WHERE ended_at IS NULL

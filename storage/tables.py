@@ -1624,7 +1624,7 @@ letter_files = Table(
     Column("size", BigInteger, nullable=False),
     _text("object_key"),
     _moment("made_at", now=True),
-    CheckConstraint("format IN ('docx', 'pdf', 'package')", name="format"),
+    CheckConstraint("format IN ('draft', 'docx', 'pdf', 'package')", name="format"),
     comment="a letter with its annex as it goes out; sha256 stands in the custody log, too",
 )
 
@@ -1639,7 +1639,8 @@ letter_events = Table(
     _text("noted_by"),
     _moment("noted_at", now=True),
     CheckConstraint(
-        "event IN ('offered', 'approved', 'refused', 'sent', 'acknowledged', 'answered', 'given up')", name="event"
+        "event IN ('confirmed', 'offered', 'approved', 'refused', 'sent', 'acknowledged', 'answered', 'given up')",
+        name="event",
     ),
     comment="what became of a letter; approved by another person than its writer, and sent only then",
 )

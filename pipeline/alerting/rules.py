@@ -9,7 +9,7 @@ from typing import Final
 
 from lastseen.clock import utcnow
 from lastseen.settings import Settings
-from storage import alerts, watching
+from storage import alerts, letters, watching
 from storage.alerts import Alert
 from storage.database import Connection
 from storage.watching import Seen
@@ -22,7 +22,14 @@ CALM: Final = timedelta(minutes=30)
 """for which a rule must not have held before its alert ends: what is just at a bound is told of once, not every time"""
 AWAY: Final = timedelta(days=1)
 """after which a machine that looked no more has no disk that could be full"""
-RAISED_HERE: Final = (alerts.BACKLOG, alerts.QUARANTINE, alerts.WORKERS_DIE, alerts.DISK, alerts.SILENT)
+RAISED_HERE: Final = (
+    alerts.BACKLOG,
+    alerts.QUARANTINE,
+    alerts.WORKERS_DIE,
+    alerts.DISK,
+    alerts.SILENT,
+    alerts.LETTER_OVERDUE,
+)
 DATA_FOLDER: Final = "data folder"
 JOURNAL: Final = "journal"
 
@@ -33,7 +40,7 @@ Found = tuple[str, str, str]
 def look(db: Connection, settings: Settings) -> None:
     """Look at everything that these rules are about; raise what is so, and end what has not been so for a while."""
     seen = watching.look(db, timedelta(hours=settings.alert_backlog_hours), DEATHS)
-    found = [*judged(seen, settings, utcnow()), *_disk(settings)]
+    found = [*judged(seen, settings, utcnow()), *_disk(settings), *_letters(db)]
     for kind, subject, said in found:
         alerts.sound(db, kind, subject, said)
     stand = {(kind, subject) for kind, subject, _ in found}
@@ -82,6 +89,11 @@ def grows(marks: Sequence[tuple[datetime, int]], now_waiting: int, hours: int, n
         return False
     course = [*(known[hour] for hour in wanted), now_waiting]
     return all(before < after for before, after in pairwise(course))
+
+
+def _letters(db: Connection) -> Iterator[Found]:
+    for letter, due in letters.overdue(db):
+        yield alerts.LETTER_OVERDUE, f"letter:{letter}", f"letter {letter}: an answer was expected by {due}"
 
 
 def _disk(settings: Settings) -> Iterator[Found]:

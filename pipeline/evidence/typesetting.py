@@ -22,9 +22,12 @@ MARK_PPI = 144.0
 POINTS_AN_INCH = 72.0
 
 
-def pdf(template: str, data: Mapping[str, object], folder: Path) -> bytes:
-    """A document by one of our templates; pictures that the data names are looked for in the folder."""
-    compiler = typst.Compiler(_template(template), root=folder, font_paths=_fonts())
+def pdf(template: str, data: Mapping[str, object], folder: Path, package: str = "pipeline.evidence") -> bytes:
+    """A document by one of our templates; pictures that the data names are looked for in the folder.
+
+    `package`: in which the template lies.
+    """
+    compiler = typst.Compiler(_template(template, package), root=folder, font_paths=_fonts())
     made = compiler.compile(format="pdf", sys_inputs={"data": json.dumps(data, ensure_ascii=False)})
     if not isinstance(made, bytes):
         raise TypeError("typst gave no document")
@@ -35,7 +38,7 @@ def strip(text: str, width: int) -> Pixels:
     """A line of text (or several, where it is long) on grey, `width` pixels wide."""
     inputs = {"text": text, "width": str(width * POINTS_AN_INCH / MARK_PPI)}
     with TemporaryDirectory() as empty:
-        compiler = typst.Compiler(_template("mark.typ"), root=empty, font_paths=_fonts())
+        compiler = typst.Compiler(_template("mark.typ", "pipeline.evidence"), root=empty, font_paths=_fonts())
         made = compiler.compile(format="png", ppi=MARK_PPI, sys_inputs=inputs)
     if not isinstance(made, bytes):
         raise TypeError("typst gave no picture")
@@ -49,5 +52,5 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
 
 
-def _template(name: str) -> bytes:
-    return files("pipeline.evidence").joinpath(name).read_bytes()
+def _template(name: str, package: str) -> bytes:
+    return files(package).joinpath(name).read_bytes()

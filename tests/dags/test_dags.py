@@ -28,6 +28,7 @@ DAGS = {
     "daily_report",
     "fixity",
     "known_pairs",
+    "letters",
     "manifests",
     "match_register",
     "process_media",

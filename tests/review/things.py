@@ -14,12 +14,27 @@ from uuid import uuid4
 
 from sqlalchemy import insert, text
 
+from lastseen.clock import utcnow
+from lastseen.letters import LetterFormat
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import Finding, FindingKind, Says, StatementSource
 from pipeline.report import making
 from review.roles import REVIEWERS, Role
-from storage import accounts, findings, group_cases, judgements, packages, reviews, sealing, statements, tips
+from storage import (
+    accounts,
+    findings,
+    group_cases,
+    judgements,
+    letter_book,
+    letters,
+    packages,
+    reviews,
+    sealing,
+    statements,
+    tips,
+)
 from storage.accounts import User
+from storage.letters import File
 from storage.objects import EXPORT
 from storage.reviews import Ending, Review
 from storage.statements import Said
@@ -27,7 +42,7 @@ from storage.stores import Stores
 from storage.tables import calibrations, templates
 from tests.review.seeding import Seeded, Story, put, seed
 from tests.review.seeding import jpeg as picture
-from tests.storage import judged
+from tests.storage import judged, lettered
 from tests.storage.casting import Seen, candidate, person, post, video
 from tests.storage.judged import conclude
 from tests.storage.listing import listed
@@ -278,6 +293,43 @@ def _removed_package(stores: Stores, mine: User) -> Values:
     return values
 
 
+def _letter(stores: Stores, mine: User) -> Values:
+    """One that somebody else wrote, of a possible sighting, with its draft."""
+    found = int(str(sighting(stores)["id"]))
+    with stores.db.begin() as db:
+        made = lettered.written(db, found)
+        key = f"letters/{made}/draft.pdf"
+        letters.keep_file(db, made, File(LetterFormat.DRAFT, hashlib.sha256(b"pdf").hexdigest(), 3, key, utcnow()))
+    stores.objects.put_verified(
+        ObjectToStore(EXPORT, key, b"pdf", hashlib.sha256(b"pdf").hexdigest(), "application/pdf")
+    )
+    return {"id": made, "format": "draft"}
+
+
+def _unapproved_file(stores: Stores, mine: User) -> Values:
+    """What may be sent is there, and the approval was taken back."""
+    values = _letter(stores, mine)
+    letter = int(str(values["id"]))
+    with stores.db.begin() as db:
+        lettered.confirmed(db, letter)
+        lettered.moved(db, letter, "offered", "approved")
+        lettered.with_files(db, letter)
+        lettered.moved(db, letter, "refused")
+    return {**values, "format": "pdf"}
+
+
+def _recipient(stores: Stores, _: User) -> Values:
+    with stores.db.begin() as db:
+        return {"id": lettered.recipient(db)}
+
+
+def _retired_recipient(stores: Stores, mine: User) -> Values:
+    values = _recipient(stores, mine)
+    with stores.db.begin() as db:
+        letter_book.retire(db, int(str(values["id"])), "test")
+    return values
+
+
 def _person(stores: Stores, _: User) -> Values:
     number = f"{_number()}/7 Київ"
     sighting(stores, number=number)
@@ -324,6 +376,10 @@ KINDS: Mapping[str, Kind] = {
     "seen": Kind(sighting, _waiting, none={"id": NEVER, "n": 1}),
     "sighting": Kind(sighting, _waiting),
     "package": Kind(_package, _removed_package),
+    "letter": Kind(_letter),
+    "letter_file": Kind(_letter, _unapproved_file, none={"id": NEVER, "format": "draft"}),
+    "recipient": Kind(_recipient, _retired_recipient),
+    "letter_template": Kind(lambda *_: {"kind": "icrc", "language": "uk"}, none={"kind": "x", "language": "uk"}),
     "statement": Kind(_statement, _withdrawn_statement),
     "person": Kind(_person, none={"number": "nobody"}),
     "tip": Kind(_tip),

@@ -306,7 +306,7 @@ def upgrade() -> None:
         sa.Column("noted_by", sa.Text(), nullable=False),
         sa.Column("noted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
-            "event IN ('offered', 'approved', 'refused', 'sent', 'acknowledged', 'answered', 'given up')",
+            "event IN ('confirmed', 'offered', 'approved', 'refused', 'sent', 'acknowledged', 'answered', 'given up')",
             name=op.f("ck_letter_events_event"),
         ),
         sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], name=op.f("fk_letter_events_letter_id")),
@@ -322,7 +322,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("object_key", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("format IN ('docx', 'pdf', 'package')", name=op.f("ck_letter_files_format")),
+        sa.CheckConstraint("format IN ('draft', 'docx', 'pdf', 'package')", name=op.f("ck_letter_files_format")),
         sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], name=op.f("fk_letter_files_letter_id")),
         sa.PrimaryKeyConstraint("letter_id", "format", name=op.f("pk_letter_files")),
         comment="a letter with its annex as it goes out; sha256 stands in the custody log, too",

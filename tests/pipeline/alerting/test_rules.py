@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from lastseen.clock import utcnow
 from lastseen.settings import Settings
 from pipeline.alerting import rules
 from pipeline.alerting.rules import FEW, grows
 from storage import alerts
 from storage.database import Engine
+from storage.stores import Stores
+from tests.storage import lettered
 
 NOW = datetime(2026, 3, 1, 12, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -111,6 +114,20 @@ def test_a_disk_with_too_little_room_is_told(db: Engine, settings: Settings) -> 
     assert rules.disk_here() != rules.DATA_FOLDER
     calm(db, rules.CALM)
     assert standing(db, settings.model_copy(update={"alert_disk_percent": 0.0})) == set()
+
+
+def test_a_letter_whose_answer_is_late_is_told_until_it_is_there(stores: Stores, settings: Settings) -> None:
+    quiet = settings.model_copy(update={"alert_disk_percent": 0.0})
+    one = lettered.seen(stores)
+    with stores.db.begin() as db:
+        late = lettered.sent(db, one.candidate, days=2, dated=utcnow().date() - timedelta(days=5))
+        lettered.sent(db, one.candidate, days=9, dated=utcnow().date() - timedelta(days=5))
+    assert (alerts.LETTER_OVERDUE, f"letter:{late}") in standing(stores.db, quiet)
+    with stores.db.begin() as db:
+        (told,) = [one for one in alerts.standing(db) if one.kind == alerts.LETTER_OVERDUE]
+        lettered.moved(db, late, "answered")
+    assert lettered.NAME not in told.said
+    assert not [kind for kind, _ in standing(stores.db, quiet) if kind == alerts.LETTER_OVERDUE]
 
 
 def test_what_waits_is_written_down_once_an_hour(db: Engine, settings: Settings) -> None:

@@ -185,10 +185,10 @@ def test_what_is_erased_meanwhile_leaves_no_package(
         erasing.erase(mighty, f"candidate:{found(app.stores, asked).candidate}")
 
     if before:
-        claimed = packing._claim(app)
+        claimed = packing.asked(app).claim()
         assert claimed is not None
         erase()
-        assert not packing._work(app, claimed)
+        assert not packing.asked(app).work(claimed)
     else:
         makes(monkeypatch, meanwhile=erase)
         assert packing.run(app)["made"] == 0
@@ -219,7 +219,7 @@ def test_a_package_whose_worker_died_too_often_is_left_with_the_reason(
 ) -> None:
     makes(monkeypatch)
     for _ in range(app.settings.crash_limit):
-        assert packing._claim(app) is not None
+        assert packing.asked(app).claim() is not None
         rested(app)
     assert packing.run(app)["made"] == 0
     one = found(app.stores, asked)

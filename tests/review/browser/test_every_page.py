@@ -23,7 +23,7 @@ from tests.review.browser.cases import candidate
 from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
 from tests.review.seeding import Seeded
-from tests.storage import judged
+from tests.storage import judged, lettered
 from tests.storage.listing import listed
 from tests.storage.test_statements import DEAD
 
@@ -112,6 +112,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
         tip = tips.receive(db, Secrets(b"k" * 32), given, CameBy.FORM, "form").id
         db.execute(tips.REMOVE, {"tip": tip})  # nothing is sealed with another key than the office's
     yield from ("/tips", f"/tips/{tip}")
+    yield from of_letters(site, seen)
     yield from (f"/sightings/{seen.candidate}", f"/sightings/{seen.candidate}/facts", "/people/HC-0002")
     yield from ("/people", "/people/HC-0002?whole=1", "/groups", "/groups/1", "/groups/1?whole=1")
     yield f"/videos/{sha256}/roll-call"
@@ -124,6 +125,25 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
         with site.stores.db.begin() as db:
             reviews.describe(db, review, {"features": {"ears": {"visible": True, "note": "torn"}}})
         yield f"/reviews/{review.token}?step=compare"
+
+
+def of_letters(site: Site, seen: Seeded) -> Iterator[str]:
+    """A letter that waits for its forms to be confirmed, one whose answer is late and that has to be told again."""
+    fell = candidate(site.stores, "HC-0003")
+    with site.stores.db.begin() as db:
+        judged.conclude(db, fell.candidate, 3, 2)
+        to = lettered.recipient(db)
+        waits = lettered.written(db, seen.candidate, body=f"{lettered.BODY} \u27e6?Лев\u27e7")
+        late = lettered.sent(db, fell.candidate, days=1, dated=utcnow().date() - timedelta(days=9))
+    with site.stores.db.begin() as db:
+        lettered.lost(db, fell.candidate)
+    yield from ("/letters", "/letters?show=all", "/letters/recipients", "/letters/templates")
+    yield from (
+        "/letters/templates/police/uk",
+        "/letters/new",
+        f"/letters/new?sightings={seen.candidate}&recipient={to}",
+    )
+    yield from (f"/letters/{waits}", f"/letters/{waits}/edit", f"/letters/{late}")
 
 
 def visited(

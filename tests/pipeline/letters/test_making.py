@@ -1,0 +1,210 @@
+"""Letters as files: as whoever gets them reads them, the same bytes twice, and none to send before the approval."""
+
+import hashlib
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from docx import Document
+from pypdf import PdfReader
+
+from lastseen.letters import LetterFormat, LetterState
+from lastseen.settings import Settings
+from pipeline.app import App
+from pipeline.evidence import export
+from pipeline.evidence.export import Handed
+from pipeline.letters import contents, making
+from pipeline.letters.docx import docx
+from pipeline.letters.pdf import pdf
+from storage import cases, custody, letters
+from storage.cases import Case
+from storage.custody import Action
+from storage.database import Connection
+from storage.objects import EXPORT
+from storage.stores import Stores
+from tests.storage.lettered import FORM, confirmed, lost, moved, seen, written
+
+MOMENT = "0:00:04\u20130:00:06"
+HOSTILE = "Ім'я <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
+"""XML, typst, control characters and another direction in a name"""
+
+
+@pytest.fixture
+def app(stores: Stores, settings: Settings) -> App:
+    """Only what the making takes of it."""
+    office = settings.model_copy(update={"office": "Офіс #1 <b>"})
+    return App(office, stores, None, None, "worker")  # type: ignore[arg-type]
+
+
+def files(app: App, letter: int) -> dict[LetterFormat, bytes]:
+    """What is made of a letter, read from the bucket and held against its hashes."""
+    with app.stores.db.begin() as db:
+        made = letters.files(db, letter)
+    found = {one.format: app.stores.objects.read(EXPORT, one.key) for one in made}
+    assert [hashlib.sha256(found[one.format]).hexdigest() for one in made] == [one.sha256 for one in made]
+    return found
+
+
+def words(content: bytes) -> list[str]:
+    """The text of each page of a PDF, with what was set apart to break lines put together again."""
+    return [page.extract_text().replace("\u200b", "") for page in PdfReader(io.BytesIO(content)).pages]
+
+
+def spelt(content: bytes) -> str:
+    """All text of a DOCX, tables and footers too."""
+    document = Document(io.BytesIO(content))
+    cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
+    foot = [one.text for one in document.sections[0].footer.paragraphs]
+    return "\n".join([*(one.text for one in document.paragraphs), *cells, *foot])
+
+
+def approved(app: App, *candidates: int, package: bool = False) -> int:
+    with app.stores.db.begin() as db:
+        made = written(db, *candidates, package=package)
+        confirmed(db, made)
+        moved(db, made, "offered", "approved")
+    return made
+
+
+def test_a_letter_that_is_written_is_made_into_a_draft_and_nothing_else(app: App) -> None:
+    one = seen(app.stores)
+    with app.stores.db.begin() as db:
+        made = written(db, one.candidate)
+    assert making.due(app) == 1
+    assert making.run(app) == {"made": 1}
+    assert making.due(app) == 0
+    found = files(app, made)
+    assert set(found) == {LetterFormat.DRAFT}
+    pages = words(found[LetterFormat.DRAFT])
+    assert len(pages) == 2 and all("не надсилати" in page for page in pages)
+    assert FORM in pages[0].replace("\n", " ")
+
+
+def test_an_approved_letter_is_made_into_both_files_with_the_annex(app: App) -> None:
+    one, two = seen(app.stores, "26-1"), seen(app.stores, "26-2", "Коваленко Андрій Петрович")
+    made = approved(app, one.candidate, two.candidate)
+    assert making.run(app)["made"] == 2
+    found = files(app, made)
+    assert set(found) == {LetterFormat.DRAFT, LetterFormat.PDF, LetterFormat.DOCX}
+    with app.stores.db.begin() as db:
+        letter = letters.find(db, made)
+        (told,) = [event for event in custody.events(db) if event.detail.get("event") == "made"][-1:]
+        sha256 = [case.sighted[0].blob for case in _cases(db, made)]
+    assert letter is not None
+    assert told.action == Action.LETTER_MOVED and told.detail["files"] == {
+        kind: hashlib.sha256(found[kind]).hexdigest() for kind in (LetterFormat.PDF, LetterFormat.DOCX)
+    }
+    pages = words(found[LetterFormat.PDF])
+    for number, page in enumerate(pages, 1):
+        assert f"сторінка {number} / {len(pages)}" in page and "для" not in page.split("lastseen letter")[0][-1:]
+        assert f"lastseen letter {made}" in page and "не надсилати" not in page
+    both = ("".join(pages).replace("\n", ""), spelt(found[LetterFormat.DOCX]).replace("\n", ""))
+    for text in both:
+        assert f"Про долю {FORM} просимо повідомити." in text
+        assert "⟦" not in text and "Офіс #1 <b>" in text
+        for annexed in (
+            *sha256,
+            "https://videos.example/watch/1",
+            "03.11.2026 14:05 UTC",
+            "26-2",
+            "0:00:04\u20130:00:06",
+        ):
+            assert annexed in text
+    assert len(PdfReader(io.BytesIO(found[LetterFormat.PDF])).pages[1].images) >= 1
+    with zipfile.ZipFile(io.BytesIO(found[LetterFormat.DOCX])) as parts:
+        assert len([name for name in parts.namelist() if name.startswith("word/media/")]) >= 1
+        assert b"PAGE" in parts.read("word/footer1.xml") and b"NUMPAGES" in parts.read("word/footer1.xml")
+
+
+def _cases(db: Connection, letter: int) -> list[Case]:
+    found = [cases.of_candidate(db, one) for one in letters.candidates(db, letter)]
+    return [case for case in found if case is not None]
+
+
+def test_the_same_letter_makes_the_same_bytes(app: App, tmp_path: Path) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    twice = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        with app.stores.db.begin() as db:
+            letter = letters.find(db, made)
+            assert letter is not None
+            said = contents.gather(db, letter, "Офіс")
+        whole = contents.write(said, app.stores.objects, folder, draft=False)
+        twice.append((pdf(whole, folder), docx(whole, folder)))
+    assert twice[0] == twice[1]
+
+
+def test_hostile_words_stay_words_in_both(app: App) -> None:
+    one = seen(app.stores, "26-1", HOSTILE)
+    with app.stores.db.begin() as db:
+        made = written(db, one.candidate, body=f'{HOSTILE}\n= heading\n#include "x"\n\\ * _ ` @ <a>')
+        moved(db, made, "offered", "approved")
+    assert making.run(app)["made"] == 2
+    found = files(app, made)
+    said = "Ім'я <w:t>&amp;</w:t> #emph[so] $x$"
+    assert said in spelt(found[LetterFormat.DOCX]) and "\u202e" not in spelt(found[LetterFormat.DOCX])
+    text = " ".join(words(found[LetterFormat.PDF])).replace("\n", " ")
+    for literal in (said, "= heading", '#include "x"', "\\ * _ ` @ <a>"):
+        assert literal in text
+
+
+def test_what_fell_meanwhile_is_not_made(app: App) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    with app.stores.db.begin() as db:
+        lost(db, one.candidate)
+    assert making.run(app) == {"made": 1, "failed": 1}
+    assert set(files(app, made)) == {LetterFormat.DRAFT}
+    with app.stores.db.begin() as db:
+        (wait,) = letters.waits(db, made)
+    assert (wait.recipe, wait.outcome) == ("final", "SKIPPED") and "no possible sighting" in str(wait.why)
+
+
+def test_an_approval_that_is_taken_back_makes_nothing(app: App) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    with app.stores.db.begin() as db:
+        moved(db, made, "refused")
+    assert making.run(app)["failed"] == 1
+    with app.stores.db.begin() as db:
+        letter = letters.find(db, made)
+    assert letter is not None and letter.state is LetterState.REFUSED
+    assert set(files(app, made)) == {LetterFormat.DRAFT}
+
+
+def test_packages_go_with_it_where_they_are_asked_for(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = seen(app.stores, "26-1"), seen(app.stores, "26-2")
+    told: list[tuple[str, ...]] = []
+
+    def package(app: App, written: str, to: Path, recipient: str, reason: str) -> Handed:
+        """In place of the real one, which the browser's test of a package makes."""
+        told.append((app.actor, written, recipient, reason))
+        to.mkdir()
+        (to / "file").write_bytes(written.encode())
+        return Handed(f"E{len(told)}", "a" * 64, 1, 4, 1, 0, "key")
+
+    monkeypatch.setattr(export, "export", package)
+    made = approved(app, one.candidate, two.candidate, package=True)
+    assert making.run(app)["made"] == 2
+    reason = f"annex of letter {made}"
+    assert told == [("bob", f"candidate:{each.candidate}", "Агентство з розшуку", reason) for each in (one, two)]
+    with zipfile.ZipFile(io.BytesIO(files(app, made)[LetterFormat.PACKAGE])) as parts:
+        assert parts.namelist() == ["evidence-E1/file", "evidence-E2/file"]
+
+
+def test_a_still_that_is_gone_is_said_to_be(app: App) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    with app.stores.db.begin() as db:
+        letter = letters.find(db, made)
+        assert letter is not None
+        said = contents.gather(db, letter, "")
+    key = said.cases[0][0].still_key
+    assert key is not None
+    app.stores.objects.erase("derived", key)
+    assert making.run(app)["made"] == 2
+    assert "Кадру цього моменту не збережено." in "".join(words(files(app, made)[LetterFormat.PDF])).replace("\n", " ")
