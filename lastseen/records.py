@@ -100,6 +100,14 @@ class StatementSource(StrEnum):
     """the office's own register as it was imported, before there were statements or without one"""
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """How the register calls somebody."""
+
+    number: str
+    names: tuple[str, ...]
+
+
 class Badge(StrEnum):
     """How good a reference photo is: the worst of what was measured of it."""
 

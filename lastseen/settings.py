@@ -185,6 +185,12 @@ class Settings(BaseSettings):
         title="Photos of people who are no longer missing",
         description="Days after which reference photos go when a person was found or the entry withdrawn.",
     )
+    exchange_expiry_days: int = Field(
+        365,
+        ge=1,
+        title="What is handed out about people",
+        description="Days after which whoever gets a file about people is asked, in the file, to delete it.",
+    )
 
     # --- the custody log ----------------------------------------------------------------------------------
     log_name: str = Field(

@@ -32,6 +32,7 @@ from pipeline.commands import (
     candidates,
     custody,
     duties,
+    exchange,
     export,
     group,
     hints,
@@ -54,6 +55,7 @@ from pipeline.commands import (
     telegram,
     tips,
     user,
+    whole_file,
     witness,
 )
 from pipeline.console import AsJson, Voice, plain, say
@@ -95,6 +97,7 @@ duties.add_to(app)
 rematch.add_to(app)
 calibrate.add_to(app)
 register.add_to(register_app)
+whole_file.add_to(register_app)
 hints.add_to(app)
 roll_call.add_to(app)
 app.add_typer(group.app, name="group")
@@ -102,6 +105,7 @@ app.add_typer(known_pairs.app, name="known-pairs")
 app.add_typer(lists.app, name="lists")
 monitoring.add_to(app)
 app.add_typer(export.app, name="export")
+app.add_typer(exchange.app, name="exchange")
 app.command("packages")(export.packages_)
 app.add_typer(letters.app, name="letters")
 app.command("report")(report.report_)

@@ -25,6 +25,7 @@ PANELS: Final = {
             "group",
             "reposts",
             "export",
+            "exchange",
             "packages",
             "letters",
         ),

@@ -12,7 +12,7 @@ from review import media
 from review.accounts import account, entrance, provider, second_factor, users
 from review.api.table import api_doors
 from review.away import WhenAway
-from review.cases import candidates, groups, hints, people, sightings, videos
+from review.cases import candidates, exchange, groups, hints, people, sightings, videos
 from review.cases.people import STATERS
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
@@ -69,6 +69,9 @@ def doors() -> list[BaseRoute]:
         Door("/people", people.listed, roles=STATERS),
         Door("/people/{number:path}", people.person, roles=OF_CASES, names="person"),
         Door("/people/{number:path}/statements", people.state, method="POST", roles=STATERS, names="person"),
+        Door("/people/{number:path}/file", exchange.whole_file, method="POST", roles=OFFICERS, names="person"),
+        Door("/exchange", exchange.page, roles=OFFICERS),
+        Door("/exchange", exchange.export, method="POST", roles=OFFICERS),
         Door("/statements/{id:int}/withdraw", people.withdraw, method="POST", roles=STATERS, names="statement"),
         Door("/tip", form.page, anyone=True),
         Door("/tip", form.send, method="POST", anyone=True),

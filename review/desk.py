@@ -182,6 +182,7 @@ class Desk:
             "may_write_letters": bool(visit.roles & OFFICERS),
             "may_state": bool(visit.roles & (OFFICERS | KEEPERS)),
             "may_see_tips": bool(visit.roles & CASE_OFFICERS),
+            "may_hand_out": bool(visit.roles & OFFICERS),
             "may_audit": bool(visit.roles & AUDITORS),
             "may_keep_accounts": bool(visit.roles & ADMINISTRATORS),
             "form_token": form_token(cookie),

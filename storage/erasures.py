@@ -7,20 +7,20 @@ What goes is worked out anew at each step, so that a run that was killed is fini
 2. Objects: records that tell of others, too, are written anew without the erased posts; then all objects go, those that
    can be derived first.
 3. `take`, in one transaction: the rows, and the log's events.  What was added to the erased meanwhile makes it begin
-   again at 2.
+   again at 2.  Free texts that are kept for others are written anew without what they say of the erased.
 
 Objects go before rows, since what is gone cannot be claimed to be gone too early: the log says it when it is so.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from lastseen.errors import WrongUse
-from lastseen.records import Platform
+from lastseen.records import Called, Platform
 from storage import candidates, holds, known_pairs, observed, subjects
 from storage.custody import Action, Entry
 from storage.subjects import Kind, Piece, Subject
@@ -112,13 +112,61 @@ RECORDS = text("""
      GROUP BY key, sha256, shared, mine HAVING mine OR count(number) > 0
      ORDER BY key""")
 
+# A line is theirs alone unless people hold it to be of another entry, too.
+LINES = text("""
+    WITH newest AS (
+        SELECT DISTINCT ON (entry_id, person_id) entry_id, person_id, same FROM list_decisions
+         ORDER BY entry_id, person_id, id DESC)
+    SELECT entry_id FROM newest
+     WHERE person_id = ANY(:people) AND same
+       AND NOT EXISTS (SELECT FROM newest AS other WHERE other.entry_id = newest.entry_id AND other.same
+                                                     AND NOT (other.person_id = ANY(:people)))
+       AND NOT EXISTS (SELECT FROM statements
+                        WHERE list_entry_id = newest.entry_id AND NOT (person_id = ANY(:people)))
+     ORDER BY entry_id""")
+# The file of a list holds all of its lines, and cannot be written anew without one: it goes, and the lines stay.
+LIST_FILES = text("""
+    SELECT DISTINCT object_key FROM lists JOIN list_entries ON list_id = lists.id
+     WHERE list_entries.id IN (SELECT entry_id FROM list_decisions WHERE person_id = ANY(:people) AND same)
+       AND object_key <> '' ORDER BY object_key""")
+LETTERS = text("""
+    SELECT letter_id FROM letter_people
+     GROUP BY letter_id HAVING bool_and(person_id = ANY(:people)) ORDER BY letter_id""")
+LETTERS_OF_SEVERAL = text("""
+    SELECT letter_id FROM letter_people
+     GROUP BY letter_id HAVING bool_or(person_id = ANY(:people)) AND NOT bool_and(person_id = ANY(:people))
+     ORDER BY letter_id""")
+# Each file of a letter shows whom it is about, and the pictures of what it tells of.
+LETTER_FILES = text("""
+    SELECT object_key FROM letter_files
+     WHERE letter_id IN (SELECT letter_id FROM letter_people WHERE person_id = ANY(:people)
+                          UNION SELECT letter_id FROM letter_candidates WHERE candidate_id = ANY(:candidates))
+     ORDER BY object_key""")
+# The newest entry that was named is whom a tip is about.
+TIPS = text("""
+    SELECT id FROM tips
+     WHERE blob_id = ANY(:blobs)
+        OR (SELECT person_id FROM tip_notes WHERE tip_id = tips.id AND kind = 'about'
+             ORDER BY tip_notes.id DESC LIMIT 1) = ANY(:people)
+     ORDER BY id""")
+
 TAKE = (
     "DELETE FROM statement_withdrawals WHERE statement_id IN ({statements})",
     "DELETE FROM statements WHERE person_id = ANY(:people)",
-    "DELETE FROM list_decisions WHERE person_id = ANY(:people)",
-    "DELETE FROM list_matches WHERE person_id = ANY(:people)",
+    "UPDATE statements SET letter_id = NULL WHERE letter_id IN ({letters})",
+    """UPDATE list_entries SET raw = '{{}}' WHERE NOT (id IN ({lines})) AND (list_id, "row") IN (
+        SELECT list_id, "row" FROM list_entries WHERE id IN ({lines}))""",
+    "DELETE FROM list_decisions WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
+    "DELETE FROM list_matches WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
+    "DELETE FROM list_entries WHERE id IN ({lines})",
+    "UPDATE lists SET object_key = '' WHERE object_key = ANY(:list_files)",
+    "DELETE FROM letter_files WHERE object_key = ANY(:letter_files)",
     "DELETE FROM letter_people WHERE person_id = ANY(:people)",
-    "DELETE FROM letter_candidates WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM letter_candidates WHERE candidate_id = ANY(:candidates) OR letter_id IN ({letters})",
+    "DELETE FROM letter_events WHERE letter_id IN ({letters})",
+    "UPDATE letters SET revises_id = NULL WHERE revises_id IN ({letters})",
+    "DELETE FROM work WHERE step = 'letter' AND subject IN ({letters})",
+    "DELETE FROM letters WHERE id IN ({letters})",
     "DELETE FROM group_case_decisions WHERE blob_id = ANY(:blobs)",
     "DELETE FROM tip_notes WHERE person_id = ANY(:people) OR tip_id IN ({tips})",
     "DELETE FROM tip_contacts WHERE tip_id IN ({tips})",
@@ -191,7 +239,9 @@ _REJECTIONS = """
                  OR verdict_id IN (SELECT id FROM verdicts WHERE candidate_id = ANY(:candidates))))"""
 _AMONG = {
     "statements": "SELECT id FROM statements WHERE person_id = ANY(:people)",
-    "tips": "SELECT id FROM tips WHERE blob_id = ANY(:blobs)",
+    "tips": "SELECT unnest(CAST(:tips AS bigint[]))",
+    "letters": "SELECT unnest(CAST(:letters AS bigint[]))",
+    "lines": "SELECT unnest(CAST(:lines AS bigint[]))",
     "analyses": _ANALYSES,
     "judgements": _JUDGEMENTS,
     "known_pairs": _KNOWN_PAIRS,
@@ -206,6 +256,30 @@ _LEFT = text("""
 PACKAGES = text("""
     SELECT object_key FROM package_files JOIN packages ON packages.id = package_id
      WHERE candidate_id = ANY(:candidates) AND removed_at IS NULL ORDER BY object_key""")
+CALLED = text("SELECT register_number, names FROM persons WHERE id = ANY(:people) ORDER BY id")
+BESIDE = text("""
+    SELECT register_number, names FROM letter_people JOIN persons ON persons.id = person_id
+     WHERE letter_id = :id AND NOT (person_id = ANY(:people)) ORDER BY register_number""")
+# Cases of groups in whose recordings somebody is a candidate, or of which a letter tells of them.
+_CASES = """
+    SELECT group_case_id FROM group_case_files
+     WHERE blob_id IN (SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id
+                         JOIN analyses ON analyses.id = analysis_id WHERE person_id = ANY(:people))
+     UNION SELECT group_case_id FROM letters JOIN letter_people ON letter_id = letters.id
+            WHERE person_id = ANY(:people) AND group_case_id IS NOT NULL"""
+TEXTS = {
+    "letters": ("id", ("subject", "body"), "id = ANY(:told)"),
+    "letter_events": ("id", ("note",), "letter_id = ANY(:told)"),
+    "group_cases": ("id", ("title", "reason"), f"id IN ({_CASES})"),
+    "group_case_files": ("group_case_id, blob_id", ("why",), f"group_case_id IN ({_CASES})"),
+    "group_case_notes": ("id", ("note",), f"group_case_id IN ({_CASES})"),
+    "tip_notes": (
+        "id",
+        ("note",),
+        "NOT (tip_id = ANY(:tips)) AND tip_id IN (SELECT tip_id FROM tip_notes WHERE person_id = ANY(:people))",
+    ),
+}
+"""table -> its key, columns of free text, and which rows may name somebody who is erased, and stay for others"""
 REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
 BARRED = text("SELECT hash FROM not_collected")
 AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[]))")
@@ -249,6 +323,19 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """One free text that is kept for others, and may name somebody who is erased."""
+
+    table: str
+    row: tuple[int, ...]
+    """its key"""
+    column: str
+    said: str
+    beside: tuple[Called, ...] = ()
+    """whom it is about, too"""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What goes: row ids, and where objects lie."""
 
@@ -266,18 +353,30 @@ class Plan:
     register: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     """finished ones of their candidates, that could still be fetched"""
+    lines: tuple[int, ...] = ()
+    """of lists, that people hold to be of them"""
+    list_files: tuple[str, ...] = ()
+    """the lists as they were received"""
+    letters: tuple[int, ...] = ()
+    """that are about nobody else"""
+    told: tuple[int, ...] = ()
+    """letters that are about others, too: they stay, without what they say of the erased"""
+    letter_files: tuple[str, ...] = ()
+    """of all of these letters, and of those that tell of candidates which go"""
+    tips: tuple[int, ...] = ()
+    """about them"""
     elsewhere: int = 0
     """posts that stay, and carry bytes that a post which goes carries, too: these bytes stay"""
 
     def counts(self) -> dict[str, int]:
         """For people and for the log."""
-        names = ("blobs", "posts", "records", "tracks", "candidates", "people", "photos")
+        names = ("blobs", "posts", "records", "tracks", "candidates", "people", "photos", "lines", "letters", "tips")
         return {**{name: len(getattr(self, name)) for name in names}, "elsewhere": self.elsewhere}
 
-    def values(self) -> dict[str, list[int]]:
+    def values(self) -> dict[str, object]:
         """Bound into statements."""
-        names = ("blobs", "posts", "tracks", "candidates", "people", "photos")
-        return {name: list(getattr(self, name)) for name in names}
+        rows = ("blobs", "posts", "tracks", "candidates", "people", "photos", "lines", "letters", "told", "tips")
+        return {name: list(getattr(self, name)) for name in (*rows, "list_files", "letter_files")}
 
 
 def post_hash(platform: Platform | str, post: str) -> bytes:
@@ -373,6 +472,13 @@ def plan(db: Connection, subject: Subject) -> Plan:
     photos = tuple(db.execute(PHOTOS, {"people": list(people)}).scalars())
     rows = Plan(blobs, posts, tracks, chosen, people, photos)
     values = rows.values()
+    hanging = {
+        name: tuple(db.execute(statement, values).scalars())
+        for name, statement in (
+            *(("lines", LINES), ("list_files", LIST_FILES), ("letters", LETTERS), ("told", LETTERS_OF_SEVERAL)),
+            *(("letter_files", LETTER_FILES), ("tips", TIPS), ("packages", PACKAGES)),
+        )
+    }
     pieces = tuple(Piece(row.key, row.sha256, row.version_id) for row in db.execute(PIECES, values))
     derived = [
         *_joined(db, [piece.sha256 for piece in pieces]),
@@ -381,15 +487,41 @@ def plan(db: Connection, subject: Subject) -> Plan:
         *db.execute(PHOTO_CROPS, values).scalars(),
         *db.execute(KNOWN_PICTURES, values).scalars(),
     ]
-    return Plan(
-        *(blobs, posts, tracks, chosen, people, photos),
+    return replace(
+        rows,
         pieces=pieces,
         records=tuple(_records(db, posts)),
         derived=tuple(sorted(key for key in derived if key)),
         register=tuple(db.execute(PHOTO_KEYS, values).scalars()),
-        packages=tuple(db.execute(PACKAGES, values).scalars()),
         elsewhere=db.execute(ELSEWHERE, values).scalar_one() if posts else 0,
+        **hanging,
     )
+
+
+def called(db: Connection, found: Plan) -> list[Called]:
+    """How the register calls those who are erased."""
+    return _called(db, CALLED, found.values())
+
+
+def texts(db: Connection, found: Plan) -> Iterator[Text]:
+    """Free texts that stay for others, and may name whoever is erased."""
+    for table, (key, columns, which) in TEXTS.items() if found.people else ():
+        asked = f"SELECT ARRAY[{key}] AS key, {', '.join(columns)} FROM {table} WHERE {which} ORDER BY 1"  # noqa: S608
+        for row in db.execute(text(asked), found.values()).mappings().all():
+            beside = _called(db, BESIDE, {**found.values(), "id": row["key"][0]}) if table == "letters" else ()
+            for column in columns:
+                yield Text(table, tuple(row["key"]), column, row[column], tuple(beside))
+
+
+def _called(db: Connection, statement: TextClause, values: Mapping[str, object]) -> list[Called]:
+    return [Called(row.register_number, tuple(row.names)) for row in db.execute(statement, values)]
+
+
+def _write_anew(db: Connection, one: Text, said: str) -> None:
+    names = [name.strip() for name in TEXTS[one.table][0].split(",")]
+    which = " AND ".join(f"{name} = :{name}" for name in names)
+    statement = f"UPDATE {one.table} SET {one.column} = :said WHERE {which}"  # noqa: S608  our own words
+    db.execute(text(statement), {"said": said, **dict(zip(names, one.row, strict=True))})
 
 
 def _joined(db: Connection, hashes: Sequence[str]) -> Sequence[str]:
@@ -446,9 +578,17 @@ class Anew:
 
 
 def take(
-    db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew], actor: str, people_per_track: int
+    db: Connection,
+    erasure: Erasure,
+    done: Plan,
+    anew: Sequence[Anew],
+    actor: str,
+    people_per_track: int,
+    rewrite: Callable[[Sequence[Called], Text], str],
 ) -> list[Entry] | None:
     """Delete the rows of what was erased from the store.  Returns what the custody log must say.
+
+    `rewrite`: a free text that stays, without what it says of the erased.
 
     None, and nothing was changed: something was added meanwhile, so that the objects have to be looked at again.
     Call it before anything else in its transaction: it takes `candidates.lock`.
@@ -459,6 +599,10 @@ def take(
     db.execute(text("SELECT set_config('lastseen.erasure', :id, true)"), {"id": str(erasure.id)})
     for one in anew:
         db.execute(REPLACE, {"new": one.key, "sha256": one.sha256, "old": one.old.key})
+    gone = called(db, done)
+    for kept in list(texts(db, done)):
+        if (said := rewrite(gone, kept)) != kept.said:
+            _write_anew(db, kept, said)
     values = {**done.values(), "records": [record.key for record in done.records]}
     left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
     for statement in TAKE:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -10,10 +10,12 @@ from extractors.telegram import without
 from lastseen.clock import utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.outcomes import ObjectToStore
+from lastseen.records import Called
+from matchers.names import blotting
 from pipeline.app import App
 from pipeline.duties import template_files
 from storage import custody, erasures, roles, subjects
-from storage.erasures import Anew, Erasure, Plan, Record
+from storage.erasures import Anew, Erasure, Plan, Record, Text
 from storage.objects import DERIVED, EVIDENCE, EXPORT, REGISTER
 from storage.stores import Stores
 
@@ -22,6 +24,8 @@ log = logging.getLogger("lastseen.erasure")
 TRIES: Final = 5
 """each time something was added to what goes; nothing that is erased can come back, so that this ends"""
 JSON: Final = ".json"
+LETTER: Final = ("letters", "body")
+"""a text that is about whoever is erased, whatever it calls them"""
 
 
 def finish(app: App) -> list[tuple[Erasure, Plan]]:
@@ -59,7 +63,7 @@ def _carry_out(app: App, erasure: Erasure) -> Plan:
         anew = list(_anew(app, erasure, found))
         _delete(app, found, {one.old.key for one in anew})
         with app.stores.owner.begin() as db:
-            entries = erasures.take(db, erasure, found, anew, app.actor, app.settings.people_per_track)
+            entries = erasures.take(db, erasure, found, anew, app.actor, app.settings.people_per_track, rewritten)
             if entries is not None:
                 custody.append_all(db, app.actor, entries)
         if entries is not None:
@@ -68,13 +72,29 @@ def _carry_out(app: App, erasure: Erasure) -> Plan:
     raise Failure(f"erasure {erasure.id}: something is added to what goes all the time; stop collecting, and try again")
 
 
+def rewritten(gone: Sequence[Called], one: Text) -> str:
+    """A text that is kept for others, without what it says of the erased.
+
+    A letter was written about them: where no line of it is found to name them, all of it goes.
+    """
+    said = one.said
+    for person in gone:
+        left = blotting.blotted(said, person, one.beside)
+        if left is None and (one.table, one.column) == LETTER:
+            return blotting.ERASED
+        said = said if left is None else left
+    return said
+
+
 def _delete(app: App, found: Plan, rewritten: set[str]) -> None:
     objects = app.stores.objects
     records = [record.key for record in found.records if not record.shared or record.key in rewritten]
     for bucket, keys in (
         (DERIVED, found.derived),
         (EXPORT, found.packages),
+        (EXPORT, found.letter_files),
         (REGISTER, found.register),
+        (REGISTER, found.list_files),
         (EVIDENCE, [piece.key for piece in found.pieces]),
         (EVIDENCE, records),
     ):

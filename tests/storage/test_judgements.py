@@ -15,6 +15,7 @@ from storage import candidates, erasures, judgements, rejections, retention, sub
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection, Engine
+from storage.erasures import Text
 from storage.judgements import WORDS, NotAsked
 from storage.reviews import Review
 from tests.storage.casting import Seen, Video, candidate, person, repost, video
@@ -347,6 +348,10 @@ def test_a_possible_sighting_stays_when_its_person_is_found_and_what_is_undecide
     assert (state(one, sighting)[0], state(one, undecided)[0]) == ("sighting", "withdrawn")
 
 
+def _as_it_is(_: object, kept: Text) -> str:
+    return kept.said
+
+
 def test_what_was_said_goes_with_an_erased_candidate_and_counts_nowhere_any_more(owner: Engine) -> None:
     with owner.begin() as db:
         first, second, videos = copied(db)
@@ -360,7 +365,7 @@ def test_what_was_said_goes_with_an_erased_candidate_and_counts_nowhere_any_more
         number, _ = erasures.ask(db, subjects.parse(f"blob:{videos[0].sha256}"), "r", "o", "anna")
         erasures.confirm(db, number, "bert")
         erasure = erasures.get(db, number)
-        assert erasures.take(db, erasure, erasures.plan(db, subjects.parse(erasure.subject)), [], "x", LIMIT)
+        assert erasures.take(db, erasure, erasures.plan(db, subjects.parse(erasure.subject)), [], "x", LIMIT, _as_it_is)
         assert state(db, second) == ("open", "triage")
         assert judgements.of_candidate(db, second) == []
         assert [said.candidate for said in rejections.listed(db)] == [elsewhere]
