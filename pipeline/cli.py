@@ -108,7 +108,7 @@ app.add_typer(export.app, name="export")
 app.add_typer(exchange.app, name="exchange")
 app.command("packages")(export.packages_)
 app.add_typer(letters.app, name="letters")
-app.command("report")(report.report_)
+app.add_typer(report.app, name="report")
 app.command("logs")(logs.logs_)
 
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]

@@ -16,7 +16,7 @@ from review.cases import candidates, exchange, groups, hints, people, sightings,
 from review.cases.people import STATERS
 from review.desk import Desk, desk_of
 from review.doors import Door, Guard, SecurityHeaders, Visit
-from review.house import calibration, installation, log, monitoring, register, reports
+from review.house import calibration, installation, log, monitoring, periods, register, reports
 from review.letters import book, drafting, letters
 from review.limits import RequestLimit
 from review.lists import importing as list_importing
@@ -163,6 +163,9 @@ def doors() -> list[BaseRoute]:
         Door("/reports", reports.listed, roles=STAFF),
         Door("/reports/{day}.{ending}", reports.download, roles=STAFF, picture=True, names="report_file"),
         Door("/reports/{day}", reports.page, roles=STAFF, names="report"),
+        Door("/reports/periods/{id:int}/page", periods.page, roles=STAFF, names="year_report"),
+        Door("/reports/periods/{id:int}/file.{ending}", periods.download, roles=STAFF, picture=True, names="year_file"),
+        Door("/reports/periods/{id:int}/records/{figure}", periods.records, roles=OF_CASES, names="year_records"),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True, names="calibration"),
         Door("/users", users.users, roles=ADMINISTRATORS),

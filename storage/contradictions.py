@@ -1,7 +1,7 @@
 """In which people's statements and possible sightings contradict each other: worked out anew from what stands.
 
 Entries that are declared as one person are one here.  What was so at a past moment is worked out from what had been
-written down by then; of ties it is what is declared now, since they have no history.
+written down by then.
 """
 
 from collections import defaultdict
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.fates import Claim, Contradiction, Sight, contradictions
 from lastseen.records import Says
+from storage import ties
 
 CLAIMS = text("""
     SELECT id, person_id, says, body, dated, since FROM statements
@@ -31,6 +32,7 @@ _SIGHTS = """
       JOIN tracks ON tracks.id = track_id
       JOIN analyses ON analyses.id = analysis_id
       LEFT JOIN media_items ON media_items.blob_id = analyses.blob_id
+            AND (CAST(:as_of AS timestamptz) IS NULL OR carried_at IS NULL OR carried_at <= :as_of)
       LEFT JOIN posts ON posts.id = post_id AND (CAST(:as_of AS timestamptz) IS NULL OR first_seen_at <= :as_of)
      WHERE person_id = ANY(CAST(:people AS bigint[])) AND {stands}
      GROUP BY candidates.id ORDER BY candidates.id"""
@@ -42,7 +44,6 @@ SIGHTS_THEN = text(
              ORDER BY verdicts.id DESC LIMIT 1) = 'sighting'"""
     )
 )
-SAME = text("SELECT one_person_id, other_person_id FROM ties WHERE kind = 'same' ORDER BY 1, 2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Contradicted:
 def every(db: Connection, as_of: datetime | None = None) -> list[Contradicted]:
     """Everybody of whom something contradicts something, by entry; `as_of`: as it was then."""
     claims = _claims(db, None, as_of)
-    groups = _groups(db, claims)
+    groups = _groups(db, claims, as_of)
     people = sorted({entry for group in groups for entry in group})
     return _found(groups, claims, _sights(db, people, as_of))
 
@@ -70,7 +71,7 @@ def of_person(db: Connection, person: int, as_of: datetime | None = None) -> tup
 
 def of_people(db: Connection, people: Sequence[int], as_of: datetime | None = None) -> list[Contradicted]:
     """The same of some entries (row ids); those of whom nothing contradicts anything are left out."""
-    groups = _groups(db, people)
+    groups = _groups(db, people, as_of)
     entries = sorted({entry for group in groups for entry in group})
     return _found(groups, _claims(db, entries, as_of), _sights(db, entries, as_of))
 
@@ -96,10 +97,10 @@ def _sights(db: Connection, people: Sequence[int], as_of: datetime | None) -> di
     return found
 
 
-def _groups(db: Connection, people: Iterable[int]) -> list[tuple[int, ...]]:
+def _groups(db: Connection, people: Iterable[int], as_of: datetime | None = None) -> list[tuple[int, ...]]:
     """Of these entries, each with all that are the same person, once."""
     beside: dict[int, set[int]] = defaultdict(set)
-    for one, other in db.execute(SAME):
+    for one, other in ties.same(db, as_of):
         beside[one].add(other)
         beside[other].add(one)
     groups, met = [], set[int]()

@@ -57,6 +57,11 @@ def daily_report(day: date, sha256: str, language: str) -> str:
     return f"report/{day:%Y/%m/%d}/{sha256}.{language}.html"
 
 
+def year_report(period: str, sha256: str, name: str) -> str:
+    """What was reported of a year or a month, in the bucket `derived`; `name`: language and format."""
+    return f"report/of/{period}/{sha256}.{name}"
+
+
 def root(sha256: str) -> str:
     """The root certificates of an authority as the office configured them, in the evidence bucket."""
     return f"{ROOTS}{sha256}.pem"

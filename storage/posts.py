@@ -156,7 +156,8 @@ def item_beside(db: Connection, item: int, kind: str, address: str) -> int | Non
 
 def carry(db: Connection, item: int, blob: int) -> None:
     """Record that a media item carries bytes that are held already."""
-    db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob))
+    since = func.coalesce(media_items.c.carried_at, func.now())
+    db.execute(update(media_items).where(media_items.c.id == item).values(blob_id=blob, carried_at=since))
 
 
 def carried(db: Connection, item: int) -> Blob | None:

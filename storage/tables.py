@@ -307,10 +307,12 @@ media_items = Table(
     Column("media_type", Text),
     Column("size", BigInteger),
     Column("locator", JSONB),
+    _moment("carried_at", nullable=True),
     UniqueConstraint("post_id", "ordinal"),
     UniqueConstraint("post_id", "address"),
     Index("ix_media_items_address", "address"),
-    comment="attachments; many may carry the same blob; locator: what asking for its bytes needs, for some hours",
+    comment="attachments; many may carry the same blob; locator: what asking for its bytes needs, for some hours;"
+    " carried_at: since when its blob is known, null: not written down then",
 )
 
 # --- faces -------------------------------------------------------------------------------------------------

@@ -30,6 +30,16 @@ LISTED = text("""
      WHERE CAST(:number AS text) IS NULL OR :number IN (one.register_number, other.register_number)
      ORDER BY one.register_number, other.register_number""")
 
+SAME = text("SELECT one_person_id, other_person_id FROM ties WHERE kind = 'same' ORDER BY 1, 2")
+# A tie that is taken back leaves no row: what was declared at a past moment stands in the custody log.
+SAME_THEN = text("""
+    SELECT one, other
+      FROM (SELECT DISTINCT ON (subject, detail ->> 'other') CAST(split_part(subject, ':', 2) AS bigint) AS one,
+                   CAST(detail ->> 'other' AS bigint) AS other, action, detail ->> 'kind' AS kind
+              FROM custody_events WHERE action IN ('tied', 'untied') AND at <= :as_of
+             ORDER BY subject, detail ->> 'other', seq DESC) AS newest
+     WHERE action = 'tied' AND kind = 'same' ORDER BY one, other""")
+
 
 class NotTied(WrongUse):
     """These two entries cannot be tied so; the message says why, and names no entry."""
@@ -108,3 +118,9 @@ def listed(db: Connection, number: str | None = None) -> list[Tie]:
     """Those of one entry (register number), or all."""
     rows = db.execute(LISTED, {"number": number}).mappings()
     return [Tie(**{**row, "kind": TieKind(row["kind"])}) for row in rows]
+
+
+def same(db: Connection, as_of: datetime | None = None) -> list[tuple[int, int]]:
+    """Pairs of entries (row ids) that are declared as one person; `as_of`: that were at that moment."""
+    found = db.execute(SAME) if as_of is None else db.execute(SAME_THEN, {"as_of": as_of})
+    return [(one, other) for one, other in found]

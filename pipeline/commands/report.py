@@ -1,9 +1,10 @@
-"""`lastseen report`: the daily report of a day that is over, as a page of its own."""
+"""`lastseen report`: the daily report of a day that is over, and what an office says of a month or a year."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,22 +12,43 @@ from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.preferences import LANGUAGES
 from lastseen.settings import settings
+from lastseen.sheets import sheet
 from pipeline.app import local_actor
 from pipeline.commands.duties import DryRun
 from pipeline.console import AsJson, Voice, plain
-from storage import daily_reports
+from storage import daily_reports, year_reports
 from storage.daily_reports import Report
 from storage.objects import DERIVED
 from storage.stores import Stores, open_stores
+from storage.year_reports import YearReport
+
+if TYPE_CHECKING:
+    from lastseen.yearly import Period
+
+app = typer.Typer(help="Reports: without a command of a day, else of a month or a year.")
+FORMATS: Final = ("html", "pdf", "csv", "json")
 
 Day = Annotated[
     datetime | None,
     typer.Option("--day", formats=["%Y-%m-%d"], help="The day (UTC); the one that was over last unless given."),
 ]
 Language = Annotated[str, typer.Option("--language", help=f"Of the page for --to: {', '.join(LANGUAGES)}.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="DAY",
+        help="As the records stood at the end of this day (UTC), or at a moment such as 2026-11-25T14:00Z; now unless"
+        " given.",
+    ),
+]
+ToFile = Annotated[Path | None, typer.Option("--to", help="Also write the report to this file.")]
+Format = Annotated[str, typer.Option("--format", help=f"Of the file for --to: {', '.join(FORMATS)}.")]
 
 
+@app.callback(invoke_without_command=True)
 def report_(
+    context: typer.Context,
     day: Day = None,
     since: Annotated[
         datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Each day from this one on.")
@@ -43,6 +65,8 @@ def report_(
     as_json: AsJson = False,
 ) -> None:
     """Report a day: what came in, was found and decided, and what is unaccounted for; once a day, unless forced."""
+    if context.invoked_subcommand is not None:
+        return
     from pipeline.report import making  # what it draws with is loaded for it only
 
     if language not in LANGUAGES:
@@ -60,12 +84,86 @@ def report_(
     Voice(as_json).result({**told, "report": _as_dict(newest)}, _said(told, newest, to))
 
 
+@app.command("year")
+def year_(
+    name: Annotated[str, typer.Argument(metavar="YEAR", help="For example 2026.")],
+    as_of: AsOf = None,
+    to: ToFile = None,
+    format_: Format = "html",
+    language: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Report a year: whom the office found, what became of people, letters, groups, tips, and what contradicts what."""
+    from pipeline.report import yearly  # what it draws with is loaded for it only
+
+    _report_period(yearly.year(name), as_of, to, (format_, language), as_json=as_json)
+
+
+@app.command("month")
+def month_(
+    name: Annotated[str, typer.Argument(metavar="MONTH", help="For example 2026-11.")],
+    as_of: AsOf = None,
+    to: ToFile = None,
+    format_: Format = "html",
+    language: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Report a month, as `year` does."""
+    from pipeline.report import yearly  # what it draws with is loaded for it only
+
+    _report_period(yearly.month(name), as_of, to, (format_, language), as_json=as_json)
+
+
+def _report_period(
+    period: "Period", as_of: str | None, to: Path | None, form: tuple[str, str], *, as_json: bool
+) -> None:
+    from pipeline.report import yearly  # what it draws with is loaded for it only
+
+    for chosen, known, option in zip(form, (FORMATS, LANGUAGES), ("format", "language"), strict=True):
+        if chosen not in known:
+            raise WrongUse(f"--{option} {chosen}: there is {', '.join(known)}")
+    with open_stores(settings()) as stores:
+        made = yearly.make(stores, period, as_of, local_actor())
+        if to is not None:
+            _write(to, file_of(stores, made.report, *form))
+    told = {
+        "report": made.report.id,
+        "fresh": made.fresh,
+        "changed": list(made.changed),
+        "made_at": iso(made.report.made_at),
+        "made_by": made.report.made_by,
+        "pages": made.report.pages,
+        **made.report.figures,
+    }
+    lines = [f"report {made.report.id} of {period.name}, as the records stood at {iso(made.report.as_of)}"]
+    if not made.fresh:
+        lines.append("it was reported so before: nothing differs")
+    if made.changed:
+        lines.append(f"earlier reports of that moment said something else of: {', '.join(made.changed)}")
+    if to is not None:
+        lines.append(f"written to {plain(str(to))}")
+    Voice(as_json).result(told, lines)
+
+
+def file_of(stores: Stores, report: YearReport, format_: str, language: str) -> bytes:
+    """A report of a month or a year in some form.  Raises Failure when the store holds other bytes."""
+    if format_ == "csv":
+        return sheet(year_reports.COLUMNS, year_reports.lines(report.figures)).encode()
+    if format_ == "json":
+        return year_reports.as_json(report).encode()
+    return _checked(stores, report.pages[f"{language}.{format_}"], f"report {report.id} is not as it was made")
+
+
 def page_of(stores: Stores, report: Report, language: str) -> bytes:
     """Its page in a language.  Raises Failure when the store holds other bytes, and ObjectMissing."""
-    place = report.pages[language]
+    wrong = f"the page of report {report.id} is not as it was made: make it again with --force"
+    return _checked(stores, report.pages[language], wrong)
+
+
+def _checked(stores: Stores, place: Mapping[str, str], wrong: str) -> bytes:
     content = stores.objects.read(DERIVED, place["key"])
     if hashlib.sha256(content).hexdigest() != place["sha256"]:
-        raise Failure(f"the page of report {report.id} is not as it was made: make it again with --force")
+        raise Failure(wrong)
     return content
 
 

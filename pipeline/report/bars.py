@@ -1,4 +1,4 @@
-"""A figure day by day, drawn as SVG: a bar for each day, the last one marked.
+"""A figure day by day or month by month, drawn as SVG: a bar for each, the last one marked.
 
 Colours are classes of the page's style, so that dark and light, print and forced colours each have theirs; every
 number of it stands in the table beside it.
@@ -6,6 +6,7 @@ number of it stands in the table beside it.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from xml.etree import ElementTree as Xml
 
@@ -14,6 +15,17 @@ STEP_DAYS = 15
 """between two days that are written below"""
 STEPS = (1, 2, 2.5, 5, 10)
 """what the height of a scale may begin with"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One of them."""
+
+    count: int
+    said: str
+    """of what it is, as its title says it"""
+    below: str = ""
+    """what is written below it; empty: nothing"""
 
 
 def scale(highest: float, unit: int = 1) -> float:
@@ -40,7 +52,17 @@ def draw(
     `name`: of the plot, for its ids; `counts`: the oldest first, ends with `last`; `unit`: what its scale counts in,
     e.g. 3600 for seconds that are told in hours.
     """
-    top = scale(max(counts, default=0), unit)
+    days = [last - timedelta(days=ago) for ago in reversed(range(len(counts)))]
+    marked = {last - timedelta(days=ago) for ago in range(0, len(counts), STEP_DAYS)}
+    bars = [
+        Bar(count, say_day(day), say_day(day) if day in marked else "") for day, count in zip(days, counts, strict=True)
+    ]
+    return columns(name, title, bars, say, unit)
+
+
+def columns(name: str, title: str, bars: Sequence[Bar], say: Callable[[int], str], unit: int = 1) -> str:
+    """The picture of any bars, as text; the last one stands out, and what is below it ends with it."""
+    top = scale(max((bar.count for bar in bars), default=0), unit)
     root = Xml.Element(
         "svg",
         {
@@ -53,13 +75,11 @@ def draw(
     Xml.SubElement(root, "title", {"id": f"{name}-title"}).text = title
     for share in (0, 0.5, 1):
         _grid(root, share, say(round(top * share)) if float(top * share).is_integer() else "")
-    wide = WIDTH / max(len(counts), 1)
-    for number, count in enumerate(counts):
-        day = last - timedelta(days=len(counts) - 1 - number)
-        _bar(root, number * wide, wide, count / top, f"{say_day(day)}: {say(count)}", last=number == len(counts) - 1)
-        if (len(counts) - 1 - number) % STEP_DAYS == 0:
-            middle = LEFT + (number + 0.5) * wide
-            _text(root, middle, TOP + HEIGHT + 16, say_day(day), "end" if day == last else "middle")
+    wide = WIDTH / max(len(bars), 1)
+    for number, bar in enumerate(bars):
+        last = number == len(bars) - 1
+        _bar(root, number * wide, wide, bar.count / top, f"{bar.said}: {say(bar.count)}", last=last)
+        _text(root, LEFT + (number + 0.5) * wide, TOP + HEIGHT + 16, bar.below, "end" if last else "middle")
     return Xml.tostring(root, encoding="unicode")
 
 

@@ -183,7 +183,7 @@ def draw(figures: Figures, making: Making, speech: Speech) -> bytes:
         for title, plots, names in PARTS
     ]
     said = (
-        _environment(speech)
+        environment(speech)
         .get_template("report.html")
         .render(
             speech=speech,
@@ -207,7 +207,8 @@ def plain(text: str) -> str:
     return "".join(char for char in text if char in _KEPT or unicodedata.category(char) not in _UNSEEN)
 
 
-def _environment(speech: Speech) -> Environment:
+def environment(speech: Speech) -> Environment:
+    """What pages of reports are drawn with."""
     made = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=True,

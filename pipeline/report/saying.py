@@ -67,6 +67,14 @@ class Speech:
         """As little as will do below a plot, e.g. `25 Nov`."""
         return str(format_date(day, "d MMM", locale=self.locale))
 
+    def month(self, day: date) -> str:
+        """A month in full, e.g. `November 2026`."""
+        return str(format_date(day, "LLLL y", locale=self.locale))
+
+    def short_month(self, day: date) -> str:
+        """As little as will do below a plot, e.g. `Nov`."""
+        return str(format_date(day, "LLL", locale=self.locale))
+
     def moment(self, at: datetime | str) -> str:
         """A time of day in UTC; `at` may be as `lastseen.clock.iso` spells it."""
         there = datetime.fromisoformat(at) if isinstance(at, str) else at
@@ -76,6 +84,11 @@ class Speech:
 @cache
 def speeches() -> dict[str, Speech]:
     """All languages, by code."""
-    return {
-        code: Speech(code, Locale.parse(code), catalogues.read("pipeline.report", "report", code)) for code in LANGUAGES
-    }
+    return {code: Speech(code, Locale.parse(code), _messages(code)) for code in LANGUAGES}
+
+
+def _messages(code: str) -> gnu.NullTranslations:
+    """Of the reports; what figures of a year are called is said by the pages, too, and stands in their catalogue."""
+    own = catalogues.read("pipeline.report", "report", code)
+    own.add_fallback(catalogues.read("review", "lastseen", code))
+    return own

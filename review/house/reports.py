@@ -1,4 +1,4 @@
-"""Daily reports: which there are, the page of one as it was made, and its figures to take along."""
+"""Reports: which there are, the page of one as it was made, and its figures to take along."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from lastseen.sheets import sheet
 from review import language
 from review.desk import desk_of
 from review.doors import number_in, root_of, user_of
-from storage import custody, daily_figures, daily_reports
+from storage import custody, daily_figures, daily_reports, year_reports
 from storage.custody import Action
 from storage.daily_reports import Report
 from storage.objects import DERIVED
@@ -23,11 +23,11 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 
 def listed(request: Request) -> Response:
-    """The days that were reported, the newest first, with the reports that later ones superseded."""
+    """Years, months and days that were reported, the newest first, with the reports that later ones superseded."""
     desk = desk_of(request)
     with desk.stores.db.begin() as db:
-        lines = daily_reports.listed(db)
-    return desk.draw(request, "reports.html", lines=lines)
+        lines, periods = daily_reports.listed(db), year_reports.listed(db)
+    return desk.draw(request, "reports.html", lines=lines, periods=periods)
 
 
 def page(request: Request) -> Response:

@@ -18,7 +18,7 @@ from lastseen.clock import utcnow
 from lastseen.letters import LetterFormat
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import Finding, FindingKind, Says, StatementSource
-from pipeline.report import making
+from pipeline.report import making, yearly
 from review.roles import REVIEWERS, Role
 from storage import (
     accounts,
@@ -180,6 +180,12 @@ def _report(stores: Stores, _: User) -> Values:
     """Of a day that has its report."""
     making.make(stores, REPORTED, "test", force=True)
     return {"day": REPORTED, "ending": "csv"}
+
+
+def _year_report(stores: Stores, _: User) -> Values:
+    """Of a year that is over."""
+    made = yearly.make(stores, yearly.year("2025"), None, "test")
+    return {"id": made.report.id, "ending": "csv", "figure": "identified"}
 
 
 def _link(stores: Stores, mine: User) -> Values:
@@ -393,6 +399,9 @@ KINDS: Mapping[str, Kind] = {
     "calibration": Kind(_calibration, lambda stores, mine: _calibration(stores, mine, "")),
     "report": Kind(_report, none={"day": "1999-12-31"}),
     "report_file": Kind(_report, none={"day": "1999-12-31", "ending": "csv"}),
+    "year_report": Kind(_year_report),
+    "year_file": Kind(_year_report, none={"id": NEVER, "ending": "csv"}),
+    "year_records": Kind(_year_report, none={"id": NEVER, "figure": "identified"}),
     "link": Kind(_link, _used_link, none={"token": "guess"}),
     "static": Kind(lambda *_: {"name": "review.css"}, lambda *_: {"name": "app.py"}, none={"name": "nothing.css"}),
     "session": Kind(_session, _ended_session, personal=True),

@@ -25,6 +25,10 @@ CONCLUDE = text("""
     WITH found AS (SELECT verdict, judged FROM weighed_of(:candidate))
     INSERT INTO verdicts (candidate_id, verdict, judgements) SELECT :candidate, verdict, judged FROM found
     RETURNING verdict""")
+UNDO = text("""
+    INSERT INTO judgement_undos (judgement_id, reviewer_id)
+    SELECT id, reviewer_id FROM judgements WHERE candidate_id = :candidate ORDER BY id DESC""")
+REOPEN = text("UPDATE candidates SET state = :state, due = 'triage' WHERE id = :candidate")
 SETTLE = text("UPDATE candidates SET state = :state, due = NULL WHERE id = :candidate")
 
 
@@ -69,6 +73,13 @@ def conclude(db: Connection, candidate: int, *answers: int) -> None:
         db.execute(JUDGE, {**values, "review": taken, "answer": answer})
     verdict = db.execute(CONCLUDE, {"candidate": candidate}).scalar_one()
     db.execute(SETTLE, {"candidate": candidate, "state": verdict})
+
+
+def take_back(db: Connection, candidate: int) -> None:
+    """Rows that undo the judgements on a candidate, of its verdict, and the state that follows from it."""
+    db.execute(UNDO, {"candidate": candidate})
+    verdict = db.execute(CONCLUDE, {"candidate": candidate}).scalar_one()
+    db.execute(REOPEN, {"candidate": candidate, "state": verdict})
 
 
 def standing(db: Connection, candidate: int) -> list[Judgement]:

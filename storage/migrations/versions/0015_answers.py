@@ -61,6 +61,11 @@ PEOPLE, PEOPLE_SAID = (
     "the office's list of missing persons; status: what follows from what was said of them; first_status: what the"
     " register said before any statement set one, null: none did",
 )
+ATTACHMENTS, ATTACHMENTS_SINCE = (
+    "attachments; many may carry the same blob; locator: what asking for its bytes needs, for some hours",
+    "attachments; many may carry the same blob; locator: what asking for its bytes needs, for some hours;"
+    " carried_at: since when its blob is known, null: not written down then",
+)
 
 SOURCES_BEFORE = "channels and pages on the allow-list, with the reason why they may be watched"
 SOURCES = f"{SOURCES_BEFORE}; single: one post, and nothing else of its channel or list"
@@ -73,6 +78,8 @@ def upgrade() -> None:
     op.create_table_comment("persons", PEOPLE_SAID, existing_comment=PEOPLE)
     op.add_column("sources", sa.Column("single", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_table_comment("sources", SOURCES, existing_comment=SOURCES_BEFORE)
+    op.add_column("media_items", sa.Column("carried_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_table_comment("media_items", ATTACHMENTS_SINCE, existing_comment=ATTACHMENTS)
     op.create_table(
         "group_cases",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -488,6 +495,8 @@ def downgrade() -> None:
         op.drop_table(table)
     op.create_table_comment("persons", PEOPLE, existing_comment=PEOPLE_SAID)
     op.drop_column("persons", "first_status")
+    op.drop_column("media_items", "carried_at")
+    op.create_table_comment("media_items", ATTACHMENTS, existing_comment=ATTACHMENTS_SINCE)
     op.execute("DROP FUNCTION is_searched(text)")
     op.create_table_comment("sources", SOURCES_BEFORE, existing_comment=SOURCES)
     op.drop_column("sources", "single")

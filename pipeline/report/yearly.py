@@ -1,0 +1,160 @@
+"""Making the report of a year or a month as the records stood at a moment: figures in, pages and a row out.
+
+The same moment gives the same figures, and the same bytes of every page by the same version of this software.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from lastseen import yearly
+from lastseen.clock import iso
+from lastseen.errors import WrongUse
+from lastseen.outcomes import ObjectToStore
+from lastseen.yearly import DAY, Period
+from pipeline.report import year_page
+from pipeline.report.making import as_json
+from pipeline.report.saying import speeches
+from storage import custody, keys, year_figures, year_reports
+from storage.database import Connection
+from storage.objects import DERIVED
+from storage.stores import Stores
+from storage.year_reports import Figures, YearReport
+
+MEDIA_TYPES: Final = {
+    "html": "text/html; charset=utf-8",
+    "page": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+}
+"""format of a page -> what it is; `page`: as the review pages show it, each figure leading to its records"""
+_YEAR: Final = re.compile("[0-9]{4}", re.ASCII)
+_MONTH: Final = re.compile("[0-9]{4}-[0-9]{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of an order."""
+
+    report: YearReport
+    fresh: bool
+    """False: it had been reported so before, and is the same"""
+    changed: tuple[str, ...] = ()
+    """figures that differ from an earlier report of the same moment: something was erased in between"""
+
+
+def year(name: str) -> Period:
+    """Raises WrongUse."""
+    return _period(name, _YEAR, "a year is written as 2026")
+
+
+def month(name: str) -> Period:
+    """Raises WrongUse."""
+    return _period(name, _MONTH, "a month is written as 2026-11")
+
+
+def moment(written: str | None, settled: datetime) -> datetime:
+    """What `--as-of` means: the end of a day, or a moment.  Raises WrongUse.
+
+    `settled`: up to when nothing can come in any more; without an order it is that.
+    """
+    if written is None:
+        return settled
+    asked = _read(written)
+    if asked > settled:
+        raise WrongUse(f"--as-of {written}: that moment is not over yet, the records are complete up to {iso(settled)}")
+    return asked
+
+
+def make(stores: Stores, period: Period, as_of: str | None, actor: str) -> Made:
+    """Report a period as the records stood.  Raises WrongUse.
+
+    The pages are in the store, read back, before the row that names them.
+    """
+    with stores.db.begin() as db:
+        year_reports.lock(db)
+        with stores.db.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
+            at = moment(as_of, year_figures.settled(reading))
+            if at <= period.begins:
+                raise WrongUse(f"{period.name} had not begun at {iso(at)}")
+            figures = read(reading, period, at)
+        before = year_reports.newest(db, period.name, at)
+        changed = _changed(before.figures, figures) if before else ()
+        if before and not changed:
+            return Made(before, fresh=False)
+        things = dict(_pages(figures, period))
+        for thing in things.values():
+            stores.objects.put_verified(thing)
+        pages = {name: {"key": thing.key, "sha256": thing.sha256} for name, thing in things.items()}
+        hashes = {
+            "as_of": iso(at),
+            "figures": digest(figures),
+            **{name: page["sha256"] for name, page in pages.items()},
+        }
+        made, entry = year_reports.keep(db, period.name, at, as_json(figures), as_json(pages), hashes, actor)
+        kept = year_reports.find(db, made)
+        custody.append_all(db, actor, [entry])
+    if kept is None:
+        raise LookupError(f"report {made} is not there")
+    return Made(kept, fresh=True, changed=changed)
+
+
+def read(db: Connection, period: Period, as_of: datetime) -> Figures:
+    """All figures of a period, as JSON: no ids, no names."""
+    facts = year_figures.facts(db, period, as_of)
+    found = yearly.records(period, facts)
+    return {
+        "period": period.name,
+        "as_of": iso(as_of),
+        "ends": iso(yearly.ends(period, as_of)),
+        "counts": {name: yearly.number(counted) for name, counted in found.items()},
+        "median_days": yearly.waited(period, facts),
+        "stretches": [str(first)[: len("2026-11") if period.is_year else None] for first, _ in period.parts],
+        "series": yearly.series(period, found),
+    }
+
+
+def digest(figures: Figures) -> str:
+    """What the custody log binds."""
+    return hashlib.sha256(as_json(figures).encode()).hexdigest()
+
+
+def _pages(figures: Figures, period: Period) -> Iterator[tuple[str, ObjectToStore]]:
+    for code, speech in speeches().items():
+        said = year_page.say(figures, speech)
+        contents = {
+            "html": year_page.html(said, speech, linked=False),
+            "page": year_page.html(said, speech, linked=True),
+            "pdf": year_page.pdf(said),
+        }
+        for ending, content in contents.items():
+            name = f"{code}.{ending}"
+            sha256 = hashlib.sha256(content).hexdigest()
+            key = keys.year_report(period.name, sha256, name)
+            yield name, ObjectToStore(DERIVED, key, content, sha256, MEDIA_TYPES[ending])
+
+
+def _changed(before: Figures, now: Figures) -> tuple[str, ...]:
+    """Figures that are not what they were."""
+    said = json.loads(as_json(now))
+    names = sorted(name for name in said["counts"] if said["counts"][name] != before["counts"].get(name))
+    return tuple(names) if said != before and names else ("the form of the report",) if said != before else ()
+
+
+def _period(name: str, form: re.Pattern[str], otherwise: str) -> Period:
+    if not form.fullmatch(name):
+        raise WrongUse(f"{name}: {otherwise}")
+    return Period.named(name)
+
+
+def _read(written: str) -> datetime:
+    try:
+        if len(written) == len("2026-11-25"):
+            return yearly.midnight(date.fromisoformat(written) + DAY)
+        read_ = datetime.fromisoformat(written)
+    except (ValueError, OverflowError) as fault:
+        raise WrongUse(f"--as-of {written}: write a day, 2026-11-25, or a moment, 2026-11-25T14:00Z") from fault
+    return (read_ if read_.tzinfo else read_.replace(tzinfo=UTC)).astimezone(UTC)
