@@ -49,6 +49,7 @@ GUESSES: Final[Mapping[str, Guess]] = {
     "fingerprint": Guess(0.3, 20),  # the same
     "analyze": Guess(0.2, 60),  # seconds of film, more where its pictures are large
     "names": Guess(0.3),
+    "lists": Guess(5),
     "match_tracks": Guess(0.3),
     "sweep": Guess(4),
     "reembed": Guess(3),

@@ -50,7 +50,12 @@ def look(db: Connection, settings: Settings) -> None:
 
 
 def is_over(one: Alert) -> bool:
-    """Whether an alert that does not hold now has ended.  Another machine's disk is not seen from here."""
+    """Whether an alert that does not hold now has ended.  Another machine's disk is not seen from here.
+
+    A letter is answered once: that is no figure at its bound.
+    """
+    if one.kind == alerts.LETTER_OVERDUE:
+        return True
     elsewhere = one.kind == alerts.DISK and one.subject != disk_here()
     return one.since >= (AWAY if elsewhere else CALM)
 

@@ -133,6 +133,8 @@ WORDS: Final[Mapping[str, str]] = {
     "workers die": noted("workers die over the same items"),
     "disk full": noted("a disk is nearly full"),
     "process hung": noted("a process gave no sign of life and was started again"),
+    "letter overdue": noted("a letter was not answered in time"),
+    "tip flood": noted("very many tips were sent at once"),
     "no runs": noted("nothing was begun for hours"),
 }
 """words of the data -> what they mean; others are said as they are kept"""

@@ -66,7 +66,7 @@ def test_who_came_home_is_written_down_confirmed_and_taken_back(site: Site, chro
     page.get_by_label("Its title and number").fill("exchange order 31")
     page.get_by_label("Day that it speaks of").fill("2026-01-31")
     page.get_by_label("The office takes it for what is").check()
-    page.get_by_role("button", name="Write it down").click()
+    page.get_by_role("button", name="Write it down", exact=True).click()
     assert page.get_by_text("1 open candidate closes.").is_visible()
     shoot(page, "pages/statement-confirm", whole=True)
     assert inaccessible(page) == []
