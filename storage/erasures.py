@@ -262,7 +262,7 @@ BESIDE = text("""
      WHERE letter_id = :id AND NOT (person_id = ANY(:people)) ORDER BY register_number""")
 # Cases of groups in whose recordings somebody is a candidate, or of which a letter tells of them.
 _CASES = """
-    SELECT group_case_id FROM group_case_files
+    SELECT group_case_id FROM group_case_decisions
      WHERE blob_id IN (SELECT blob_id FROM candidates JOIN tracks ON tracks.id = track_id
                          JOIN analyses ON analyses.id = analysis_id WHERE person_id = ANY(:people))
      UNION SELECT group_case_id FROM letters JOIN letter_people ON letter_id = letters.id
@@ -271,7 +271,7 @@ TEXTS = {
     "letters": ("id", ("subject", "body"), "id = ANY(:told)"),
     "letter_events": ("id", ("note",), "letter_id = ANY(:told)"),
     "group_cases": ("id", ("title", "reason"), f"id IN ({_CASES})"),
-    "group_case_files": ("group_case_id, blob_id", ("why",), f"group_case_id IN ({_CASES})"),
+    "group_case_decisions": ("id", ("reason",), f"group_case_id IN ({_CASES})"),
     "group_case_notes": ("id", ("note",), f"group_case_id IN ({_CASES})"),
     "tip_notes": (
         "id",

@@ -102,8 +102,14 @@ LETTERS = text("""
                           WHERE letter_id = letters.id AND event = 'given up' AND noted_at < :as_of
                           ORDER BY id LIMIT 1) AS given_up ON true
      ORDER BY letters.id""")
+# Recordings of cases, by what had been decided last.
+_FILES = """
+    (SELECT group_case_id, blob_id FROM (
+        SELECT DISTINCT ON (group_case_id, blob_id) group_case_id, blob_id, belongs
+          FROM group_case_decisions WHERE decided_at < :as_of ORDER BY group_case_id, blob_id, id DESC) AS newest
+      WHERE belongs) AS files"""
 # No two links of an analysis say the same: so many faces are followed as there are tracks without them.
-CASES = text("""
+CASES = text(f"""
     SELECT group_cases.id, opened_at,
            (SELECT CASE kind WHEN 'closed' THEN noted_at END FROM group_case_notes
              WHERE group_case_id = group_cases.id AND kind IN ('closed', 'reopened') AND noted_at < :as_of
@@ -115,12 +121,12 @@ CASES = text("""
                                 - (SELECT count(*) FROM cast_links JOIN tracks ON tracks.id = one_track_id
                                     WHERE analysis_id = looked.id
                                       AND (withdrawn_at IS NULL OR withdrawn_at >= :as_of)))
-                       FROM group_case_files
+                       FROM {_FILES}
                        JOIN LATERAL (SELECT analyses.id FROM analyses
-                                      WHERE analyses.blob_id = group_case_files.blob_id AND analyzed_at < :as_of
+                                      WHERE analyses.blob_id = files.blob_id AND analyzed_at < :as_of
                                       ORDER BY analyses.id DESC LIMIT 1) AS looked ON true
-                      WHERE group_case_id = group_cases.id AND added_at < :as_of), 0) AS shown
-      FROM group_cases WHERE opened_at < :as_of ORDER BY group_cases.id""")
+                      WHERE files.group_case_id = group_cases.id), 0) AS shown
+      FROM group_cases WHERE opened_at < :as_of ORDER BY group_cases.id""")  # noqa: S608  our own words
 ACCOUNTED = text(f"""
     {_SIGHTED}
     SELECT DISTINCT group_case_id AS "case", person_id AS entry
@@ -128,7 +134,7 @@ ACCOUNTED = text(f"""
       JOIN candidates ON candidates.id = candidate_id
       JOIN tracks ON tracks.id = track_id
       JOIN analyses ON analyses.id = analysis_id
-      JOIN group_case_files ON group_case_files.blob_id = analyses.blob_id AND added_at < :as_of
+      JOIN {_FILES} ON files.blob_id = analyses.blob_id
      ORDER BY 1, 2""")  # noqa: S608  our own words
 TIPS = text("""
     SELECT id, received_at AS at,

@@ -129,17 +129,15 @@ def test_a_group_is_counted_by_eye_or_by_the_recording_that_shows_most(stores: S
         who = office.people(db)
         shown = video(db, Seen(0, 1000), Seen(2000, 3000), Seen(4000, 5000), links=[(0, 1)])
         case = insert(db, "group_cases", title="g", reason="r", opened_by="ada")
-        db.execute(
-            text("INSERT INTO group_case_files VALUES (:case, :blob, 'first', 'ada', now())"),
-            {"case": case, "blob": shown.blob},
-        )
+        why = {"reason": "first", "decided_by": "ada"}
+        insert(db, "group_case_decisions", group_case_id=case, blob_id=shown.blob, belongs=True, **why)
         candidate(db, shown.tracks[0], who.ada, "sighting")
     followed = office.moment(stores)
     with stores.db.begin() as db:
         insert(db, "group_case_notes", group_case_id=case, kind="counted", people=5, note="by eye", noted_by="ada")
     counted = office.moment(stores)
     with stores.db.begin() as db:
-        insert(db, "group_case_notes", group_case_id=case, kind="closed", note="done", noted_by="ada")
+        insert(db, "group_case_notes", group_case_id=case, kind="closed", people=1, note="done", noted_by="ada")
     told = [counts(stores, moment) for moment in (followed, counted, office.moment(stores))]
     assert [(one["cases"], one.get("cases_open", 0), one["shown"], one["accounted"]) for one in told] == [
         (1, 1, 2, 1), (1, 1, 5, 1), (1, 0, 5, 1),

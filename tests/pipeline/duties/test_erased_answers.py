@@ -111,13 +111,8 @@ def written(stores: Stores, him: Seeded, her: Seeded) -> tuple[int, int, int]:
     with stores.db.begin() as db:
         to = row(db, "letter_recipients", kind="icrc", name="CTA", language="en", added_by="ada")
         case = row(db, "group_cases", title=f"{LATIN} and others", reason="seen", opened_by="ada")
-        kept = {"why": "shows Шевчука\n\nthey stand there", "added_by": "ada"}
-        db.execute(
-            text(
-                "INSERT INTO group_case_files (group_case_id, blob_id, why, added_by) VALUES (:c, :b, :why, :added_by)"
-            ),
-            {"c": case, "b": him.blob, **kept},
-        )
+        why = {"reason": "shows Шевчука\n\nthey stand there", "decided_by": "ada"}
+        row(db, "group_case_decisions", group_case_id=case, blob_id=him.blob, belongs=True, **why)
         row(db, "group_case_notes", group_case_id=case, kind="note", note="Шевчуком зайнялась Ада", noted_by="ada")
         row(db, "group_case_notes", group_case_id=case, kind="counted", people=7, note="by eye", noted_by="ada")
         letter = {"recipient_id": to, "language": "en", "with_package": False, "made_by": "ada"}
@@ -225,7 +220,7 @@ def test_a_tip_about_him_goes_with_its_contact_and_one_that_turned_out_to_be_abo
 def test_cases_of_groups_stay_without_the_lines_that_name_him(office: Office) -> None:
     erase(office.app, f"person:{NUMBER}")
     assert office.column("SELECT title FROM group_cases") == [ERASED]
-    assert office.column("SELECT why FROM group_case_files") == [f"{ERASED}\n\nthey stand there"]
+    assert office.column("SELECT reason FROM group_case_decisions") == [f"{ERASED}\n\nthey stand there"]
     assert office.column("SELECT note FROM group_case_notes ORDER BY id") == [ERASED, "by eye"]
     assert office.column("SELECT people FROM group_case_notes ORDER BY id") == [None, 7]
 
