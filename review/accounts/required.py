@@ -3,11 +3,10 @@
 from ipaddress import ip_address
 
 from lastseen.settings import Settings
-from review.roles import KEEPERS, REVIEWERS, Role
+from review.roles import OF_CASES, Role
 from storage.accounts import Awaits, User
 
-SEE_FACES = REVIEWERS | KEEPERS
-OF_TWO_FACTORS = SEE_FACES | {Role.ADMINISTRATOR}
+OF_TWO_FACTORS = OF_CASES | {Role.ADMINISTRATOR}
 
 
 def asks(settings: Settings) -> bool:
