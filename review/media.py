@@ -5,7 +5,7 @@ What waits for an answer is shown under the address of a review (`review.reviewi
 what one has answered, or of what is decided.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,7 +17,10 @@ from storage import custody, findings, reviewing, roll_calls
 from storage.accounts import SESSION_LIFETIME, User
 from storage.custody import Action
 from storage.database import Connection
-from storage.objects import DERIVED, ObjectStore
+from storage.objects import DERIVED, EXPORT, ObjectStore
+
+CHUNK = 1024 * 1024
+"""bytes of what leaves the office that are sent at once"""
 
 Finder = Callable[[Connection, User, int], str | None]
 """(connection, who asks, row id) -> the object's key"""
@@ -109,3 +112,12 @@ def _found(key: str | None) -> str:
 def _id(request: Request) -> int:
     id_: int = request.path_params["id"]
     return id_
+
+
+def pieces(objects: ObjectStore, key: str, size: int) -> Iterator[bytes]:
+    """An object of the bucket for what leaves the office; no connection to the database is held meanwhile.
+
+    Somebody's line may be slow.
+    """
+    for offset in range(0, size, CHUNK):
+        yield objects.read_range(EXPORT, key, offset, min(CHUNK, size - offset))

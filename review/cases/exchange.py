@@ -5,7 +5,6 @@ Who asks for it is shown what was said of these people, and is not asked about t
 """
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -20,6 +19,7 @@ from lastseen.words import words
 from matchers.names import blotting
 from review.desk import desk_of
 from review.doors import user_of, visit_of
+from review.forms import day
 from review.language import gettext, spoken
 from review.language import said as told
 from review.roles import REVIEWERS
@@ -84,17 +84,7 @@ def _selection(form: Mapping[str, str]) -> Selection:
     status = form.get("status", "")
     if status and status not in set(STATUSES):
         raise HTTPException(400)
-    return Selection(
-        numbers, PersonStatus(status) if status else None, _day(form.get("since", "")), "everybody" in form
-    )
-
-
-def _day(written: str) -> date | None:
-    """Raises WrongUse."""
-    try:
-        return date.fromisoformat(written.strip()) if written.strip() else None
-    except ValueError:
-        raise WrongUse(words("A day is written like 2026-03-01.")) from None
+    return Selection(numbers, PersonStatus(status) if status else None, day(form.get("since", "")), "everybody" in form)
 
 
 def _format(written: str) -> Format:

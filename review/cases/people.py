@@ -23,6 +23,7 @@ from lastseen.records import SEARCHED, SETS, PersonStatus, Says, StatementSource
 from lastseen.words import words
 from review.desk import desk_of
 from review.doors import number_in, user_of, visit_of
+from review.forms import day
 from review.language import gettext as _
 from review.language import said as told
 from review.roles import KEEPERS, OFFICERS, REVIEWERS
@@ -217,7 +218,7 @@ def _said(user: User, form: Mapping[str, str]) -> Said:
     """What the form says.  Raises WrongUse."""
     texts = {name: form.get(name, "").strip()[:longest] for name, longest in LONGEST.items()}
     says, source = _one_of(Says, form.get("says", "")), _one_of(StatementSource, form.get("source", ""))
-    dated, since, sets = _date(form.get("dated", "")), _date(form.get("since", "")), "sets" in form
+    dated, since, sets = day(form.get("dated", "")), day(form.get("since", "")), "sets" in form
     if dated is None:
         raise WrongUse(words("Say of which day the document is."))
     made = Said(says, texts["body"], source, texts["reference"], dated, since, sets=sets, note=texts["note"])
@@ -286,14 +287,6 @@ def _drawn(request: Request, dossier: Dossier, status: int = 200, wrong: str = "
 def _address(of_: Person | str) -> str:
     number = of_ if isinstance(of_, str) else of_.register_number
     return f"/people/{quote(number, safe='')}?whole=1"
-
-
-def _date(written: str) -> date | None:
-    """Raises WrongUse."""
-    try:
-        return date.fromisoformat(written.strip()) if written.strip() else None
-    except ValueError:
-        raise WrongUse(words("A day is written like 2026-03-01.")) from None
 
 
 def _one_of(kind: type[Choice], written: str) -> Choice:

@@ -3,8 +3,6 @@
 Everything that leaves the office from here is written down: to whom, by whom, and why.
 """
 
-from collections.abc import Iterator
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -15,18 +13,17 @@ from lastseen.lifecycle import CandidateState
 from review.cases import candidates
 from review.cases.candidates import number_of
 from review.desk import desk_of
-from review.doors import number_in, user_of, visit_of
+from review.doors import number_in, user_of
+from review.forms import cut
 from review.language import said
+from review.media import pieces
 from storage import custody, decided, hand_overs, packages, reviewing, tellings
 from storage.custody import Action
 from storage.database import Connection
 from storage.decided import Showing, Which
-from storage.objects import EXPORT, ObjectStore
 
 LONGEST = {"receiver": 200, "note": 1000, "recipient": 200, "reason": 500}
 """characters of the fields of both forms"""
-CHUNK = 1024 * 1024
-"""bytes of a package that are sent at once"""
 
 
 def listed(request: Request) -> Response:
@@ -62,7 +59,7 @@ def letter(request: Request) -> Response:
 def hand_over(request: Request) -> Response:
     """Write down that it goes to a case officer."""
     desk, user, id_ = desk_of(request), user_of(request), number_of(request)
-    form = _form(request)
+    form = cut(request, LONGEST)
     try:
         with desk.stores.db.begin() as db:
             _require(db, id_)
@@ -77,7 +74,7 @@ def hand_over(request: Request) -> Response:
 def ask_package(request: Request) -> Response:
     """Have a package of evidence made."""
     desk, user, id_ = desk_of(request), user_of(request), number_of(request)
-    form = _form(request)
+    form = cut(request, LONGEST)
     try:
         with desk.stores.db.begin() as db:
             _require(db, id_)
@@ -106,8 +103,8 @@ def fetch_package(request: Request) -> Response:
         "Content-Disposition": f'attachment; filename="evidence-{found.export}.zip"',
         "Content-Length": str(found.size),
     }
-    pieces = _pieces(desk.stores.objects, found.key, found.size or 0)
-    return StreamingResponse(pieces, 200, headers, "application/zip")
+    body = pieces(desk.stores.objects, found.key, found.size or 0)
+    return StreamingResponse(body, 200, headers, "application/zip")
 
 
 def _record(db: Connection, request: Request) -> candidates.Record:
@@ -125,21 +122,10 @@ def _again(request: Request, wrong: str) -> Response:
     """The page once more, with what was written and what is wrong with it."""
     with desk_of(request).stores.db.begin() as db:
         record = _record(db, request)
-    return candidates.drawn(request, record, 422, wrong=wrong, form=_form(request))
-
-
-def _form(request: Request) -> dict[str, str]:
-    form = visit_of(request).form
-    return {name: form.get(name, "")[:longest] for name, longest in LONGEST.items()}
+    return candidates.drawn(request, record, 422, wrong=wrong, form=cut(request, LONGEST))
 
 
 def _which(written: str) -> Which:
     if written not in set(Which):
         raise HTTPException(400)
     return Which(written)
-
-
-def _pieces(objects: ObjectStore, key: str, size: int) -> Iterator[bytes]:
-    """No connection to the database is held while somebody's slow line is waited for."""
-    for offset in range(0, size, CHUNK):
-        yield objects.read_range(EXPORT, key, offset, min(CHUNK, size - offset))

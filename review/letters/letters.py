@@ -3,7 +3,7 @@
 Nothing leaves without a second person: only an approved letter has files that may be sent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from starlette.exceptions import HTTPException
@@ -19,18 +19,16 @@ from lastseen.words import words
 from review.desk import Desk, desk_of
 from review.doors import number_in, user_of, visit_of
 from review.language import said
+from review.media import pieces
 from storage import custody, letters, statements, tellings
 from storage.accounts import User
 from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.letters import File, Letter, Move, Which
-from storage.objects import EXPORT, ObjectStore
 from storage.statements import Said
 
 LONGEST_NOTE = 4000
 """characters of why, how or with what"""
-CHUNK = 1024 * 1024
-"""bytes of a file that are sent at once"""
 ENDINGS: Mapping[LetterFormat, tuple[str, str]] = {
     LetterFormat.DRAFT: ("draft.pdf", "application/pdf"),
     LetterFormat.PDF: ("pdf", "application/pdf"),
@@ -102,7 +100,7 @@ def fetch(request: Request) -> Response:
         "Content-Disposition": f'attachment; filename="letter-{id_}.{ending}"',
         "Content-Length": str(found.size),
     }
-    return StreamingResponse(_pieces(desk.stores.objects, found), 200, headers, media_type)
+    return StreamingResponse(pieces(desk.stores.objects, found.key, found.size), 200, headers, media_type)
 
 
 def may_fetch(letter: Letter, file: File) -> bool:
@@ -110,12 +108,6 @@ def may_fetch(letter: Letter, file: File) -> bool:
     if file.format is LetterFormat.DRAFT or letter.sent_at is not None:
         return True
     return letter.state is LetterState.APPROVED and letter.stands
-
-
-def _pieces(objects: ObjectStore, file: File) -> Iterator[bytes]:
-    """No connection to the database is held while somebody's slow line is waited for."""
-    for offset in range(0, file.size, CHUNK):
-        yield objects.read_range(EXPORT, file.key, offset, min(CHUNK, file.size - offset))
 
 
 def _move(form: Mapping[str, str], user: User) -> Move:

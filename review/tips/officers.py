@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from lastseen.errors import WrongUse
 from review.desk import desk_of
-from review.doors import number_in, user_of, visit_of
+from review.doors import number_in, user_of
+from review.forms import cut
 from review.language import gettext as _
 from review.language import said
 from storage import custody, tip_finds, tip_limits, tips
@@ -67,7 +68,7 @@ def contact(request: Request) -> Response:
 
 def take_up(request: Request) -> Response:
     """Say whom it is about, and have its post be read."""
-    form, basis = _form(request), desk_of(request).settings.legal_basis
+    form, basis = cut(request, LONGEST), desk_of(request).settings.legal_basis
 
     def do(db: Connection, id_: int, user: User) -> list[Entry]:
         entries = tips.take_up(db, id_, form["number"], form["reason"], user.name, basis)
@@ -81,13 +82,13 @@ def take_up(request: Request) -> Response:
 
 def about(request: Request) -> Response:
     """Say that it is about somebody else."""
-    number = _form(request)["number"]
+    number = cut(request, LONGEST)["number"]
     return _done(request, lambda db, id_, user: tips.say_about(db, id_, number, user.name))
 
 
 def move(request: Request) -> Response:
     """Refuse it, close it, or note that its sender will be told."""
-    form = _form(request)
+    form = cut(request, LONGEST)
     if form["to"] not in {State.REFUSED, State.TO_BE_TOLD, State.CLOSED}:
         raise HTTPException(400)
     return _done(request, lambda db, id_, user: tips.move(db, id_, State(form["to"]), form["reason"], user.name))
@@ -95,7 +96,7 @@ def move(request: Request) -> Response:
 
 def note(request: Request) -> Response:
     """Write something down about it."""
-    written = _form(request)["note"]
+    written = cut(request, LONGEST)["note"]
     return _done(request, lambda db, id_, user: tips.note(db, id_, written, user.name))
 
 
@@ -123,7 +124,9 @@ def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
             "finds": tip_finds.of_tip(db, found),
         }
         custody.append(db, user.name, Action.VIEWED, f"tip:{found.id}")
-    return desk.draw(request, "tip.html", status, wrong=wrong, form=_form(request), longest=tips.LONGEST, **values)
+    return desk.draw(
+        request, "tip.html", status, wrong=wrong, form=cut(request, LONGEST), longest=tips.LONGEST, **values
+    )
 
 
 def _found(db: Connection, request: Request) -> Tip:
@@ -133,8 +136,3 @@ def _found(db: Connection, request: Request) -> Tip:
     if found is None:
         raise HTTPException(404)
     return found
-
-
-def _form(request: Request) -> dict[str, str]:
-    form = visit_of(request).form
-    return {name: form.get(name, "")[:longest] for name, longest in LONGEST.items()}
