@@ -41,7 +41,7 @@ NOTE = text("""
 CASES = text("""
     SELECT id, title, reason, opened_by, opened_at FROM group_cases
      WHERE CAST(:case AS bigint) IS NULL OR id = :case ORDER BY id""")
-LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.group_cases'), CAST(CAST(:case AS bigint) AS integer))")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('lastseen.group_cases', :case))")
 IS_THERE = text("SELECT EXISTS (SELECT FROM group_cases WHERE id = :case)")
 FILES = text("""
     SELECT group_case_id AS "case", blob_id AS blob, sha256, why, added_by AS by, added_at AS at

@@ -94,7 +94,7 @@ KEEP_CANDIDATES = text("""
 KEEP_EVENT = text("""
     INSERT INTO letter_events (letter_id, event, dated, note, noted_by)
     VALUES (:letter, :event, :dated, :note, :by)""")
-LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.letters'), CAST(CAST(:letter AS bigint) AS integer))")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('lastseen.letters', :letter))")
 
 # A sighting that was lost and found again is told of as it is now, but whoever was told meanwhile knows other words.
 _LETTER = """

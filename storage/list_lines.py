@@ -112,7 +112,7 @@ ENTRY = text("""
     SELECT list_entries.id, list_id AS list, "row", part, names, says, since, title, body, dated, undone_at
       FROM list_entries JOIN lists ON lists.id = list_id LEFT JOIN list_undos USING (list_id)
      WHERE list_entries.id = :entry""")
-ENTRY_LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.list_entry'), CAST(:entry % 2147483647 AS int))")
+ENTRY_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('lastseen.list_entry', :entry))")
 PERSON = text("SELECT id, status FROM persons WHERE register_number = :number")
 NEWEST = text(f"{_DECIDED.format(where='WHERE entry_id = :entry')}")
 DECIDE = text("""

@@ -56,7 +56,7 @@ NOTES = text("""
     SELECT kind, person_id AS person, register_number AS number, source_id AS source, note, noted_by, noted_at
       FROM tip_notes LEFT JOIN persons ON persons.id = person_id WHERE tip_id = :tip ORDER BY tip_notes.id""")
 # Two officers at once: whoever comes second sees what the first has done.
-LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.tips'), CAST(:tip AS int))")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('lastseen.tips', :tip))")
 _STATE = """
     coalesce((SELECT kind FROM tip_notes WHERE tip_id = tips.id AND kind NOT IN ('about', 'note')
                ORDER BY tip_notes.id DESC LIMIT 1), 'received')"""
