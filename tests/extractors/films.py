@@ -139,7 +139,7 @@ class Coding:
 
 @contextmanager
 def encoding() -> Iterator[None]:
-    """Give this thread back its rank at the end: SVT-AV1 makes whoever opens it as root a real-time thread of the highest.
+    """Give this thread back its rank at the end: SVT-AV1 makes whoever opens it as root a real-time thread.
 
     All that is started later inherits it.  Two such processes that wait for each other in the kernel, as those of a
     browser that closes, keep both cores for ever.
