@@ -68,8 +68,6 @@ POSTS = text("""
                          WHERE person_id = :person AND state = 'sighting')
      ORDER BY first_seen_at, posts.id LIMIT :most""")
 OF_ENTRIES = text("SELECT id, register_number FROM persons WHERE id = ANY(CAST(:people AS bigint[]))")
-# As the rule of blindness asks: whoever is shown what was said of somebody knows of all that is asked about them.
-ASKED_ABOUT = text("SELECT id FROM candidates WHERE person_id = ANY(CAST(:people AS bigint[])) ORDER BY id")
 
 
 class Show(StrEnum):
@@ -207,11 +205,6 @@ def around(db: Connection, person: int) -> Around:
 def numbers(db: Connection, people: Sequence[int]) -> dict[int, str]:
     """Row id -> register number."""
     return {row.id: row.register_number for row in db.execute(OF_ENTRIES, {"people": list(people)})}
-
-
-def asked_about(db: Connection, people: Sequence[int]) -> Sequence[int]:
-    """Every candidate of some entries (row ids), whatever became of it."""
-    return db.execute(ASKED_ABOUT, {"people": list(people)}).scalars().all()
 
 
 def _literal(words: str) -> str:

@@ -23,7 +23,7 @@ from review.forms import day
 from review.language import gettext, spoken
 from review.language import said as told
 from review.roles import REVIEWERS
-from storage import custody, exchange, people, tellings
+from storage import custody, exchange, tellings
 from storage import whole_file as whole_files
 from storage.exchange import LONGEST, Selection, Wanted
 from storage.whole_file import Order
@@ -49,7 +49,7 @@ def export(request: Request) -> Response:
         with desk.stores.db.begin() as db:
             found = exchange.gather(db, selection)
             content = write(format_, made, found)
-            tellings.tell(db, user, people.asked_about(db, [one.id for one in found]))
+            tellings.tell_of(db, user, [one.id for one in found])
             custody.append_all(db, user.name, [exchange.handed(made, format_, selection, found, content)])
     except WrongUse as fault:
         return _drawn(request, form, 422, told(fault))
@@ -67,7 +67,7 @@ def whole_file(request: Request) -> Response:
             made = whole_files.make(db, desk.stores.objects, order, blotting.covered, gettext)
             if made is None:
                 raise HTTPException(404)
-            tellings.tell(db, user, made.candidates)
+            tellings.tell_of(db, user, [made.person])
             custody.append_all(db, user.name, [made.entry])
     except WrongUse as fault:
         return desk.problem(request, 422, why=told(fault))

@@ -130,7 +130,7 @@ def _kept(desk: Desk, written: Written, user: User) -> int:
 
 def _show(db: Connection, user: User, people: Sequence[LetterPerson], letter: Letter | None = None) -> None:
     """Write down that somebody is shown whom a letter is about."""
-    tellings.tell(db, user, letters.concerned(db, people))
+    tellings.tell_of(db, user, [one.id for one in people])
     subjects = [f"letter:{letter.id}"] if letter else [f"person:{one.id}" for one in people] or ["letters"]
     custody.append_all(db, user.name, [Entry(Action.VIEWED, subject, {}) for subject in subjects])
 

@@ -312,13 +312,20 @@ def test_nothing_is_written_down_of_who_is_not_there(site: Site) -> None:
 def test_a_program_writes_down_reads_and_withdraws(site: Site, shown: Seeded) -> None:
     one = program(site, "clerk", Role.CASE_OFFICER)
     given = {"says": "returned", "body": "ministry", "reference": "order 31", "dated": "2025-12-01", "sets": True}
+    asked = refused(one.do(f"{PERSON}/statements", given), 409)
+    assert "from missing to returned; 0 open candidates close, and" in asked.detail
+    assert one.see(PERSON)["status"] == "missing"
+    given |= {"confirmed": True}
     made = one.do(f"{PERSON}/statements", given).json()
     assert (made["changed"], made["status"]) == (True, "returned")
     found = one.see(PERSON)
     assert found["status"] == "returned"
     assert [each["says"] for each in found["statements"]] == ["dead", "returned"]
     assert {each["kind"] for each in found["contradictions"]} >= {"seen after a claimed death"}
-    assert one.do(f"/statements/{made['statement']}/withdraw", {"reason": "r"}).json()["status"] == "missing"
+    withdraw = f"/statements/{made['statement']}/withdraw"
+    assert "from returned to missing" in refused(one.do(withdraw, {"reason": "r"}), 409).detail
+    assert one.see(PERSON)["status"] == "returned"
+    assert one.do(withdraw, {"reason": "r", "confirmed": True}).json()["status"] == "missing"
     assert one.see(PERSON)["statements"][1]["why_withdrawn"] == "r"
     assert [each["register_number"] for each in one.see("/people?show=contradicted")["rows"]] == ["HC-0001"]
     refused(one.do("/people/nobody/statements", given), 404)
