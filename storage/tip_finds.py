@@ -20,6 +20,8 @@ from storage.work import OF_A_TIP
 
 MOST_POSTS = 50
 """of one tip, on its page"""
+AROUND_SECONDS = 10
+"""before and after the moment that a relative names: they read it off a player, and often a little late"""
 
 POSTS_OF = text("""
     SELECT id FROM posts WHERE source_id = :source
@@ -33,8 +35,12 @@ SHOWN = text("""
            (SELECT count(*) FROM media_items WHERE post_id = posts.id) AS items,
            (SELECT count(*) FROM media_items WHERE post_id = posts.id AND blob_id IS NOT NULL) AS held
       FROM posts WHERE id = ANY(CAST(:posts AS bigint[])) ORDER BY first_seen_at, id LIMIT :most""")
+# How many faces, and how many of them at about a moment.
 FACES = text("""
-    SELECT count(*) FROM tracks
+    SELECT count(*) AS every,
+           count(*) FILTER (WHERE start_ms <= (CAST(:at AS bigint) + :around) * 1000
+                                    AND end_ms >= (CAST(:at AS bigint) - :around) * 1000) AS there
+      FROM tracks
      WHERE analysis_id IN (SELECT max(id) FROM analyses WHERE blob_id = ANY(CAST(:blobs AS bigint[])) GROUP BY blob_id)
     """)
 IN_FILES = text("""
@@ -119,6 +125,8 @@ class Finds:
     posts: Sequence[PostFound]
     work: Sequence[Stands]
     faces: int
+    faces_then: int | None
+    """at about the moment that was named; None: none was"""
     candidates: Mapping[str, int]
     """of the person whom it is about: state -> number; empty: it was not said whom"""
     sightings: Sequence[int]
@@ -145,10 +153,13 @@ def of_tip(db: Connection, tip: Tip) -> Finds:
     states: dict[str, int] = {}
     for row in rows:
         states[row.state] = states.get(row.state, 0) + 1
+    moment = {"at": tip.at_seconds, "around": AROUND_SECONDS}
+    faces = db.execute(FACES, {"blobs": list(around), **moment}).one()
     return Finds(
         [PostFound(**row) for row in shown],
         [Stands(**row) for row in stands],
-        db.execute(FACES, {"blobs": list(around)}).scalar_one(),
+        faces.every,
+        None if tip.at_seconds is None else faces.there,
         states,
         [row.id for row in rows if row.state == CandidateState.SIGHTING],
     )
