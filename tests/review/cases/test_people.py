@@ -1,5 +1,6 @@
 """A person's page and the list of people: what stands, who wrote it down, what contradicts, and who is shown it."""
 
+import html
 import re
 from datetime import date, timedelta
 
@@ -209,6 +210,25 @@ def test_the_list_is_filtered_by_status_contradiction_and_words(site: Site, show
         page = browser.get(f"/people?{asked}").text
         assert set(re.findall(r'href="/people/(HC-\d+)"', page)) == found, asked
     assert browser.get("/people?status=asleep").status_code == 400
+
+
+def test_five_hundred_people_are_seen_once_each_page_by_page(site: Site) -> None:
+    many = text("""
+        INSERT INTO persons (register_number, names, status)
+        SELECT 'M-' || lpad(CAST(n AS text), 4, '0'), ARRAY['Person ' || n],
+               CASE WHEN n % 2 = 0 THEN 'captive' ELSE 'missing' END FROM generate_series(1, 500) AS n""")
+    with site.stores.db.begin() as db:
+        db.execute(many)
+    browser = officer(site)
+    for asked, count in (("show=all", 500), ("status=captive", 250), ("words=Person+4", 111)):
+        seen: list[str] = []
+        address = f"/people?{asked}"
+        while address:
+            page = browser.get(address).text
+            seen += re.findall(r'href="/people/(M-\d+)"', page)
+            older = re.search(r'href="(/people[?][^"]*before=[^"]*)"', page)
+            address = html.unescape(older[1]) if older else ""
+        assert (len(seen), len(set(seen))) == (count, count), asked
 
 
 # --- what is written down ----------------------------------------------------------------------------------
