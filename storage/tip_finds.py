@@ -67,6 +67,10 @@ HURRY = text("""
 
 KEEP_READER = text("""
     INSERT INTO tip_readers (tip_id, user_id) VALUES (:tip, :user) ON CONFLICT DO NOTHING""")
+# Also those who read it before it was said whom it is about.
+TELL_OF_PERSON = text("""
+    INSERT INTO tellings_of_people (user_id, person_id)
+    SELECT user_id, :person FROM tip_readers WHERE tip_id = :tip ORDER BY user_id ON CONFLICT DO NOTHING""")
 NAMED = text("SELECT id FROM users WHERE name = :name")
 ANY_READER = text("SELECT EXISTS (SELECT FROM tip_readers)")
 FILES_AND_POSTS = text("""
@@ -166,7 +170,7 @@ def of_tip(db: Connection, tip: Tip) -> Finds:
 
 
 def read(db: Connection, user: User, tip: Tip) -> None:
-    """Keep that an account has read a tip, and was thereby told of everybody whom its files show.
+    """Keep that an account has read a tip, and was thereby told of everybody whom its files show, and of its person.
 
     Call it before the custody log is written to.
     """
@@ -220,6 +224,8 @@ def hurry(db: Connection, tip: Tip) -> int:
 
 def _read(db: Connection, user: int, tip: Tip) -> None:
     db.execute(KEEP_READER, {"tip": tip.id, "user": user})
+    if tip.person is not None:
+        db.execute(TELL_OF_PERSON, {"tip": tip.id, "person": tip.person})
     _posts, blobs = _files(db, tip)
     if blobs:
         around = list(candidates.around(db, blobs))
