@@ -218,7 +218,7 @@ def test_the_reader_of_lists_reads_it_back_with_the_status_that_the_person_has(s
     first = dict(zip(sheet.columns, sheet.rows[0].cells, strict=True))
     assert (first["full_name"], first["date_of_birth"], first["status"]) == ("Ада Приклад", "1990", read)
     assert first["person_record_id"] == "office.example/person.HC-1%2F%D1%97"
-    assert [row.fault for row in sheet.rows] == ["", ""]
+    assert [row.fault for row in sheet.rows] == [None, None]
 
 
 def test_a_file_that_is_to_be_deleted_by_now_is_read_as_that() -> None:
