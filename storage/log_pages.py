@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Select, select, text
 
 from lastseen.clock import iso
-from storage import custody, manifests, people, tellings
+from storage import custody, manifests, tellings
 from storage.accounts import User
 from storage.custody import Action
 from storage.tables import custody_events
@@ -158,7 +158,7 @@ def page(db: Connection, reader: User, filters: Filters, before: int | None = No
     rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
     lines = [_line(row) for row in rows]
     tellings.tell_of_events(db, reader, _named(lines, "candidate"), _named(lines, "judgement"))
-    tellings.tell(db, reader, people.asked_about(db, [*_named(lines, "person"), *_several(lines)]))
+    tellings.tell_of(db, reader, [*_named(lines, "person"), *_several(lines)])
     return lines
 
 

@@ -69,8 +69,6 @@ POSTS = text("""
      ORDER BY first_seen_at, posts.id LIMIT :most""")
 OF_ENTRIES = text("SELECT id, register_number FROM persons WHERE id = ANY(CAST(:people AS bigint[]))")
 
-ASKED_ABOUT = text("SELECT id FROM candidates WHERE person_id = ANY(CAST(:people AS bigint[])) ORDER BY id")
-
 
 class Show(StrEnum):
     """Which people are listed, beside their status."""
@@ -207,11 +205,6 @@ def around(db: Connection, person: int) -> Around:
 def numbers(db: Connection, people: Sequence[int]) -> dict[int, str]:
     """Row id -> register number."""
     return {row.id: row.register_number for row in db.execute(OF_ENTRIES, {"people": list(people)})}
-
-
-def asked_about(db: Connection, people: Sequence[int]) -> Sequence[int]:
-    """Every candidate of some entries (row ids), whatever became of it."""
-    return db.execute(ASKED_ABOUT, {"people": list(people)}).scalars().all()
 
 
 def _literal(words: str) -> str:
