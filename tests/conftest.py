@@ -59,6 +59,18 @@ def no_logged_errors(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFi
         pytest.fail("logged as errors:\n" + "\n".join(errors))
 
 
+@pytest.fixture(autouse=True)
+def of_no_rank() -> Iterator[None]:
+    """Fail a test that leaves its process a real-time one, as some encoders do (`tests.extractors.films.encoding`).
+
+    Nothing would fail then, but all that is started later goes before the rest of the machine.
+    """
+    yield
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("this test left its process a real-time one")
+
+
 @pytest.fixture(scope="session")
 def servers_dir() -> Iterator[Path]:
     """Data folder of the one embedded pair of this run.  It is in memory where there is plenty: files are made faster.

@@ -1,7 +1,9 @@
 """Pictures and videos made while the tests run, of drawn heads that the real detectors take for faces."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -135,10 +137,24 @@ class Coding:
     to_planes: Callable[[Pixels], VideoFrame] | None = None
 
 
+@contextmanager
+def encoding() -> Iterator[None]:
+    """Give this thread back its rank at the end: SVT-AV1 makes whoever opens it as root a real-time thread.
+
+    All that is started later inherits it.  Two such processes that wait for each other in the kernel, as those of a
+    browser that closes, keep both cores for ever.
+    """
+    policy, rank = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, rank)
+
+
 def coded(folder: Path, pictures: Iterable[Pixels], coding: Coding) -> Path:
     """Pictures, all of one size, in a file like that."""
     path = folder / coding.name
-    with av.open(str(path), "w", options=dict(coding.container)) as out:
+    with encoding(), av.open(str(path), "w", options=dict(coding.container)) as out:
         stream = None
         for number, picture in enumerate(pictures):
             stream = stream or _coded_stream(out, coding, picture)

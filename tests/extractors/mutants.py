@@ -30,7 +30,7 @@ from extractors import sandbox
 from extractors.sandbox import Sandbox
 from lastseen.records import MomentWanted, Pixels, Rejection
 from lastseen.settings import Settings
-from tests.extractors.films import ANNA, scene
+from tests.extractors.films import ANNA, encoding, scene
 
 DEADLINE_SECONDS = 20
 SLACK_SECONDS = 3.0
@@ -138,7 +138,7 @@ def settings_for(models: Path, engine: str) -> Settings:
 
 def _film(container: str, codec: str, pixels: str, pictures: list[Pixels]) -> bytes:
     target = io.BytesIO()
-    with av.open(target, "w", format=container) as out:
+    with encoding(), av.open(target, "w", format=container) as out:
         stream = cast("VideoStream", out.add_stream(codec, rate=12, options=QUIET.get(codec, {})))
         stream.height, stream.width, stream.pix_fmt = *pictures[0].shape[:2], pixels
         stream.codec_context.thread_count = 1

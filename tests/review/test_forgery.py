@@ -5,17 +5,26 @@ from urllib.parse import urlencode
 
 import pytest
 
+from lastseen.settings import Settings
 from review.app import doors
 from review.doors import FORM_COOKIE, SESSION_COOKIE, TOKEN_FIELD, TOKEN_HEADER, Door, form_token
 from review.roles import Role
 from storage import accounts
 from storage.accounts import User
-from tests.review.conftest import Browser, Site
+from storage.stores import Stores
+from tests.review.conftest import Browser, Site, serving
 from tests.review.test_doors import filled
 from tests.review.things import KINDS, Relation
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 FIELDS = {"reason": "x", "receiver": "x", "recipient": "x", "name": "other", "role.analyst": "on", "language": "uk"}
+
+
+@pytest.fixture
+def site(stores: Stores, settings: Settings) -> Iterator[Site]:
+    """The pages for somebody who asks as often as they like."""
+    with serving(stores, settings.model_copy(update={"requests_a_minute": 0})) as served:
+        yield served
 
 
 @pytest.fixture

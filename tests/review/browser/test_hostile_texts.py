@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Page
 from sqlalchemy import Column, Table, Text, literal_column, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import IntegrityError
 
+from lastseen.settings import Settings
 from review.app import doors
 from review.doors import API, Door
 from review.roles import Role
@@ -21,11 +23,12 @@ from storage import care, custody, hand_overs, packages, rejections, reviews
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
+from storage.stores import Stores
 from storage.tables import metadata
 from tests.review.browser.conftest import Chromium
 from tests.review.browser.test_whole_way import BIDI, BREAKS_OUT, TURNS_AROUND
 from tests.review.cases.test_hints import hinted
-from tests.review.conftest import Site
+from tests.review.conftest import Site, serving
 from tests.review.seeding import Story, seed
 from tests.review.test_doors import filled
 from tests.review.test_pages import calibrated
@@ -34,11 +37,12 @@ from tests.storage.judged import conclude
 
 HOSTILE = f"{BREAKS_OUT} {TURNS_AROUND} {{{{ 7*7 }}}} </title></textarea></style>"
 OURS = {
-    *("act", "action", "awaits", "badge", "due", "ending", "engine", "fallback", "handed_by", "kind", "matcher"),
-    *("media_type", "method", "origin", "outcome", "place", "platform", "plot", "proved", "recipe", "request", "role"),
-    *("roles", "seen", "serial", "signature", "site", "stage", "state", "status", "step", "subject", "verdict"),
+    *("act", "action", "awaits", "badge", "due", "ending", "engine", "fallback", "handed_by", "kind", "language"),
+    *("link", "matcher", "media_type", "method", "origin", "outcome", "period", "place", "platform", "plot", "proved"),
+    *("recipe", "request", "role", "roles", "says", "seen", "serial", "signature", "site", "stage", "state", "status"),
+    *("step", "subject", "verdict"),
 }
-"""columns with words of our own, which mean something to the code"""
+"""columns with words of our own, or as the code writes them, which mean something to it"""
 NAMES_BYTES = ("key", "sha256", "hash", "_id")
 """how columns end that say where something lies"""
 OURS_IN_JSON = {"answer", "comparison", "field", "how", "key", "sha256", "verdict"}
@@ -53,7 +57,7 @@ AT_LEAST = {
 """columns that were hostile in fact, whatever else was"""
 DRAFT = {"answer": "0", "reason": "x", "note.ears": "x", "explained.ears": "x", "feature.ears": "different"}
 IN_ADDRESSES = ("/?region=", "/?why=", "/sign-in?next=", "/account?saved=", "/log?actor=", "/log?subject=", "/nothing/")
-WITH_A_STYLE = re.compile(r"/reports/\d{4}-\d\d-\d\d$")
+WITH_A_STYLE = re.compile(r"/reports/(\d{4}-\d\d-\d\d|periods/\d+/page)$")
 """a page that is whole in one file: its style is the first thing in it, and nothing that was written comes before"""
 STRANGE = "script:not([src]), style, img[src='x'], [onerror], [onload], a[href^='javascript:' i], iframe, object"
 FAILED = text("INSERT INTO work (step, subject, state, outcome, why) VALUES ('fetch', 1, 'failed', 'GONE', 'x')")
@@ -145,6 +149,13 @@ def wrong_with(page: Page) -> list[str]:
         "a template in a text was filled in": "{{" not in shown and " 49 " in shown,
     }
     return [what for what, is_so in found.items() if is_so]
+
+
+@pytest.fixture
+def site(stores: Stores, settings: Settings) -> Iterator[Site]:
+    """The pages with the form for relatives."""
+    with serving(stores, settings.model_copy(update={"tips_open": True, "legal_basis": "decision 7"})) as served:
+        yield served
 
 
 def test_no_text_that_is_kept_breaks_out_of_any_page(chromium: Chromium, site: Site) -> None:
