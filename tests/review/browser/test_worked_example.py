@@ -175,7 +175,7 @@ def the_group_is_followed(story: Story) -> None:
     page.wait_for_url("**/groups/1")
     assert totals(page) == {"shown": 4, "accounted for": 2, "confirmed by somebody": 0, "waiting for review": 1,
                            "unaccounted for": 1, "still open": 4}  # fmt: skip
-    seen(story, page, "3-group")
+    seen(page, "3-group")
 
 
 def side_a_calls_two_of_them_dead(story: Story) -> None:
@@ -188,13 +188,13 @@ def side_a_calls_two_of_them_dead(story: Story) -> None:
     page.locator("#column-since").select_option("Коли")
     page.get_by_label("Keep this way of reading under the name").fill("Side A")
     press(page, "Show what it would become")
-    seen(story, page, "4-preview")
+    seen(page, "4-preview")
     assert (totals(page)["lines"], totals(page)["with something that was not understood"]) == (4, 0)
     press(page, "Import")
     page.wait_for_url("**/lists/1")
     expect(page.locator("ul.clashes li")).to_have_count(1)
     expect(page.locator("ul.clashes li")).to_contain_text(SEEN_AFTER_DEATH)
-    seen(story, page, "4-list")
+    seen(page, "4-list")
     page.get_by_role("link", name="Decide one after the other").click()
     decide(page, VIRA, "y")
     decide(page, IHOR, "y")
@@ -205,7 +205,7 @@ def side_a_calls_two_of_them_dead(story: Story) -> None:
     story.turns(IHOR, Standing("missing", timeline=("said",)))
     story.turns(PETRO, Standing("missing", timeline=("line",)))
     story.check("a claim of a death changes no status; that she was seen after it stands on her page")
-    seen(story, page, "4-person", path=f"/people/{VIRA.number}")
+    seen(page, "4-person", path=f"/people/{VIRA.number}")
 
 
 def a_mother_recognises_her_son(story: Story) -> None:
@@ -219,7 +219,7 @@ def a_mother_recognises_her_son(story: Story) -> None:
     page.goto("/tips/1")
     press(page, "Open whom they recognise, and how to reach them")
     expect(page.get_by_text(MOTHER)).to_be_visible()
-    seen(story, page, "5-contact")
+    seen(page, "5-contact")
     page.get_by_role("link", name="Back to the tip").click()
     page.get_by_label("Register number of whom it is about").fill(PETRO.number)
     page.get_by_label("Why it is taken up").fill("the year and the glasses are right")
@@ -229,12 +229,12 @@ def a_mother_recognises_her_son(story: Story) -> None:
     for analyst in (story.ada, story.ben):
         judge(story, analyst, {PETRO: YES})
     page.goto("/tips/1")
-    seen(story, page, "5-tip")
+    seen(page, "5-tip")
     page.get_by_role("link", name=re.compile("Candidate")).click()
     expect(page.get_by_text("A relative pointed to this")).to_be_visible()
     story.ada.goto(page.url.replace("/sightings/", "/candidates/"))
     expect(story.ada.get_by_text("A relative pointed to this")).to_be_visible()
-    seen(story, page, "5-sighting")
+    seen(page, "5-sighting")
     assert how_it_stands(story, code).startswith("It is being looked at.")
     page.goto("/tips/1")
     page.get_by_label("Why", exact=True).fill("she was told in person")
@@ -254,10 +254,10 @@ def the_red_cross_is_written_to(story: Story) -> None:
     page.get_by_label("To", exact=True).select_option(index=1)
     page.get_by_label("The packages of evidence go with it").check()
     press(page, "Fill the draft")
-    seen(story, page, "6-draft")
+    seen(page, "6-draft")
     press(page, "Keep the letter")
     page.wait_for_url("**/letters/1")
-    seen(story, page, "6-forms")
+    seen(page, "6-forms")
     confirm_forms(page)
     press(page, "Offer it for approval")
     expect(page.get_by_text("Another officer has to read it and approve it")).to_be_visible()
@@ -270,7 +270,7 @@ def the_red_cross_is_written_to(story: Story) -> None:
     note(page, "Write down that it was sent", "courier, receipt 88")
     note(page, "Write down that its receipt was acknowledged", "their number 4/26")
     answer(page)
-    seen(story, page, "6-answered")
+    seen(page, "6-answered")
     story.turns(DARYNA, Standing(CAPTIVE, seen=True, timeline=("sighting", "post", "said", "letter")))
     story.turns(VIRA, Standing("missing", seen=True, contradictions=(SEEN_AFTER_DEATH,),
                                timeline=("said", "sighting", "post", "letter")))  # fmt: skip
@@ -283,10 +283,10 @@ def the_other_side_denies_it(story: Story) -> None:
     story.turns(DARYNA, Standing(CAPTIVE, seen=True, contradictions=(HELD_AND_NOT_HELD,),
                                  timeline=("sighting", "post", "said", "said", "letter")))  # fmt: skip
     story.check("a denial is a claim")
-    seen(story, story.olha, "7-person", path=f"/people/{DARYNA.number}")
+    seen(story.olha, "7-person", path=f"/people/{DARYNA.number}")
     assert "⟦" not in story.olha.content(), "the marks of word forms stay with the letter"
     story.olha.goto("/groups/1")
-    seen(story, story.olha, "7-group")
+    seen(story.olha, "7-group")
     assert "⟦" not in story.olha.content()
     assert totals(story.olha) == {"shown": 4, "accounted for": 2, "confirmed by somebody": 1, "waiting for review": 1,
                                  "unaccounted for": 1, "still open": 3}  # fmt: skip
@@ -298,7 +298,7 @@ def a_body_is_identified(story: Story) -> None:
     state(page, IHOR, "Bureau of forensic examination", "dna", "document", "report 77", example.TODAY, example.DEATH,
           sets=True)  # fmt: skip
     expect(page.get_by_text("1 template of this person's photos goes")).to_be_visible()
-    seen(story, page, "8-confirm")
+    seen(page, "8-confirm")
     press(page, "Yes, do that")
     story.turns(IHOR, Standing(DECEASED, timeline=("said", "said")))
     story.check("nothing contradicts: both speak of one day")
@@ -309,13 +309,13 @@ def two_come_home(story: Story) -> None:
     page = story.olha
     take_in(page, "exchange.xlsx", example.list_of_the_exchange(), "Exchange, 3 names", "Headquarters", example.HOME)
     press(page, "Show what it would become")
-    seen(story, page, "9-preview")
+    seen(page, "9-preview")
     press(page, "Import")
     page.wait_for_url("**/lists/2")
     for person in (DARYNA, NAZAR):
         page.get_by_role("checkbox", name=person.number).check()
     page.get_by_label("The office takes it for what is").check()
-    seen(story, page, "9-list")
+    seen(page, "9-list")
     press(page, "The ticked lines speak of these people")
     page.wait_for_url("**/lists/2?show=waiting")
     story.turns(DARYNA, Standing("returned", contradictions=(HELD_AND_NOT_HELD,),
@@ -398,10 +398,9 @@ def the_year_is_reported(story: Story, figures: Mapping[str, int]) -> dict[str, 
     page = story.olha
     page.goto("/reports")
     page.get_by_role("link", name=YEAR, exact=True).first.click()
-    seen(story, page, f"10-report-{figures['returned']}")
+    seen(page, f"10-report-{figures['returned']}")
     for name, whom in (WHOM if figures is BEFORE else WHOM_AFTER).items():
         opens(page, name, figures[name], whom)
-    seen(story, page, f"10-records-{figures['returned']}")
     return made
 
 
@@ -420,6 +419,7 @@ def opens(page: Page, figure: str, number: int, whom: set[Person]) -> None:
     page.locator(f"a[href='records/{figure}']").first.click()
     expect(page.locator("#number")).to_have_text(str(number))
     assert linked(page, "#records") == whom
+    shoot(page, f"story/10-{figure}-{number}", whole=True)
     page.go_back()
 
 
@@ -562,14 +562,14 @@ def send_tip(story: Story, link: str) -> str:
     """A mother fills in the form on her telephone; the code that she gets."""
     page = story.mother
     page.goto("/tip")
-    seen(story, page, "5-form")
+    seen(page, "5-form")
     page.get_by_label("Link to the video or post").fill(link)
     page.get_by_label("At which moment, if you know it").fill("0:01")
     page.get_by_label("Whom do you recognise?").fill("мій син Петро, 1985 року народження")
     page.get_by_label("How can we reach you?").fill(MOTHER)
     page.get_by_label("I agree that the office keeps").check()
     press(page, "Send")
-    seen(story, page, "5-code")
+    seen(page, "5-code")
     return page.locator(".tip-code").inner_text()
 
 
@@ -651,7 +651,7 @@ def state(
     press(page, "Write it down")
 
 
-def seen(story: Story, page: Page, name: str, path: str = "") -> None:
+def seen(page: Page, name: str, path: str = "") -> None:
     """Keep a picture of a page, and hold it to the rules of accessibility."""
     if path:
         page.goto(path)
