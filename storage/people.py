@@ -6,9 +6,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
-from lastseen.records import PersonStatus
+from lastseen import letter_marks
+from lastseen.records import SEARCHED, PersonStatus
 from storage import contradictions
 
 MOST: Final = 50
@@ -24,7 +25,8 @@ LISTED = text("""
              WHERE person_id = persons.id
                AND NOT EXISTS (SELECT FROM statement_withdrawals WHERE statement_id = statements.id)) AS statements
       FROM persons
-      JOIN LATERAL (SELECT EXISTS (SELECT FROM candidates WHERE person_id = persons.id AND state = 'sighting')
+      JOIN LATERAL (SELECT status = ANY(:searched)
+                           AND EXISTS (SELECT FROM candidates WHERE person_id = persons.id AND state = 'sighting')
                            AS found) AS sighted ON true
      WHERE persons.id < :before
        AND (CAST(:status AS text) IS NULL OR status = :status)
@@ -41,7 +43,8 @@ LETTERS = text("""
       JOIN letters ON letters.id = letter_id
       JOIN letter_recipients ON letter_recipients.id = recipient_id
       LEFT JOIN LATERAL (SELECT event, dated, note, noted_by, noted_at FROM letter_events
-                          WHERE letter_events.letter_id = letters.id ORDER BY letter_events.id DESC LIMIT 1)
+                          WHERE letter_events.letter_id = letters.id AND event <> 'confirmed'
+                          ORDER BY letter_events.id DESC LIMIT 1)
            AS newest ON true
      WHERE person_id = :person ORDER BY letters.id""")
 LINES = text("""
@@ -176,6 +179,7 @@ def listed(
     values = {
         "status": status, "sighted": show is Show.SIGHTED, "before": NO_ID_SO_HIGH if before is None else before,
         "among": among, "words": words, "like": f"%{_literal(words)}%", "most": MOST + 1,
+        "searched": sorted(SEARCHED),
     }  # fmt: skip
     rows = db.execute(LISTED, values).mappings().all()
     found = contradictions.of_people(db, [row["id"] for row in rows])
@@ -196,10 +200,15 @@ def around(db: Connection, person: int) -> Around:
     about = {"person": person}
     posts = db.execute(POSTS, {**about, "most": MOST_POSTS}).mappings()
     return Around(
-        tuple(Letter(**row) for row in db.execute(LETTERS, about).mappings()),
+        tuple(_letter(row) for row in db.execute(LETTERS, about).mappings()),
         tuple(ListLine(**row) for row in db.execute(LINES, about).mappings()),
         tuple(Post(**row) for row in posts),
     )
+
+
+def _letter(row: RowMapping) -> Letter:
+    """The subject without the marks that word forms bear until they are confirmed."""
+    return Letter(**{**row, "subject": letter_marks.plain(row["subject"])})
 
 
 def numbers(db: Connection, people: Sequence[int]) -> dict[int, str]:

@@ -6,7 +6,7 @@ would have been.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -32,7 +32,7 @@ from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
 from storage.decided import Person
-from storage.people import Around, Show
+from storage.people import Around, ListLine, Show
 from storage.statements import Said, Statement
 from storage.statuses import Stake
 
@@ -80,6 +80,8 @@ class Dossier:
     """which set the status; None: the register did, before there was any"""
     contradictions: Sequence[Contradiction]
     timeline: Sequence[Item]
+    lines: Mapping[int, ListLine] = field(default_factory=dict)
+    """row id of each line of a list that somebody confirmed -> the line"""
 
     @property
     def sighted(self) -> bool:
@@ -175,7 +177,7 @@ def of(db: Connection, user: User, number: str, *, asked: bool) -> Dossier:
     tellings.tell_of(db, user, entries)
     every = statements.of_people(db, entries)
     sets = [one for one in every if one.person == found.id and one.stands and one.status is not None]
-    timeline = _timeline(found, every, people.around(db, found.id))
+    around = people.around(db, found.id)
     return Dossier(
         found,
         True,
@@ -183,7 +185,8 @@ def of(db: Connection, user: User, number: str, *, asked: bool) -> Dossier:
         people.numbers(db, entries),
         sets[-1] if sets else None,
         contradictions.of_person(db, found.id),
-        timeline,
+        _timeline(found, every, around),
+        {one.entry: one for one in around.lines if one.same},
     )
 
 
@@ -198,12 +201,16 @@ def judges(user: User) -> bool:
 
 
 def _timeline(found: Person, every: Sequence[Statement], around: Around | None) -> list[Item]:
+    """A line of a list that was confirmed stands there as the statement that came of it, and not once more."""
+    stated = {one.list_entry for one in every}
     items = [Item(_day(one.published_at or one.first_seen_at), "sighting", one) for one in found.moments]
     items += [Item(one.since or one.dated, "statement", one) for one in every]
     if around is not None:
         items += [Item(_day(one.published_at or one.first_seen_at), "post", one) for one in around.posts]
         items += [Item(one.dated or _day(one.made_at), "letter", one) for one in around.letters]
-        items += [Item(one.since or one.dated, "line", one) for one in around.lines]
+        items += [
+            Item(one.since or one.dated, "line", one) for one in around.lines if not (one.same and one.entry in stated)
+        ]
     return sorted(items, key=lambda item: (item.day is None, item.day or date.min))
 
 
