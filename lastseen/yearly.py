@@ -169,9 +169,9 @@ class Case:
     closed_at: datetime | None
     """None: it is open"""
     shown: int
-    """people in its recordings"""
-    accounted: tuple[int, ...]
-    """entries of whom a possible sighting in one of them stands"""
+    """people in its recordings, as its page counts them"""
+    accounted: int
+    """of how many of them a possible sighting stands"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +189,22 @@ class Contradicting:
     """One person of whom something contradicts something, when the period ended."""
 
     entry: int
-    kinds: tuple[Conflict, ...]
-    """of each contradiction"""
+    kinds: Mapping[Conflict, int]
+    """how many contradictions of each kind; at least one altogether"""
+
+
+class Fact(StrEnum):
+    """What figures are made of, by its name in `Facts`."""
+
+    FOUND = "found"
+    STATED = "stated"
+    STATUS = "status"
+    CONTRADICTING = "contradicting"
+    LETTERS = "letters"
+    CASES = "cases"
+    TIPS = "tips"
+    LISTS = "lists"
+    PACKAGES = "packages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +238,27 @@ def ends(period: Period, as_of: datetime) -> datetime:
 PLOTTED: Final = ("identified", "added", "captive", "returned", "deceased", "sent", "answered", "tips")
 """figures that are told month by month, or day by day"""
 
+_MADE_OF: Final[Mapping[Fact, frozenset[str]]] = {
+    Fact.FOUND: frozenset({"identified", "added", "sightings", "listed"}),
+    Fact.STATUS: frozenset({"identified", "added"}),
+    Fact.STATED: frozenset({"captive", "returned", "deceased", "called_dead"}),
+    Fact.CONTRADICTING: frozenset({"contradicted"}),
+    Fact.LISTS: frozenset({"lists"}),
+    Fact.PACKAGES: frozenset({"packages"}),
+    Fact.LETTERS: frozenset({"sent", "answered", "awaited", "overdue"}),
+    Fact.CASES: frozenset({"cases", "cases_open", "shown", "accounted"}),
+    Fact.TIPS: frozenset({"tips", "tips_taken", "tips_refused"}),
+}
+"""what each fact is needed for: figures, without their parts"""
+
 Records = Mapping[str, Sequence[Record]]
 """figure -> what it counts, in a fixed order"""
+
+
+def needs(figure: str) -> frozenset[Fact]:
+    """Of what one figure is made; the others need not be read for it."""
+    whole, _, _ = figure.partition(".")
+    return frozenset(fact for fact, figures in _MADE_OF.items() if whole in figures)
 
 
 def records(period: Period, facts: Facts) -> Records:
@@ -383,9 +416,7 @@ class _Counting:
             "cases": [_case(one) for one in cases],
             "cases_open": [_case(one) for one in cases if one.closed_at is None],
             "shown": [_case(one, one.shown) for one in cases if one.shown],
-            "accounted": [
-                _case(one, len({self.person(entry) for entry in one.accounted})) for one in cases if one.accounted
-            ],
+            "accounted": [_case(one, one.accounted) for one in cases if one.accounted],
         }
 
     def tips(self) -> dict[str, list[Record]]:

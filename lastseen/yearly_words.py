@@ -147,6 +147,7 @@ LETTERS: Final[Mapping[str, Figure]] = {
         words("At the end: waited for, and the days within which the recipient answers are over."),
     ),
 }
+WAITED: Final = words("Days to the answer (median)")
 CASES: Final[Mapping[str, Figure]] = {
     "cases": Figure(
         words("Cases of groups"),
@@ -156,13 +157,14 @@ CASES: Final[Mapping[str, Figure]] = {
     "shown": Figure(
         words("People shown in them"),
         words(
-            "As somebody counted them by eye last; where nobody did, the faces that were followed in that recording of"
-            " the case that shows most. Somebody whom two cases show counts in both."
+            "As the page of a case counts them: as somebody counted them by eye last; where nobody did, everybody whom"
+            " the software tells apart in its recordings and can search for, each once. Somebody whom two cases show"
+            " counts in both."
         ),
     ),
     "accounted": Figure(
-        words("of them accounted for"),
-        words("People of whom a possible sighting in a recording of the case stands; each once a case."),
+        words("People accounted for in them"),
+        words("People shown in them of whom a possible sighting stands; each once a case."),
     ),
 }
 TIPS: Final[Mapping[str, Figure]] = {

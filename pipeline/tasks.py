@@ -316,18 +316,21 @@ def notify(params: Mapping[str, object]) -> dict[str, int]:
 
 
 def daily_report(params: Mapping[str, object]) -> dict[str, int]:
-    """Report days that are over.  Returns counts."""
-    from pipeline.report import making  # what it draws with is loaded for it only
+    """Report days that are over, and the month and the year where no day is asked for.  Returns counts."""
+    from pipeline.report import making, yearly  # what they draw with is loaded for them only
 
+    now = utcnow()
     day, since, until = (_date(params.get(name)) for name in ("day", "since", "until"))
-    asked = making.wanted(day, since, until, utcnow(), force=bool(params.get("force")))
+    asked = making.wanted(day, since, until, now, force=bool(params.get("force")))
+    usual = not (day or since or until)
     with open_stores(settings()) as stores:
+        periods = yearly.due(stores, now) if usual else []
         if _dry(params):
-            due = making.due(stores, asked)
-            log.info("daily report: dry run, nothing is done; due are %s", [str(one) for one in due])
+            due = [*map(str, making.due(stores, asked)), *(one.name for one in periods)]
+            log.info("daily report: dry run, nothing is done; due are %s", due)
             return {"due": len(due)}
-        made = making.run(stores, asked, ACTOR)
-    log.info("daily report: made %s", [str(one) for one in made])
+        made = [*map(str, making.run(stores, asked, ACTOR)), *yearly.run(stores, periods, ACTOR)]
+    log.info("daily report: made %s", made)
     return {"made": len(made)}
 
 

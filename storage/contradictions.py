@@ -4,15 +4,15 @@ Entries that are declared as one person are one here.  What was so at a past mom
 written down by then.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-from lastseen.fates import Claim, Contradiction, Sight, contradictions
+from lastseen.fates import Claim, Conflict, Contradiction, Sight, contradictions, tally
 from lastseen.records import Says
 from storage import ties
 
@@ -26,7 +26,7 @@ CLAIMS = text("""
      ORDER BY id""")
 _SIGHTS = """
     SELECT candidates.id AS candidate, person_id,
-           CAST(min(published_at) AT TIME ZONE 'UTC' AS date) AS published,
+           CAST(min(published_at) FILTER (WHERE {known}) AT TIME ZONE 'UTC' AS date) AS published,
            CAST(min(first_seen_at) AT TIME ZONE 'UTC' AS date) AS first_seen
       FROM candidates
       JOIN tracks ON tracks.id = track_id
@@ -36,12 +36,15 @@ _SIGHTS = """
       LEFT JOIN posts ON posts.id = post_id AND (CAST(:as_of AS timestamptz) IS NULL OR first_seen_at <= :as_of)
      WHERE person_id = ANY(CAST(:people AS bigint[])) AND {stands}
      GROUP BY candidates.id ORDER BY candidates.id"""
-SIGHTS = text(_SIGHTS.format(stands="state = 'sighting'"))
+SIGHTS = text(_SIGHTS.format(known="true", stands="state = 'sighting'"))
+# Few of all that was ever judged was a sighting once: those are asked what they were then.
 SIGHTS_THEN = text(
     _SIGHTS.format(
+        known="published_known_at IS NULL OR published_known_at <= :as_of",
         stands="""
-           (SELECT verdict FROM verdicts WHERE verdicts.candidate_id = candidates.id AND made_at <= :as_of
-             ORDER BY verdicts.id DESC LIMIT 1) = 'sighting'"""
+           candidates.id IN (SELECT candidate_id FROM verdicts WHERE verdict = 'sighting' AND made_at <= :as_of)
+       AND (SELECT verdict FROM verdicts WHERE verdicts.candidate_id = candidates.id AND made_at <= :as_of
+             ORDER BY verdicts.id DESC LIMIT 1) = 'sighting'""",
     )
 )
 
@@ -58,10 +61,13 @@ class Contradicted:
 
 def every(db: Connection, as_of: datetime | None = None) -> list[Contradicted]:
     """Everybody of whom something contradicts something, by entry; `as_of`: as it was then."""
-    claims = _claims(db, None, as_of)
-    groups = _groups(db, claims, as_of)
-    people = sorted({entry for group in groups for entry in group})
-    return _found(groups, claims, _sights(db, people, as_of))
+    return _found(_everything(db, as_of))
+
+
+def tallies(db: Connection, as_of: datetime) -> list[tuple[int, Counter[Conflict]]]:
+    """The same, as it was then, by the least of their entries (row id): how many contradictions of which kind."""
+    told = ((group[0], tally(said, seen)) for group, said, seen in _everything(db, as_of))
+    return sorted((person, found) for person, found in told if found)
 
 
 def of_person(db: Connection, person: int, as_of: datetime | None = None) -> tuple[Contradiction, ...]:
@@ -71,14 +77,14 @@ def of_person(db: Connection, person: int, as_of: datetime | None = None) -> tup
 
 def of_people(db: Connection, people: Sequence[int], as_of: datetime | None = None) -> list[Contradicted]:
     """The same of some entries (row ids); those of whom nothing contradicts anything are left out."""
-    groups = _groups(db, people, as_of)
+    groups = ties.groups(db, people, as_of)
     entries = sorted({entry for group in groups for entry in group})
-    return _found(groups, _claims(db, entries, as_of), _sights(db, entries, as_of))
+    return _found(_told(groups, _claims(db, entries, as_of), _sights(db, entries, as_of)))
 
 
 def entries_of(db: Connection, person: int) -> tuple[int, ...]:
     """Row ids of all entries that are declared as this person, this one included."""
-    return _groups(db, [person])[0]
+    return ties.groups(db, [person])[0]
 
 
 def _claims(db: Connection, people: Sequence[int] | None, as_of: datetime | None) -> dict[int, list[Claim]]:
@@ -97,39 +103,29 @@ def _sights(db: Connection, people: Sequence[int], as_of: datetime | None) -> di
     return found
 
 
-def _groups(db: Connection, people: Iterable[int], as_of: datetime | None = None) -> list[tuple[int, ...]]:
-    """Of these entries, each with all that are the same person, once."""
-    beside: dict[int, set[int]] = defaultdict(set)
-    for one, other in ties.same(db, as_of):
-        beside[one].add(other)
-        beside[other].add(one)
-    groups, met = [], set[int]()
-    for person in people:
-        if person not in met:
-            group = _reached(person, beside)
-            met |= group
-            groups.append(tuple(sorted(group)))
-    return groups
+Told = tuple[tuple[int, ...], list[Claim], list[Sight]]
+"""the entries of one person, what was said of them, and where they were seen"""
 
 
-def _reached(start: int, beside: Mapping[int, set[int]]) -> set[int]:
-    found, waiting = {start}, [start]
-    while waiting:
-        fresh = beside.get(waiting.pop(), set()) - found
-        found |= fresh
-        waiting += fresh
-    return found
+def _everything(db: Connection, as_of: datetime | None) -> Iterator[Told]:
+    """Of everybody of whom anything was said."""
+    claims = _claims(db, None, as_of)
+    groups = ties.groups(db, claims, as_of)
+    people = sorted({entry for group in groups for entry in group})
+    return _told(groups, claims, _sights(db, people, as_of))
 
 
-def _found(
+def _told(
     groups: Iterable[tuple[int, ...]], claims: Mapping[int, list[Claim]], sights: Mapping[int, list[Sight]]
-) -> list[Contradicted]:
-    made = []
+) -> Iterator[Told]:
     for group in groups:
         said = [claim for entry in group for claim in claims.get(entry, ())]
         seen = [sight for entry in group for sight in sights.get(entry, ())]
-        if told := contradictions(said, seen):
-            made.append(Contradicted(group, told))
+        yield group, said, seen
+
+
+def _found(told: Iterable[Told]) -> list[Contradicted]:
+    made = [Contradicted(group, found) for group, said, seen in told if (found := contradictions(said, seen))]
     return sorted(made, key=lambda one: one.entries)
 
 
@@ -152,7 +148,7 @@ class Supposed:
 
 def would(db: Connection, supposed: Sequence[Supposed]) -> list[tuple[Contradiction, ...]]:
     """Of each what would contradict it, of all that stands of its person: so that people see it before they decide."""
-    groups = {entry: group for group in _groups(db, {one.person for one in supposed}) for entry in group}
+    groups = {entry: group for group in ties.groups(db, {one.person for one in supposed}) for entry in group}
     people = sorted(groups)
     claims, sights = _claims(db, people, None), _sights(db, people, None)
     return [_against(one, groups[one.person], claims, sights) for one in supposed]

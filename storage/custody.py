@@ -33,6 +33,7 @@ STREAMED = {"yield_per": ROWS}
 _as_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 # One writer at a time from here to the end of its transaction: the chain has one head.
+_BEGUN = text("SELECT (SELECT at FROM custody_events ORDER BY seq LIMIT 1) < :moment")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('lastseen.custody'))")
 
 
@@ -283,6 +284,11 @@ def head(db: Connection) -> Head:
     columns = custody_events.c
     row = db.execute(select(columns.seq, columns.hash, columns.at).order_by(columns.seq.desc()).limit(1)).first()
     return Head(row.seq, row.hash, row.at) if row else Head()
+
+
+def begun(db: Connection, moment: datetime) -> bool:
+    """Whether anything was written down here before a moment."""
+    return bool(db.execute(_BEGUN, {"moment": moment}).scalar())
 
 
 def events(db: Connection, after: int = 0, upto: int | None = None) -> Iterator[Event]:

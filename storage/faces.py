@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -204,15 +205,15 @@ def of_analysis(db: Connection, track: int) -> list[FacesOfTrack]:
     ]
 
 
-def members_of(db: Connection, analysis_ids: Sequence[int]) -> list[tuple[int, ...]]:
+def members_of(db: Connection, analysis_ids: Sequence[int], as_of: datetime | None = None) -> list[tuple[int, ...]]:
     """The casts of some analyses, one after the other: their tracks (row ids), each with those that links join it to.
 
-    Every track is in exactly one of them, most of them alone.
+    Every track is in exactly one of them, most of them alone.  `as_of`: as it was then.
     """
     alone = select(tracks.c.id).where(tracks.c.analysis_id == any_of(analysis_ids))
     alone = alone.order_by(tracks.c.analysis_id, tracks.c.ordinal)
     groups = {track: [track] for track in db.execute(alone).scalars()}
-    for link in links_of(db, *analysis_ids):
+    for link in links_of(db, *analysis_ids, as_of=as_of):
         one, other = groups[link.one], groups[link.other]
         if one is not other:
             one += other
@@ -220,12 +221,16 @@ def members_of(db: Connection, analysis_ids: Sequence[int]) -> list[tuple[int, .
     return list(dict.fromkeys(tuple(sorted(group)) for group in groups.values()))
 
 
-def links_of(db: Connection, *analysis_ids: int) -> list[LinkKept]:
-    """The links of some analyses that stand, the surest first."""
+def links_of(db: Connection, *analysis_ids: int, as_of: datetime | None = None) -> list[LinkKept]:
+    """The links of some analyses that stand, or stood at a moment, the surest first."""
+    stands = cast_links.c.withdrawn_at.is_(None)
     statement = (
         select(cast_links.c.id, cast_links.c.one_track_id, cast_links.c.other_track_id, cast_links.c.distance)
         .join(tracks, tracks.c.id == cast_links.c.one_track_id)
-        .where(tracks.c.analysis_id == any_of(analysis_ids), cast_links.c.withdrawn_at.is_(None))
+        .where(
+            tracks.c.analysis_id == any_of(analysis_ids),
+            stands if as_of is None else or_(stands, cast_links.c.withdrawn_at > as_of),
+        )
         .order_by(cast_links.c.distance, cast_links.c.id)
     )
     return [LinkKept(*row) for row in db.execute(statement)]

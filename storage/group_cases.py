@@ -8,6 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, RowMapping, text
@@ -41,26 +42,37 @@ NOTE = text("""
     VALUES (:case, :kind, :people, :note, :by)""")
 CASES = text("""
     SELECT id, title, reason, opened_by, opened_at FROM group_cases
-     WHERE CAST(:case AS bigint) IS NULL OR id = :case ORDER BY id""")
+     WHERE (CAST(:case AS bigint) IS NULL OR id = :case)
+       AND (CAST(:as_of AS timestamptz) IS NULL OR opened_at <= :as_of) ORDER BY id""")
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('lastseen.group_cases', :case))")
 IS_THERE = text("SELECT EXISTS (SELECT FROM group_cases WHERE id = :case)")
 FILES = text("""
     SELECT group_case_id AS "case", blob_id AS blob, sha256, why, added_by AS by, added_at AS at
       FROM group_case_files JOIN blobs ON blobs.id = blob_id
      WHERE CAST(:case AS bigint) IS NULL OR group_case_id = :case ORDER BY added_at, blob_id""")
+FILES_THEN = text("""
+    SELECT "case", blob, sha256, why, by, at
+      FROM (SELECT DISTINCT ON (group_case_id, blob_id) group_case_id AS "case", blob_id AS blob, belongs,
+                   reason AS why, decided_by AS by, decided_at AS at
+              FROM group_case_decisions WHERE decided_at <= :as_of
+             ORDER BY group_case_id, blob_id, group_case_decisions.id DESC) AS newest
+      JOIN blobs ON blobs.id = blob
+     WHERE belongs ORDER BY at, blob""")
 REFUSED = text("""
     SELECT DISTINCT ON (blob_id) blob_id AS blob, sha256, belongs, reason AS why, decided_by AS by, decided_at AS at
       FROM group_case_decisions JOIN blobs ON blobs.id = blob_id
      WHERE group_case_id = :case ORDER BY blob_id, group_case_decisions.id DESC""")
 NOTES = text("""
     SELECT group_case_id AS "case", id, kind, people, note, noted_by AS by, noted_at AS at FROM group_case_notes
-     WHERE CAST(:case AS bigint) IS NULL OR group_case_id = :case ORDER BY id""")
+     WHERE (CAST(:case AS bigint) IS NULL OR group_case_id = :case)
+       AND (CAST(:as_of AS timestamptz) IS NULL OR noted_at <= :as_of) ORDER BY id""")
 SHA256 = text("SELECT sha256 FROM blobs WHERE id = :blob")
 OF_FILE = text("""
     SELECT id, title FROM group_cases JOIN group_case_files ON group_case_id = id WHERE blob_id = :blob ORDER BY id""")
 NEWEST = text("""
-    SELECT blob_id AS blob, max(id) AS analysis FROM analyses WHERE blob_id = ANY(CAST(:blobs AS bigint[]))
-     GROUP BY blob_id""")
+    SELECT blob_id AS blob, max(id) AS analysis FROM analyses
+     WHERE blob_id = ANY(CAST(:blobs AS bigint[]))
+       AND (CAST(:as_of AS timestamptz) IS NULL OR analyzed_at <= :as_of) GROUP BY blob_id""")
 PEOPLE = text("""
     SELECT id, register_number, names, status FROM persons WHERE register_number = ANY(CAST(:numbers AS text[]))
      ORDER BY id""")
@@ -118,6 +130,14 @@ def _sent(row: RowMapping) -> Sent:
 def every(db: Connection) -> list[GroupCase]:
     """All cases, without letters and proposals: those that are followed first, and of these the oldest."""
     return sorted(_drawn(db), key=lambda case: (case.closed is not None, case.since, case.id))
+
+
+def then(db: Connection, as_of: datetime) -> list[GroupCase]:
+    """All cases as they stood at a moment: who was shown in them, and accounted for.
+
+    By what had been written down then, and counted as everywhere.  Not in them: who waited, and what was said of them.
+    """
+    return list(_drawn(db, as_of=as_of))
 
 
 def of_file(db: Connection, blob: int) -> list[tuple[int, str]]:
@@ -249,7 +269,8 @@ def _followed(db: Connection, case: int) -> None:
 
 
 def _is_closed(db: Connection, case: int) -> bool:
-    ends = [row.kind for row in db.execute(NOTES, {"case": case}) if row.kind in ("closed", "reopened")]
+    noted = db.execute(NOTES, {"case": case, "as_of": None})
+    ends = [row.kind for row in noted if row.kind in ("closed", "reopened")]
     return ends[-1:] == ["closed"]
 
 
@@ -271,14 +292,16 @@ def _digest(*said: str) -> str:
 # --- putting it together -----------------------------------------------------------------------------------
 
 
-def _drawn(db: Connection, case: int | None = None) -> Iterator[GroupCase]:
-    """One, or all."""
-    one = {"case": case}
+def _drawn(db: Connection, case: int | None = None, as_of: datetime | None = None) -> Iterator[GroupCase]:
+    """One, or all; `as_of`: as they stood then."""
+    one = {"case": case, "as_of": as_of}
     heads = db.execute(CASES, one).mappings().all()
-    files, notes = _by_case(db.execute(FILES, one).mappings(), File), _by_case(db.execute(NOTES, one).mappings(), Note)
-    calls = {call.blob: call for call in _calls(db, sorted({file.blob for of_ in files.values() for file in of_}))}
-    known = _Register.read(db, calls.values())
-    seen = _seen(db, calls, files)
+    files = _by_case(db.execute(FILES if as_of is None else FILES_THEN, one).mappings(), File)
+    notes = _by_case(db.execute(NOTES, one).mappings(), Note)
+    blobs = sorted({file.blob for of_ in files.values() for file in of_})
+    calls = {call.blob: call for call in _calls(db, blobs, as_of)}
+    known = _Register.read(db, calls.values(), as_of)
+    seen = _seen(db, calls, files, as_of)
     for head in heads:
         mine = sorted(
             (calls[file.blob] for file in files[head["id"]]), key=lambda call: (call.first_seen_at, call.blob)
@@ -298,13 +321,13 @@ def _by_case(rows: Iterable[RowMapping], kind: Callable[..., Kind]) -> Mapping[i
     return found
 
 
-def _calls(db: Connection, blobs: Sequence[int]) -> Iterator[RollCall]:
+def _calls(db: Connection, blobs: Sequence[int], as_of: datetime | None) -> Iterator[RollCall]:
     for begin in range(0, len(blobs), roll_calls.BATCH):
-        yield from roll_calls.of_blobs(db, blobs[begin : begin + roll_calls.BATCH])
+        yield from roll_calls.of_blobs(db, blobs[begin : begin + roll_calls.BATCH], as_of)
 
 
 def _seen(
-    db: Connection, calls: Mapping[int, RollCall], files: Mapping[int, Sequence[File]]
+    db: Connection, calls: Mapping[int, RollCall], files: Mapping[int, Sequence[File]], as_of: datetime | None
 ) -> Mapping[int, Sequence[Seen]]:
     """Where the tracks were of recordings that show the footage of another one of their case."""
     linked: set[int] = set()
@@ -313,7 +336,7 @@ def _seen(
         for blob in blobs:
             others = {passage.other for _, passage in calls[blob].copies} & blobs
             linked |= {blob, *others} if others else set()
-    newest = {row.analysis: row.blob for row in db.execute(NEWEST, {"blobs": sorted(linked)})}
+    newest = {row.analysis: row.blob for row in db.execute(NEWEST, {"blobs": sorted(linked), "as_of": as_of})}
     found: dict[int, list[Seen]] = defaultdict(list)
     for one in footage.seen(db, sorted(newest)):
         found[newest[one.analysis]].append(one)
@@ -328,11 +351,12 @@ class _Register:
         """by register number; one for all entries that are one person"""
 
     @classmethod
-    def read(cls, db: Connection, calls: Iterable[RollCall]) -> "_Register":
+    def read(cls, db: Connection, calls: Iterable[RollCall], as_of: datetime | None) -> "_Register":
         numbers = {one.register_number for call in calls for face in call.faces for one in face.asked}
         rows = db.execute(PEOPLE, {"numbers": sorted(numbers)}).all()
-        same = ties.same_as(db, [row.id for row in rows])
-        said = _standing(db, sorted({entry for entries in same.values() for entry in entries}))
+        groups = ties.groups(db, [row.id for row in rows], as_of)
+        same = {entry: group for group in groups for entry in group}
+        said = _standing(db, sorted(same)) if as_of is None else {}
         known: dict[tuple[int, ...], Known] = {}
         for row in rows:
             about = tuple(one for entry in same[row.id] for one in said.get(entry, ()))

@@ -25,7 +25,9 @@ ADD_POSTS = """
 SEE_POSTS = text("""
     UPDATE posts SET seen = 'present', missing_since = NULL, last_seen_at = greatest(last_seen_at, :at),
                      checked_at = greatest(checked_at, :at),
-                     published_at = coalesce(posts.published_at, read.published_at)
+                     published_at = coalesce(posts.published_at, read.published_at),
+                     published_known_at = CASE WHEN posts.published_at IS NULL AND read.published_at IS NOT NULL
+                                               THEN now() ELSE published_known_at END
       FROM unnest(CAST(:posts AS bigint[]), CAST(:published AS timestamptz[])) AS read (post, published_at)
      WHERE id = post""")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, null, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -320,6 +320,10 @@ def _post(db: Connection, source: Source, seen: PostSeen, *, looked: bool) -> in
         set_={
             **({"seen": new.seen, "missing_since": None, "checked_at": _later("checked_at", new)} if looked else {}),
             "published_at": func.coalesce(posts.c.published_at, new.published_at),
+            "published_known_at": case(
+                (and_(posts.c.published_at.is_(None), new.published_at.is_not(None)), func.now()),
+                else_=posts.c.published_known_at,
+            ),
             "last_seen_at": _later("last_seen_at", new),
         },
     )

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeVar
 
@@ -38,12 +39,16 @@ ANALYSES = text("""
     WITH found AS (
         SELECT id, blob_id AS blob, kind, width, height, duration_ms, analyzed_at, complete, gaps, unfollowed, note,
                id = max(id) OVER (PARTITION BY blob_id) AS newest
-          FROM analyses WHERE blob_id = ANY(CAST(:blobs AS bigint[])))
+          FROM analyses
+         WHERE blob_id = ANY(CAST(:blobs AS bigint[]))
+           AND (CAST(:as_of AS timestamptz) IS NULL OR analyzed_at <= :as_of))
     SELECT * FROM found
      WHERE (newest AND blob = ANY(CAST(:drawn AS bigint[]))) OR EXISTS (
         SELECT FROM tracks WHERE analysis_id = found.id
            AND (EXISTS (SELECT FROM candidates
-                         WHERE track_id = tracks.id AND state IN ('open', 'undecided', 'sighting', 'rejected'))
+                         WHERE track_id = tracks.id
+                           AND (CAST(:as_of AS timestamptz) IS NOT NULL
+                                OR state IN ('open', 'undecided', 'sighting', 'rejected')))
                 OR EXISTS (SELECT FROM rejections WHERE track_id = tracks.id)))
      ORDER BY id""")
 
@@ -51,8 +56,10 @@ TRACKS = text("""
     SELECT tracks.id AS track, tracks.analysis_id AS analysis, tracks.start_ms, tracks.end_ms, tracks.gate,
            tracks.expired_at, shot.id AS shot, shot.at_ms, shot.crop_key, coalesce(shot.weight, 0) AS weight,
            EXISTS (SELECT FROM rejections
-                    WHERE track_id = tracks.id
-                      AND NOT EXISTS (SELECT FROM rejection_revocations WHERE rejection_id = rejections.id)) AS refused
+                    WHERE track_id = tracks.id AND (CAST(:as_of AS timestamptz) IS NULL OR rejected_at <= :as_of)
+                      AND NOT EXISTS (SELECT FROM rejection_revocations
+                                       WHERE rejection_id = rejections.id
+                                         AND (CAST(:as_of AS timestamptz) IS NULL OR revoked_at <= :as_of))) AS refused
       FROM tracks
       LEFT JOIN LATERAL (SELECT id, at_ms, crop_key, weight FROM best_shots WHERE track_id = tracks.id
                           ORDER BY weight DESC, ordinal LIMIT 1) AS shot ON true
@@ -65,6 +72,17 @@ QUESTIONS = text("""
       JOIN tracks ON tracks.id = candidates.track_id
       JOIN persons ON persons.id = candidates.person_id
      WHERE tracks.analysis_id = ANY(CAST(:analyses AS bigint[]))
+     ORDER BY candidates.id""")
+
+# Which candidates waited at a past moment is not kept, and of whom the others were is: they tell who is one person.
+QUESTIONS_THEN = text("""
+    SELECT candidates.id, candidates.track_id AS track, persons.register_number, persons.names,
+           coalesce(nullif((SELECT verdict FROM verdicts WHERE candidate_id = candidates.id AND made_at <= :as_of
+                             ORDER BY verdicts.id DESC LIMIT 1), 'open'), 'joined') AS state
+      FROM candidates
+      JOIN tracks ON tracks.id = candidates.track_id
+      JOIN persons ON persons.id = candidates.person_id
+     WHERE tracks.analysis_id = ANY(CAST(:analyses AS bigint[])) AND created_at <= :as_of
      ORDER BY candidates.id""")
 
 WITH_FACES = text("SELECT DISTINCT blob_id FROM analyses JOIN tracks ON analysis_id = analyses.id ORDER BY blob_id")
@@ -111,13 +129,16 @@ def of_blob(db: Connection, blob: int) -> RollCall:
     raise LookupError(f"there is no blob {blob}")
 
 
-def of_blobs(db: Connection, blobs: Sequence[int]) -> list[RollCall]:
-    """The roll calls of some files, in the order of their row ids; as many queries for many as for one."""
-    found = footage.passages(db, blobs)
+def of_blobs(db: Connection, blobs: Sequence[int], as_of: datetime | None = None) -> list[RollCall]:
+    """The roll calls of some files, in the order of their row ids; as many queries for many as for one.
+
+    `as_of`: by what had been written down then.  Nobody waits in such a one: candidates that wait are not dated.
+    """
+    found = footage.passages(db, blobs, as_of)
     concerned = sorted({*blobs, *(one.other for one in found)})
-    seen = _Seen.read(db, blobs, concerned, found)
+    seen = _Seen.read(db, blobs, concerned, found, as_of)
     files = {row.id: row for row in db.execute(FILES, {"blobs": concerned})}
-    carried = footage.places(db, [row.sha256 for row in files.values()])
+    carried = footage.places(db, [row.sha256 for row in files.values()], as_of)
     places = {blob: carried[row.sha256] for blob, row in files.items()}
     return [_call(files, places, seen, blob) for blob in sorted(set(blobs) & set(files))]
 
@@ -214,10 +235,15 @@ class _Seen:
 
     @classmethod
     def read(
-        cls, db: Connection, drawn: Sequence[int], concerned: Sequence[int], passages: Sequence[Passage]
+        cls,
+        db: Connection,
+        drawn: Sequence[int],
+        concerned: Sequence[int],
+        passages: Sequence[Passage],
+        as_of: datetime | None,
     ) -> "_Seen":
-        rows = db.execute(ANALYSES, {"drawn": list(drawn), "blobs": concerned}).mappings().all()
-        own = _own_faces(db, [row["id"] for row in rows])
+        rows = db.execute(ANALYSES, {"drawn": list(drawn), "blobs": concerned, "as_of": as_of}).mappings().all()
+        own = _own_faces(db, [row["id"] for row in rows], as_of)
         bare = cls(_grouped(rows, itemgetter("blob")), own, {}, _grouped(passages, attrgetter("blob")))
         tracks = footage.seen(db, sorted(bare._compared()))
         return replace(bare, tracks=_grouped(tracks, attrgetter("analysis")))
@@ -273,16 +299,18 @@ class _Seen:
         return [face for face in self.own.get(analysis, ()) if face.state is not FaceState.UNKNOWN]
 
 
-def _own_faces(db: Connection, analyses: Sequence[int]) -> Mapping[int, Sequence[Face]]:
+def _own_faces(db: Connection, analyses: Sequence[int], as_of: datetime | None) -> Mapping[int, Sequence[Face]]:
     """Analysis -> its faces in the order in which they come, by what was decided of themselves."""
     home, looks = {}, {}
-    for row in db.execute(TRACKS, {"analyses": analyses}).mappings():
+    asked_of = {"analyses": analyses, "as_of": as_of}
+    for row in db.execute(TRACKS, asked_of).mappings():
         home[row["track"]] = row["analysis"]
         looks[row["track"]] = Appearance(**{name: row[name] for name in APPEARANCE})
-    rows = db.execute(QUESTIONS, {"analyses": analyses}).mappings()
+    rows = db.execute(QUESTIONS if as_of is None else QUESTIONS_THEN, asked_of).mappings()
     asked = _grouped((Question(**{**row, "names": tuple(row["names"])}) for row in rows), attrgetter("track"))
-    links = _grouped(faces.links_of(db, *analyses), attrgetter("one"))
-    groups = [tuple(sorted(map(looks.__getitem__, group), key=_when)) for group in faces.members_of(db, analyses)]
+    links = _grouped(faces.links_of(db, *analyses, as_of=as_of), attrgetter("one"))
+    joined = faces.members_of(db, analyses, as_of)
+    groups = [tuple(sorted(map(looks.__getitem__, group), key=_when)) for group in joined]
     found: dict[int, list[Face]] = defaultdict(list)
     for tracks in sorted(groups, key=lambda tracks: _when(tracks[0])):
         mine = found[home[tracks[0].track]]

@@ -222,6 +222,7 @@ posts = Table(
     _moment("checked_at", nullable=True),
     _moment("missing_since", nullable=True),
     _moment("unlisted_since", nullable=True),
+    _moment("published_known_at", nullable=True),
     UniqueConstraint("source_id", "platform_post_id"),
     UniqueConstraint("chat_id", "number"),
     CheckConstraint("(chat_id IS NULL) = (number IS NULL)", name="numbered_in_a_chat"),
@@ -235,7 +236,8 @@ posts = Table(
     ),
     Index("ix_posts_site_sought", "source_id", postgresql_where=text(SITE_SOUGHT)),
     Index("ix_posts_lost", "source_id", "missing_since", postgresql_where=text("missing_since IS NOT NULL")),
-    comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look",
+    comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look;"
+    " published_known_at: since when published_at is, null: since the post is, or not written down then",
 )
 
 observations = Table(
@@ -1236,6 +1238,7 @@ verdicts = Table(
     _moment("made_at", now=True),
     CheckConstraint("verdict IN ('open', 'rejected', 'undecided', 'sighting')", name="verdict"),
     Index("ix_verdicts_newest", "candidate_id", "id"),
+    Index("ix_verdicts_sighting", "candidate_id", "made_at", postgresql_where=text("verdict = 'sighting'")),
     comment="what the judgements on a candidate that stood at that moment came to; the newest counts",
 )
 

@@ -1,7 +1,7 @@
 """What the office declares of two entries of its register: relatives, or one person who was entered twice."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -124,3 +124,27 @@ def same(db: Connection, as_of: datetime | None = None) -> list[tuple[int, int]]
     """Pairs of entries (row ids) that are declared as one person; `as_of`: that were at that moment."""
     found = db.execute(SAME) if as_of is None else db.execute(SAME_THEN, {"as_of": as_of})
     return [(one, other) for one, other in found]
+
+
+def groups(db: Connection, people: Iterable[int], as_of: datetime | None = None) -> list[tuple[int, ...]]:
+    """Of these entries (row ids), each with all that are the same person, once; `as_of`: as it was then."""
+    beside: dict[int, set[int]] = defaultdict(set)
+    for one, other in same(db, as_of):
+        beside[one].add(other)
+        beside[other].add(one)
+    found, met = [], set[int]()
+    for entry in people:
+        if entry not in met:
+            group = _reached(entry, beside)
+            met |= group
+            found.append(tuple(sorted(group)))
+    return found
+
+
+def _reached(start: int, beside: Mapping[int, set[int]]) -> set[int]:
+    found, waiting = {start}, [start]
+    while waiting:
+        fresh = beside.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found

@@ -2,23 +2,24 @@
 
 Everything is read from rows that are inserted and never changed, or that say when they were, each by the moment at
 which it was written down; so the same moment says the same whenever it is asked.  Only a lawful erasure takes something
-away.  Of entries without a statement the status is what the register says of them.
+away.  Of entries without a statement the status is what the register said first: what it says since is a statement.
+Groups are drawn up as for their pages (`storage.group_cases`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
 from lastseen.records import PersonStatus
-from lastseen.yearly import INSTANT, Case, Contradicting, Facts, Found, Period, Sent, Stated, Tip, ends, people
+from lastseen.yearly import INSTANT, Case, Contradicting, Fact, Facts, Found, Period, Sent, Stated, Tip, ends, people
 from lastseen.yearly_words import Origin
-from storage import contradictions, ties
+from storage import contradictions, group_cases, ties
 
 # A sighting stands since the verdict that made it one; verdicts that only confirm it are no other.  Where it was
 # published is the post that brought its file, as far as that was known.
-_SIGHTED = """
+SIGHTED = text("""
     WITH told AS (
         SELECT candidate_id, id, verdict, made_at,
                lag(verdict) OVER (PARTITION BY candidate_id ORDER BY id) AS before
@@ -31,9 +32,7 @@ _SIGHTED = """
           FROM told GROUP BY candidate_id),
          sighted AS (
         SELECT since.candidate_id, since.at, judgements
-          FROM since JOIN verdicts ON verdicts.id = newest WHERE verdict = 'sighting')"""
-SIGHTED = text(f"""
-    {_SIGHTED}
+          FROM since JOIN verdicts ON verdicts.id = newest WHERE verdict = 'sighting')
     SELECT candidate_id AS candidate, person_id AS entry, sighted.at, judgements, analyses.blob_id AS blob,
            brought.platform, coalesce(brought.tip, false) AS tip
       FROM sighted
@@ -49,7 +48,7 @@ SIGHTED = text(f"""
             WHERE media_items.blob_id = analyses.blob_id AND first_seen_at < :as_of
               AND (carried_at IS NULL OR carried_at < :as_of)
             ORDER BY first_seen_at, posts.id LIMIT 1) AS brought ON true
-     ORDER BY candidate_id""")  # noqa: S608  our own words
+     ORDER BY candidate_id""")
 # A line speaks of somebody as long as the newest decision says so, the list stands, and what was written down of it.
 LISTED = text("""
     SELECT entry_id AS line, list_entries.list_id AS list, person_id AS entry, decided_at AS at
@@ -78,13 +77,13 @@ STATED = text(f"""
       FROM statements
      WHERE (status IN ('captive', 'returned', 'deceased') OR says = 'dead') AND {_STANDS}
      ORDER BY person_id, coalesce(status, says), coalesce(since, dated), id""")  # noqa: S608  our own words
+# Of everybody: whom figures count is not known before they are made, and a register is not large.
 STATUS = text(f"""
-    SELECT persons.id AS entry, newest.id AS statement, coalesce(newest.status, first_status, persons.status) AS status
+    SELECT persons.id AS entry, coalesce(newest.status, first_status, persons.status) AS status
       FROM persons
-      LEFT JOIN LATERAL (SELECT id, status FROM statements
-                          WHERE person_id = persons.id AND status IS NOT NULL AND {_STANDS}
-                          ORDER BY id DESC LIMIT 1) AS newest ON true
-     WHERE persons.id = ANY(CAST(:people AS bigint[]))
+      LEFT JOIN (SELECT DISTINCT ON (person_id) person_id, id, status FROM statements
+                  WHERE status IS NOT NULL AND {_STANDS} ORDER BY person_id, id DESC) AS newest
+             ON person_id = persons.id
      ORDER BY newest.id NULLS FIRST, persons.id DESC""")  # noqa: S608  our own words
 LETTERS = text("""
     SELECT letters.id, coalesce(sent.dated, CAST(sent.noted_at AT TIME ZONE 'UTC' AS date)) AS day, sent.noted_at AS at,
@@ -102,40 +101,6 @@ LETTERS = text("""
                           WHERE letter_id = letters.id AND event = 'given up' AND noted_at < :as_of
                           ORDER BY id LIMIT 1) AS given_up ON true
      ORDER BY letters.id""")
-# Recordings of cases, by what had been decided last.
-_FILES = """
-    (SELECT group_case_id, blob_id FROM (
-        SELECT DISTINCT ON (group_case_id, blob_id) group_case_id, blob_id, belongs
-          FROM group_case_decisions WHERE decided_at < :as_of ORDER BY group_case_id, blob_id, id DESC) AS newest
-      WHERE belongs) AS files"""
-# No two links of an analysis say the same: so many faces are followed as there are tracks without them.
-CASES = text(f"""
-    SELECT group_cases.id, opened_at,
-           (SELECT CASE kind WHEN 'closed' THEN noted_at END FROM group_case_notes
-             WHERE group_case_id = group_cases.id AND kind IN ('closed', 'reopened') AND noted_at < :as_of
-             ORDER BY group_case_notes.id DESC LIMIT 1) AS closed_at,
-           coalesce((SELECT people FROM group_case_notes
-                      WHERE group_case_id = group_cases.id AND kind = 'counted' AND noted_at < :as_of
-                      ORDER BY group_case_notes.id DESC LIMIT 1),
-                    (SELECT max((SELECT count(*) FROM tracks WHERE analysis_id = looked.id)
-                                - (SELECT count(*) FROM cast_links JOIN tracks ON tracks.id = one_track_id
-                                    WHERE analysis_id = looked.id
-                                      AND (withdrawn_at IS NULL OR withdrawn_at >= :as_of)))
-                       FROM {_FILES}
-                       JOIN LATERAL (SELECT analyses.id FROM analyses
-                                      WHERE analyses.blob_id = files.blob_id AND analyzed_at < :as_of
-                                      ORDER BY analyses.id DESC LIMIT 1) AS looked ON true
-                      WHERE files.group_case_id = group_cases.id), 0) AS shown
-      FROM group_cases WHERE opened_at < :as_of ORDER BY group_cases.id""")  # noqa: S608  our own words
-ACCOUNTED = text(f"""
-    {_SIGHTED}
-    SELECT DISTINCT group_case_id AS "case", person_id AS entry
-      FROM sighted
-      JOIN candidates ON candidates.id = candidate_id
-      JOIN tracks ON tracks.id = track_id
-      JOIN analyses ON analyses.id = analysis_id
-      JOIN {_FILES} ON files.blob_id = analyses.blob_id
-     ORDER BY 1, 2""")  # noqa: S608  our own words
 TIPS = text("""
     SELECT id, received_at AS at,
            (SELECT min(noted_at) FROM tip_notes
@@ -156,24 +121,32 @@ def settled(db: Connection) -> datetime:
     return found
 
 
-def facts(db: Connection, period: Period, as_of: datetime) -> Facts:
-    """All that was written down before a moment; what stands at the end of the period, as it stood then."""
-    asked, end = {"as_of": as_of}, ends(period, as_of)
+def facts(db: Connection, period: Period, as_of: datetime, wanted: Collection[Fact] = frozenset(Fact)) -> Facts:
+    """All that was written down before a moment; what stands at the end of the period, as it stood then.
+
+    `wanted`: of what is read; everything else is empty.
+    """
     same = ties.same(db, as_of - INSTANT)
-    found = (*_sighted(db, as_of), *_listed(db, as_of))
-    return Facts(
-        as_of=as_of,
-        same=same,
-        found=found,
-        stated=list(_stated(db, as_of)),
-        status=_status(db, same, sorted({one.entry for one in found}), as_of),
-        contradicting=list(_contradicting(db, end)),
-        letters=[_letter(row) for row in db.execute(LETTERS, asked)],
-        cases=_cases(db, end),
-        tips=[Tip(**row) for row in db.execute(TIPS, asked).mappings()],
-        lists=[(row.id, row.imported_at) for row in db.execute(LISTS, asked)],
-        packages=[(row.id, row.asked_at, row.candidate_id) for row in db.execute(PACKAGES, asked)],
-    )
+    read = _read(db, same, as_of, ends(period, as_of))
+    return Facts(as_of, same, **{fact.value: made() for fact, made in read.items() if fact in wanted})
+
+
+def _read(
+    db: Connection, same: Sequence[tuple[int, int]], as_of: datetime, end: datetime
+) -> Mapping[Fact, Callable[[], Any]]:
+    """What reads each of them."""
+    asked = {"as_of": as_of}
+    return {
+        Fact.FOUND: lambda: [*_sighted(db, as_of), *_listed(db, as_of)],
+        Fact.STATUS: lambda: _status(db, same, as_of),
+        Fact.STATED: lambda: list(_stated(db, as_of)),
+        Fact.CONTRADICTING: lambda: list(_contradicting(db, end)),
+        Fact.LETTERS: lambda: [_letter(row) for row in db.execute(LETTERS, asked)],
+        Fact.CASES: lambda: list(_cases(db, end)),
+        Fact.TIPS: lambda: [Tip(**row) for row in db.execute(TIPS, asked).mappings()],
+        Fact.LISTS: lambda: [(row.id, row.imported_at) for row in db.execute(LISTS, asked)],
+        Fact.PACKAGES: lambda: [(row.id, row.asked_at, row.candidate_id) for row in db.execute(PACKAGES, asked)],
+    }
 
 
 def _sighted(db: Connection, as_of: datetime) -> Iterator[Found]:
@@ -193,20 +166,15 @@ def _stated(db: Connection, as_of: datetime) -> Iterator[Stated]:
         yield Stated(row.id, row.entry, row.says, status, row.day)
 
 
-def _status(
-    db: Connection, same: Sequence[tuple[int, int]], entries: Sequence[int], as_of: datetime
-) -> dict[int, PersonStatus]:
+def _status(db: Connection, same: Sequence[tuple[int, int]], as_of: datetime) -> dict[int, PersonStatus]:
     """Person -> what the newest statement of any of their entries says; else what the register says of the first."""
     person = people(same)
-    wanted = {person(entry) for entry in entries}
-    asked = wanted | {entry for pair in same for entry in pair if person(entry) in wanted}
-    rows = db.execute(STATUS, {"people": sorted(asked), "as_of": as_of})
-    return {person(row.entry): PersonStatus(row.status) for row in rows}
+    return {person(row.entry): PersonStatus(row.status) for row in db.execute(STATUS, {"as_of": as_of})}
 
 
 def _contradicting(db: Connection, end: datetime) -> Iterator[Contradicting]:
-    for one in contradictions.every(db, end - INSTANT):
-        yield Contradicting(one.entries[0], tuple(each.kind for each in one.found))
+    for entry, kinds in contradictions.tallies(db, end - INSTANT):
+        yield Contradicting(entry, kinds)
 
 
 def _letter(row: Row[Any]) -> Sent:
@@ -214,9 +182,6 @@ def _letter(row: Row[Any]) -> Sent:
     return Sent(row.id, row.day, row.at, row.answer, row.answered_at, row.given_up_at, due)
 
 
-def _cases(db: Connection, end: datetime) -> list[Case]:
-    accounted: dict[int, list[int]] = {}
-    for row in db.execute(ACCOUNTED, {"as_of": end}):
-        accounted.setdefault(row.case, []).append(row.entry)
-    rows = db.execute(CASES, {"as_of": end}).mappings()
-    return [Case(**row, accounted=tuple(accounted.get(row["id"], ()))) for row in rows]
+def _cases(db: Connection, end: datetime) -> Iterator[Case]:
+    for case in group_cases.then(db, end - INSTANT):
+        yield Case(case.id, case.opened_at, case.closed.at if case.closed else None, case.shown, case.accounted)

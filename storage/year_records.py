@@ -72,7 +72,7 @@ class Line:
 
 def counted(db: Connection, period: Period, as_of: datetime, figure: str) -> Sequence[Record]:
     """What a figure counts.  Raises KeyError if there is no such figure."""
-    return yearly.records(period, year_figures.facts(db, period, as_of))[figure]
+    return yearly.records(period, year_figures.facts(db, period, as_of, yearly.needs(figure)))[figure]
 
 
 def shown(db: Connection, records: Sequence[Record]) -> list[Line]:

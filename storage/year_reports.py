@@ -1,14 +1,15 @@
 """What was reported of years and months, each as the records stood at a moment; all reports stay."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from lastseen.yearly_words import PARTS
+from lastseen.words import Words
+from lastseen.yearly_words import FIGURES, PARTS, WAITED
 from storage.custody import Action, Entry
 
 _LINE = """
@@ -96,12 +97,19 @@ def as_json(report: YearReport) -> str:
     return json.dumps(report.figures, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def lines(figures: Figures) -> Iterator[tuple[object, ...]]:
-    """All of a report, as lines of a sheet: part, figure, what it is called, of which stretch of time, number."""
+def lines(figures: Figures, say: Callable[[Words], str] = str) -> Iterator[tuple[object, ...]]:
+    """All of a report, as lines of a sheet: part, figure, what it is called, of which stretch of time, number.
+
+    `say`: words in the reader's language; the names of figures are the same in each.  A number that there is not is
+    empty.
+    """
+    of: dict[str, str] = {}
     for title, part in PARTS:
         for name, figure in part.items():
-            yield title, name, figure.label, figures["period"], figures["counts"][name]
-    yield "Letters", "median_days", "Median of days to the first answer", figures["period"], figures["median_days"]
+            of[name] = say(title)
+            yield of[name], name, say(figure.label), figures["period"], figures["counts"][name]
+            if name == "answered":
+                yield of[name], "median_days", say(WAITED), figures["period"], figures["median_days"]
     for name, numbers in figures["series"].items():
         for when, count in zip(figures["stretches"], numbers, strict=True):
-            yield "one by one", name, "", when, count
+            yield of[name], name, say(FIGURES[name].label), when, count

@@ -64,24 +64,31 @@ def report_(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report a day: what came in, was found and decided, and what is unaccounted for; once a day, unless forced."""
+    """Report a day: what came in, was found and decided, and what is unaccounted for; once a day, unless forced.
+
+    Without a day also the month and the year that were over last, as the records stood at their end.
+    """
     if context.invoked_subcommand is not None:
         return
-    from pipeline.report import making  # what it draws with is loaded for it only
+    from pipeline.report import making, yearly  # what they draw with is loaded for them only
 
     if language not in LANGUAGES:
         raise WrongUse(f"--language {language}: there is {' and '.join(LANGUAGES)}")
     one, first, last = (moment.date() if moment else None for moment in (day, since, until))
-    asked = making.wanted(one, first, last, utcnow(), force=force)
+    now, usual = utcnow(), not (one or first or last)
+    asked = making.wanted(one, first, last, now, force=force)
     with open_stores(settings()) as stores:
         due = making.due(stores, asked)
         made = [] if dry_run else making.run(stores, asked, local_actor())
+        over = yearly.due(stores, now) if usual else []
+        periods = [period.name for period in over] if dry_run else yearly.run(stores, over, local_actor())
         with stores.db.connect() as db:
             newest = daily_reports.find(db, asked.last)
         if to is not None and newest is not None and not dry_run:
             _write(to, page_of(stores, newest, language))
     told = {"due" if dry_run else "made": [str(one) for one in (due if dry_run else made)]}
-    Voice(as_json).result({**told, "report": _as_dict(newest)}, _said(told, newest, to))
+    result = {**told, "periods": periods, "report": _as_dict(newest)}
+    Voice(as_json).result(result, [*_said(told, newest, to), *(f"reported, too: {name}" for name in periods)])
 
 
 @app.command("year")
@@ -148,7 +155,9 @@ def _report_period(
 def file_of(stores: Stores, report: YearReport, format_: str, language: str) -> bytes:
     """A report of a month or a year in some form.  Raises Failure when the store holds other bytes."""
     if format_ == "csv":
-        return sheet(year_reports.COLUMNS, year_reports.lines(report.figures)).encode()
+        from pipeline.report.saying import speeches  # what it says is loaded for it only
+
+        return sheet(year_reports.COLUMNS, year_reports.lines(report.figures, speeches()[language].say)).encode()
     if format_ == "json":
         return year_reports.as_json(report).encode()
     return _checked(stores, report.pages[f"{language}.{format_}"], f"report {report.id} is not as it was made")

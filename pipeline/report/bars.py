@@ -13,6 +13,8 @@ from xml.etree import ElementTree as Xml
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 580, 120, 78, 14, 24
 STEP_DAYS = 15
 """between two days that are written below"""
+ROOMY = 40
+"""what is written below the last bar stands around its middle where a bar has so much room, and else ends there"""
 STEPS = (1, 2, 2.5, 5, 10)
 """what the height of a scale may begin with"""
 
@@ -78,8 +80,9 @@ def columns(name: str, title: str, bars: Sequence[Bar], say: Callable[[int], str
     wide = WIDTH / max(len(bars), 1)
     for number, bar in enumerate(bars):
         last = number == len(bars) - 1
+        anchor = "end" if last and wide < ROOMY else "middle"
         _bar(root, number * wide, wide, bar.count / top, f"{bar.said}: {say(bar.count)}", last=last)
-        _text(root, LEFT + (number + 0.5) * wide, TOP + HEIGHT + 16, bar.below, "end" if last else "middle")
+        _text(root, LEFT + (number + 0.5) * wide, TOP + HEIGHT + 16, bar.below, anchor)
     return Xml.tostring(root, encoding="unicode")
 
 

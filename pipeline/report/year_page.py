@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from lastseen import __version__
 from lastseen.yearly import PLOTTED, Period
-from lastseen.yearly_words import PARTS, Figure
+from lastseen.yearly_words import PARTS, WAITED, Figure
 from pipeline.evidence import typesetting
 from pipeline.report import bars
 from pipeline.report.bars import Bar
@@ -60,6 +60,11 @@ class Plot:
     title: str
     top: float
     bars: tuple[Mark, ...]
+
+    @property
+    def numbers(self) -> Sequence[tuple[str, str]]:
+        """When, and how many."""
+        return [(one.said, one.number) for one in self.bars]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ def _waited(days: float | None, speech: Speech) -> Row:
     """How long the answers took."""
     number = NONE if days is None else speech.number(days, 0 if days.is_integer() else 1)
     means = noted("From the day of sending to the day of the first answer: half took less, half took more.")
-    return Row("", speech.say(noted("Days to the answer (median)")), number, speech.say(means), within=True)
+    return Row("", speech.say(str(WAITED)), number, speech.say(means), within=True)
 
 
 def _plot(name: str, label: str, counts: Sequence[int], period: Period, speech: Speech) -> Plot:

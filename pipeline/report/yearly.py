@@ -6,7 +6,7 @@ The same moment gives the same figures, and the same bytes of every page by the 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
@@ -100,6 +100,28 @@ def make(stores: Stores, period: Period, as_of: str | None, actor: str) -> Made:
     if kept is None:
         raise LookupError(f"report {made} is not there")
     return Made(kept, fresh=True, changed=changed)
+
+
+def due(stores: Stores, now: datetime) -> list[Period]:
+    """The month and the year that were over last, if they are not reported as of their end.
+
+    None that ended before anything was written down here, or into which somebody still writes.
+    """
+    last = now.date().replace(day=1) - DAY
+    with stores.db.connect() as db:
+        settled = year_figures.settled(db)
+        return [
+            period
+            for period in map(Period.named, (f"{last:%Y-%m}", f"{now.year - 1:04}"))
+            if period.ends <= settled
+            and custody.begun(db, period.ends)
+            and year_reports.newest(db, period.name, period.ends) is None
+        ]
+
+
+def run(stores: Stores, over: Iterable[Period], actor: str) -> list[str]:
+    """Report periods that are over, each as the records stood at its end.  Returns their names."""
+    return [make(stores, period, iso(period.ends), actor).report.period for period in over]
 
 
 def read(db: Connection, period: Period, as_of: datetime) -> Figures:

@@ -136,7 +136,7 @@ def _report(request: Request) -> YearReport:
 
 def _written(request: Request, report: YearReport, ending: str) -> bytes:
     if ending == "csv":
-        return sheet(year_reports.COLUMNS, year_reports.lines(report.figures)).encode()
+        return sheet(year_reports.COLUMNS, year_reports.lines(report.figures, language.said)).encode()
     return year_reports.as_json(report).encode() if ending == "json" else _kept(request, report, ending)
 
 

@@ -1,5 +1,6 @@
 """What contradicts what: told from both sides, whatever the order, and nothing that does not."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -7,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings, strategies
 
-from lastseen.fates import DEATHS, Basis, Claim, Conflict, Contradiction, Side, Sight, contradictions
+from lastseen.fates import DEATHS, Basis, Claim, Conflict, Contradiction, Side, Sight, contradictions, tally
 from lastseen.records import Says
 
 FIRST = date(2026, 2, 1)
@@ -185,3 +186,14 @@ def _shown(one: Sight, by: int) -> Sight:
         published=one.published + shift if one.published else None,
         first_seen=one.first_seen + shift if one.first_seen else None,
     )
+
+
+@often
+@given(claimed, sighted)
+def test_counting_them_comes_to_as_many_as_naming_them(claims: list[Claim], sights: list[Sight]) -> None:
+    assert tally(claims, sights) == Counter(one.kind for one in contradictions(claims, sights))
+
+
+@pytest.mark.parametrize(("claims", "sights", "told"), TABLE)
+def test_how_many_contradict(claims: list[Claim], sights: list[Sight], told: list[Conflict]) -> None:
+    assert tally(claims, sights) == Counter(told)

@@ -93,6 +93,22 @@ def home(day: date) -> Said:
     return replace(DEAD, says=Says.RETURNED, since=day, dated=day, sets=True)
 
 
+def everything(db: Connection, title: str = "Yard") -> People:
+    """Records of every kind, on this day; `title`: of the case of a group."""
+    who, today = people(db), now(db).date()
+    sighting(db, who.ada, "one.example")
+    sighting(db, who.ada, "two.example")
+    sighting(db, who.ben, "three.example")
+    state(db, who.ada, DEAD)
+    state(db, who.cy, home(today))
+    listed(db, who.cy)
+    event(db, letter(db, today), "answered", today)
+    letter(db, today)
+    row(db, "tips", code_hash=b"x", language="en", came_by="form", received_by="form")
+    row(db, "group_cases", title=title, reason="r", opened_by="ada")
+    return who
+
+
 def people(db: Connection) -> People:
     """Four entries of the register."""
     return People(*(person(db, number) for number in ("26-1", "26-2", "26-3", "26-4")))

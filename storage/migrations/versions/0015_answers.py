@@ -51,6 +51,11 @@ GROUP_CASE_FILES = """
                                       AND later.blob_id = group_case_decisions.blob_id
                                       AND later.id > group_case_decisions.id)"""
 """recordings that show the group of a case, by what was decided last"""
+RECIPIENTS_STAY = """
+    CREATE TRIGGER recipients_stay
+    BEFORE UPDATE OF id, kind, name, address, language, answers_within_days, added_by, added_at ON letter_recipients
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"""
+"""what letters said, and when their answers were due, stays: a recipient only retires"""
 IS_SEARCHED = """
     CREATE FUNCTION is_searched(status text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT status IN ('missing', 'captive')
@@ -67,6 +72,11 @@ ATTACHMENTS, ATTACHMENTS_SINCE = (
     " carried_at: since when its blob is known, null: not written down then",
 )
 
+POSTS = "one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look"
+POSTS_DATED = (
+    f"{POSTS}; published_known_at: since when published_at is, null: since the post is, or not written down then"
+)
+
 SOURCES_BEFORE = "channels and pages on the allow-list, with the reason why they may be watched"
 SOURCES = f"{SOURCES_BEFORE}; single: one post, and nothing else of its channel or list"
 
@@ -80,6 +90,15 @@ def upgrade() -> None:
     op.create_table_comment("sources", SOURCES, existing_comment=SOURCES_BEFORE)
     op.add_column("media_items", sa.Column("carried_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table_comment("media_items", ATTACHMENTS_SINCE, existing_comment=ATTACHMENTS)
+    op.add_column("posts", sa.Column("published_known_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_table_comment("posts", POSTS_DATED, existing_comment=POSTS)
+    op.create_index(
+        "ix_verdicts_sighting",
+        "verdicts",
+        ["candidate_id", "made_at"],
+        unique=False,
+        postgresql_where=sa.text("verdict = 'sighting'"),
+    )
     op.create_table(
         "group_cases",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -484,6 +503,8 @@ def upgrade() -> None:
         comment="how often the form was sent in an hour or a day: by whom (a hash), and what became of it; against"
         " floods",
     )
+    op.execute(RECIPIENTS_STAY)
+    op.execute("ALTER TABLE letter_recipients ENABLE ALWAYS TRIGGER recipients_stay")
     for table in TABLES:
         if table not in CHANGING:
             defend_but_erasure(table)
@@ -496,6 +517,9 @@ def downgrade() -> None:
         op.drop_table(table)
     op.create_table_comment("persons", PEOPLE, existing_comment=PEOPLE_SAID)
     op.drop_column("persons", "first_status")
+    op.drop_index("ix_verdicts_sighting", table_name="verdicts", postgresql_where=sa.text("verdict = 'sighting'"))
+    op.drop_column("posts", "published_known_at")
+    op.create_table_comment("posts", POSTS, existing_comment=POSTS_DATED)
     op.drop_column("media_items", "carried_at")
     op.create_table_comment("media_items", ATTACHMENTS, existing_comment=ATTACHMENTS_SINCE)
     op.execute("DROP FUNCTION is_searched(text)")

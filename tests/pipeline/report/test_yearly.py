@@ -14,8 +14,10 @@ from sqlalchemy import text
 from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
 from lastseen.preferences import LANGUAGES
-from lastseen.yearly import PLOTTED
+from lastseen.settings import Settings
+from lastseen.yearly import PLOTTED, Period
 from lastseen.yearly_words import FIGURES
+from pipeline import tasks
 from pipeline.report import year_page, yearly
 from pipeline.report.saying import speeches
 from storage import custody, year_reports
@@ -130,6 +132,30 @@ def test_the_page_is_whole_and_loads_nothing(stores: Stores) -> None:
     assert page.count("<svg") == len(PLOTTED)
 
 
+def test_the_month_and_the_year_that_are_over_are_reported_once_as_they_stood_at_their_end(
+    settings: Settings, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the nightly task; none of before the office began."""
+    monkeypatch.setattr(tasks, "settings", lambda: settings)
+    now, over = utcnow(), TODAY.replace(day=1) - timedelta(days=1)
+    periods = [f"{over:%Y-%m}", f"{TODAY.year - 1}"]
+    fill(stores)
+    assert yearly.due(stores, now) == []
+    with stores.db.begin() as db, monkeypatch.context() as patch:
+        patch.setattr(custody, "utcnow", lambda: datetime(TODAY.year - 1, 12, 1, tzinfo=UTC))
+        custody.append(db, "ada", Action.REPORTED, "report:1", {})
+    assert [one.name for one in yearly.due(stores, now)] == periods
+    assert tasks.daily_report({"dry_run": True}) == {"due": 3}
+    assert tasks.daily_report({"day": str(TODAY - timedelta(days=1))}) == {"made": 1}
+    assert tasks.daily_report({}) == {"made": 2}
+    assert tasks.daily_report({}) == {"made": 0}
+    with stores.db.begin() as db:
+        made = {line.period: line.as_of for line in year_reports.listed(db)}
+    assert made == {name: Period.named(name).ends for name in periods}
+    office = Office(settings, stores)
+    assert office.ask("report")["periods"] == []
+
+
 class Tags(HTMLParser):
     """Which tags are open, and which were met."""
 
@@ -182,5 +208,14 @@ def test_the_commands(office: Office, tmp_path: Path) -> None:
     assert json.loads(file.read_text())["counts"]["identified"] == 2
     assert "not over yet" in office.run("report", "year", "2026", "--as-of", "2999-01-01", status=2).stderr
     assert "had not begun" in office.run("report", "year", "2999", status=2).stderr
+    for year in ("0", "0000", "99999", "-1", "2026-11", "MMXXVI"):
+        assert "2026" in office.run("report", "year", "--", year, status=2).stderr, year
+    future = f"{TODAY.replace(day=28) + timedelta(days=4):%Y-%m}"
+    for month, said in (
+        ("2026-13", "no year and no month"),
+        (future, "had not begun"),
+        ("26-11", "a month is written"),
+    ):
+        assert said in office.run("report", "month", month, status=2).stderr, month
     assert "there is html, pdf" in office.run("report", "year", "2026", "--format", "doc", status=2).stderr
     assert office.ask("report", "--dry-run")["due"] == [str(TODAY - timedelta(days=1))]

@@ -1,5 +1,7 @@
 """Reports of years and months on the pages: read as they were made, and each figure opened to what it counts."""
 
+import csv
+import io
 import re
 
 import pytest
@@ -16,7 +18,7 @@ from storage.year_reports import YearReport
 from tests.review.conftest import Browser, Site
 from tests.review.test_blindness import told
 from tests.storage import yearly_office as office
-from tests.storage.casting import person, row
+from tests.storage.casting import person
 
 TODAY = utcnow().date()
 EVERY = (Role.CASE_OFFICER, Role.SENIOR)
@@ -27,17 +29,7 @@ HOSTILE = "<script>alert(1)</script>"
 def report(site: Site) -> YearReport:
     """Of this year, with records of every kind."""
     with site.stores.db.begin() as db:
-        who = office.people(db)
-        office.sighting(db, who.ada, "one.example")
-        office.sighting(db, who.ada, "two.example")
-        office.sighting(db, who.ben, "three.example")
-        office.state(db, who.ada, office.DEAD)
-        office.state(db, who.cy, office.home(TODAY))
-        office.listed(db, who.cy)
-        office.event(db, office.letter(db, TODAY), "answered", TODAY)
-        office.letter(db, TODAY)
-        row(db, "tips", code_hash=b"x", language="en", came_by="form", received_by="form")
-        row(db, "group_cases", title=HOSTILE, reason="r", opened_by="ada")
+        office.everything(db, HOSTILE)
     return yearly.make(site.stores, yearly.year(f"{TODAY:%Y}"), None, "test").report
 
 
@@ -150,7 +142,21 @@ def test_files_are_taken_along_and_that_stands_in_the_log(site: Site, report: Ye
     assert left == [(f"report:{report.period}", {"report": report.id, "format": ending})]
 
 
-@pytest.mark.parametrize("end", ["records/nothing", "file.exe", "records/identified?from=x"])
+def test_the_figures_are_told_in_the_readers_language(site: Site, report: YearReport) -> None:
+    _, browser = user(site, Role.COLLECTOR)
+    browser.submit("/language", language="uk")
+    rows = list(
+        csv.DictReader(io.StringIO(browser.get(f"/reports/periods/{report.id}/file.csv").text.lstrip("\ufeff")))
+    )
+    told = {row["figure"]: row for row in rows if row["when"] == report.period}
+    assert set(told) == {*FIGURES, "median_days"}
+    assert {name: row["number"] for name, row in told.items() if name != "median_days"} == {
+        name: str(count) for name, count in report.figures["counts"].items()
+    }
+    assert not [row for row in rows if row["called"].isascii() or row["part"].isascii()]
+
+
+@pytest.mark.parametrize("end", ["records/nothing", "file.exe", "records/identified?from=x", "file.page"])
 def test_what_is_not_there_is_not_found(site: Site, report: YearReport, end: str) -> None:
     _, browser = user(site, Role.CASE_OFFICER)
     assert browser.get(f"/reports/periods/{report.id}/{end}").status_code in (400, 404)
