@@ -142,6 +142,7 @@ LETTER_FILES = text("""
      WHERE letter_id IN (SELECT letter_id FROM letter_people WHERE person_id = ANY(:people)
                           UNION SELECT letter_id FROM letter_candidates WHERE candidate_id = ANY(:candidates))
      ORDER BY object_key""")
+FILES_OF_LETTERS = text("SELECT object_key FROM letter_files WHERE letter_id = ANY(:letters)")
 # The newest entry that was named is whom a tip is about.
 TIPS = text("""
     SELECT id FROM tips
@@ -159,7 +160,7 @@ TAKE = (
     "DELETE FROM list_decisions WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
     "DELETE FROM list_matches WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
     "DELETE FROM list_entries WHERE id IN ({lines})",
-    "UPDATE lists SET object_key = '' WHERE object_key = ANY(:list_files)",
+    "UPDATE lists SET object_key = '', file_name = '' WHERE object_key = ANY(:list_files)",
     "DELETE FROM letter_files WHERE object_key = ANY(:letter_files)",
     "DELETE FROM letter_people WHERE person_id = ANY(:people)",
     "DELETE FROM letter_candidates WHERE candidate_id = ANY(:candidates) OR letter_id IN ({letters})",
@@ -257,6 +258,13 @@ PACKAGES = text("""
     SELECT object_key FROM package_files JOIN packages ON packages.id = package_id
      WHERE candidate_id = ANY(:candidates) AND removed_at IS NULL ORDER BY object_key""")
 CALLED = text("SELECT register_number, names FROM persons WHERE id = ANY(:people) ORDER BY id")
+NAMESAKES = text("""
+    SELECT register_number, names FROM persons
+     WHERE NOT (id = ANY(:people))
+       AND string_to_array(lower(array_to_string(names, ' ')), ' ') && ARRAY(
+            SELECT DISTINCT word FROM persons, unnest(names) AS name, string_to_table(lower(name), ' ') AS word
+             WHERE id = ANY(:people) AND length(word) > 2)
+     ORDER BY id""")
 BESIDE = text("""
     SELECT register_number, names FROM letter_people JOIN persons ON persons.id = person_id
      WHERE letter_id = :id AND NOT (person_id = ANY(:people)) ORDER BY register_number""")
@@ -279,7 +287,49 @@ TEXTS = {
         "NOT (tip_id = ANY(:tips)) AND tip_id IN (SELECT tip_id FROM tip_notes WHERE person_id = ANY(:people))",
     ),
 }
-"""table -> its key, columns of free text, and which rows may name somebody who is erased, and stay for others"""
+"""table -> its key, columns of free text, and which rows are about somebody who is erased, and stay for others"""
+OTHER_TEXTS = {
+    "letters": ("id", ("subject", "body")),
+    "letter_events": ("id", ("note",)),
+    "letter_recipients": ("id", ("name", "address")),
+    "group_cases": ("id", ("title", "reason")),
+    "group_case_decisions": ("id", ("reason",)),
+    "group_case_notes": ("id", ("note",)),
+    "tip_notes": ("id", ("note",)),
+    "statements": ("id", ("body", "reference", "note")),
+    "statement_withdrawals": ("statement_id", ("reason",)),
+    "lists": ("id", ("title", "body", "file_name")),
+    "list_undos": ("list_id", ("reason",)),
+    "list_entries": ("id", ("note",)),
+    "list_decisions": ("id", ("reason",)),
+    "hand_overs": ("id", ("receiver", "note")),
+    "packages": ("id", ("recipient", "reason")),
+    "rejections": ("id", ("reason",)),
+    "judgements": ("id", ("reason",)),
+    "finding_explanations": ("finding_id", ("reason",)),
+    "sources": ("id", ("reason",)),
+}
+"""table -> its key, and columns in which people of the office write what they like, and may name anybody"""
+GOING = {
+    "letters": "id = ANY(:letters)",
+    "letter_events": "letter_id = ANY(:letters)",
+    "group_case_decisions": "blob_id = ANY(:blobs)",
+    "tip_notes": "tip_id = ANY(:tips) OR person_id = ANY(:people)",
+    "statements": "person_id = ANY(:people)",
+    "statement_withdrawals": "statement_id IN (SELECT id FROM statements WHERE person_id = ANY(:people))",
+    "list_entries": "id = ANY(:lines)",
+    "list_decisions": "entry_id = ANY(:lines) OR person_id = ANY(:people)",
+    "hand_overs": "candidate_id = ANY(:candidates)",
+    "packages": "candidate_id = ANY(:candidates)",
+    "judgements": "candidate_id = ANY(:candidates)",
+    "rejections": "person_id = ANY(:people)",
+}
+"""table -> which of its rows go with the erasure, so that nobody has to look at them"""
+GONE_TOO = {
+    "lists.file_name": "CASE WHEN object_key = ANY(:list_files) THEN '' ELSE file_name END AS file_name",
+}
+"""column -> the same without what goes with the erasure"""
+UNSAID = text("UPDATE list_entries SET raw = '{}' WHERE id = ANY(:lines)")
 REPLACE = text("UPDATE observations SET raw_key = :new, raw_sha256 = :sha256 WHERE raw_key = :old")
 BARRED = text("SELECT hash FROM not_collected")
 AMONG = text("SELECT hash FROM not_collected WHERE hash = ANY(CAST(:hashes AS bytea[]))")
@@ -332,7 +382,14 @@ class Text:
     column: str
     said: str
     beside: tuple[Called, ...] = ()
-    """whom it is about, too"""
+    """whom it is about, too; or, of one that is not about whoever is erased, entries that share a word of their name"""
+    about: bool = True
+    """it is about whoever is erased; False: it may name them all the same"""
+
+    @property
+    def place(self) -> str:
+        """As people are told of it, without a word of it."""
+        return f"{self.table} {'-'.join(map(str, self.row))} ({self.column})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,13 +555,42 @@ def plan(db: Connection, subject: Subject) -> Plan:
     )
 
 
+Rewrite = Callable[[Sequence[Called], "Text"], str]
+"""a free text that stays, without what it says of the erased"""
+
+
+def plan_with_texts(db: Connection, subject: Subject, rewrite: Rewrite) -> Plan:
+    """The same, with the files of letters about others whose text names the erased."""
+    found = plan(db, subject)
+    gone = called(db, found)
+    named = {one.row[0] for one in texts(db, found) if one.table == "letters" and rewrite(gone, one) != one.said}
+    files = db.execute(FILES_OF_LETTERS, {"letters": sorted(named)}).scalars()
+    return replace(found, letter_files=tuple(sorted({*found.letter_files, *files})))
+
+
 def called(db: Connection, found: Plan) -> list[Called]:
     """How the register calls those who are erased."""
     return _called(db, CALLED, found.values())
 
 
 def texts(db: Connection, found: Plan) -> Iterator[Text]:
-    """Free texts that stay for others, and may name whoever is erased."""
+    """Free texts that stay for others, and may name whoever is erased: first those that are about them."""
+    met = set[tuple[str, tuple[int, ...], str]]()
+    for one in _about(db, found):
+        met.add((one.table, one.row, one.column))
+        yield one
+    namesakes = tuple(_called(db, NAMESAKES, found.values())) if found.people else ()
+    for table, (key, columns) in OTHER_TEXTS.items() if found.people else ():
+        left = f" WHERE ({going}) IS NOT TRUE" if (going := GOING.get(table)) else ""
+        chosen = ", ".join(GONE_TOO.get(f"{table}.{column}", column) for column in columns)
+        asked = f"SELECT ARRAY[{key}] AS key, {chosen} FROM {table}{left} ORDER BY 1"  # noqa: S608
+        for row in db.execute(text(asked), found.values()).mappings().all():
+            for column in columns:
+                if row[column] and (table, tuple(row["key"]), column) not in met:
+                    yield Text(table, tuple(row["key"]), column, row[column], namesakes, about=False)
+
+
+def _about(db: Connection, found: Plan) -> Iterator[Text]:
     for table, (key, columns, which) in TEXTS.items() if found.people else ():
         asked = f"SELECT ARRAY[{key}] AS key, {', '.join(columns)} FROM {table} WHERE {which} ORDER BY 1"  # noqa: S608
         for row in db.execute(text(asked), found.values()).mappings().all():
@@ -518,10 +604,9 @@ def _called(db: Connection, statement: TextClause, values: Mapping[str, object])
 
 
 def _write_anew(db: Connection, one: Text, said: str) -> None:
-    names = [name.strip() for name in TEXTS[one.table][0].split(",")]
-    which = " AND ".join(f"{name} = :{name}" for name in names)
-    statement = f"UPDATE {one.table} SET {one.column} = :said WHERE {which}"  # noqa: S608  our own words
-    db.execute(text(statement), {"said": said, **dict(zip(names, one.row, strict=True))})
+    key = OTHER_TEXTS[one.table][0]
+    statement = f"UPDATE {one.table} SET {one.column} = :said WHERE {key} = :key"  # noqa: S608  our own words
+    db.execute(text(statement), {"said": said, "key": one.row[0]})
 
 
 def _joined(db: Connection, hashes: Sequence[str]) -> Sequence[str]:
@@ -584,25 +669,24 @@ def take(
     anew: Sequence[Anew],
     actor: str,
     people_per_track: int,
-    rewrite: Callable[[Sequence[Called], Text], str],
+    rewrite: Rewrite,
 ) -> list[Entry] | None:
     """Delete the rows of what was erased from the store.  Returns what the custody log must say.
-
-    `rewrite`: a free text that stays, without what it says of the erased.
 
     None, and nothing was changed: something was added meanwhile, so that the objects have to be looked at again.
     Call it before anything else in its transaction: it takes `candidates.lock`.
     """
     candidates.lock(db)
-    if plan(db, subjects.parse(erasure.subject)) != done:
+    if plan_with_texts(db, subjects.parse(erasure.subject), rewrite) != done:
         return None
     db.execute(text("SELECT set_config('lastseen.erasure', :id, true)"), {"id": str(erasure.id)})
     for one in anew:
         db.execute(REPLACE, {"new": one.key, "sha256": one.sha256, "old": one.old.key})
     gone = called(db, done)
-    for kept in list(texts(db, done)):
-        if (said := rewrite(gone, kept)) != kept.said:
-            _write_anew(db, kept, said)
+    changed = [(kept, said) for kept in texts(db, done) if (said := rewrite(gone, kept)) != kept.said]
+    for kept, said in changed:
+        _write_anew(db, kept, said)
+    db.execute(UNSAID, {"lines": [kept.row[0] for kept, _ in changed if kept.table == "list_entries"]})
     values = {**done.values(), "records": [record.key for record in done.records]}
     left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
     for statement in TAKE:

@@ -17,9 +17,11 @@ from ulid import ULID
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.exchange.records import Format, HandedPerson, HandedSighting, HandedStatement, Handing
+from lastseen.fates import Contradiction
 from lastseen.records import PersonStatus, Says
 from lastseen.settings import Settings
 from lastseen.words import words
+from storage import contradictions
 from storage.custody import Action, Entry
 
 NO_DOMAIN: Final = "lastseen.invalid"
@@ -46,6 +48,7 @@ PEOPLE = text("""
             OR EXISTS (SELECT FROM candidates JOIN verdicts ON candidate_id = candidates.id
                         WHERE person_id = persons.id AND made_at >= :since))
      ORDER BY register_number""")
+OF_NUMBERS = text("SELECT id FROM persons WHERE register_number = ANY(CAST(:numbers AS text[])) ORDER BY id")
 KNOWN = text("SELECT register_number, status FROM persons WHERE register_number = ANY(CAST(:numbers AS text[]))")
 SIGHTINGS = text("""
     SELECT person_id, candidates.id AS candidate, kind, start_ms, end_ms, coalesce(permalink, '') AS permalink,
@@ -131,7 +134,15 @@ def gather(db: Connection, selection: Selection) -> tuple[HandedPerson, ...]:
         status = PersonStatus(row["status"]) if row["status"] else None
         one = {**_but(row, "person_id"), "says": Says(row["says"]), "status": status}
         said[row["person_id"]].append(HandedStatement(**one))
-    return tuple(_person(row, tuple(seen[row["id"]]), tuple(said[row["id"]])) for row in rows)
+    against = {entry: one.found for one in contradictions.of_people(db, ids["people"]) for entry in one.entries}
+    return tuple(
+        _person(row, tuple(seen[row["id"]]), tuple(said[row["id"]]), against.get(row["id"], ())) for row in rows
+    )
+
+
+def named(db: Connection, numbers: Sequence[str]) -> Sequence[int]:
+    """Row ids of the entries with these register numbers."""
+    return db.execute(OF_NUMBERS, {"numbers": list(numbers)}).scalars().all()
 
 
 def handed(
@@ -149,6 +160,7 @@ def handed(
         "persons": len(people),
         "sightings": sum(len(one.sightings) for one in people),
         "statements": sum(len(one.statements) for one in people),
+        "contradictions": sum(len(one.contradictions) for one in people),
         "status": str(selection.status or ""),
         "since": selection.since.isoformat() if selection.since else "",
         "people": [one.id for one in people],
@@ -165,9 +177,14 @@ def _require_known(db: Connection, numbers: Sequence[str]) -> None:
         raise WrongUse(words("Withdrawn, and handed out to nobody: {numbers}.", numbers=", ".join(sorted(gone))))
 
 
-def _person(row: Any, sightings: tuple[HandedSighting, ...], statements: tuple[HandedStatement, ...]) -> HandedPerson:
+def _person(
+    row: Any,
+    sightings: tuple[HandedSighting, ...],
+    statements: tuple[HandedStatement, ...],
+    against: tuple[Contradiction, ...],
+) -> HandedPerson:
     values = {**row, "names": tuple(row["names"]), "same": tuple(row["same"]), "status": PersonStatus(row["status"])}
-    return HandedPerson(**values, sightings=sightings, statements=statements)
+    return HandedPerson(**values, sightings=sightings, statements=statements, contradictions=against)
 
 
 def _but(row: Any, name: str) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def decide(db: Connection, case: int, blob: int, belongs: bool, reason: str, act
         raise WrongUse(words("A case has at least one recording: close it instead."))
     db.execute(DECIDE, {"case": case, "blob": blob, "belongs": belongs, "reason": reason.strip(), "by": actor})
     what = "recording added" if belongs else "recording taken out" if blob in files else "recording refused"
-    return [_changed(case, what, {"blob": sha256}, reason)]
+    return [_changed(case, what, {"blob": sha256, "content": _digest(reason.strip())})]
 
 
 def note(db: Connection, case: int, said: str, actor: str) -> list[Entry]:
@@ -253,8 +253,8 @@ def _noted(db: Connection, case: int, kind: str, people: int | None, said: str, 
     return _changed(case, kind, detail if people is None else {"people": people, **detail})
 
 
-def _changed(case: int, what: str, detail: Mapping[str, object], reason: str = "") -> Entry:
-    return Entry(Action.CASE_CHANGED, f"group:{case}", {"what": what, **detail}, reason.strip())
+def _changed(case: int, what: str, detail: Mapping[str, object]) -> Entry:
+    return Entry(Action.CASE_CHANGED, f"group:{case}", {"what": what, **detail})
 
 
 def _digest(*said: str) -> str:

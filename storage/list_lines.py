@@ -138,11 +138,37 @@ SIDES = text("SELECT id, says, body, reference, dated, since FROM statements WHE
 
 # --- who may be shown whom
 
+OF_LINE = text("""
+    SELECT person_id FROM list_matches WHERE entry_id = :entry
+     UNION SELECT person_id FROM list_decisions WHERE entry_id = :entry
+     UNION SELECT id FROM persons WHERE register_number = :number""")
+# About them, or about an entry that is declared to be the same person.
 MAY_BE_ASKED = text("""
-    SELECT DISTINCT person_id FROM review_queue
-     WHERE person_id = ANY(CAST(:people AS bigint[])) AND account_judges(:user)
-       AND NOT (CAST(:user AS bigint) = ANY(judges || told))""")
-OF_PEOPLE = text("SELECT id FROM candidates WHERE person_id = ANY(CAST(:people AS bigint[])) ORDER BY id")
+    SELECT person FROM unnest(CAST(:people AS bigint[])) AS those (person)
+     WHERE account_judges(:user)
+       AND EXISTS (SELECT FROM review_queue
+                    WHERE NOT (CAST(:user AS bigint) = ANY(judges || told))
+                      AND (person_id = person
+                           OR EXISTS (SELECT FROM ties
+                                       WHERE kind = 'same' AND person IN (one_person_id, other_person_id)
+                                         AND person_id IN (one_person_id, other_person_id))))""")
+MAY_BE_ASKED_AT_ALL = text("""
+    SELECT EXISTS (SELECT FROM review_queue
+                    WHERE account_judges(:user) AND NOT (CAST(:user AS bigint) = ANY(judges || told)))""")
+# Nobody knows yet of whom these speak: they were not understood, or not held against all who are in the register.
+UNKNOWN = text("""
+    SELECT id FROM list_entries
+     WHERE id = ANY(CAST(:entries AS bigint[]))
+       AND (cardinality(names) = 0 OR says = ''
+            OR NOT EXISTS (SELECT FROM list_looks WHERE block = list_entries.id / :size
+                              AND looked_at >= (SELECT max(added_at) FROM persons)))""")
+OF_PEOPLE = text("""
+    SELECT id FROM candidates
+     WHERE person_id = ANY(CAST(:people AS bigint[]))
+        OR person_id IN (SELECT unnest(ARRAY[one_person_id, other_person_id]) FROM ties
+                          WHERE kind = 'same'
+                            AND ARRAY[one_person_id, other_person_id] && CAST(:people AS bigint[]))
+     ORDER BY id""")
 
 
 class State(StrEnum):
@@ -422,8 +448,8 @@ def decide(
     if before.get(person.id):
         _, came_up, entries = lists.withdraw(db, line.list, reason, actor, people_per_track, entry, person.id)
     db.execute(DECIDE, {"entry": entry, "person": person.id, "same": same, "reason": reason.strip(), "by": actor})
-    detail = {"list": line.list, "person": person.id, "same": same}
-    entries.append(Entry(Action.LINE_DECIDED, f"list_entry:{entry}", detail, reason.strip()))
+    detail = {"list": line.list, "person": person.id, "same": same, "content": statements.digest(reason.strip())}
+    entries.append(Entry(Action.LINE_DECIDED, f"list_entry:{entry}", detail))
     if not same:
         return Decided(None, came_up, entries)
     made, up, more = _state(db, line, person.id, sets, actor, people_per_track)
@@ -467,15 +493,34 @@ def _state(
 # --- who may be shown whom ---------------------------------------------------------------------------------
 
 
+def may_decide(db: Connection, user: User, entry: int, number: str) -> bool:
+    """Whether somebody may be told anything of a line beside an entry of the register, even that it was decided."""
+    people = db.execute(OF_LINE, {"entry": entry, "number": number}).scalars().all()
+    return not _kept_back(db, user, people)
+
+
 def show(db: Connection, user: User, found: Sequence[Line]) -> list[Line]:
     """Of some lines those that somebody may be shown; that they were is kept.
 
     A line that may speak of somebody of whom this person may still be asked whether a face is theirs would tell them
-    what others say of that person.  Whoever is shown a line is asked about its people no more.
+    what others say of that person; so may one of which nobody knows yet of whom it speaks, if they may be asked about
+    anybody.  Whoever is shown a line is asked about its people no more.
     """
-    people = {match.person for line in found for match in line.matches}
-    kept_back = set(db.execute(MAY_BE_ASKED, {"people": list(people), "user": user.id}).scalars())
-    shown = [line for line in found if not kept_back & {match.person for match in line.matches}]
+    kept_back = _kept_back(db, user, {match.person for line in found for match in line.matches})
+    unknown = _unknown(db, user, [line.id for line in found if not line.matches])
+    shown = [one for one in found if one.id not in unknown and not kept_back & {match.person for match in one.matches}]
     told = {match.person for line in shown for match in line.matches}
     tellings.tell(db, user, db.execute(OF_PEOPLE, {"people": list(told)}).scalars().all())
     return shown
+
+
+def _kept_back(db: Connection, user: User, people: Iterable[int]) -> set[int]:
+    """Those of some people (row ids) of whom somebody may still be asked whether a face is theirs."""
+    return set(db.execute(MAY_BE_ASKED, {"people": list(people), "user": user.id}).scalars())
+
+
+def _unknown(db: Connection, user: User, entries: Sequence[int]) -> set[int]:
+    """Those of some lines of which nobody knows yet of whom they speak, for somebody who may be asked about anybody."""
+    if not entries or not db.execute(MAY_BE_ASKED_AT_ALL, {"user": user.id}).scalar():
+        return set()
+    return set(db.execute(UNKNOWN, {"entries": list(entries), "size": lists.BLOCK}).scalars())

@@ -214,7 +214,8 @@ def undo(
         raise WrongUse(words("This list was undone before."))
     withdrawn, came_up, entries = withdraw(db, list_, reason, actor, people_per_track)
     db.execute(UNDO, {"list": list_, "reason": reason.strip(), "by": actor})
-    said = Entry(Action.LIST_UNDONE, f"list:{list_}", {"statements": withdrawn}, reason.strip())
+    detail = {"statements": withdrawn, "content": statements.digest(reason.strip())}
+    said = Entry(Action.LIST_UNDONE, f"list:{list_}", detail)
     return withdrawn, came_up, [*entries, said]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Select, select, text
 
 from lastseen.clock import iso
-from storage import custody, manifests, tellings
+from storage import custody, manifests, people, tellings
 from storage.accounts import User
 from storage.custody import Action
 from storage.tables import custody_events
@@ -29,6 +29,8 @@ OF_REVIEWS: Final = frozenset(
 )
 """what nobody reads who may judge themselves: what others answered, and which reviews, their own too, are of known
 pairs"""
+OF_FATES: Final = ("person:%", "people", "list:%", "list_entry:%", "statement:%", "letter:%", "tip:%", "group:%")
+"""subjects of which those do not read either: the events tell what was said of whom, and for whom somebody wrote"""
 OF_ANSWERED: Final = ("candidate:%", "judgement:%", "known_pair:%", "rejection:%")
 """subjects of which those do not read either: that somebody opened a record says that they have answered"""
 
@@ -145,8 +147,8 @@ def judges(db: Connection, reader: User) -> bool:
 def page(db: Connection, reader: User, filters: Filters, before: int | None = None) -> list[Line]:
     """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one.
 
-    For somebody who may judge, without those of reviews.  Whoever reads those is not asked about these candidates, if
-    they come to judge one day.
+    For somebody who may judge, without those of reviews and of people's fates.  Whoever reads those is not asked about
+    these candidates and people, if they come to judge one day.
     """
     wanted = (
         _wanted(filters, _stretch(db, filters), judges(db, reader))
@@ -156,6 +158,7 @@ def page(db: Connection, reader: User, filters: Filters, before: int | None = No
     rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
     lines = [_line(row) for row in rows]
     tellings.tell_of_events(db, reader, _named(lines, "candidate"), _named(lines, "judgement"))
+    tellings.tell(db, reader, people.asked_about(db, [*_named(lines, "person"), *_several(lines)]))
     return lines
 
 
@@ -206,7 +209,7 @@ def _wanted(filters: Filters, stretch: Stretch | None, judges: bool) -> Select[A
             wanted = wanted.where(columns[name] == said[name])
     if judges:
         wanted = wanted.where(columns.action.not_in(sorted(OF_REVIEWS)))
-        wanted = wanted.where(*(columns.subject.not_like(one) for one in OF_ANSWERED))
+        wanted = wanted.where(*(columns.subject.not_like(one) for one in (*OF_ANSWERED, *OF_FATES)))
     if stretch is not None:
         wanted = wanted.where(columns.seq >= stretch[0], columns.seq < stretch[1])
     return wanted
@@ -240,6 +243,12 @@ def _named(lines: Sequence[Line], what: str) -> list[int]:
     told = [one.detail.get(what) for one in lines]
     subjects = [one.subject.removeprefix(f"{what}:") for one in lines if one.subject.startswith(f"{what}:")]
     return [one for one in told if isinstance(one, int)] + [int(one) for one in subjects if one.isdigit()]
+
+
+def _several(lines: Sequence[Line]) -> list[int]:
+    """Row ids of people whom events give together."""
+    told = [one.detail.get("people") for one in lines]
+    return [id_ for ids in told if isinstance(ids, list) for id_ in ids if isinstance(id_, int)]
 
 
 def _line(row: Row[Any]) -> Line:

@@ -73,7 +73,8 @@ _OF_POSTS: Final[Mapping[str, str]] = {
     "until": "coalesce(published_at, first_seen_at) < CAST(:until AS date) + 1",
 }
 """filters that one post has to pass, whichever carries the file"""
-_OF_PEOPLE: Final[Mapping[str, str]] = {"status": "persons.status = :status", "region": "persons.region = :region"}
+_OF_PEOPLE: Final[Mapping[str, str]] = {"region": "persons.region = :region"}
+"""filters by what the register says of people; what was said of their fate would tell a reviewer, and is no filter"""
 
 NEXT = f"""
     SELECT candidate_id AS candidate, member FROM review_queue
@@ -211,8 +212,8 @@ SOURCES = text("""
      ORDER BY address""")
 # Values that leave somebody enough people, each by itself.
 PEOPLE = text(f"""
-    SELECT status, region FROM review_queue JOIN persons ON persons.id = person_id WHERE {_MINE}
-     GROUP BY GROUPING SETS ((status), (region)) HAVING count(DISTINCT person_id) >= :least ORDER BY 1, 2""")  # noqa: S608  our own words
+    SELECT region FROM review_queue JOIN persons ON persons.id = person_id WHERE {_MINE}
+     GROUP BY region HAVING count(DISTINCT person_id) >= :least ORDER BY 1""")  # noqa: S608  our own words
 PEOPLE_LEFT = f"""
     SELECT count(*) FROM (SELECT DISTINCT person_id FROM review_queue
                            WHERE {_MINE}{{filters}} LIMIT :least) AS people"""  # noqa: S608  our own words
@@ -269,8 +270,6 @@ class Filters:
     since: date | None = None
     """published on this day (UTC) or later; where no platform says when, first seen"""
     until: date | None = None
-    status: str = ""
-    """of the person"""
     region: str = ""
     """of the person, as the register has it"""
 
@@ -288,15 +287,14 @@ class Filters:
     @property
     def of_people(self) -> bool:
         """Whether they say something of the people who are asked about."""
-        return bool(self.status or self.region)
+        return bool(self.region)
 
     @classmethod
     def of(cls, said: Mapping[str, object]) -> Self:
         """The other way round; what is not there is not set.  Raises ValueError."""
         source = str(said.get("source") or "")
         since, until = (_day(str(said.get(name) or "")) for name in ("since", "until"))
-        texts = {name: str(said.get(name) or "") for name in ("status", "region")}
-        return cls(int(source) if source else None, since, until, **texts)
+        return cls(int(source) if source else None, since, until, str(said.get("region") or ""))
 
     def statement(self, sql: str) -> TextClause:
         """A statement of this file with these filters in it."""
@@ -400,7 +398,6 @@ class Choices:
 
     sources: Mapping[int, str]
     """row id -> address, of those that something waits from"""
-    statuses: Sequence[str]
     regions: Sequence[str]
 
 
@@ -559,12 +556,11 @@ def page(
 
 
 def choices(db: Connection, user: User) -> Choices:
-    """What somebody can filter the queue by now: of statuses and regions those that leave enough people."""
-    people = db.execute(PEOPLE, {**_who(user), "least": LEAST_PEOPLE}).all()
+    """What somebody can filter the queue by now: of regions those that leave enough people."""
+    regions = db.execute(PEOPLE, {**_who(user), "least": LEAST_PEOPLE}).scalars()
     return Choices(
         {row.id: row.address for row in db.execute(SOURCES)},
-        sorted({row.status for row in people} - {None}),
-        sorted({row.region for row in people} - {None, ""}),
+        sorted({*regions} - {None, ""}),
     )
 
 

@@ -178,8 +178,8 @@ def mark(db: Connection, statement: Statement, reason: str, actor: str) -> Entry
     if not statement.stands:
         raise WrongUse(words("This statement was withdrawn before."))
     db.execute(WITHDRAW, {"id": statement.id, "reason": reason.strip(), "by": actor})
-    detail = {"statement": statement.id}
-    return Entry(Action.STATEMENT_WITHDRAWN, f"person:{statement.person}", detail, reason.strip())
+    detail = {"statement": statement.id, "content": digest(reason.strip())}
+    return Entry(Action.STATEMENT_WITHDRAWN, f"person:{statement.person}", detail)
 
 
 def number_of(db: Connection, person: str | int) -> int:
@@ -206,6 +206,10 @@ def _changed(kept: Kept, statement: int) -> list[Entry]:
 
 
 def _digest(said: Said) -> str:
-    """The log has no names: it binds what was said by its hash."""
     content = [said.says, said.body.strip(), said.source, said.reference.strip(), str(said.dated), str(said.since)]
+    return digest(*content)
+
+
+def digest(*content: str) -> str:
+    """Of what people wrote: the log has no names, so it binds that by its hash."""
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()

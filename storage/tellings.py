@@ -21,7 +21,12 @@ TELL = text("""
 NAMED = text("""
     SELECT id FROM candidates WHERE id = ANY(CAST(:candidates AS bigint[]))
      UNION SELECT candidate_id FROM judgements WHERE id = ANY(CAST(:judgements AS bigint[]))""")
-JUDGED = text("SELECT DISTINCT candidate_id FROM judgements")
+JUDGED = text("""
+    SELECT candidate_id FROM judgements
+     UNION SELECT id FROM candidates
+            WHERE person_id IN (SELECT person_id FROM statements UNION SELECT person_id FROM list_decisions
+                                 UNION SELECT person_id FROM letter_people
+                                 UNION SELECT person_id FROM tip_notes WHERE person_id IS NOT NULL)""")
 NAMED_SO = text("SELECT id FROM users WHERE name = :name")
 WAS_TOLD = text("SELECT was_told(:user, :candidate)")
 
@@ -38,7 +43,7 @@ def tell_of_events(db: Connection, user: User, candidates: Iterable[int], judgem
 
 
 def tell_of_all(db: Connection, user: User) -> None:
-    """Keep that an account was given all that people answered."""
+    """Keep that an account was given all that people answered, and all that the log tells of people's fates."""
     _tell(db, user.id, db.execute(JUDGED).scalars())
 
 

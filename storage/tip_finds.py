@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Platform
-from storage import candidates, tellings
+from storage import candidates, contradictions, people, tellings
 from storage.accounts import User
 from storage.tips import State, Tip
 from storage.work import OF_A_TIP
@@ -155,7 +155,7 @@ def of_tip(db: Connection, tip: Tip) -> Finds:
 
 
 def read(db: Connection, user: User, tip: Tip) -> None:
-    """Keep that an account has read a tip, and was thereby told of everybody whom its files show.
+    """Keep that an account has read a tip: it was told of everybody whom its files show, and of whom it is about.
 
     Call it before the custody log is written to.
     """
@@ -210,9 +210,10 @@ def hurry(db: Connection, tip: Tip) -> int:
 def _read(db: Connection, user: int, tip: Tip) -> None:
     db.execute(KEEP_READER, {"tip": tip.id, "user": user})
     _posts, blobs = _files(db, tip)
-    if blobs:
-        around = list(candidates.around(db, blobs))
-        tellings.tell_id(db, user, [row.id for row in db.execute(IN_FILES, {"blobs": around})])
+    around = list(candidates.around(db, blobs)) if blobs else []
+    shown = [row.id for row in db.execute(IN_FILES, {"blobs": around})]
+    about = [] if tip.person is None else people.asked_about(db, contradictions.entries_of(db, tip.person))
+    tellings.tell_id(db, user, [*shown, *about])
 
 
 def _files(db: Connection, tip: Tip) -> tuple[list[int], list[int]]:

@@ -328,7 +328,7 @@ def take_up(db: Connection, id_: int, number: str, reason: str, actor: str, lega
         raise WrongUse(words("This tip was taken up, refused or closed before."))
     person = _person(db, number)
     _note(db, tip, "about", actor, person=person)
-    source = _source(db, tip, why, actor, legal_basis)
+    source = _source(db, tip, actor, legal_basis)
     _note(db, tip, State.TAKEN_UP, actor, why, source=source)
     return [_moved(tip, State.TAKEN_UP, why, {"person": person, "source": source or 0})]
 
@@ -375,16 +375,18 @@ def expire(db: Connection, days: int, most: int = 200) -> list[Entry]:
 # --- within -------------------------------------------------------------------------------------------------
 
 
-def _source(db: Connection, tip: Tip, reason: str, actor: str, legal_basis: str) -> int | None:
-    """The source that a tip's post alone is from now on; None: it has none that can be read.  Raises WrongUse."""
+def _source(db: Connection, tip: Tip, actor: str, legal_basis: str) -> int | None:
+    """The source that a tip's post alone is from now on; None: it has none that can be read.  Raises WrongUse.
+
+    Its reason names the tip: what the officer wrote of that, and of whom, stands with the tip alone, and goes with it.
+    """
     if tip.platform is None:
         return None
     if not legal_basis.strip():
         raise WrongUse(words("No legal basis is set for collecting, so nothing can be read: tell the administrator."))
     address = tip.link.removeprefix("https://t.me/") if tip.platform is Platform.TELEGRAM else tip.link
     address = f"@{address}" if tip.platform is Platform.TELEGRAM else address
-    why = f"tip {tip.id}: {reason}"
-    return sources.add(db, tip.platform, address, why, legal_basis, actor, Asked(single=True)).source.id
+    return sources.add(db, tip.platform, address, f"tip {tip.id}", legal_basis, actor, Asked(single=True)).source.id
 
 
 def _held(db: Connection, id_: int) -> Tip:

@@ -5,6 +5,7 @@ tell a reviewer something is left out, too: of candidates that wait for people t
 """
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -173,6 +174,16 @@ OTHERS = text("""
      ORDER BY letter_id, register_number""")
 
 
+# Of whom a word begins as some word of the texts does, which is so in every case of a name.
+PERHAPS = text("""
+    SELECT register_number AS number, names FROM persons
+     WHERE id <> :person
+       AND (EXISTS (SELECT FROM unnest(names) AS name, string_to_table(lower(name), ' ') AS word
+                     WHERE length(word) >= :least AND left(word, :least) = ANY(CAST(:beginnings AS text[])))
+            OR lower(register_number) = ANY(CAST(:words AS text[])))
+     ORDER BY register_number""")
+BEGINNING: Final = 4
+"""letters that the cases of one name have in common"""
 LONGEST_REASON: Final = 2000
 """characters"""
 
@@ -209,8 +220,18 @@ Cover = Callable[[str, Called, Sequence[Called]], str]
 """a text about several people, without what it says of others than the first"""
 
 
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """How others are left out."""
+
+    about: Cover
+    """of a text that is about all of them"""
+    named: Cover
+    """of any other text, which may name them"""
+
+
 def make(
-    db: Connection, objects: ObjectStore, order: Order, cover: Cover, say: Callable[[str], str]
+    db: Connection, objects: ObjectStore, order: Order, covers: Covers, say: Callable[[str], str]
 ) -> WholeFile | None:
     """Everything on the entry with this register number; None: there is no such one.  Raises WrongUse: no reason.
 
@@ -222,7 +243,7 @@ def make(
     row = db.execute(PERSON, {"number": order.number}).first()
     if row is None:
         return None
-    parts = _parts(db, row.id, Called(row.register_number, tuple(row.names)), cover)
+    parts = _parts(db, row.id, Called(row.register_number, tuple(row.names)), covers)
     pictures, left = _pictures(db, objects, row.id)
     about = About(str(ULID()), utcnow(), order.office, reason, row.register_number, order.language, left)
     content = whole.write(about, parts, pictures, say)
@@ -235,7 +256,7 @@ def make(
     return WholeFile(about.id, row.register_number, content, counts, people.asked_about(db, [row.id]), entry)
 
 
-def _parts(db: Connection, person: int, me: Called, cover: Cover) -> Mapping[str, Rows]:
+def _parts(db: Connection, person: int, me: Called, covers: Covers) -> Mapping[str, Rows]:
     about = {"person": person}
     subjects = db.execute(SUBJECTS, about).scalars().all()
     values = {**about, "subjects": list(subjects), "among": f"[{person}]"}
@@ -243,7 +264,20 @@ def _parts(db: Connection, person: int, me: Called, cover: Cover) -> Mapping[str
     others: dict[int, list[Called]] = defaultdict(list)
     for one in db.execute(OTHERS, about):
         others[one.letter].append(Called(one.number, tuple(one.names)))
-    return whole.covered(parts, lambda letter, said: cover(said, me, others[letter]))
+    perhaps = _perhaps(db, person, " ".join(whole.written(parts)).lower())
+
+    def cover(letter: int, said: str) -> str:
+        return covers.about(said, me, others[letter])
+
+    return whole.covered(parts, cover, lambda said: covers.named(said, me, perhaps))
+
+
+def _perhaps(db: Connection, person: int, said: str) -> list[Called]:
+    """Others of the register whom these words may name."""
+    found = set(re.findall(r"[\w/-]+", said))
+    beginnings = {word[:BEGINNING] for word in found if len(word) >= BEGINNING}
+    values = {"person": person, "words": sorted(found), "beginnings": sorted(beginnings), "least": BEGINNING}
+    return [Called(row.number, tuple(row.names)) for row in db.execute(PERHAPS, values)]
 
 
 def _pictures(db: Connection, objects: ObjectStore, person: int) -> tuple[dict[str, bytes], int]:

@@ -20,7 +20,10 @@ from lastseen.exchange.records import (
     HandedSighting,
     HandedStatement,
     Handing,
+    side_of,
+    told,
 )
+from lastseen.fates import Contradiction
 
 DIGITS: Final = 40
 """of an entity's id, as those of other programs have"""
@@ -53,6 +56,8 @@ def _entities(handing: Handing, one: HandedPerson) -> Iterator[Entity]:
         yield _sighting(handing, one, seen, me)
     for said in one.statements:
         yield _statement(handing, one, said, me)
+    for found in one.contradictions:
+        yield _contradiction(handing, one, found, me)
 
 
 def _sighting(handing: Handing, one: HandedPerson, seen: HandedSighting, me: str) -> Entity:
@@ -84,6 +89,19 @@ def _statement(handing: Handing, one: HandedPerson, said: HandedStatement, me: s
         description=[f"{said.body} says: {TOLD[said.says]}.{day} {where} {CLAIM}"],
         publisher=[said.body],
         modifiedAt=[said.dated.isoformat()],
+    )
+
+
+def _contradiction(handing: Handing, one: HandedPerson, found: Contradiction, me: str) -> Entity:
+    sides = f"{side_of(found.one)}\n{side_of(found.other)}"
+    return _entity(
+        _id(handing, "contradiction", f"{one.number}\n{found.kind}\n{sides}"),
+        "Note",
+        name=[f"Contradiction: {found.kind}"],
+        entity=[me],
+        description=[told(found)],
+        publisher=_office(handing),
+        modifiedAt=[_moment(handing.made_at)],
     )
 
 

@@ -1,7 +1,9 @@
 """People Finder Interchange Format 1.4 (zesty.ca/pfif/1.4): a record for each person, and notes on what is known.
 
 What a note's author believes stands in its `status`: what an office or a side said is that, and our own note says what
-the person is to this office.  A possible sighting has no status: nobody is believed to be alive because of it.
+the person is to this office.  A possible sighting has no status: nobody is believed to be alive because of it.  Readers
+take the newest status: that somebody was missing is none any more once they are not, though there may be no word for
+what they are.
 """
 
 import re
@@ -12,7 +14,16 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from lastseen.clock import mark
-from lastseen.exchange.records import CAVEAT, POSSIBLE, TOLD, HandedPerson, HandedSighting, HandedStatement, Handing
+from lastseen.exchange.records import (
+    CAVEAT,
+    POSSIBLE,
+    TOLD,
+    HandedPerson,
+    HandedSighting,
+    HandedStatement,
+    Handing,
+    told,
+)
 from lastseen.records import PersonStatus, Says
 
 NAMESPACE: Final = "http://zesty.ca/pfif/1.4"
@@ -87,6 +98,8 @@ def _notes(handing: Handing, one: HandedPerson) -> Iterator[Sequence[Field]]:
     for seen in one.sightings:
         at = _moment(seen.decided_at)
         yield _note(handing, one, f"sighting.{seen.candidate}", (), at, "", _sighted(seen))
+    for number, found in enumerate(one.contradictions, 1):
+        yield _note(handing, one, f"contradiction.{number}", (), _moment(handing.made_at), "", told(found))
     text = f"Status of this person at this office: {one.status}."
     yield _note(handing, one, "status", (), _moment(handing.made_at), IS.get(one.status, ""), text)
 
@@ -102,7 +115,9 @@ def _statement(handing: Handing, one: HandedPerson, said: HandedStatement) -> Se
     day = f" Of {said.since.isoformat()}." if said.since else ""
     text = f"{said.body} says: {TOLD[said.says]}.{day} Stands in: {said.reference} ({said.source}, {said.dated})."
     at = _moment(datetime(said.dated.year, said.dated.month, said.dated.day, tzinfo=UTC))
-    return _ordered(handing, one, f"statement.{said.id}", (), said.body, at, BELIEVED.get(said.says, ""), text)
+    over = said.says is Says.MISSING and one.status is not PersonStatus.MISSING
+    believed = "" if over else BELIEVED.get(said.says, "")
+    return _ordered(handing, one, f"statement.{said.id}", (), said.body, at, believed, text)
 
 
 def _ordered(

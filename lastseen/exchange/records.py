@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+from lastseen.fates import Basis, Contradiction, Side
 from lastseen.records import PersonStatus, Says
 
 POSSIBLE: Final = "possible sighting"
@@ -15,6 +16,14 @@ CAVEAT: Final = (
     " each other. Whether it is this person has to be established by other means."
 )
 CLAIM: Final = "A statement is what somebody said, with where it stands; it is not what this office found."
+CONFLICT: Final = "These two contradict each other, by fixed rules; this office resolves nothing by that."
+BASES: Final[Mapping[Basis, str]] = {
+    Basis.SPOKEN_OF: "the day that it speaks of",
+    Basis.DATED: "the day of its document",
+    Basis.PUBLISHED: "first published then, and filmed then or before",
+    Basis.FIRST_SEEN: "first seen by this office then, and filmed then or before",
+}
+"""what the day of one side is"""
 TOLD: Final[Mapping[Says, str]] = {
     Says.MISSING: "missing",
     Says.ALIVE: "alive",
@@ -33,7 +42,7 @@ class Format(StrEnum):
     """What can be written."""
 
     CSV = "csv"
-    """three tables in a ZIP"""
+    """tables in a ZIP"""
     PFIF = "pfif"
     """People Finder Interchange Format 1.4"""
     FTM = "ftm"
@@ -132,8 +141,21 @@ class HandedPerson:
     """register numbers of entries that are declared to be the same person"""
     sightings: tuple[HandedSighting, ...] = ()
     statements: tuple[HandedStatement, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
+    """between what stands of this person, or of entries that are declared to be the same one"""
 
     @property
     def name(self) -> str:
         """The first one."""
         return next((" ".join(name.split()) for name in self.names if name.strip()), self.number)
+
+
+def side_of(one: Side) -> str:
+    """What one side of a contradiction is, as the other parts of a file call it."""
+    what = f"statement {one.statement}" if one.statement else f"{POSSIBLE} {one.candidate}"
+    return f"{what} of {one.day.isoformat()} ({BASES[one.basis]})"
+
+
+def told(one: Contradiction) -> str:
+    """A contradiction in one line."""
+    return f"{str(one.kind).capitalize()}: {side_of(one.one)}, and {side_of(one.other)}. {CONFLICT}"

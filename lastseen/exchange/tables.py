@@ -1,4 +1,4 @@
-"""People, possible sightings and statements as three tables (CSV), with a page that says what they are."""
+"""People, possible sightings, statements and contradictions as tables (CSV), with a page that says what they are."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
@@ -6,7 +6,8 @@ from typing import Final
 
 from lastseen.clock import iso, mark
 from lastseen.exchange.archive import zipped
-from lastseen.exchange.records import CAVEAT, CLAIM, POSSIBLE, TOLD, HandedPerson, Handing
+from lastseen.exchange.records import BASES, CAVEAT, CLAIM, CONFLICT, POSSIBLE, TOLD, HandedPerson, Handing
+from lastseen.fates import Side
 from lastseen.sheets import sheet
 
 PEOPLE: Final = (
@@ -32,14 +33,19 @@ STATEMENTS: Final = (
     *("register_number", "number", "says", "body", "source", "reference", "dated", "of_day", "sets_status", "export"),
 )
 
+CONTRADICTIONS: Final = (
+    *("register_number", "what", "one", "one_day", "one_day_is", "other", "other_day", "other_day_is", "export"),
+)
+
 
 def write(handing: Handing, people: Sequence[HandedPerson]) -> bytes:
-    """A ZIP of people.csv, sightings.csv, statements.csv and README.txt."""
+    """A ZIP of people.csv, sightings.csv, statements.csv, contradictions.csv and README.txt."""
     tables = {
         "README.txt": _readme(handing),
         "people.csv": sheet(PEOPLE, _people(handing, people)),
         "sightings.csv": sheet(SIGHTINGS, _sightings(handing, people)),
         "statements.csv": sheet(STATEMENTS, _statements(handing, people)),
+        "contradictions.csv": sheet(CONTRADICTIONS, _contradictions(handing, people)),
     }
     return zipped({name: content.encode() for name, content in tables.items()}, handing.made_at)
 
@@ -71,6 +77,17 @@ def _statements(handing: Handing, people: Iterable[HandedPerson]) -> Iterator[Se
             yield (one.number, said.id, TOLD[said.says], *where, said.status, handing.id)
 
 
+def _contradictions(handing: Handing, people: Iterable[HandedPerson]) -> Iterator[Sequence[object]]:
+    for one in people:
+        for found in one.contradictions:
+            yield (one.number, found.kind, *_side(found.one), *_side(found.other), handing.id)
+
+
+def _side(one: Side) -> tuple[str, str, str]:
+    what = f"statement {one.statement}" if one.statement else f"{POSSIBLE} {one.candidate}"
+    return what, one.day.isoformat(), BASES[one.basis]
+
+
 def _moment(at: datetime | date | None) -> str:
     if at is None:
         return ""
@@ -81,7 +98,8 @@ def _readme(handing: Handing) -> str:
     return (
         f"{handing.mark}\n\n"
         "people.csv has a line for each entry of the register, sightings.csv one for each possible sighting, and\n"
-        "statements.csv one for each statement that stands; register_number joins them. Text that a spreadsheet\n"
-        "might calculate stands behind an apostrophe. Times are in UTC.\n\n"
-        f"{CAVEAT}\n{CLAIM}\n"
+        "statements.csv one for each statement that stands; register_number joins them. contradictions.csv names two\n"
+        "of these that contradict each other, by their numbers. Text that a spreadsheet might calculate stands behind\n"
+        "an apostrophe. Times are in UTC.\n\n"
+        f"{CAVEAT}\n{CLAIM}\n{CONFLICT}\n"
     )

@@ -3,12 +3,12 @@
 import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from lastseen.clock import iso
+from lastseen.clock import iso, mark
 from lastseen.exchange.archive import zipped
 from lastseen.exchange.records import CAVEAT, CLAIM
 from lastseen.words import words
@@ -40,6 +40,135 @@ TITLES: Final[Mapping[str, str]] = {
     "looks": words("Who looked at this, changed it or handed it out, and when"),
 }
 """of the parts of `storage.whole_file`"""
+LABELS: Final[Mapping[str, str]] = {
+    "register_number": words("Register number"),
+    "names": words("Names"),
+    "birth_year": words("Year of birth"),
+    "region": words("Region"),
+    "status": words("Status"),
+    "first_status": words("Status before any statement"),
+    "added_at": words("Added"),
+    "changed_at": words("Changed"),
+    "kind": words("Kind"),
+    "declared_by": words("Who declared it"),
+    "declared_at": words("Declared"),
+    "same_person_as": words("The same person as"),
+    "photo": words("Photo"),
+    "file_name": words("File"),
+    "sha256": words("SHA-256"),
+    "size": words("Bytes"),
+    "media_type": words("Type of file"),
+    "badge": words("Quality"),
+    "removed_at": words("Removed"),
+    "removed_by": words("Who removed it"),
+    "templates_by_engine": words("Templates, by engine"),
+    "found_at": words("Found"),
+    "stands": words("Stands"),
+    "explained_at": words("Explained"),
+    "engine": words("Engine"),
+    "asked_at": words("Asked for"),
+    "compared_at": words("Compared"),
+    "state": words("State"),
+    "candidates": words("How many"),
+    "first_at": words("First"),
+    "last_at": words("Last"),
+    "possible_sighting": words("Possible sighting"),
+    "start_ms": words("From"),
+    "end_ms": words("To"),
+    "permalink": words("Post"),
+    "published_at": words("Published"),
+    "first_seen_at": words("First seen by this office"),
+    "places": words("Posts that carry it"),
+    "recording_sha256": words("SHA-256 of the recording"),
+    "candidate": words("Candidate"),
+    "verdict": words("Came to"),
+    "made_at": words("Made"),
+    "stage": words("Stage"),
+    "answer": words("Answer (-3 to +3)"),
+    "judged_at": words("Answered"),
+    "undone_at": words("Taken back"),
+    "counts_for_others": words("Counts for other candidates"),
+    "rejected_at": words("Rejected"),
+    "revoked_at": words("Revoked"),
+    "receiver": words("Handed to"),
+    "handed_at": words("Handed over"),
+    "recipient": words("Recipient"),
+    "reason": words("Reason"),
+    "export_id": words("Number of the export"),
+    "statement": words("Statement"),
+    "says": words("Says"),
+    "body": words("Who says so"),
+    "source": words("Stands in"),
+    "reference": words("Which one"),
+    "dated": words("Date of the document"),
+    "since": words("Of the day"),
+    "sets_status": words("Set the status"),
+    "note": words("Note"),
+    "entered_by": words("Who entered it"),
+    "entered_at": words("Entered"),
+    "withdrawn_at": words("Withdrawn"),
+    "why_withdrawn": words("Why it was withdrawn"),
+    "list": words("List"),
+    "row": words("Row"),
+    "is_this_person": words("Is this person"),
+    "decided_by": words("Who decided"),
+    "decided_at": words("Decided"),
+    "list_undone_at": words("List undone"),
+    "lines": words("Lines"),
+    "letter": words("Letter"),
+    "subject": words("Subject"),
+    "made_by": words("Who wrote it"),
+    "revises": words("Takes the place of"),
+    "sightings": words("Possible sightings in it"),
+    "event": words("What happened"),
+    "noted_at": words("Noted"),
+    "tip": words("Tip"),
+    "address": words("Link"),
+    "at_seconds": words("Second of the recording"),
+    "came_by": words("Came by"),
+    "received_at": words("Received"),
+    "newest_note": words("How far it is"),
+    "contact_is_kept": words("Contact is kept"),
+    "group_case": words("Case"),
+    "matcher": words("Compared by"),
+    "retired_at": words("Retired"),
+    "answers": words("Answers"),
+    "account": words("Account"),
+    "seq": words("Number in the log"),
+    "at": words("When"),
+    "actor": words("Who"),
+    "action": words("What was done"),
+    "letters.body": words("Text"),
+}
+"""of columns, or of one part's column"""
+SAID: Final = frozenset(
+    {
+        *("status", "first_status", "sets_status", "says", "state", "source", "verdict", "action", "event", "kind"),
+        *("badge", "newest_note", "stage", "came_by"),
+    }
+)
+"""columns whose values are words of the pages"""
+_MORE_SAID: Final = (
+    *(words("video"), words("image"), words("triage"), words("second"), words("senior")),
+    *(words("form"), words("command"), words("csv"), words("kin"), words("same"), words("about")),
+    *(words("offered"), words("approved"), words("sent"), words("acknowledged"), words("answered"), words("given up")),
+    *(words("confirmed"), words("taken up"), words("to be told"), words("not this person")),
+)
+"""of these, what is said nowhere else"""
+MOMENTS: Final = frozenset({"start_ms", "end_ms"})
+"""columns that say where in a recording"""
+WRITTEN: Final[Mapping[str, Sequence[str]]] = {
+    "hand_overs": ("receiver",),
+    "packages": ("recipient", "reason"),
+    "statements": ("body", "reference", "note", "why_withdrawn"),
+    "list_lines": ("list", "note"),
+    "undecided_lines": ("list",),
+    "letters": ("recipient", "subject", "body"),
+    "letter_events": ("note",),
+    "looks": ("reason", "recipient"),
+}
+"""part -> columns in which people wrote what they liked, and may have named others"""
+YES, NO = words("yes"), words("no")
 LEFT_OUT: Final = (
     words("Templates of faces: numbers that only this office's programs can compare. Which were made is said above."),
     words("Originals of photos, which may show others: the faces that were cut out of them are in this file."),
@@ -54,10 +183,13 @@ NOT_IN_IT: Final = words("What is not in this file")
 NOTHING: Final = words("Nothing.")
 _MARKS = re.compile("\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}\\??|\N{MATHEMATICAL RIGHT WHITE SQUARE BRACKET}")
 """around word forms of letters that were not confirmed yet"""
+MOST_COLUMNS: Final = 7
+"""in one table of the page: rows with more are shown as sheets, since nobody reads a table by scrolling it sideways"""
 _STYLE: Final = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f23}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border:1px solid #c8ccd0;padding:.3rem .5rem;"
-    "text-align:start;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere}th{background:#f2f4f5}"
+    "text-align:start;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere}th{background:#f2f4f5;overflow-wrap:normal}"
+    "table.one{margin-bottom:1rem}table.one th{width:14rem}"
     "img{max-width:20rem;margin:.3rem}.note{color:#57606a}"
 )
 
@@ -81,21 +213,30 @@ class About:
     """pictures that could not be read any more"""
 
 
-def covered(parts: Mapping[str, Rows], cover: Callable[[int, str], str]) -> dict[str, Rows]:
-    """The parts with letters and their events without what they say of others.
+def covered(
+    parts: Mapping[str, Rows], cover: Callable[[int, str], str], strike: Callable[[str], str]
+) -> dict[str, Rows]:
+    """The parts without what they say of others.
 
-    `cover`: a text of the letter with this row id, without that.
+    `cover`: a text of the letter with this row id, without what it says of those whom it is about, too.  `strike`: any
+    text without the lines that surely name somebody else of the register.
     """
-    letters = [
-        {
-            **row,
-            "subject": cover(row["letter"], _plain(row["subject"])),
-            "body": cover(row["letter"], _plain(row["body"])),
-        }
-        for row in parts["letters"]
-    ]
+    letters = [{**row, **{name: cover(row["letter"], _plain(row[name])) for name in ("subject", "body")}}
+               for row in parts["letters"]]  # fmt: skip
     events = [{**row, "note": cover(row["letter"], row["note"])} for row in parts["letter_events"]]
-    return {**parts, "letters": letters, "letter_events": events}
+    about = {**parts, "letters": letters, "letter_events": events}
+    return {part: [_struck(part, row, strike) for row in rows] for part, rows in about.items()}
+
+
+def written(parts: Mapping[str, Rows]) -> Iterator[str]:
+    """Everything in them that people wrote in their own words."""
+    for part, names in WRITTEN.items():
+        for row in parts[part]:
+            yield from (row[name] for name in names if row[name])
+
+
+def _struck(part: str, row: Mapping[str, Any], strike: Callable[[str], str]) -> Mapping[str, Any]:
+    return {**row, **{name: strike(row[name]) for name in WRITTEN.get(part, ()) if row[name]}}
 
 
 def write(about: About, parts: Mapping[str, Rows], pictures: Mapping[str, bytes], say: Callable[[str], str]) -> bytes:
@@ -119,14 +260,15 @@ def write(about: About, parts: Mapping[str, Rows], pictures: Mapping[str, bytes]
 
 def _page(about: About, parts: Mapping[str, Rows], pictures: Mapping[str, bytes], say: Callable[[str], str]) -> str:
     title = say(words("What this office holds on one person"))
+    told = (about.office, about.number, f"{about.made_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC", about.id)
     body = [
         f"<h1>{_text(title)}</h1>",
-        f"<p>{_text(about.office)} · {_text(about.number)} · {_text(iso(about.made_at))} · {_text(about.id)}</p>",
+        f"<p>{' · '.join(_text(one) for one in told if one)}</p>",
         f"<p>{_text(say(WHY))}: {_text(about.reason)}</p>",
         f'<p class="note">{_text(say(KEEP_IN_MIND))}</p>',
     ]
     for name, rows in parts.items():
-        body += [f"<h2>{_text(say(TITLES[name]))}</h2>", _table(rows, say)]
+        body += [f"<h2>{_text(say(TITLES[name]))}</h2>", _table(name, rows, say)]
         body += [f'<img src="{html.escape(file)}" alt="">' for file in pictures if file.startswith(f"{name}/")]
     if about.left:
         body.append(f"<p>{_text(say(GONE))}: {about.left}</p>")
@@ -138,23 +280,46 @@ def _page(about: About, parts: Mapping[str, Rows], pictures: Mapping[str, bytes]
     return f"{top}<body>\n{lines}\n</body></html>\n"
 
 
-def _table(rows: Rows, say: Callable[[str], str]) -> str:
+def label(part: str, column: str) -> str:
+    """How a column is headed, as a message of the first language."""
+    return LABELS.get(f"{part}.{column}") or LABELS[column]
+
+
+def _table(part: str, rows: Rows, say: Callable[[str], str]) -> str:
     if not rows:
         return f'<p class="note">{_text(say(NOTHING))}</p>'
-    columns = list(rows[0])
-    head = "".join(f"<th>{_text(name.replace('_', ' '))}</th>" for name in columns)
-    lines = "\n".join(f"<tr>{''.join(f'<td>{_text(_cell(row[name]))}</td>' for name in columns)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>\n{lines}</table>"
+    columns = [name for name in rows[0] if any(row[name] not in (None, "", []) for row in rows)]
+    if len(columns) > MOST_COLUMNS:
+        return "\n".join(_sheet(part, row, say) for row in rows)
+    head = "".join(f"<th>{_text(say(label(part, name)))}</th>" for name in columns)
+    cells = [[f"<td>{_text(_cell(name, row[name], say))}</td>" for name in columns] for row in rows]
+    lines = "\n".join(f"<tr>{''.join(line)}</tr>" for line in cells)
+    return f'<table tabindex="0"><tr>{head}</tr>\n{lines}</table>'
 
 
-def _cell(value: object) -> str:
+def _sheet(part: str, row: Mapping[str, Any], say: Callable[[str], str]) -> str:
+    """One row with its fields below each other."""
+    told = [(label(part, name), _cell(name, value, say)) for name, value in row.items() if value not in (None, "", [])]
+    lines = "\n".join(f"<tr><th>{_text(say(name))}</th><td>{_text(said)}</td></tr>" for name, said in told)
+    return f'<table class="one">{lines}</table>'
+
+
+def _cell(name: str, value: object, say: Callable[[str], str]) -> str:
     match value:
         case None:
             return ""
-        case datetime() | date():
-            return _spelt(value)
+        case bool():
+            return say(YES if value else NO)
+        case int() if name in MOMENTS:
+            return mark(value)
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        case date():
+            return value.isoformat()
         case list() | tuple():
-            return "; ".join(map(_cell, value))
+            return "; ".join(_cell(name, one, say) for one in value)
+        case str() if name in SAID:
+            return say(value.replace("_", " ")) if value else ""
         case _:
             return str(value)
 

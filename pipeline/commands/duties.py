@@ -33,6 +33,10 @@ incidents_app = typer.Typer(help="What did not stand as it was recorded; without
 Written = Annotated[
     str, typer.Argument(metavar="SUBJECT", help="blob:SHA256, post:ID, source:ID, person:NUMBER or candidate:ID.")
 ]
+Called = Annotated[
+    list[str] | None,
+    typer.Option("--called", metavar="NAME", help="What else the person is called; may be said several times."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -234,9 +238,19 @@ def erase(
             subjects.row(db, subject)
             found = erasures.plan(db, subject)
             held_by = [str(one) for one in holds.over(db, subject)]
+            doubts = erasure.doubts(db, subject)
         made = None if dry_run else _ask(stores, subject, said(reason), said(order, "--order"), account)
-    lines = [*_gone(found, "would go"), *_what_next(made, held_by)]
-    Voice(as_json).result({"erasure": made, **found.counts(), "held_by": held_by}, lines)
+    lines = [*_gone(found, "would go"), *_to_look_at(doubts), *_what_next(made, held_by)]
+    Voice(as_json).result({"erasure": made, **found.counts(), "held_by": held_by, "look_at": doubts}, lines)
+
+
+def _to_look_at(doubts: Sequence[str]) -> Iterator[str]:
+    if doubts:
+        yield (
+            f"{len(doubts)} texts may mean this person, or somebody of that name, and stay as they are; look at them"
+            f" now, since nobody can tell afterwards whom to look for: {', '.join(doubts)}"
+        )
+        yield "whatever else the person is called (a nickname, another spelling) say with `erasures confirm --called`"
 
 
 def _what_next(made: int | None, held_by: Sequence[str]) -> Iterator[str]:
@@ -285,7 +299,10 @@ def erasures_list(as_json: AsJson = False) -> None:
 
 @erasures_app.command("confirm")
 def erasures_confirm(
-    number: Annotated[int, typer.Argument(help="Its id in `erasures list`.")], account: As, as_json: AsJson = False
+    number: Annotated[int, typer.Argument(help="Its id in `erasures list`.")],
+    account: As,
+    others: Called = None,
+    as_json: AsJson = False,
 ) -> None:
     """Have it done.  Only an account of somebody else, who is a senior or an administrator, can say so."""
     with open_app(settings()) as opened:
@@ -293,7 +310,7 @@ def erasures_confirm(
             _require_role(decision.db, decision.actor)
             erasure.require_role(opened.stores)
             decision.log(erasures.confirm(decision.db, number, decision.actor))
-        _finish(opened, as_json)
+        _finish(opened, others or (), as_json)
 
 
 def _require_role(db: Connection, actor: str) -> None:
@@ -317,14 +334,14 @@ def erasures_refuse(
 
 
 @erasures_app.command("finish")
-def erasures_finish(as_json: AsJson = False) -> None:
-    """Go on with what was confirmed and cut short."""
+def erasures_finish(others: Called = None, as_json: AsJson = False) -> None:
+    """Go on with what was confirmed and cut short; say again what else the person is called."""
     with open_app(settings()) as opened:
-        _finish(opened, as_json)
+        _finish(opened, others or (), as_json)
 
 
-def _finish(opened: App, as_json: bool) -> None:
-    done = erasure.finish(opened)
+def _finish(opened: App, others: Sequence[str], as_json: bool) -> None:
+    done = erasure.finish(opened, others)
     told: list[dict[str, Any]] = [{"erasure": one.id, **found.counts()} for one, found in done]
     lines = [line for _, found in done for line in _gone(found, "are gone")]
     Voice(as_json).result({"done": told}, lines or ["nothing was left to do"])

@@ -30,7 +30,7 @@ def group() -> None:
 def export_(
     to: Annotated[Path, typer.Option("--to", help="The file to make; it must not be there yet.")],
     format_: Annotated[
-        Format, typer.Option("--format", help="csv (three tables in a ZIP), pfif (1.4), ftm (FollowTheMoney).")
+        Format, typer.Option("--format", help="csv (tables in a ZIP), pfif (1.4), ftm (FollowTheMoney).")
     ],
     purpose: Annotated[str, typer.Option("--purpose", help="What for; it stands in the log and in the file.")],
     receiver: Annotated[str, typer.Option("--receiver", help="Who gets it; it stands in the log and in the file.")],

@@ -14,7 +14,7 @@ from pipeline.acting import As, Reason, deciding, said
 from pipeline.console import AsJson, Voice, plain
 from storage import tellings, whole_file
 from storage.stores import open_stores
-from storage.whole_file import Order
+from storage.whole_file import Covers, Order
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,7 +39,9 @@ def file_(
     order = Order(number, why, settings().office, language)
     say = catalogues.read("review", "lastseen", language).gettext
     with open_stores(settings()) as stores, deciding(account, stores) as decision:
-        made = whole_file.make(decision.db, stores.objects, order, blotting.covered, say)
+        made = whole_file.make(
+            decision.db, stores.objects, order, Covers(blotting.covered, blotting.without_others), say
+        )
         if made is None:
             raise WrongUse(f"the register has no entry {number}")
         if account:

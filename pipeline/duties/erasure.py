@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from extractors.telegram import without
@@ -15,9 +16,11 @@ from matchers.names import blotting
 from pipeline.app import App
 from pipeline.duties import template_files
 from storage import custody, erasures, roles, subjects
+from storage.database import Connection
 from storage.erasures import Anew, Erasure, Plan, Record, Text
 from storage.objects import DERIVED, EVIDENCE, EXPORT, REGISTER
 from storage.stores import Stores
+from storage.subjects import Subject
 
 log = logging.getLogger("lastseen.erasure")
 
@@ -28,8 +31,10 @@ LETTER: Final = ("letters", "body")
 """a text that is about whoever is erased, whatever it calls them"""
 
 
-def finish(app: App) -> list[tuple[Erasure, Plan]]:
+def finish(app: App, others: Sequence[str] = ()) -> list[tuple[Erasure, Plan]]:
     """Carry out every erasure that was confirmed and is not done.  Returns what went.
+
+    `others`: what else the erased person is called, such as a nickname; it is kept nowhere.
 
     Raises storage.objects.StoreRefuses if the store keeps something, StoreUnavailable if it is away: run it again then.
     Raises WrongUse where the role of the database may not take away what was observed.
@@ -38,7 +43,21 @@ def finish(app: App) -> list[tuple[Erasure, Plan]]:
         waiting = erasures.half_done(db)
     if waiting:
         require_role(app.stores)
-    return [(erasure, _carry_out(app, erasure)) for erasure in waiting]
+    return [(erasure, _carry_out(app, erasure, others)) for erasure in waiting]
+
+
+def doubts(db: Connection, subject: Subject) -> list[str]:
+    """Where texts stand that may mean the person, and are not changed: people have to look at them before it is done.
+
+    After it nobody can tell any more whom to look for.
+    """
+    found = erasures.plan(db, subject)
+    gone = erasures.called(db, found)
+    return [one.place for one in erasures.texts(db, found) if _may_mean(gone, rewritten(gone, one))]
+
+
+def _may_mean(gone: Sequence[Called], left: str) -> bool:
+    return any(blotting.doubtful(left, person) for person in gone)
 
 
 def require_role(stores: Stores) -> None:
@@ -56,14 +75,15 @@ def may_erase(stores: Stores) -> bool:
         return roles.may_erase(db)
 
 
-def _carry_out(app: App, erasure: Erasure) -> Plan:
+def _carry_out(app: App, erasure: Erasure, others: Sequence[str]) -> Plan:
+    rewrite = partial(rewritten, others=others)
     for _ in range(TRIES):
         with app.stores.db.connect() as db:
-            found = erasures.plan(db, subjects.parse(erasure.subject))
+            found = erasures.plan_with_texts(db, subjects.parse(erasure.subject), rewrite)
         anew = list(_anew(app, erasure, found))
         _delete(app, found, {one.old.key for one in anew})
         with app.stores.owner.begin() as db:
-            entries = erasures.take(db, erasure, found, anew, app.actor, app.settings.people_per_track, rewritten)
+            entries = erasures.take(db, erasure, found, anew, app.actor, app.settings.people_per_track, rewrite)
             if entries is not None:
                 custody.append_all(db, app.actor, entries)
         if entries is not None:
@@ -72,17 +92,19 @@ def _carry_out(app: App, erasure: Erasure) -> Plan:
     raise Failure(f"erasure {erasure.id}: something is added to what goes all the time; stop collecting, and try again")
 
 
-def rewritten(gone: Sequence[Called], one: Text) -> str:
+def rewritten(gone: Sequence[Called], one: Text, others: Sequence[str] = ()) -> str:
     """A text that is kept for others, without what it says of the erased.
 
     A letter was written about them: where no line of it is found to name them, all of it goes.
     """
     said = one.said
     for person in gone:
-        left = blotting.blotted(said, person, one.beside)
-        if left is None and (one.table, one.column) == LETTER:
-            return blotting.ERASED
+        left = blotting.blotted(said, person, one.beside) if one.about else None
         said = said if left is None else left
+        sure = blotting.struck(said, person, others, () if one.about else one.beside)
+        said = said if sure is None else sure
+        if one.about and left is sure is None and (one.table, one.column) == LETTER:
+            return blotting.ERASED
     return said
 
 

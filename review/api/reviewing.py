@@ -38,13 +38,12 @@ class Wanted(Given):
     source: Id | None = Field(None, description="row id of a source")
     since: Day | None = Field(None, description="published on this day (UTC) or later")
     until: Day | None = Field(None, description="published on this day or before")
-    status: Word = Field("", description="of the person, as the register has it")
     region: Word = Field("", description="of the person, as the register has it")
 
     @property
     def filters(self) -> Filters:
         """As the queue knows them."""
-        return Filters(self.source, self.since, self.until, self.status.strip(), self.region.strip())
+        return Filters(self.source, self.since, self.until, self.region.strip())
 
 
 class WantedPage(Wanted):

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from review.api import cases, house, letters, openapi, people, reviewing
+from review.api import cases, exchange, house, letters, openapi, people, reviewing
 from review.api.door import ApiDoor
 from review.cases.people import STATERS
 from review.doors import Door, root_of
@@ -81,6 +81,7 @@ def _cases() -> list[ApiDoor]:
             status=201,
             refuses=[409],
         ),
+        ApiDoor(f"{V1}/exchange", exchange.hand_out, method="POST", roles=OFFICERS, refuses=[409]),
         ApiDoor(f"{V1}/videos/{{blob}}/roll-call", cases.roll_call_, roles=REVIEWERS, names="blob"),
         ApiDoor(f"{V1}/unaccounted", cases.unaccounted, roles=REVIEWERS),
         ApiDoor(f"{V1}/hints", cases.hints, roles=REVIEWERS),

@@ -12,24 +12,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lastseen.errors import WrongUse
-from lastseen.exchange.records import ENDINGS, Format
+from lastseen.exchange.records import ENDINGS, Format, Handing
 from lastseen.exchange.writing import file_name, write
 from lastseen.records import PersonStatus
 from lastseen.words import words
 from matchers.names import blotting
-from review.desk import desk_of
+from review.cases.people import judges
+from review.desk import Desk, desk_of
 from review.doors import user_of, visit_of
 from review.forms import day
 from review.language import gettext, spoken
 from review.language import said as told
-from review.roles import REVIEWERS
 from storage import custody, exchange, people, tellings
 from storage import whole_file as whole_files
+from storage.accounts import User
 from storage.exchange import LONGEST, Selection, Wanted
-from storage.whole_file import Order
+from storage.whole_file import Covers, Order
 
 LONGEST_NUMBERS: Final = 20_000
 """characters of the list of register numbers; the command takes longer ones"""
+NOT_BY_FATE: Final = words(
+    "You may be asked about faces: choose people by number, or everybody, and not by what was said."
+)
+COVERS: Final = Covers(blotting.covered, blotting.without_others)
 STATUSES: Final = tuple(status for status in PersonStatus if status is not PersonStatus.WITHDRAWN)
 
 
@@ -44,17 +49,30 @@ def export(request: Request) -> Response:
     desk, user, form = desk_of(request), user_of(request), visit_of(request).form
     format_ = _format(form.get("format", ""))
     try:
-        selection = _selection(form)
-        made = exchange.handing(desk.settings, Wanted(**{name: form.get(name, "") for name in LONGEST}))
-        with desk.stores.db.begin() as db:
-            found = exchange.gather(db, selection)
-            content = write(format_, made, found)
-            tellings.tell(db, user, people.asked_about(db, [one.id for one in found]))
-            custody.append_all(db, user.name, [exchange.handed(made, format_, selection, found, content)])
+        wanted = Wanted(**{name: form.get(name, "") for name in LONGEST})
+        made, content = handed_out(desk, user, format_, wanted, _selection(form))
     except WrongUse as fault:
         return _drawn(request, form, 422, told(fault))
     headers = {"Content-Disposition": f'attachment; filename="{file_name(format_, made)}"', "Cache-Control": "no-store"}
     return Response(content, 200, headers, ENDINGS[format_][1])
+
+
+def handed_out(desk: Desk, user: User, format_: Format, wanted: Wanted, selection: Selection) -> tuple[Handing, bytes]:
+    """A file, told and written down.  Raises WrongUse.
+
+    Whoever names somebody is told of them, also if nothing is handed out: why it cannot be says something, too.
+    """
+    if judges(user) and (selection.status or selection.since):
+        raise WrongUse(NOT_BY_FATE)
+    with desk.stores.db.begin() as db:
+        tellings.tell(db, user, people.asked_about(db, exchange.named(db, selection.numbers)))
+    made = exchange.handing(desk.settings, wanted)
+    with desk.stores.db.begin() as db:
+        found = exchange.gather(db, selection)
+        content = write(format_, made, found)
+        tellings.tell(db, user, people.asked_about(db, [one.id for one in found]))
+        custody.append_all(db, user.name, [exchange.handed(made, format_, selection, found, content)])
+    return made, content
 
 
 def whole_file(request: Request) -> Response:
@@ -64,7 +82,7 @@ def whole_file(request: Request) -> Response:
     order = Order(number, reason, desk.settings.office, spoken().code)
     try:
         with desk.stores.db.begin() as db:
-            made = whole_files.make(db, desk.stores.objects, order, blotting.covered, gettext)
+            made = whole_files.make(db, desk.stores.objects, order, COVERS, gettext)
             if made is None:
                 raise HTTPException(404)
             tellings.tell(db, user, made.candidates)
@@ -95,5 +113,6 @@ def _format(written: str) -> Format:
 
 def _drawn(request: Request, form: Mapping[str, str], status: int = 200, wrong: str = "") -> Response:
     choices = {"formats": list(Format), "statuses": STATUSES, "longest": {**LONGEST, "numbers": LONGEST_NUMBERS}}
-    judges = bool(REVIEWERS & set(user_of(request).roles))
-    return desk_of(request).draw(request, "exchange.html", status, form=form, wrong=wrong, judges=judges, **choices)
+    return desk_of(request).draw(
+        request, "exchange.html", status, form=form, wrong=wrong, judges=judges(user_of(request)), **choices
+    )

@@ -105,7 +105,9 @@ def revise(request: Request) -> Response:
     draft = Template(form.get("subject", ""), form.get("body", ""))
     with desk.stores.db.begin() as db:
         letter = _letter(db, request)
-        people = tuple(one.id for one in letters.people(db, letter.id))
+        about = letters.people(db, letter.id)
+        tellings.tell(db, user, letters.concerned(db, about))
+        people = tuple(one.id for one in about)
         told_of = letters.candidates(db, letter.id)
         fallen = letters.subjects(db, told_of).fallen
     stands = tuple(one for one in told_of if one not in fallen)

@@ -81,6 +81,7 @@ def move(request: Request) -> Response:
         moved = _move(form, user)
         with desk.stores.db.begin() as db:
             stated = _stated(db, desk, id_, form, user) if moved.event is LetterEvent.ANSWERED else []
+            tellings.tell(db, user, letters.concerned(db, letters.people(db, id_)))
             custody.append_all(db, user.name, [*stated, *letters.move(db, id_, moved)])
     except WrongUse as fault:
         return _drawn(request, said(fault), 422)

@@ -178,8 +178,11 @@ def match(request: Request) -> Response:
 def _decide(
     request: Request, entry: int, number: str, *, same: bool, reason: str, sets: bool, of: int | None = None
 ) -> int:
-    """Returns the line's list.  What this person may not be shown they do not decide either."""
+    """Returns the line's list.  What this person may not be shown they do not decide, nor learn why it cannot be."""
     desk, user = desk_of(request), user_of(request)
+    with desk.stores.db.begin() as db:
+        if not list_lines.may_decide(db, user, entry, number):
+            raise HTTPException(404)
     with desk.stores.db.begin() as db:
         done = list_lines.decide(
             db, entry, number, same, user.name, desk.settings.people_per_track, reason=reason,

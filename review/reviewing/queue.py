@@ -22,7 +22,7 @@ from storage.custody import Action
 from storage.database import Connection
 from storage.review_queue import Filters, Taken, Terms, TooNarrow, Why
 
-FILTERS = ("source", "since", "until", "status", "region")
+FILTERS = ("source", "since", "until", "region")
 LONGEST_REASON = 500
 """characters"""
 LONGEST_FILTER = 200

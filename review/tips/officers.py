@@ -16,6 +16,7 @@ from review.doors import number_in, user_of
 from review.forms import cut
 from review.language import gettext as _
 from review.language import said
+from review.roles import REVIEWERS
 from storage import custody, tip_finds, tip_limits, tips
 from storage.accounts import User
 from storage.custody import Action, Entry
@@ -40,7 +41,10 @@ def listed(request: Request) -> Response:
         custody.append(db, user_of(request).name, Action.VIEWED, "tips", {"show": which})
     rows, more = found[: tips.MOST], len(found) > tips.MOST
     every = [*State, EVERY]
-    return desk.draw(request, "tips.html", rows=rows, more=more, which=which, every=every, counts=counts, met=met)
+    judges = bool(REVIEWERS & set(user_of(request).roles))
+    return desk.draw(
+        request, "tips.html", judges=judges, rows=rows, more=more, which=which, every=every, counts=counts, met=met
+    )
 
 
 def tip(request: Request) -> Response:

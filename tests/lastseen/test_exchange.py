@@ -20,8 +20,10 @@ from lastseen.exchange.records import (
     Handing,
 )
 from lastseen.exchange.writing import file_name, write
+from lastseen.fates import Basis, Conflict, Contradiction, Side
 from lastseen.records import PersonStatus, Says
 from lastseen.sheets import FORMULA, MARK
+from matchers.lists import pfif as reader
 
 AT = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 HANDING = Handing(
@@ -45,6 +47,8 @@ HELD = HandedStatement(4, Says.CAPTIVE, "CTA", "letter", "17/4", date(2026, 4, 1
 ADA = HandedPerson(
     1, "HC-1/ї", ("Ада Приклад", "Ada Example"), 1990, "Mariupol", PersonStatus.CAPTIVE, AT, AT, ("HC-2",), (SEEN,),
     (DEAD, HELD),
+    (Contradiction(Conflict.SEEN_AFTER_DEATH, Side(date(2026, 2, 11), Basis.SPOKEN_OF, statement=3),
+                   Side(date(2026, 3, 2), Basis.PUBLISHED, candidate=7)),),
 )  # fmt: skip
 HOSTILE = '=HYPERLINK("http://x")</pfif:person><x>&\x0b\ufffe]]>--'
 EVIL = replace(
@@ -125,9 +129,16 @@ def test_three_tables_are_joined_by_the_register_number() -> None:
     ]
 
 
+def test_what_contradicts_what_is_said_with_both_sides_and_nothing_more() -> None:
+    (row,) = rows(tables.write(HANDING, [ADA]), "contradictions.csv")
+    assert (row["what"], row["one"], row["one_day"], row["other"], row["other_day"]) == (
+        "seen after a claimed death", "statement 3", "2026-02-11", "possible sighting 7", "2026-03-02",
+    )  # fmt: skip
+
+
 def test_no_cell_is_a_formula() -> None:
     made = tables.write(HANDING, [EVIL])
-    for name in ("people.csv", "sightings.csv", "statements.csv"):
+    for name in ("people.csv", "sightings.csv", "statements.csv", "contradictions.csv"):
         cells = [cell for row in rows(made, name) for cell in row.values()]
         assert not [cell for cell in cells if cell.lstrip(" ").startswith(FORMULA)]
     assert rows(made, "people.csv")[0]["register_number"] == "'-2"
@@ -162,12 +173,12 @@ def test_a_record_is_named_after_the_office_and_its_notes_belong_to_it() -> None
     assert said["expiry_date"] == "2027-11-26T00:00:00Z"
     assert "CTA & friends" in said["description"]
     assert {note["person_record_id"] for note in notes(one)} == {said["person_record_id"]}
-    assert len({note["note_record_id"] for note in notes(one)}) == len(notes(one)) == 5
+    assert len({note["note_record_id"] for note in notes(one)}) == len(notes(one)) == 6
 
 
 def test_what_somebody_said_is_their_belief_and_a_possible_sighting_is_nobodys() -> None:
     (one,) = people(pfif.write(HANDING, [ADA]))
-    same, dead, held, seen, status = notes(one)
+    same, dead, held, seen, against, status = notes(one)
     assert same["linked_person_record_id"] == "office.example/person.HC-2"
     assert (dead["author_name"], dead["status"], dead["source_date"]) == (
         "side A", "believed_dead", "2026-03-01T00:00:00Z",
@@ -176,6 +187,9 @@ def test_what_somebody_said_is_their_belief_and_a_possible_sighting_is_nobodys()
     assert "status" not in seen
     assert seen["text"].startswith("Possible sighting 7 in https://videos.example/watch/1, from 1:01.5 to 1:05.0")
     assert "no identification" in seen["text"]
+    assert "status" not in against
+    assert "statement 3 of 2026-02-11 (the day that it speaks of), and possible sighting 7" in against["text"]
+    assert "resolves nothing" in against["text"]
     assert (status["author_name"], status["status"]) == ("Office of <Ombudsman>", "believed_alive")
     assert status["source_date"] == max(note["source_date"] for note in notes(one)), "our own word is the newest"
 
@@ -184,6 +198,33 @@ def test_what_somebody_said_is_their_belief_and_a_possible_sighting_is_nobodys()
 def test_whatever_is_said_has_a_status_of_the_format_or_none(says: Says) -> None:
     (one,) = people(pfif.write(HANDING, [replace(ADA, statements=(replace(DEAD, says=says),))]))
     assert notes(one)[1].get("status", "") in STATUSES
+
+
+@pytest.mark.parametrize(
+    ("status", "read"),
+    [
+        (PersonStatus.MISSING, "information_sought"),
+        (PersonStatus.CAPTIVE, "believed_alive"),
+        (PersonStatus.RETURNED, "believed_alive"),
+        (PersonStatus.DECEASED, "believed_dead"),
+        (PersonStatus.FOUND, ""),
+    ],
+)
+def test_the_reader_of_lists_reads_it_back_with_the_status_that_the_person_has(status: PersonStatus, read: str) -> None:
+    """Whatever was said before; nobody is missing to another office who is not to this one."""
+    missing = replace(DEAD, id=9, says=Says.MISSING, dated=date(2026, 5, 1))
+    sheet = reader.read(pfif.write(HANDING, [replace(ADA, status=status, statements=(missing,)), EVIL]), AT)
+    assert (sheet.kind, sheet.taken["version"], len(sheet.rows)) == ("pfif", "1.4", 2)
+    first = dict(zip(sheet.columns, sheet.rows[0].cells, strict=True))
+    assert (first["full_name"], first["date_of_birth"], first["status"]) == ("Ада Приклад", "1990", read)
+    assert first["person_record_id"] == "office.example/person.HC-1%2F%D1%97"
+    assert [row.fault for row in sheet.rows] == ["", ""]
+
+
+def test_a_file_that_is_to_be_deleted_by_now_is_read_as_that() -> None:
+    late = datetime(2028, 1, 1, tzinfo=UTC)
+    (row,) = reader.read(pfif.write(HANDING, [ADA]), late).rows
+    assert "expiry_date is over" in row.fault
 
 
 def test_hostile_text_breaks_out_of_no_element() -> None:
@@ -226,13 +267,16 @@ def test_entities_have_properties_of_their_schemata_and_refer_to_what_is_there()
 
 
 def test_a_sighting_is_an_event_and_a_statement_a_note_by_who_said_so() -> None:
-    about, person, seen, dead, _ = (one["properties"] for one in entities([ADA]))
+    about, person, seen, dead, _, against = (one["properties"] for one in entities([ADA]))
     assert isinstance(about, dict) and isinstance(person, dict) and isinstance(seen, dict) and isinstance(dead, dict)
     assert "CTA & friends" in about["description"][0]
     assert (person["name"], person["idNumber"], person["birthDate"]) == (["Ада Приклад"], ["HC-1/ї"], ["1990"])
     assert (seen["name"], seen["summary"], seen["date"]) == (
         ["Possible sighting 7"], ["possible sighting"], ["2026-03-02T10:00:00"],
     )  # fmt: skip
+    assert isinstance(against, dict)
+    assert against["name"] == ["Contradiction: seen after a claimed death"]
+    assert "possible sighting 7 of 2026-03-02 (first published then" in against["description"][0]
     assert (dead["publisher"], dead["modifiedAt"]) == (["side A"], ["2026-03-01"])
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from lastseen.records import Called
-from matchers.names.blotting import ERASED, blotted
+from matchers.names.blotting import ERASED, OF_OTHERS, blotted, doubtful, struck, without_others
 
 SHEVCHUK = Called("HC-7", ("Шевчук Андрій Петрович", "Andrii Shevchuk"))
 BROTHER = Called("HC-8", ("Шевчук Богдан Петрович",))
@@ -67,3 +67,59 @@ def test_a_line_that_names_both_goes() -> None:
 
 def test_a_name_of_one_word_is_found_by_it() -> None:
     assert blotted("said Bohdanko\n", Called("1", ("Bohdanko",))) == ERASED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Андрія Шевчука бачили вчора",
+        "Andriy Shevchuk was seen",
+        "шевчуком андрієм",
+        "HC-7 again",
+        "прізвисько Кузнець",
+        "про Кузнеця нічого",
+        "the one they call Kuznets",
+    ],
+)
+def test_of_a_text_about_others_only_a_line_that_surely_names_them_goes(line: str) -> None:
+    assert struck(f"before\n{line}\nafter", SHEVCHUK, ["Кузнець"]) == f"before\n{ERASED}\nafter"
+
+
+@pytest.mark.parametrize("line", ["Шевчука бачили вчора", "Андрій Коваленко", "HC-70", "a smith"])
+def test_a_text_about_others_stays_where_it_may_be_a_namesake(line: str) -> None:
+    assert struck(line, SHEVCHUK, ["Кузнець"]) is None
+
+
+def test_of_a_text_about_me_the_lines_that_name_others_go_and_mine_stay() -> None:
+    said = "Шевчук Андрій, HC-7\nразом з Оленою Коваленко\nКоваленко, самого прізвища замало\nsee HC-70"
+    left = without_others(said, SHEVCHUK, [KOVAL, Called("HC-9", ("Шевчук Андрій Іванович",))])
+    assert left.splitlines() == [
+        "Шевчук Андрій, HC-7", OF_OTHERS, "Коваленко, самого прізвища замало", OF_OTHERS,
+    ]  # fmt: skip
+
+
+def test_a_namesake_of_the_register_keeps_the_lines_that_may_be_about_either() -> None:
+    namesake = Called("HC-9", ("Шевчук Андрій Іванович",))
+    assert struck("Шевчук Андрій", SHEVCHUK, (), [namesake]) is None
+    assert struck("Шевчук Андрій, HC-7", SHEVCHUK, (), [namesake]) == ERASED
+    assert doubtful("Шевчук Андрій", SHEVCHUK)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Шевчука бачили вчора",
+        "Shevchuk again",
+        "Шевчюк була тут",
+        "Андрій Петрович дзвонив",
+        "Андрійко, син Петра: Андрійка Петровича",
+        "про Андрія Петровича",
+    ],
+)
+def test_what_may_name_them_is_for_people_to_look_at(line: str) -> None:
+    assert doubtful(f"a\n{line}", SHEVCHUK)
+
+
+@pytest.mark.parametrize("line", ["Андрій Іванович", "Коваленко", "Шевченко Тарас", ERASED, ""])
+def test_what_names_others_is_not(line: str) -> None:
+    assert not doubtful(line, SHEVCHUK)

@@ -60,6 +60,7 @@ LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("POST", "/people/{number:path}/file"): (Action.EXPORTED,),
     ("GET", "/exchange"): "an empty form",
     ("POST", "/exchange"): (Action.EXPORTED,),
+    ("POST", "/api/v1/exchange"): (Action.EXPORTED,),
     ("POST", "/people/{number:path}/statements"): (Action.STATED, Action.REGISTER_CHANGED, Action.VIEWED),
     ("POST", "/statements/{id:int}/withdraw"): (Action.STATEMENT_WITHDRAWN, Action.REGISTER_CHANGED, Action.VIEWED),
     ("GET", "/tip"): NO_ACCOUNT,

@@ -62,16 +62,21 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder))
         with open_stores(settings, objects=False) as stores:
-            values = {"people": PEOPLE, "statements": STATEMENTS, "sighted": SIGHTED}
-            with stores.db.begin() as db:
-                for statement in FILL:
-                    db.execute(text(statement), values if ":" in statement else {})
-                for candidate in range(1, SIGHTED + 1):
-                    judged.conclude(db, candidate, 3, 3)
-            with stores.db.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-                db.execute(text("ANALYZE"))
+            fill(stores.db)
             print(json.dumps(_measured(stores.db)))  # noqa: T201  what it is for
     return 0
+
+
+def fill(engine: Engine) -> None:
+    """Make the office."""
+    values = {"people": PEOPLE, "statements": STATEMENTS, "sighted": SIGHTED}
+    with engine.begin() as db:
+        for statement in FILL:
+            db.execute(text(statement), values if ":" in statement else {})
+        for candidate in range(1, SIGHTED + 1):
+            judged.conclude(db, candidate, 3, 3)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        db.execute(text("ANALYZE"))
 
 
 def _measured(engine: Engine) -> dict[str, object]:

@@ -276,7 +276,6 @@ def test_pages_go_on_where_they_ended(
         ({"until": "2026-11-02"}, ""),
         ({"region": "Sumy"}, "ACDEF"),
         ({"region": "Sumy", "since": "2026-11-03", "until": "2026-11-03"}, "ACDEF"),
-        ({"status": "missing"}, "ABCDEF"),
     ],
 )
 def test_filters(stores: Stores, people: tuple[User, ...], said: dict[str, str], left: str) -> None:
@@ -299,9 +298,7 @@ def test_filters(stores: Stores, people: tuple[User, ...], said: dict[str, str],
     [
         {"region": "Sumy"},
         {"region": "Nowhere"},
-        {"status": "found"},
-        {"status": "missing", "until": "2026-11-02"},
-        {"status": "missing", "region": "Sumy"},
+        {"region": "Sumy", "until": "2026-11-02"},
     ],
 )
 def test_filters_that_leave_few_people_are_refused(
@@ -328,7 +325,7 @@ def test_who_works_by_a_region_is_stopped_before_few_are_left(stores: Stores, pe
         now = taken(db, ada, filters=Filters(region="Sumy"))
         say(db, now, 1)
         assert review_queue.take_after(db, now, TERMS) is Why.NARROW
-        assert (review_queue.choices(db, ada).regions, review_queue.choices(db, ada).statuses) == ([], [])
+        assert review_queue.choices(db, ada).regions == []
         assert review_queue.choices(db, ben).regions == ["Sumy"], "she has judged one of them, and he has not"
 
 

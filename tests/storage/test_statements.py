@@ -67,7 +67,7 @@ def test_a_withdrawn_one_stays_with_the_reason_and_counts_no_more(db: Engine) ->
         with pytest.raises(WrongUse, match="before"):
             statements.mark(connection, gone, "again", "ben")
     assert (gone.stands, gone.withdrawn_by, gone.why_withdrawn) == (False, "ben", "another person of the same name")
-    assert entry.reason == gone.why_withdrawn
+    assert (entry.reason, gone.why_withdrawn) == ("", "another person of the same name")
 
 
 # --- what follows ------------------------------------------------------------------------------------------

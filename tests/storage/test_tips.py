@@ -178,7 +178,7 @@ def test_taken_up_its_post_alone_is_a_source_with_the_tip_as_reason(db: Engine, 
         (source,) = sources.every(one)
     assert (tip.state, tip.source) == (State.TAKEN_UP, source.id)
     assert (source.platform, source.address, source.single) == (Platform.TELEGRAM, "@news/7", True)
-    assert source.reason == f"tip {tip.id}: it looks right"
+    assert source.reason == f"tip {tip.id}"
 
 
 def test_nothing_is_on_the_list_of_sources_before(db: Engine, secrets: Secrets) -> None:
@@ -195,7 +195,7 @@ def test_a_page_that_an_office_watches_later_is_read_as_a_whole(db: Engine, secr
         tip = taken_up(one, secrets, given=given)
         added = sources.add(one, Platform.VIDEO_SITE, given.address, "news", BASIS, "ann")
         assert (added.new, added.source.id, added.source.single) == (False, tip.source, False)
-        assert added.source.reason == f"tip {tip.id}: it looks right; news (ann)"
+        assert added.source.reason == f"tip {tip.id}; news (ann)"
         again = sources.add(one, Platform.VIDEO_SITE, given.address, "a tip", BASIS, "olha", Asked(single=True))
         assert not again.source.single, "a tip does not narrow what is watched"
 

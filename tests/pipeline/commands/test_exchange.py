@@ -197,7 +197,8 @@ def test_everything_on_her_is_in_it_and_nothing_of_others(office: Office, ada: S
     parts = data["parts"]
     assert parts["entry"][0]["names"] == ["Ada Example"]
     assert [one["state"] for one in parts["candidates"]] == ["sighting"]
-    assert [one["body"] for one in parts["statements"]] == ["side A", "a liar"]
+    assert [one["body"] for one in parts["statements"]] == ["side A", "a liar", "her aunt"]
+    assert parts["statements"][2]["note"] == "she stood there\n[about somebody else]\nat noon"
     assert parts["statements"][1]["why_withdrawn"] == "entered twice"
     assert [one["is_this_person"] for one in parts["list_lines"]] == [True]
     assert "Ada Example" in parts["letters"][0]["body"]
@@ -233,6 +234,8 @@ def _written_about_both(office: Office, ada: Seeded, ben: Seeded) -> None:
             db, "list_entries", list_id=given, row=1, names=["Ada Example"], says="dead", raw={"with": "Ben Other"}
         )
         row(db, "list_decisions", entry_id=line, person_id=ada.person, same=True, decided_by="ada")
+        told = replace(DEAD, body="her aunt", note="she stood there\nseen with Ben Other\nat noon")
+        statements.keep(db, ada.person, told, "ada")
 
 
 def test_of_what_is_still_asked_there_is_a_count_only(office: Office, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The page that hands people out, and the one file of everything on one: officers only, recorded, and told."""
 
+import base64
+import hashlib
 import io
 import json
 import zipfile
@@ -9,6 +11,7 @@ from storage import tellings
 from storage.custody import Action
 from tests.review.conftest import Site
 from tests.review.seeding import Story, seed
+from tests.review.test_api import program, refused
 from tests.storage.judged import account, conclude
 
 FORM = {"receiver": "CTA", "purpose": "tracing", "right": "Article 123", "format": "pfif"}
@@ -84,3 +87,23 @@ def test_others_are_turned_away_and_see_no_way_there(site: Site) -> None:
     page = site.signed_in(Role.REGISTER_KEEPER).get("/people/HC-1").text
     assert "/exchange" not in page
     assert "/exchange" in site.signed_in(Role.CASE_OFFICER).get("/people/HC-1").text
+
+
+def test_a_program_gets_the_same_file_and_is_held_to_the_same_rules(site: Site) -> None:
+    made = seed(site.stores, Story(number="HC-1", names=("Ada Example",)))
+    form = {"receiver": "CTA", "purpose": "tracing", "right": "Article 123", "format": "ftm"}
+    officer = program(site, "olga", Role.CASE_OFFICER)
+    answer = officer.do("/exchange", {**form, "numbers": ["HC-1"], "status": "missing"})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    content = base64.b64decode(told["content"])
+    assert hashlib.sha256(content).hexdigest() == told["sha256"] == site.log()[-1].detail["sha256"]
+    assert (told["media_type"], b"Ada Example" in content) == ("application/jsonl", True)
+    assert refused(officer.do("/exchange", {**form, "numbers": ["no"]}), 409).detail == "The register has no entry no."
+    assert officer.do("/exchange", {**form, "numbers": ["HC-1"], "right": ""}).status_code == 422
+    senior = program(site, "carol", Role.SENIOR)
+    assert "not by what was said" in str(refused(senior.do("/exchange", {**form, "status": "missing"}), 409).detail)
+    assert refused(senior.do("/exchange", {**form, "numbers": ["HC-1"], "purpose": " "}), 409).status == 409
+    with site.stores.db.begin() as db:
+        assert tellings.was_told(db, senior.user, made.candidate), "who names somebody is told of them"
+    assert program(site, "ada", Role.ANALYST).do("/exchange", form).status_code == 403
