@@ -1,6 +1,7 @@
 """Sentences for a person, written where their reason is known and said in that person's language by the pages."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class Words(str):
@@ -19,6 +20,17 @@ class Words(str):
         made = super().__new__(cls, template.format_map({name: _written(part) for name, part in values.items()}))
         made.template, made.values = template, values
         return made
+
+    def as_json(self) -> dict[str, Any]:
+        """What a row or another process keeps of it; `of_json` gives the same again."""
+        parts = {name: part.as_json() if isinstance(part, Words) else part for name, part in self.values.items()}
+        return {"template": self.template, "values": parts}
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> "Words":
+        """The same again."""
+        parts = {name: cls.of_json(part) if isinstance(part, dict) else part for name, part in kept["values"].items()}
+        return cls(kept["template"], parts)
 
     def __reduce__(self) -> tuple[type["Words"], tuple[str, Mapping[str, object]]]:
         """An error that carries it may cross from one process into another."""

@@ -39,6 +39,8 @@ API = "/api/"
 """how the addresses for programs begin"""
 LONGEST_FORM = 64 * 1024
 """bytes; a note on each feature fits in, in Cyrillic and percent-encoded"""
+MOST_DROPPED = 1 << 30
+"""bytes of a file that is too large are read and thrown away, so that whoever sends it is told"""
 _LONGEST_KEY = 64
 """characters of a cookie by which requests are counted"""
 _ROW = "row"
@@ -365,6 +367,10 @@ class Guard:
         if not (with_file or kind.startswith(_FORM_TYPE)):
             return self.refuse(request, 415)
         body = await _read(request, LONGEST_FORM + largest_file if with_file else LONGEST_FORM)
+        if body is None and with_file:
+            await _drop(request)
+            why = _("This file is larger than its page takes. Nothing of it was kept.")
+            return self.refuse(request, 413, _("Too large"), why)
         if body is None:
             return self.refuse(request, 413)
         form, file = await _parts(request.headers, body) if with_file else (_fields(body), ("", b""))
@@ -465,6 +471,15 @@ async def _read(request: Request, limit: int) -> bytes | None:
         if size > limit:
             return None
     return b"".join(chunks)
+
+
+async def _drop(request: Request) -> None:
+    """Read on and keep nothing: a browser that is cut off while it sends shows no answer."""
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MOST_DROPPED:
+            return
 
 
 async def _parts(headers: Headers, body: bytes) -> tuple[dict[str, str] | None, tuple[str, bytes]]:

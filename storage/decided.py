@@ -93,7 +93,8 @@ PERSON = text("""
 COUNTS = text("SELECT state, count(*) AS candidates FROM candidates WHERE person_id = :person GROUP BY state")
 MOMENTS = text(f"""
     SELECT candidates.id, state, kind, tracks.start_ms AS at_ms, permalink, published_at, first_seen_at,
-           coalesce(places, 0) AS places, receiver, handed_at, coalesce(holds, false) AS holds
+           coalesce(places, 0) AS places, receiver, handed_at, coalesce(holds, false) AS holds,
+           EXISTS (SELECT FROM tips WHERE tips.blob_id = blobs.id) AS given
       FROM candidates
       JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id {_PLACE} {_HANDED}
@@ -170,6 +171,8 @@ class Moment:
     receiver: str | None
     handed_at: datetime | None
     holds: bool
+    given: bool
+    """the file came with a tip: only who is told of this person may know"""
 
 
 @dataclass(frozen=True, slots=True)

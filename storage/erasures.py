@@ -180,6 +180,7 @@ TAKE = (
     "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
     "DELETE FROM rejections WHERE id IN ({rejections})",
     "DELETE FROM tellings WHERE candidate_id = ANY(:candidates)",
+    "DELETE FROM tellings_of_people WHERE person_id = ANY(:people)",
     "DELETE FROM verdicts WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM also_judged WHERE candidate_id = ANY(:candidates) OR judgement_id IN ({judgements})",
     "DELETE FROM judgement_undos WHERE judgement_id IN ({judgements})",

@@ -82,7 +82,6 @@ LETTERS = text("""
            AS newest ON true
      WHERE group_case_id = :case AND NOT EXISTS (SELECT FROM letters AS later WHERE later.revises_id = letters.id)
      ORDER BY letters.id""")
-ABOUT = text("SELECT id FROM candidates WHERE person_id = ANY(CAST(:people AS bigint[])) ORDER BY id")
 
 
 class NoSuchCase(WrongUse):
@@ -127,11 +126,12 @@ def tell(db: Connection, user: User | str, case: GroupCase) -> None:
     """
     entries = {entry for member in case.everybody for known in member.known for entry in known.entries}
     asked = {question.id for call in case.calls for face in call.faces for question in face.questions}
-    asked |= set(db.execute(ABOUT, {"people": sorted(entries)}).scalars())
     if isinstance(user, User):
         tellings.tell(db, user, sorted(asked))
+        tellings.tell_of(db, user, sorted(entries))
     else:
         tellings.tell_named(db, user, sorted(asked))
+        tellings.tell_of_named(db, user, sorted(entries))
 
 
 def told(case: GroupCase, seen: frozenset[int]) -> GroupCase:

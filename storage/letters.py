@@ -87,9 +87,6 @@ PEOPLE = text("""
     SELECT persons.id, register_number, names, birth_year FROM letter_people JOIN persons ON persons.id = person_id
      WHERE letter_id = :letter ORDER BY register_number""")
 # Of whom a letter says something: whatever is asked, or was decided, about any of these people.
-CONCERNED = text("""
-    SELECT id FROM candidates
-     WHERE person_id = ANY(CAST(:people AS bigint[])) AND state IN ('open', 'undecided', 'sighting') ORDER BY id""")
 CANDIDATES = text("SELECT candidate_id FROM letter_candidates WHERE letter_id = :letter ORDER BY candidate_id")
 
 KEEP = text("""
@@ -534,11 +531,6 @@ def people(db: Connection, id_: int) -> Sequence[LetterPerson]:
 def candidates(db: Connection, id_: int) -> tuple[int, ...]:
     """Possible sightings that a letter tells of."""
     return tuple(db.execute(CANDIDATES, {"letter": id_}).scalars())
-
-
-def concerned(db: Connection, about: Sequence[LetterPerson]) -> tuple[int, ...]:
-    """Candidates about the people of a letter: whoever reads it knows of them (`storage.tellings`)."""
-    return tuple(db.execute(CONCERNED, {"people": [one.id for one in about]}).scalars())
 
 
 def facts(office: str, zone: str, to: Recipient, group: LetterGroup | None, about: Subjects) -> LetterFacts:

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, RowMapping, text
 from lastseen.errors import WrongUse
 from lastseen.fates import Basis, Claim, Conflict, Contradiction, Side
 from lastseen.records import NameReason, PersonStatus, Says, StatementSource, Verdict
-from lastseen.words import words
-from storage import candidates, contradictions, lists, statements, tellings
+from lastseen.words import Words, words
+from storage import accounts, candidates, contradictions, lists, statements, tellings
 from storage.accounts import User
 from storage.contradictions import SUPPOSED, Supposed
 from storage.custody import Action, Entry
@@ -79,7 +79,8 @@ _DOUBLED = """
                   WHERE key <> '' AND other.key = stood.key AND other.id <> stood.id AND undone_at IS NULL
                   ORDER BY other.list_id <> stood.list_id, other.id LIMIT 20) AS doubles"""
 _LINE = f"""
-    SELECT id, list_id AS list, "row", part, names, birth_year, born, says, since, note, raw, fault, state, {_DOUBLED}
+    SELECT id, list_id AS list, "row", part, names, birth_year, born, says, since, note, raw, fault, fault_words, state,
+           {_DOUBLED}
       FROM stood"""  # noqa: S608  our own words
 # `doubles`, `faults` and `all` are no states.
 LISTED = text(f"""{_OF_LIST} {_LINE}
@@ -162,13 +163,6 @@ UNKNOWN = text("""
        AND (cardinality(names) = 0 OR says = ''
             OR NOT EXISTS (SELECT FROM list_looks WHERE block = list_entries.id / :size
                               AND looked_at >= (SELECT max(added_at) FROM persons)))""")
-OF_PEOPLE = text("""
-    SELECT id FROM candidates
-     WHERE person_id = ANY(CAST(:people AS bigint[]))
-        OR person_id IN (SELECT unnest(ARRAY[one_person_id, other_person_id]) FROM ties
-                          WHERE kind = 'same'
-                            AND ARRAY[one_person_id, other_person_id] && CAST(:people AS bigint[]))
-     ORDER BY id""")
 
 
 class State(StrEnum):
@@ -269,6 +263,7 @@ class Line:
     note: str
     raw: Mapping[str, str]
     fault: str
+    """what of it was not understood; `Words`, which the pages say in their language"""
     state: State
     doubles: tuple[int, ...]
     """other lines, of this and of other lists, that name the same person in the same way"""
@@ -333,11 +328,15 @@ def _with_matches(db: Connection, rows: Sequence[RowMapping]) -> list[Line]:
     proposed: dict[int, list[Match]] = {row["id"]: [] for row in rows}
     for match in db.execute(PROPOSED, {"entries": list(proposed)}).mappings():
         proposed[match["entry"]].append(_match(match))
-    return [
-        Line(**{**row, "names": tuple(row["names"]), "doubles": tuple(row["doubles"]), "state": State(row["state"])},
-             matches=tuple(proposed[row["id"]]))
-        for row in rows
-    ]  # fmt: skip
+    return [_line(row, tuple(proposed[row["id"]])) for row in rows]
+
+
+def _line(row: RowMapping, matches: tuple[Match, ...]) -> Line:
+    kept = {name: value for name, value in row.items() if name != "fault_words"}
+    if row["fault_words"]:
+        kept["fault"] = Words.of_json(row["fault_words"])
+    tuples = {name: tuple(row[name]) for name in ("names", "doubles")}
+    return Line(**{**kept, **tuples, "state": State(row["state"])}, matches=matches)
 
 
 def _match(row: RowMapping) -> Match:
@@ -510,7 +509,7 @@ def show(db: Connection, user: User, found: Sequence[Line]) -> list[Line]:
     unknown = _unknown(db, user, [line.id for line in found if not line.matches])
     shown = [one for one in found if one.id not in unknown and not kept_back & {match.person for match in one.matches}]
     told = {match.person for line in shown for match in line.matches}
-    tellings.tell(db, user, db.execute(OF_PEOPLE, {"people": list(told)}).scalars().all())
+    tellings.tell_of(db, user, told)
     return shown
 
 
@@ -524,3 +523,9 @@ def _unknown(db: Connection, user: User, entries: Sequence[int]) -> set[int]:
     if not entries or not db.execute(MAY_BE_ASKED_AT_ALL, {"user": user.id}).scalar():
         return set()
     return set(db.execute(UNKNOWN, {"entries": list(entries), "size": lists.BLOCK}).scalars())
+
+
+def show_named(db: Connection, name: str, found: Sequence[Line]) -> list[Line]:
+    """As `show`, for the account with this name, if there is one; everybody else is asked about nobody."""
+    user = accounts.find_user(db, name)
+    return show(db, user, found) if user else list(found)

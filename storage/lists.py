@@ -31,11 +31,13 @@ KEEP = text("""
     VALUES (:title, :body, :kind, :dated, :file_name, :sha256, :size, :key, CAST(:mapping AS jsonb), :by)
     RETURNING id""")
 KEEP_LINES = text("""
-    INSERT INTO list_entries (list_id, "row", part, names, birth_year, born, says, since, note, raw, fault, key)
+    INSERT INTO list_entries (list_id, "row", part, names, birth_year, born, says, since, note, raw, fault,
+                              fault_words, key)
     SELECT :list, "row", part, ARRAY(SELECT jsonb_array_elements_text(names)), birth_year, born, says, since, note, raw,
-           fault, key
+           fault, fault_words, key
       FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS line ("row" int, part smallint, names jsonb, birth_year int,
-           born date, says text, since date, note text, raw jsonb, fault text, key text)
+           born date, says text, since date, note text, raw jsonb, fault text, fault_words jsonb,
+           key text)
      ORDER BY "row", part""")
 SAME_FILE = text("""
     SELECT lists.id, imported_at FROM lists LEFT JOIN list_undos ON list_id = lists.id

@@ -68,7 +68,7 @@ POSTS = text("""
                          WHERE person_id = :person AND state = 'sighting')
      ORDER BY first_seen_at, posts.id LIMIT :most""")
 OF_ENTRIES = text("SELECT id, register_number FROM persons WHERE id = ANY(CAST(:people AS bigint[]))")
-# As the rule of blindness asks: whoever is shown what was said of somebody knows of all that is asked about them.
+
 ASKED_ABOUT = text("SELECT id FROM candidates WHERE person_id = ANY(CAST(:people AS bigint[])) ORDER BY id")
 
 

@@ -73,8 +73,8 @@ _OF_POSTS: Final[Mapping[str, str]] = {
     "until": "coalesce(published_at, first_seen_at) < CAST(:until AS date) + 1",
 }
 """filters that one post has to pass, whichever carries the file"""
+# Not by status: everybody who is asked about is searched for, and whether somebody is held is what others said.
 _OF_PEOPLE: Final[Mapping[str, str]] = {"region": "persons.region = :region"}
-"""filters by what the register says of people; what was said of their fate would tell a reviewer, and is no filter"""
 
 NEXT = f"""
     SELECT candidate_id AS candidate, member FROM review_queue
@@ -210,10 +210,10 @@ SOURCES = text("""
                      JOIN review_queue ON review_queue.blob_id = media_items.blob_id
                     WHERE posts.source_id = sources.id)
      ORDER BY address""")
-# Values that leave somebody enough people, each by itself.
-PEOPLE = text(f"""
-    SELECT region FROM review_queue JOIN persons ON persons.id = person_id WHERE {_MINE}
-     GROUP BY region HAVING count(DISTINCT person_id) >= :least ORDER BY 1""")  # noqa: S608  our own words
+# Those that leave somebody enough people.
+REGIONS = text(f"""
+    SELECT region FROM review_queue JOIN persons ON persons.id = person_id WHERE {_MINE} AND region <> ''
+     GROUP BY region HAVING count(DISTINCT person_id) >= :least ORDER BY region""")  # noqa: S608  our own words
 PEOPLE_LEFT = f"""
     SELECT count(*) FROM (SELECT DISTINCT person_id FROM review_queue
                            WHERE {_MINE}{{filters}} LIMIT :least) AS people"""  # noqa: S608  our own words
@@ -557,11 +557,8 @@ def page(
 
 def choices(db: Connection, user: User) -> Choices:
     """What somebody can filter the queue by now: of regions those that leave enough people."""
-    regions = db.execute(PEOPLE, {**_who(user), "least": LEAST_PEOPLE}).scalars()
-    return Choices(
-        {row.id: row.address for row in db.execute(SOURCES)},
-        sorted({*regions} - {None, ""}),
-    )
+    regions = db.execute(REGIONS, {**_who(user), "least": LEAST_PEOPLE}).scalars().all()
+    return Choices({row.id: row.address for row in db.execute(SOURCES)}, regions)
 
 
 def forecast(db: Connection) -> Forecast:

@@ -1207,6 +1207,16 @@ tellings = Table(
     comment="an account was shown whom a candidate is about, or what was answered: it is not asked about that any more",
 )
 
+tellings_of_people = Table(
+    "tellings_of_people",
+    metadata,
+    Column("user_id", BigInteger, ForeignKey("users.id"), primary_key=True, autoincrement=False),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False, index=True),
+    _moment("told_at", now=True),
+    comment="an account was shown what was said of a person: it is asked about no face that is compared with them,"
+    " whenever that is found",
+)
+
 also_judged = Table(
     "also_judged",
     metadata,
@@ -1499,6 +1509,7 @@ list_entries = Table(
     _text("note", ""),
     Column("raw", JSONB, nullable=False),
     _text("fault", ""),
+    Column("fault_words", JSONB),
     _text("key", ""),
     UniqueConstraint("list_id", "row", "part"),
     CheckConstraint("(fault <> '') OR (names <> '{}' AND says <> '')", name="understood_or_faulty"),

@@ -4,6 +4,9 @@ Questions may be asked anew: a judgement is undone or replaced, a rejection revo
 record meanwhile cannot be one of two who do not know, and the database refuses their judgement
 (`storage.migrations.judging`).  So whatever shows a record, or a part of one, to an account writes it down here in the
 transaction that shows it, whatever roles the account has at that moment.
+
+Whoever is shown what was said of a person (a statement, a list, a letter, a case) is told of that person: of all that
+is asked about them, also what is asked later.
 """
 
 from collections.abc import Iterable
@@ -16,6 +19,12 @@ TELL = text("""
     INSERT INTO tellings (user_id, candidate_id)
     SELECT :user, candidate FROM (SELECT DISTINCT unnest(CAST(:candidates AS bigint[]))) AS shown (candidate)
      ORDER BY candidate
+    ON CONFLICT DO NOTHING""")
+TELL_OF = text("""
+    INSERT INTO tellings_of_people (user_id, person_id)
+    SELECT :user, person FROM (SELECT DISTINCT unnest(CAST(:people AS bigint[]))) AS shown (person)
+     WHERE EXISTS (SELECT FROM persons WHERE id = person)
+     ORDER BY person
     ON CONFLICT DO NOTHING""")
 # Events name a candidate, or a judgement on one; erased ones are in the log still.
 NAMED = text("""
@@ -34,6 +43,21 @@ WAS_TOLD = text("SELECT was_told(:user, :candidate)")
 def tell(db: Connection, user: User, candidates: Iterable[int]) -> None:
     """Keep that an account was shown some candidates (row ids).  Call it before the custody log is written to."""
     _tell(db, user.id, candidates)
+
+
+def tell_of(db: Connection, user: User, people: Iterable[int]) -> None:
+    """Keep that an account was shown what was said of some people (row ids): it is asked about their faces no more.
+
+    Call it before the custody log is written to.
+    """
+    _tell_of(db, user.id, people)
+
+
+def tell_of_named(db: Connection, name: str, people: Iterable[int]) -> None:
+    """As `tell_of`, of the account with this name, if there is one."""
+    user: int | None = db.execute(NAMED_SO, {"name": name}).scalar()
+    if user is not None:
+        _tell_of(db, user, people)
 
 
 def tell_of_events(db: Connection, user: User, candidates: Iterable[int], judgements: Iterable[int]) -> None:
@@ -67,3 +91,8 @@ def was_told(db: Connection, user: User, candidate: int) -> bool:
 def _tell(db: Connection, user: int, candidates: Iterable[int]) -> None:
     if shown := list(candidates):
         db.execute(TELL, {"user": user, "candidates": shown})
+
+
+def _tell_of(db: Connection, user: int, people: Iterable[int]) -> None:
+    if shown := list(people):
+        db.execute(TELL_OF, {"user": user, "people": shown})

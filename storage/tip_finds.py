@@ -13,13 +13,15 @@ from sqlalchemy import Connection, text
 
 from lastseen.lifecycle import CandidateState
 from lastseen.records import Platform
-from storage import candidates, contradictions, people, tellings
+from storage import candidates, tellings
 from storage.accounts import User
 from storage.tips import State, Tip
 from storage.work import OF_A_TIP
 
 MOST_POSTS = 50
 """of one tip, on its page"""
+AROUND_SECONDS = 10
+"""before and after the moment that a relative names: they read it off a player, and often a little late"""
 
 POSTS_OF = text("""
     SELECT id FROM posts WHERE source_id = :source
@@ -33,8 +35,12 @@ SHOWN = text("""
            (SELECT count(*) FROM media_items WHERE post_id = posts.id) AS items,
            (SELECT count(*) FROM media_items WHERE post_id = posts.id AND blob_id IS NOT NULL) AS held
       FROM posts WHERE id = ANY(CAST(:posts AS bigint[])) ORDER BY first_seen_at, id LIMIT :most""")
+# How many faces, and how many of them at about a moment.
 FACES = text("""
-    SELECT count(*) FROM tracks
+    SELECT count(*) AS every,
+           count(*) FILTER (WHERE start_ms <= (CAST(:at AS bigint) + :around) * 1000
+                                    AND end_ms >= (CAST(:at AS bigint) - :around) * 1000) AS there
+      FROM tracks
      WHERE analysis_id IN (SELECT max(id) FROM analyses WHERE blob_id = ANY(CAST(:blobs AS bigint[])) GROUP BY blob_id)
     """)
 IN_FILES = text("""
@@ -61,6 +67,10 @@ HURRY = text("""
 
 KEEP_READER = text("""
     INSERT INTO tip_readers (tip_id, user_id) VALUES (:tip, :user) ON CONFLICT DO NOTHING""")
+# Also those who read it before it was said whom it is about.
+TELL_OF_PERSON = text("""
+    INSERT INTO tellings_of_people (user_id, person_id)
+    SELECT user_id, :person FROM tip_readers WHERE tip_id = :tip ORDER BY user_id ON CONFLICT DO NOTHING""")
 NAMED = text("SELECT id FROM users WHERE name = :name")
 ANY_READER = text("SELECT EXISTS (SELECT FROM tip_readers)")
 FILES_AND_POSTS = text("""
@@ -119,6 +129,8 @@ class Finds:
     posts: Sequence[PostFound]
     work: Sequence[Stands]
     faces: int
+    faces_then: int | None
+    """at about the moment that was named; None: none was"""
     candidates: Mapping[str, int]
     """of the person whom it is about: state -> number; empty: it was not said whom"""
     sightings: Sequence[int]
@@ -145,17 +157,20 @@ def of_tip(db: Connection, tip: Tip) -> Finds:
     states: dict[str, int] = {}
     for row in rows:
         states[row.state] = states.get(row.state, 0) + 1
+    moment = {"at": tip.at_seconds, "around": AROUND_SECONDS}
+    faces = db.execute(FACES, {"blobs": list(around), **moment}).one()
     return Finds(
         [PostFound(**row) for row in shown],
         [Stands(**row) for row in stands],
-        db.execute(FACES, {"blobs": list(around)}).scalar_one(),
+        faces.every,
+        None if tip.at_seconds is None else faces.there,
         states,
         [row.id for row in rows if row.state == CandidateState.SIGHTING],
     )
 
 
 def read(db: Connection, user: User, tip: Tip) -> None:
-    """Keep that an account has read a tip: it was told of everybody whom its files show, and of whom it is about.
+    """Keep that an account has read a tip, and was thereby told of everybody whom its files show, and of its person.
 
     Call it before the custody log is written to.
     """
@@ -209,11 +224,11 @@ def hurry(db: Connection, tip: Tip) -> int:
 
 def _read(db: Connection, user: int, tip: Tip) -> None:
     db.execute(KEEP_READER, {"tip": tip.id, "user": user})
+    if tip.person is not None:
+        db.execute(TELL_OF_PERSON, {"tip": tip.id, "person": tip.person})
     _posts, blobs = _files(db, tip)
     around = list(candidates.around(db, blobs)) if blobs else []
-    shown = [row.id for row in db.execute(IN_FILES, {"blobs": around})]
-    about = [] if tip.person is None else people.asked_about(db, contradictions.entries_of(db, tip.person))
-    tellings.tell_id(db, user, [*shown, *about])
+    tellings.tell_id(db, user, [row.id for row in db.execute(IN_FILES, {"blobs": around})])
 
 
 def _files(db: Connection, tip: Tip) -> tuple[list[int], list[int]]:

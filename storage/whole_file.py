@@ -20,7 +20,6 @@ from lastseen.exchange import whole
 from lastseen.exchange.whole import About, Rows
 from lastseen.records import Called
 from lastseen.words import words
-from storage import people
 from storage.custody import Action, Entry
 from storage.objects import DERIVED, ObjectMissing, ObjectStore
 
@@ -148,9 +147,10 @@ PARTS: Final[Mapping[str, str]] = {
          WHERE person_id = :person
             OR probe_photo_id IN (SELECT id FROM reference_photos WHERE person_id = :person) ORDER BY id""",
     "told": f"""
-        SELECT name AS account, min(told_at) AS first_at, max(told_at) AS last_at, count(*) AS candidates
-          FROM tellings JOIN users ON users.id = user_id
-         WHERE candidate_id IN ({_MINE}) GROUP BY name ORDER BY first_at""",  # noqa: S608  our own words
+        SELECT name AS account, min(told_at) AS first_at, max(told_at) AS last_at, count(candidate_id) AS candidates
+          FROM (SELECT user_id, told_at, candidate_id FROM tellings WHERE candidate_id IN ({_MINE})
+                 UNION ALL SELECT user_id, told_at, NULL FROM tellings_of_people WHERE person_id = :person) AS told
+          JOIN users ON users.id = user_id GROUP BY name ORDER BY first_at""",  # noqa: S608  our own words
     "looks": """
         SELECT seq, at, actor, action, reason, detail ->> 'recipient' AS recipient FROM custody_events
          WHERE subject = ANY(:subjects) OR detail -> 'people' @> CAST(:among AS jsonb) ORDER BY seq""",
@@ -210,8 +210,8 @@ class WholeFile:
     """a ZIP"""
     counts: Mapping[str, int]
     """part -> rows"""
-    candidates: Sequence[int]
-    """row ids of all of the person: whoever gets the file is told of them"""
+    person: int
+    """row id: whoever gets the file is told of all that is asked about them"""
     entry: Entry
     """for the custody log"""
 
@@ -253,7 +253,7 @@ def make(
         "pictures": len(pictures), "rows": sum(counts.values()),
     }  # fmt: skip
     entry = Entry(Action.EXPORTED, f"person:{row.id}", detail, reason)
-    return WholeFile(about.id, row.register_number, content, counts, people.asked_about(db, [row.id]), entry)
+    return WholeFile(about.id, row.register_number, content, counts, row.id, entry)
 
 
 def _parts(db: Connection, person: int, me: Called, covers: Covers) -> Mapping[str, Rows]:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Final
 
 from lastseen.errors import WrongUse
-from lastseen.words import words
+from lastseen.words import Words, words
 from matchers.lists import child
 from matchers.lists.sheets import LARGEST_FILE, Sheet, Wanted
 
@@ -42,7 +42,7 @@ def read(content: bytes, wanted: Wanted = ANYTHING) -> Sheet:
             words("This file could not be read within the limits for files: save its one table as CSV UTF-8.")
         )
     if "unreadable" in answer:
-        raise WrongUse(words("This file cannot be read: {why}.", why=answer["unreadable"]))
+        raise WrongUse(words("This file cannot be read: {why}.", why=Words.of_json(answer["unreadable"])))
     return Sheet.of_json(answer["sheet"])
 
 

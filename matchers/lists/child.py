@@ -24,6 +24,7 @@ def main() -> int:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
+    from lastseen.words import words
     from matchers.lists import files
     from matchers.lists.sheets import Unreadable, Wanted
 
@@ -31,9 +32,10 @@ def main() -> int:
     try:
         answer: dict[str, object] = {"sheet": files.read(sys.stdin.buffer.read(), wanted).as_json()}
     except Unreadable as fault:
-        answer = {"unreadable": str(fault)}
+        answer = {"unreadable": fault.why.as_json()}
     except (MemoryError, RecursionError):
-        answer = {"unreadable": "it unpacks to more than a list of names can be: save the one sheet as CSV UTF-8"}
+        why = words("it unpacks to more than a list of names can be: save the one sheet as CSV UTF-8")
+        answer = {"unreadable": why.as_json()}
     sys.stdout.write(json.dumps(answer))
     return 0
 

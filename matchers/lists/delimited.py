@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
+from lastseen.words import words
 from matchers.lists.sheets import LONGEST_CELL, MOST_ROWS, Row, Sheet, Unreadable, Wanted, cell, headed
 
 DELIMITERS: Final = ",;\t|"
@@ -28,7 +29,7 @@ def read(content: bytes, wanted: Wanted, is_header: Callable[[tuple[str, ...]], 
     encoding, written = decoded(content, wanted.encoding)
     delimiter = wanted.delimiter or _delimiter(written[:_LOOKED_AT])
     if len(delimiter) != 1:
-        raise Unreadable("a delimiter is one character")
+        raise Unreadable(words("a delimiter is one character"))
     taken = {"encoding": encoding, "delimiter": {"\t": "tab"}.get(delimiter, delimiter)}
     rows = list(_rows(written, delimiter))
     found = headed("csv", rows, taken, wanted, is_header)
@@ -44,9 +45,10 @@ def decoded(content: bytes, encoding: str = "") -> tuple[str, str]:
     try:
         return chosen, content.decode(chosen)
     except LookupError:
-        raise Unreadable(f"there is no encoding {chosen!r}: utf-8 and cp1251 are the usual ones") from None
-    except UnicodeError as fault:
-        raise Unreadable(f"it is not {chosen} ({fault.__class__.__name__}): save it as CSV UTF-8") from None
+        why = words("there is no encoding {encoding}: utf-8 and cp1251 are the usual ones", encoding=chosen)
+        raise Unreadable(why) from None
+    except UnicodeError:
+        raise Unreadable(words("it is not {encoding}: save it as CSV UTF-8", encoding=chosen)) from None
 
 
 def _encoding(content: bytes) -> str:
@@ -105,19 +107,26 @@ def _rows(written: str, delimiter: str) -> Iterator[Row]:
     try:
         for cells in rows:
             if line > MOST_ROWS:
-                raise Unreadable(f"it has more than {MOST_ROWS:,} rows: part it")
+                raise Unreadable(words("it has more than {most} rows: part it", most=MOST_ROWS))
             yield Row(line, tuple(cell(one.strip()) for one in cells))
             line = rows.line_num + 1
     except csv.Error as fault:
-        raise Unreadable(f"it is no CSV from line {line} on: {fault}") from None
+        raise Unreadable(words("it is no CSV from line {line} on: {why}", line=str(line), why=str(fault))) from None
 
 
 def _checked(row: Row, named: int) -> Row:
     """`named`: how many columns the header has; what stands behind them may have slipped there."""
     if any(len(one) > LONGEST_CELL for one in row.cells):
-        why = f"a cell has more than {LONGEST_CELL:,} characters: perhaps a quotation mark is open in a row before"
+        why = words(
+            "a cell has more than {most} characters: perhaps a quotation mark is open in a row before",
+            most=LONGEST_CELL,
+        )
         return Row(row.number, row.cells, why)
     if any(row.cells[named:]):
-        why = f"it has {len(row.cells)} cells, the header {named}: put cells with a delimiter into quotation marks"
+        why = words(
+            "it has {cells} cells, the header {named}: put cells with a delimiter into quotation marks",
+            cells=len(row.cells),
+            named=named,
+        )
         return Row(row.number, row.cells, why)
     return row

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from lastseen.words import words
 from matchers.lists import delimited, pfif, prose, workbooks
 from matchers.lists.mapping import is_header
 from matchers.lists.sheets import LARGEST_FILE, Sheet, Unreadable, Wanted
@@ -11,7 +12,7 @@ _OLE: Final = b"\xd0\xcf\x11\xe0"
 _BEGINNING: Final = 4096
 """bytes in which XML says that it is"""
 _OF_TEXT: Final = (".txt", ".md")
-_STRANGE: Final = {b"%PDF": "a PDF", b"{\\rtf": "an RTF document"}
+_STRANGE: Final = {b"%PDF": words("a PDF"), b"{\\rtf": words("an RTF document")}
 
 
 def read(content: bytes, wanted: Wanted) -> Sheet:
@@ -30,14 +31,16 @@ def read(content: bytes, wanted: Wanted) -> Sheet:
 
 def _refuse_strange(content: bytes) -> None:
     if not content.strip():
-        raise Unreadable("there is nothing in it")
+        raise Unreadable(words("there is nothing in it"))
     if len(content) > LARGEST_FILE:
-        raise Unreadable(f"it has more than {LARGEST_FILE >> 20} MiB: part it")
+        raise Unreadable(words("it has more than {most} MiB: part it", most=LARGEST_FILE >> 20))
     for beginning, what in _STRANGE.items():
         if content.startswith(beginning):
-            raise Unreadable(f"it is {what}: copy its text into a file that ends in .txt, or its table into a CSV")
+            raise Unreadable(
+                words("it is {what}: copy its text into a file that ends in .txt, or its table into a CSV", what=what)
+            )
     if content.startswith(_OLE):
-        raise Unreadable("it is an old XLS, or has a password: save it as XLSX without one, or as CSV UTF-8")
+        raise Unreadable(words("it is an old XLS, or has a password: save it as XLSX without one, or as CSV UTF-8"))
 
 
 def _is_xml(content: bytes) -> bool:

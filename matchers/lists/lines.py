@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 from typing import Final
 
+from lastseen.words import Words, words
 from matchers.lists.mapping import (
     BIRTH_YEAR,
     BORN,
@@ -53,7 +55,7 @@ class Line:
     note: str
     raw: dict[str, str]
     """column -> what stood there"""
-    fault: str
+    fault: Words | None
     """what could not be understood; the rest of the line may be"""
     key: str
     """the same for lines that name the same person in the same way, in whatever script; empty: it has no names"""
@@ -96,11 +98,16 @@ def _label(word: str) -> str:
     return given.name(word).label.lower() if people.is_given(word) else spellings(word)[0].coarse
 
 
-class _Faults(list[str]):
+class _Faults(list[Words]):
     """What is wrong with one row."""
 
-    def note(self, column: str, why: str) -> None:
-        self.append(f"{column}: {why}" if column else why)
+    def note(self, column: str, why: Words) -> None:
+        self.append(words("{column}: {why}", column=column, why=why) if column else why)
+
+    @property
+    def whole(self) -> Words | None:
+        """All of it, one after the other."""
+        return reduce(lambda one, other: words("{one}; {other}", one=one, other=other), self) if self else None
 
 
 def _line(row: Row, part: int, columns: tuple[str, ...], places: dict[str, int], mapping: Columns, today: date) -> Line:
@@ -109,14 +116,14 @@ def _line(row: Row, part: int, columns: tuple[str, ...], places: dict[str, int],
     raw |= {str(place): one for place, one in enumerate(row.cells[len(columns) :], len(columns) + 1) if one}
     faults = _Faults([row.fault] if row.fault else [])
     if row.fault and "expiry_date" not in row.fault and "formula" not in row.fault:
-        return Line(row.number, part, (), None, None, "", None, "", raw, row.fault, "")
+        return Line(row.number, part, (), None, None, "", None, "", raw, faults.whole, "")
     names = tuple(_names(cells, mapping, faults))
     born, year = _birth(cells, mapping, faults, today)
     says, since = _says(cells, mapping, faults), _since(cells, mapping, faults, today)
     note = "; ".join(cells[one] for one in mapping.columns.get(NOTE, ()) if cells[one])
-    if "expiry_date" in row.fault:
+    if row.fault and "expiry_date" in row.fault:
         names = ()
-    line = Line(row.number, part, names, year, born, says, since, note, raw, "; ".join(faults), "")
+    line = Line(row.number, part, names, year, born, says, since, note, raw, faults.whole, "")
     return replace(line, key=key_of(names, year))
 
 
@@ -128,13 +135,19 @@ def _names(cells: dict[str, str], mapping: Columns, faults: _Faults) -> Iterator
     column = next(iter((*columns.get(NAMES, ()), *columns.get(FAMILY, ()))), "")
     if not found:
         if not faults:
-            faults.note(column, "there is no name: write at least a surname and a given name")
+            faults.note(column, words("there is no name: write at least a surname and a given name"))
         return
     if any(len(one) > LONGEST_NAME for one in found) or len(found) > MOST_NAMES:
-        faults.note(column, f"that is no name: {LONGEST_NAME} characters and {MOST_NAMES} spellings are the most")
+        why = words(
+            "that is no name: {longest} characters and {most} spellings are the most",
+            longest=LONGEST_NAME,
+            most=MOST_NAMES,
+        )
+        faults.note(column, why)
         return
     if not any(len(_LETTER.sub("x", one).split()) > 1 for one in found):
-        faults.note(column, "there is one word only: without a given name or initials nobody can be told apart")
+        why = words("there is one word only: without a given name or initials nobody can be told apart")
+        faults.note(column, why)
     yield from found
 
 
@@ -159,7 +172,13 @@ def _birth(cells: dict[str, str], mapping: Columns, faults: _Faults, today: date
             year = _year(column, written, faults)
     if year is not None and not OLDEST <= year <= today.year:
         column = next(iter((*mapping.columns.get(BORN, ()), *mapping.columns.get(BIRTH_YEAR, ()))))
-        faults.note(column, f"nobody who is looked for was born in {year}: write a year from {OLDEST} to {today.year}")
+        why = words(
+            "nobody who is looked for was born in {year}: write a year from {first} to {last}",
+            year=str(year),
+            first=str(OLDEST),
+            last=str(today.year),
+        )
+        faults.note(column, why)
         return None, None
     return born, year
 
@@ -171,7 +190,10 @@ def _day_or_year(column: str, written: str, mapping: Columns, faults: _Faults) -
         years = _YEAR.findall(written)
         if len(years) == 1 and (_MONTH.match(written) or not _ANY_NUMBER.search(_YEAR.sub("", written))):
             return None, int(years[0])
-        faults.note(column, f"{written[:40]!r} is no day that is understood: write it as 1990-05-31, or say its order")
+        why = words(
+            "“{written}” is no day that is understood: write it as 1990-05-31, or say its order", written=written[:40]
+        )
+        faults.note(column, why)
         return None, int(years[0]) if len(years) == 1 else None
     return day, day.year if day else None
 
@@ -180,7 +202,7 @@ def _year(column: str, written: str, faults: _Faults) -> int | None:
     years = _YEAR.findall(written)
     if len(years) == 1:
         return int(years[0])
-    faults.note(column, f"{written[:40]!r} is no year: write four digits, as 1990")
+    faults.note(column, words("“{written}” is no year: write four digits, as 1990", written=written[:40]))
     return None
 
 
@@ -189,10 +211,14 @@ def _says(cells: dict[str, str], mapping: Columns, faults: _Faults) -> str:
         if written := cells[column]:
             if says := mapping.said(written):
                 return says
-            faults.note(column, f"nobody said what {written[:40]!r} means: give it a meaning, as {written[:40]}=dead")
+            why = words(
+                "nobody said what “{written}” means: give it a meaning, as {written}=dead", written=written[:40]
+            )
+            faults.note(column, why)
             return ""
     if not mapping.says:
-        faults.note(next(iter(mapping.columns.get(SAYS, ())), ""), "it says nothing of their fate: fill the cell")
+        why = words("it says nothing of their fate: fill the cell")
+        faults.note(next(iter(mapping.columns.get(SAYS, ())), ""), why)
     return mapping.says
 
 
@@ -202,10 +228,11 @@ def _since(cells: dict[str, str], mapping: Columns, faults: _Faults, today: date
             try:
                 day = mapping.day(written)
             except ValueError:
-                faults.note(column, f"{written[:40]!r} is no day that is understood: write it as 2026-05-31")
+                why = words("“{written}” is no day that is understood: write it as 2026-05-31", written=written[:40])
+                faults.note(column, why)
                 return None
             if day and day > today:
-                faults.note(column, f"{day} has not been yet")
+                faults.note(column, words("{day} has not been yet", day=day.isoformat()))
                 return None
             return day
     return None

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from lastseen.words import words
 from matchers.lists.sheets import LONGEST_CELL, MOST_ROWS, Row, Sheet, Unreadable, cell
 
 COLUMNS: Final = (
@@ -36,18 +37,18 @@ def read(content: bytes, now: datetime | None = None) -> Sheet:
     try:
         root: Element = ElementTree.fromstring(content, forbid_dtd=True)
     except DefusedXmlException:
-        raise Unreadable("it declares entities of its own, which PFIF has not: it is not opened") from None
+        raise Unreadable(words("it declares entities of its own, which PFIF has not: it is not opened")) from None
     except (ParseError, LookupError, ValueError) as fault:
-        raise Unreadable(f"it is no XML ({fault.__class__.__name__})") from None
+        raise Unreadable(words("it is no XML ({kind})", kind=fault.__class__.__name__)) from None
     if not _NAMESPACE.match(root.tag):
-        raise Unreadable("it is XML, but no PFIF (http://zesty.ca/pfif/1.1 to 1.4)")
+        raise Unreadable(words("it is XML, but no PFIF (http://zesty.ca/pfif/1.1 to 1.4)"))
     persons, notes = list(_each(root, "person")), _notes(root)
     if len(persons) > MOST_ROWS:
-        raise Unreadable(f"it has more than {MOST_ROWS:,} persons: part it")
+        raise Unreadable(words("it has more than {most} persons: part it", most=MOST_ROWS))
     at = now or datetime.now(UTC)
     rows = tuple(_row(number, one, notes, at) for number, one in enumerate(persons, 1))
     if not rows:
-        raise Unreadable("it has no person records")
+        raise Unreadable(words("it has no person records"))
     return Sheet("pfif", COLUMNS, rows, {"version": root.tag[1:].partition("}")[0].rpartition("/")[2]})
 
 
@@ -73,11 +74,11 @@ def _row(number: int, person: Element, apart: Mapping[str, list[Element]], now: 
     stated = sorted((_text(note, "source_date"), _text(note, "status")) for note in notes if _text(note, "status"))
     of, status = stated[-1] if stated else ("", "")
     fields = {name: _text(person, name) for name in COLUMNS} | {"status": status, "status_of": of}
-    fault = ""
+    fault = None
     if any(len(one) > LONGEST_CELL for one in fields.values()):
-        fault = f"a field has more than {LONGEST_CELL:,} characters"
+        fault = words("a field has more than {most} characters", most=LONGEST_CELL)
     elif _over(fields["expiry_date"], now):
-        fault = "its expiry_date is over: whoever gave it out wants it used no more"
+        fault = words("its expiry_date is over: whoever gave it out wants it used no more")
     return Row(number, tuple(fields[name] for name in COLUMNS), fault)
 
 

@@ -88,6 +88,7 @@ def _row(line: Line) -> dict[str, Any]:
         "since": line.since and line.since.isoformat(),
         "note": line.note,
         "raw": line.raw,
-        "fault": line.fault,
+        "fault": str(line.fault or ""),
+        "fault_words": line.fault and line.fault.as_json(),
         "key": line.key,
     }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from lastseen.words import words
 from matchers.lists.sheets import LONGEST_CELL, MOST_ROWS, Row, Sheet, Unreadable, cell
 from matchers.names.folding import spellings
 from matchers.names.given import patronymic
@@ -20,15 +21,16 @@ def read(written: str) -> Sheet:
         if line.strip():
             rows.extend(_of_line(number, cell(line.strip())))
         if len(rows) > MOST_ROWS:
-            raise Unreadable(f"it has more than {MOST_ROWS:,} lines: part it")
+            raise Unreadable(words("it has more than {most} lines: part it", most=MOST_ROWS))
     if not rows:
-        raise Unreadable("there is nothing in it")
+        raise Unreadable(words("there is nothing in it"))
     return Sheet("text", COLUMNS, tuple(rows))
 
 
 def _of_line(number: int, line: str) -> Iterator[Row]:
     if len(line) > LONGEST_CELL:
-        yield Row(number, ("", "", line[:LONGEST_CELL]), f"the line has more than {LONGEST_CELL:,} characters: part it")
+        why = words("the line has more than {most} characters: part it", most=LONGEST_CELL)
+        yield Row(number, ("", "", line[:LONGEST_CELL]), why)
         return
     read_ = Text.read(line)
     found = list(_names(read_))
@@ -37,7 +39,7 @@ def _of_line(number: int, line: str) -> Iterator[Row]:
         name = read_.text[read_.words[first].start : read_.words[last].end]
         yield Row(number, (" ".join(name.split()), str(born.first) if born and not born.age else "", line))
     if not found:
-        yield Row(number, ("", "", line), "no name was found in this line")
+        yield Row(number, ("", "", line), words("no name was found in this line"))
 
 
 def _names(text: Text) -> Iterator[tuple[int, int]]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from lastseen.words import Words, words
+
 LARGEST_FILE: Final = 32 << 20
 """bytes: a list of 100,000 names has about 10 MB"""
 LARGEST_UNPACKED: Final = 256 << 20
@@ -20,6 +22,10 @@ KINDS: Final = ("csv", "xlsx", "pfif", "text")
 class Unreadable(Exception):
     """The file as a whole cannot be read; the message says what to do."""
 
+    def __init__(self, why: Words) -> None:
+        super().__init__(why)
+        self.why = why
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -28,7 +34,7 @@ class Row:
     number: int
     """as whoever opens the file counts: of a CSV the line on which it begins, of a text the line"""
     cells: tuple[str, ...]
-    fault: str = ""
+    fault: Words | None = None
     """it could not be read as the others"""
 
 
@@ -46,13 +52,15 @@ class Sheet:
 
     def as_json(self) -> dict[str, Any]:
         """For the way out of the process that read it."""
-        rows = [[row.number, row.cells, row.fault] for row in self.rows]
+        rows = [[row.number, row.cells, row.fault and row.fault.as_json()] for row in self.rows]
         return {"kind": self.kind, "columns": self.columns, "rows": rows, "taken": dict(self.taken)}
 
     @classmethod
     def of_json(cls, read: Mapping[str, Any]) -> Self:
         """The same again."""
-        rows = tuple(Row(number, tuple(cells), fault) for number, cells, fault in read["rows"])
+        rows = tuple(
+            Row(number, tuple(cells), Words.of_json(fault) if fault else None) for number, cells, fault in read["rows"]
+        )
         return cls(read["kind"], tuple(read["columns"]), rows, read["taken"])
 
 
@@ -81,10 +89,10 @@ def headed(kind: str, rows: list[Row], taken: dict[str, str], wanted: Wanted, is
     """
     rows = [row for row in rows if row.fault or any(map(str.strip, row.cells))]
     if not rows:
-        raise Unreadable("there is nothing in it")
+        raise Unreadable(words("there is nothing in it"))
     width = max(len(row.cells) for row in rows)
     if width > MOST_COLUMNS:
-        raise Unreadable(f"it has {width} columns: {MOST_COLUMNS} are the most")
+        raise Unreadable(words("it has {width} columns: {most} are the most", width=width, most=MOST_COLUMNS))
     numbers = tuple(str(place) for place in range(1, width + 1))
     if not wanted.header:
         return Sheet(kind, numbers, tuple(rows), taken)

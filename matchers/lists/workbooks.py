@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import openpyxl
 
+from lastseen.words import Words, words
 from matchers.lists.sheets import (
     LARGEST_UNPACKED,
     LONGEST_CELL,
@@ -37,9 +38,10 @@ def read(content: bytes, wanted: Wanted, is_header: Callable[[tuple[str, ...]], 
     except Unreadable:
         raise
     except Exception as fault:  # noqa: BLE001  openpyxl raises whatever it trips over: KeyError, ValueError, TypeError ...
-        raise Unreadable(
-            f"it is damaged ({fault.__class__.__name__}): open it, and save it again as XLSX or as CSV UTF-8"
-        ) from None
+        why = words(
+            "it is damaged ({kind}): open it, and save it again as XLSX or as CSV UTF-8", kind=fault.__class__.__name__
+        )
+        raise Unreadable(why) from None
 
 
 def _look_into(content: bytes) -> bool:
@@ -48,12 +50,17 @@ def _look_into(content: bytes) -> bool:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             parts = packed.infolist()
             if any(part.flag_bits & 1 for part in parts):
-                raise Unreadable("it is encrypted: save it without a password")
+                raise Unreadable(words("it is encrypted: save it without a password"))
             if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_UNPACKED:
-                raise Unreadable(f"unpacked it has more than {LARGEST_UNPACKED >> 20} MiB: save the one sheet as CSV")
+                raise Unreadable(_too_large())
             return _counted(packed, parts)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError) as fault:
-        raise Unreadable(f"it is no whole XLSX file ({fault.__class__.__name__}): save it again") from None
+        why = words("it is no whole XLSX file ({kind}): save it again", kind=fault.__class__.__name__)
+        raise Unreadable(why) from None
+
+
+def _too_large() -> Words:
+    return words("unpacked it has more than {most} MiB: save the one sheet as CSV", most=LARGEST_UNPACKED >> 20)
 
 
 def _counted(packed: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> bool:
@@ -65,7 +72,7 @@ def _counted(packed: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> bool:
             while piece := file.read(_ONCE):
                 size += len(piece)
                 if size > LARGEST_UNPACKED:
-                    raise Unreadable(f"unpacked it has more than {LARGEST_UNPACKED >> 20} MiB")
+                    raise Unreadable(_too_large())
                 computed = computed or (of_a_sheet and (b"<f>" in tail + piece or b"<f " in tail + piece))
                 tail = piece[-2:]
     return computed
@@ -83,13 +90,13 @@ def _read(content: bytes, wanted: Wanted, is_header: Callable[[tuple[str, ...]],
 def _chosen(book: Any, name: str) -> tuple[str, list[Row], dict[str, str]]:
     sheets = {sheet.title: sheet for sheet in book.worksheets}
     if name and name not in sheets:
-        raise Unreadable(f"it has no sheet of that name, but {', '.join(sheets)}")
+        raise Unreadable(words("it has no sheet of that name, but {others}", others=", ".join(sheets)))
     for title in [name] if name else list(sheets):
         rows = list(_cells(sheets[title]))
         if rows or name:
             others = [other for other in sheets if other != title]
             return title, rows, {"sheet": cell(title), **({"other sheets": cell(", ".join(others))} if others else {})}
-    raise Unreadable("there is nothing in it")
+    raise Unreadable(words("there is nothing in it"))
 
 
 def _cells(sheet: Any) -> Iterator[Row]:
@@ -101,10 +108,10 @@ def _cells(sheet: Any) -> Iterator[Row]:
             continue
         given += 1
         if given > MOST_ROWS:
-            raise Unreadable(f"it has more than {MOST_ROWS:,} rows: part it")
+            raise Unreadable(words("it has more than {most} rows: part it", most=MOST_ROWS))
         cells = tuple(map(_written, values))
         long = any(len(one) > LONGEST_CELL for one in cells)
-        yield Row(number, cells, f"a cell has more than {LONGEST_CELL:,} characters" if long else "")
+        yield Row(number, cells, words("a cell has more than {most} characters", most=LONGEST_CELL) if long else None)
 
 
 def _written(value: object) -> str:
@@ -135,7 +142,7 @@ def _mended(number: int, row: Row | None, written: tuple[str, ...]) -> Row:
     if not lost:
         return row or Row(number, written)
     whole = tuple(written[place] if place in lost else _at(cells, place) for place in range(len(written)))
-    return Row(number, whole, "a formula has no value saved with it: open the file, and save it with its values")
+    return Row(number, whole, words("a formula has no value saved with it: open the file, and save it with its values"))
 
 
 def _at(cells: tuple[str, ...], place: int) -> str:

@@ -13,7 +13,7 @@ from lastseen.records import PersonStatus
 from lastseen.settings import settings
 from pipeline.acting import As, deciding
 from pipeline.console import AsJson, Voice, plain
-from storage import exchange, people, tellings
+from storage import exchange, tellings
 from storage.exchange import Selection, Wanted
 
 app = typer.Typer(
@@ -66,8 +66,7 @@ def export_(
         content = write(format_, made, found)
         entry = exchange.handed(made, format_, selection, found, content)
         if account:
-            about = people.asked_about(decision.db, [one.id for one in found])
-            tellings.tell_named(decision.db, decision.actor, about)
+            tellings.tell_of_named(decision.db, decision.actor, [one.id for one in found])
         decision.log([entry])
     _write(to, content)
     told = {name: entry.detail[name] for name in ("export", "format", "sha256", "persons", "sightings", "statements")}

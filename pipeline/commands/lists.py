@@ -23,7 +23,8 @@ from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain
 from pipeline.lists import importing
 from pipeline.lists.importing import Order
-from storage import list_lines, lists
+from storage import list_lines, lists, posts_as_lists
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.list_lines import SHOWN, Line, Match, State, Stood
 from storage.stores import open_stores
@@ -41,7 +42,13 @@ ListId = Annotated[int, typer.Argument(metavar="LIST", help="Its id in `lists li
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="CSV, XLSX, PFIF, or the text of a post or document (.txt).")],
+    *,
+    path: Annotated[
+        Path | None, typer.Argument(help="CSV, XLSX, PFIF, or the text of a post or document (.txt).")
+    ] = None,
+    post: Annotated[
+        str, typer.Option("--post", metavar="LINK", help="A post that was collected: its text is the list.")
+    ] = "",
     body: Annotated[str, typer.Option("--body", help="Who gave it out: whose claim it is.")],
     title: Annotated[str, typer.Option("--title", help="What it is called, as statements will refer to it.")],
     dated: Annotated[str, typer.Option("--dated", metavar="DAY", help="The day of the list, as 2026-01-31.")],
@@ -71,9 +78,12 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import a list: every row is kept, understood or not, and held against the whole register by its names."""
+    if (path is None) == (not post):
+        raise WrongUse("name a file, or a post by --post")
+    wanted = Wanted(path.name if path else posts_as_lists.NAME, encoding, delimiter, sheet, header=not no_header)
     order = Order(
-        path, Wanted(path.name, encoding, delimiter, sheet, header=not no_header), mapping, tuple(column or ()),
-        tuple(value or ()), says, tuple(date_format or ()), save_mapping,
+        path, wanted, post, mapping, tuple(column or ()), tuple(value or ()), says, tuple(date_format or ()),
+        save_mapping,
     )  # fmt: skip
     day, voice = _day(dated), Voice(as_json)
     if dry_run:
@@ -170,27 +180,38 @@ def show(
     which: Annotated[str, typer.Option("--state", help=f"Only these: {', '.join(SHOWN)}.")] = "all",
     says: Annotated[str, typer.Option("--says", help="Only what says this.")] = "",
     after: Annotated[int, typer.Option("--after", metavar="LINE", help="Go on behind this line.")] = 0,
+    account: As = "",
     as_json: AsJson = False,
 ) -> None:
-    """One list: totals, and its lines with whom they may speak of."""
+    """One list: totals, and its lines with whom they may speak of.  That they were looked at stands in the log.
+
+    Whoever looks is asked about no face of these people any more, and sees no line of whom they may still be asked.
+    """
     if which not in SHOWN:
         raise WrongUse(f"--state is one of {', '.join(SHOWN)}")
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+    with deciding(account) as looking:
+        db = looking.db
         stood = _found(db, list_id)
         within, elsewhere = list_lines.doubles(db, list_id)
         waits = lists.uncompared(db, list_id, VERSION)
         found = list_lines.listed(db, list_id, which, says, after)
-    voice, shown = Voice(as_json), found[: list_lines.PAGE]
+        page = found[: list_lines.PAGE]
+        shown = list_lines.show_named(db, looking.actor, page)
+        looking.log([Entry(Action.VIEWED, f"list:{list_id}", {"lines": [line.id for line in shown]})])
+    voice = Voice(as_json)
     rows = [row for line in shown for row in _rows(line)]
     voice.show(
         console.table(plain(stood.title), ("line", "row", "state", "names", "born", "says", "entry", "why"), rows)
     )
-    more = [f"more: --after {shown[-1].id}"] if len(found) > len(shown) else []
+    more = [f"more: --after {page[-1].id}"] if len(found) > len(page) else []
+    if left := len(page) - len(shown):
+        more.append(f"{left} lines are not shown to you: you may still be asked about somebody in them")
     if waits:
         more.append(f"{waits} lines are not compared yet: `lastseen lists match`")
-    told = {"id": stood.id, **_counts(stood), "doubles": within, "doubles_elsewhere": elsewhere, "not_compared": waits}
-    voice.result({**told, "shown": [_line(line) for line in shown], "after": shown[-1].id if more and shown else None},
-                 [_states(stood), f"there twice: {within}; in other lists, too: {elsewhere}", *more])  # fmt: skip
+    told: dict[str, object] = {"id": stood.id, **_counts(stood), "doubles": within, "doubles_elsewhere": elsewhere}
+    told["not_compared"] = waits
+    told |= {"shown": [_line(line) for line in shown], "after": page[-1].id if len(found) > len(page) else None}
+    voice.result(told, [_states(stood), f"there twice: {within}; in other lists, too: {elsewhere}", *more])
 
 
 def _rows(line: Line) -> list[tuple[object, ...]]:

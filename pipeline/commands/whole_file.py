@@ -45,7 +45,7 @@ def file_(
         if made is None:
             raise WrongUse(f"the register has no entry {number}")
         if account:
-            tellings.tell_named(decision.db, decision.actor, made.candidates)
+            tellings.tell_of_named(decision.db, decision.actor, [made.person])
         decision.log([made.entry])
     try:
         with to.open("xb") as file:

@@ -17,7 +17,7 @@ from pipeline.app import App
 from pipeline.duties import template_files
 from pipeline.jobs import Scope, journal
 from pipeline.lists import comparing
-from storage import custody, keys, list_lines, lists
+from storage import custody, keys, list_lines, lists, posts_as_lists
 from storage.database import Connection
 from storage.list_lines import Decided
 from storage.lists import Kept, Received
@@ -37,8 +37,11 @@ MEDIA_TYPES = {
 class Order:
     """What is to be read, and how."""
 
-    path: Path
+    path: Path | None
+    """None: the words of a post are the list"""
     wanted: Wanted
+    post: str = ""
+    """its link"""
     mapping: str = ""
     """name of a saved one; empty: by the header"""
     columns: Sequence[str] = field(default_factory=tuple)
@@ -51,7 +54,7 @@ class Order:
 
 def preview(db: Connection, order: Order) -> tuple[Preview, bytes, int | None]:
     """What the file would become, its bytes, and a list of the same ones.  Writes nothing.  Raises WrongUse."""
-    content = _content(order.path)
+    content = _content(order.path) if order.path else posts_as_lists.find(db, order.post).content
     saved = lists.mapping_named(db, order.mapping) if order.mapping else None
     if order.mapping and saved is None:
         raise WrongUse(f"no mapping is called {order.mapping}: `lastseen lists mappings` lists them")
@@ -69,14 +72,16 @@ def keep(
     """
     with app.stores.db.begin() as db:
         made, content, same = preview(db, order)
+        name = order.path.name if order.path else posts_as_lists.find(db, order.post).link
     if same is not None and not again:
         raise WrongUse(f"list {same} came of the same file: undo that first, or say --again to have it twice")
     sha256 = hashlib.sha256(content).hexdigest()
     thing = ObjectToStore(REGISTER, keys.received_list(sha256), content, sha256, MEDIA_TYPES[made.sheet.kind])
     stored = app.stores.objects.put_verified(thing, None)
     received = Received(
-        title, body, made.sheet.kind, dated, order.path.name, sha256, len(content), stored.key, made.mapping.as_json()
-    )
+        title, body, made.sheet.kind, dated, name, sha256, len(content),
+        stored.key, made.mapping.as_json(),
+    )  # fmt: skip
     with app.stores.db.begin() as db:
         kept, entry = lists.keep(db, received, made.rows(), actor)
         if order.save_as:

@@ -148,7 +148,7 @@ def _found(db: Connection, id_: int) -> Letter:
 def _told(db: Connection, call: Call, found: Letter) -> LetterTold:
     """Call it last in the transaction."""
     people = letters.people(db, found.id)
-    tellings.tell(db, call.user, letters.concerned(db, people))
+    tellings.tell_of(db, call.user, [one.id for one in people])
     custody.append(db, call.user.name, Action.VIEWED, f"letter:{found.id}")
     line = LetterLine.model_validate(found)
     return LetterTold(

@@ -8,20 +8,22 @@ from starlette.exceptions import HTTPException
 
 from lastseen.errors import WrongUse
 from lastseen.fates import Basis, Conflict
-from lastseen.records import PersonStatus, Says, StatementSource
+from lastseen.records import SEARCHED, SETS, PersonStatus, Says, StatementSource
 from review.api.cases import MomentTold
 from review.api.door import Call, Given, Id, Told, Word
 from review.cases import people as pages
 from review.cases.people import Dossier
-from storage import custody, statements
+from storage import custody, statements, statuses
 from storage import people as kept
 from storage.custody import Action
 from storage.database import Connection
 from storage.people import Show
 from storage.statements import Said, Statement
+from storage.statuses import Stake
 
 NOT_EMPTY = Field(min_length=1)
 NO_NUL = r"^[^\x00]*$"
+CONFIRMED = "you know what ends by it: without this, what changes a status is refused (409), and the answer says that"
 
 
 # --- what is sent ------------------------------------------------------------------------------------------
@@ -52,6 +54,7 @@ class StatementGiven(Given):
     dated: date = Field(strict=False, description="of the document")
     since: date | None = Field(None, strict=False, description="the day that it speaks of")
     sets: bool = Field(False, description="the office takes it for what is: the status follows at once")
+    confirmed: bool = Field(False, description=CONFIRMED)
     note: Annotated[str, Field(max_length=pages.LONGEST["note"], pattern=NO_NUL)] = ""
 
 
@@ -59,6 +62,7 @@ class Why(Given):
     """A reason."""
 
     reason: Annotated[str, NOT_EMPTY, Field(max_length=pages.LONGEST_REASON, pattern=NO_NUL)]
+    confirmed: bool = Field(False, description=CONFIRMED)
 
 
 # --- what is told ------------------------------------------------------------------------------------------
@@ -175,10 +179,12 @@ def person(call: Call, asked: Whole) -> PersonTold:
 
 
 def state(call: Call, given: StatementGiven) -> StatusTold:
-    """Write down what somebody says.  One that sets a status has it follow at once, without being asked again."""
+    """Write down what somebody says.  One that sets a status asks first, as the page does: see `confirmed`."""
     days, note = (given.dated, given.since), given.note
     said = Said(given.says, given.body, given.source, given.reference, *days, sets=given.sets, note=note)
     pages.check(call.user, said)
+    if said.sets and not given.confirmed:
+        raise _unconfirmed(call, call.word("number"), SETS[said.says])
     with call.desk.stores.db.begin() as db:
         _require(db, call)
         most = call.desk.settings.people_per_track
@@ -189,18 +195,38 @@ def state(call: Call, given: StatementGiven) -> StatusTold:
 
 
 def withdraw(call: Call, given: Why) -> StatusTold:
-    """Have a statement count for nothing any more; what stood before it counts."""
+    """Have a statement count for nothing any more; what stood before it counts.  It asks first if it set the status."""
     with call.desk.stores.db.begin() as db:
         held = statements.find(db, call.id)
         if held is None:
             raise HTTPException(404)
+        number, then = kept.numbers(db, [held.person])[held.person], statuses.without(db, held.person, held.id)
+    if held.status is not None and held.stands and not given.confirmed:
+        raise _unconfirmed(call, number, then)
     with call.desk.stores.db.begin() as db:
         most = call.desk.settings.people_per_track
         done, entries = statements.withdraw(db, held, given.reason, call.user, most)
-        number = kept.numbers(db, [held.person])[held.person]
         pages.of(db, call.user, number, asked=True)
         custody.append_all(db, call.user.name, entries)
     return StatusTold(statement=held.id, changed=done.changed, status=done.status, came_up=len(done.came_up))
+
+
+def _unconfirmed(call: Call, number: str, then: PersonStatus) -> WrongUse:
+    """What a new status would set going, which whoever asked for it knows from then on."""
+    with call.desk.stores.db.begin() as db:
+        found = pages.of(db, call.user, number, asked=True).person
+        stake = statuses.at_stake(db, found.id)
+        custody.append(db, call.user.name, Action.VIEWED, f"person:{found.id}")
+    return WrongUse(f'{_sets_going(PersonStatus(found.status), then, stake)}: send it again with "confirmed": true')
+
+
+def _sets_going(before: PersonStatus, then: PersonStatus, stake: Stake) -> str:
+    change = f"the status changes from {before} to {then}" if before is not then else f"the status stays {then}"
+    if before in SEARCHED and then not in SEARCHED:
+        return f"{change}; {stake.candidates} open candidates close, and {stake.templates} templates go"
+    if then in SEARCHED and before not in SEARCHED:
+        return f"{change}; {stake.photos} photos are enrolled again, and searched for"
+    return change
 
 
 def _require(db: Connection, call: Call) -> None:

@@ -23,7 +23,7 @@ from review.doors import user_of, visit_of
 from review.forms import day
 from review.language import gettext, spoken
 from review.language import said as told
-from storage import custody, exchange, people, tellings
+from storage import custody, exchange, tellings
 from storage import whole_file as whole_files
 from storage.accounts import User
 from storage.exchange import LONGEST, Selection, Wanted
@@ -65,12 +65,12 @@ def handed_out(desk: Desk, user: User, format_: Format, wanted: Wanted, selectio
     if judges(user) and (selection.status or selection.since):
         raise WrongUse(NOT_BY_FATE)
     with desk.stores.db.begin() as db:
-        tellings.tell(db, user, people.asked_about(db, exchange.named(db, selection.numbers)))
+        tellings.tell_of(db, user, exchange.named(db, selection.numbers))
     made = exchange.handing(desk.settings, wanted)
     with desk.stores.db.begin() as db:
         found = exchange.gather(db, selection)
         content = write(format_, made, found)
-        tellings.tell(db, user, people.asked_about(db, [one.id for one in found]))
+        tellings.tell_of(db, user, [one.id for one in found])
         custody.append_all(db, user.name, [exchange.handed(made, format_, selection, found, content)])
     return made, content
 
@@ -85,7 +85,7 @@ def whole_file(request: Request) -> Response:
             made = whole_files.make(db, desk.stores.objects, order, COVERS, gettext)
             if made is None:
                 raise HTTPException(404)
-            tellings.tell(db, user, made.candidates)
+            tellings.tell_of(db, user, [made.person])
             custody.append_all(db, user.name, [made.entry])
     except WrongUse as fault:
         return desk.problem(request, 422, why=told(fault))

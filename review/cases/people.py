@@ -172,7 +172,7 @@ def of(db: Connection, user: User, number: str, *, asked: bool) -> Dossier:
         tellings.tell(db, user, [one.id for one in found.moments])
         return Dossier(found, False, {}, {found.id: number}, None, (), _timeline(found, (), None))
     entries = contradictions.entries_of(db, found.id)
-    tellings.tell(db, user, people.asked_about(db, entries))
+    tellings.tell_of(db, user, entries)
     every = statements.of_people(db, entries)
     sets = [one for one in every if one.person == found.id and one.stands and one.status is not None]
     timeline = _timeline(found, every, people.around(db, found.id))

@@ -25,7 +25,7 @@ from review.desk import desk_of
 from review.doors import number_in, root_of, user_of
 from review.house.reports import POLICY
 from review.roles import OFFICERS
-from storage import custody, people, tellings, year_records, year_reports
+from storage import custody, tellings, year_records, year_reports
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
@@ -111,8 +111,7 @@ def _open(db: Connection, user: User, report: YearReport, figure: str, start: in
     counted = year_records.counted(db, Period.named(report.period), report.as_of, figure)
     why = _why_not(user, counted, whole=whole)
     some = counted[start : start + MOST] if not why else ()
-    shown = [one.id for one in some if one.thing is Thing.PERSON]
-    tellings.tell(db, user, people.asked_about(db, shown))
+    tellings.tell_of(db, user, [one.id for one in some if one.thing is Thing.PERSON])
     lines = year_records.shown(db, some)
     number = yearly.number(counted)
     return Opened(report, figure, report.figures["counts"].get(figure, 0), number, lines, start, len(counted), why)

@@ -106,7 +106,7 @@ def revise(request: Request) -> Response:
     with desk.stores.db.begin() as db:
         letter = _letter(db, request)
         about = letters.people(db, letter.id)
-        tellings.tell(db, user, letters.concerned(db, about))
+        tellings.tell_of(db, user, [one.id for one in about])
         people = tuple(one.id for one in about)
         told_of = letters.candidates(db, letter.id)
         fallen = letters.subjects(db, told_of).fallen
@@ -132,7 +132,7 @@ def _kept(desk: Desk, written: Written, user: User) -> int:
 
 def _show(db: Connection, user: User, people: Sequence[LetterPerson], letter: Letter | None = None) -> None:
     """Write down that somebody is shown whom a letter is about."""
-    tellings.tell(db, user, letters.concerned(db, people))
+    tellings.tell_of(db, user, [one.id for one in people])
     subjects = [f"letter:{letter.id}"] if letter else [f"person:{one.id}" for one in people] or ["letters"]
     custody.append_all(db, user.name, [Entry(Action.VIEWED, subject, {}) for subject in subjects])
 

@@ -81,7 +81,7 @@ def move(request: Request) -> Response:
         moved = _move(form, user)
         with desk.stores.db.begin() as db:
             stated = _stated(db, desk, id_, form, user) if moved.event is LetterEvent.ANSWERED else []
-            tellings.tell(db, user, letters.concerned(db, letters.people(db, id_)))
+            tellings.tell_of(db, user, [one.id for one in letters.people(db, id_)])
             custody.append_all(db, user.name, [*stated, *letters.move(db, id_, moved)])
     except WrongUse as fault:
         return _drawn(request, said(fault), 422)
@@ -99,7 +99,7 @@ def fetch(request: Request) -> Response:
         found = {str(one.format): one for one in letters.files(db, id_)}.get(request.path_params["format"])
         if letter is None or found is None or not may_fetch(letter, found):
             raise HTTPException(404)
-        tellings.tell(db, user, letters.concerned(db, letters.people(db, id_)))
+        tellings.tell_of(db, user, [one.id for one in letters.people(db, id_)])
         detail = {"format": found.format, "sha256": found.sha256}
         custody.append(db, user.name, Action.DOWNLOADED, f"letter:{id_}", detail)
     ending, media_type = ENDINGS[found.format]
@@ -167,7 +167,7 @@ def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
         if letter is None:
             raise HTTPException(404)
         people = letters.people(db, id_)
-        tellings.tell(db, user, letters.concerned(db, people))
+        tellings.tell_of(db, user, [one.id for one in people])
         values = {
             "people": people, "sightings": _told_of(db, id_), "events": letters.events(db, id_),
             "files": [one for one in letters.files(db, id_) if may_fetch(letter, one)],

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,8 @@ from review.desk import Desk, desk_of
 from review.doors import user_of, visit_of
 from review.language import said
 from review.lists import comparing
-from storage import custody, keys, lists
+from storage import custody, decided, keys, lists, posts_as_lists
+from storage.custody import Action
 from storage.lists import Received
 from storage.objects import REGISTER
 
@@ -32,8 +33,8 @@ LARGEST = 8 << 20
 """bytes of a file on this page: a list of 50,000 names; larger ones come in by the command"""
 LARGEST_FORM = LARGEST * 3 // 2
 """bytes: a file that was previewed comes back as base64"""
-LONGEST = {"title": 200, "body": 200, "save_as": 100, "mapping": 100, "dates": 200, "values": 4000, "sheet": 200,
-           "encoding": 40, "delimiter": 1, "file_name": 200}  # fmt: skip
+LONGEST = {"post": 2048, "title": 200, "body": 200, "save_as": 100, "mapping": 100, "dates": 200, "values": 4000,
+           "sheet": 200, "encoding": 40, "delimiter": 1, "file_name": 200}  # fmt: skip
 """characters of the fields"""
 MOST_FAULTS = 200
 """rows with faults on the page; the list shows all of them once it is imported"""
@@ -51,7 +52,10 @@ class Order:
 
     form: Mapping[str, str]
     name: str
+    """of the file; of a post its link"""
     content: bytes
+    post: int | None = None
+    """row id, if the words of one are the list"""
 
     def of(self, field: str) -> str:
         """What stands in it.  Raises WrongUse if that is too long."""
@@ -77,8 +81,9 @@ class Order:
 
 
 def page(request: Request) -> Response:
-    """The empty form."""
-    return _draw(request, Order({}, "", b""))
+    """The empty form, or that for the words of a post."""
+    link = request.query_params.get("post", "")[: LONGEST["post"]]
+    return _draw(request, Order({"post": link}, "", b""))
 
 
 def take(request: Request) -> Response:
@@ -87,7 +92,7 @@ def take(request: Request) -> Response:
     order = Order(visit.form, visit.file[0] or visit.form.get("file_name", ""), b"")
     preview: Preview | None = None
     try:
-        order = Order(visit.form, order.name, _content(visit.form, visit.file[1]))
+        order = _ordered(request, order, visit.file[1])
         preview, same = _preview(desk_of(request), order)
         if visit.form.get("do") == "import":
             _check(order, same)
@@ -97,13 +102,27 @@ def take(request: Request) -> Response:
     return _draw(request, order, preview, same=same)
 
 
+def _ordered(request: Request, order: Order, file: bytes) -> Order:
+    """With its content: a file, what was previewed, or the words of a post.  Raises WrongUse."""
+    link = order.of("post")
+    if file or not link:
+        return replace(order, content=_content(order.form, file))
+    desk, user = desk_of(request), user_of(request)
+    with desk.stores.db.begin() as db:
+        post = posts_as_lists.find(db, link)
+        if decided.kept_back(db, user, [post.id]):
+            raise WrongUse(words("A face of this post waits to be compared, and you may be asked about it."))
+        custody.append(db, user.name, Action.VIEWED, f"post:{post.id}")
+    return Order(order.form, post.link, post.content, post.id)
+
+
 def _content(form: Mapping[str, str], file: bytes) -> bytes:
     try:
         content = file or base64.b64decode(form.get("content", ""), validate=True)
     except (binascii.Error, ValueError):
         content = b""
     if not content:
-        raise WrongUse(words("Choose a file."))
+        raise WrongUse(words("Choose a file, or say which post it is."))
     if len(content) > LARGEST:
         raise WrongUse(
             words("This file has more than {most} MiB: `lastseen lists import` takes larger ones.", most=LARGEST >> 20)
@@ -117,8 +136,9 @@ def _preview(desk: Desk, order: Order) -> tuple[Preview, int | None]:
         if order.of("mapping") and not order.form.get("chosen"):
             saved = lists.mapping_named(db, order.of("mapping"))
         same = lists.same_file(db, hashlib.sha256(order.content).hexdigest())
-    wanted = Wanted(order.name, order.of("encoding"), order.of("delimiter"), order.of("sheet"),
-                    header=not order.form.get("no_header"))  # fmt: skip
+    name = posts_as_lists.NAME if order.post else order.name
+    encoding, delimiter, sheet = (order.of(field) for field in ("encoding", "delimiter", "sheet"))
+    wanted = Wanted(name, encoding, delimiter, sheet, header=not order.form.get("no_header"))
     values = [line.strip() for line in order.of("values").splitlines() if line.strip()]
     dates = order.of("dates").split()
     made = previewing.of(
@@ -166,5 +186,5 @@ def _draw(
         request, "list_import.html", status, form=order.form, name=order.name, preview=preview, fault=fault, same=same,
         content=base64.b64encode(order.content).decode() if order.content else "", saved=saved, fields=list(FIELDS),
         several=SEVERAL, says=[str(one) for one in Says], longest=LONGEST, most_faults=MOST_FAULTS,
-        largest=LARGEST >> 20,
+        largest=LARGEST >> 20, largest_bytes=LARGEST, post=order.post,
     )  # fmt: skip

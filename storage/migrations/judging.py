@@ -6,7 +6,8 @@ once follow each other, and the second sees what the first said.  Judgements of 
 and those on others that ask the same of the same face, which `also_judged` lists: which those are cannot be told by
 SQL.
 
-Who was told of which question is in `tellings`, which whoever shows something writes (`storage.tellings`).
+Who was told of which question is in `tellings`, and who of which person in `tellings_of_people`: whoever shows
+something writes them (`storage.tellings`).
 """
 
 # `lastseen.judging.weigh`: of judgements in the order in which they were given.  A reviewer counts once, by the last.
@@ -101,16 +102,34 @@ ASK_ALIKE = """
          WHERE candidates.person_id IN (SELECT person FROM entry) AND analyses.blob_id IN (SELECT blob FROM around)
            AND (tracks.analysis_id <> mine.analysis_id OR tracks.id IN (SELECT track FROM member))
     $$"""
+# All entries that are declared to be the same person as this one, with itself.
+SAME_PEOPLE = """
+    CREATE FUNCTION same_people(who bigint) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+        WITH RECURSIVE entry (person) AS (
+            SELECT who
+             UNION SELECT CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
+              FROM entry JOIN public.ties ON kind = 'same' AND person IN (one_person_id, other_person_id))
+        SELECT person FROM entry
+    $$"""
+# Who was shown what was said of somebody knows that of whatever face is compared with them later, too.
 WAS_TOLD = """
     CREATE FUNCTION was_told(who bigint, asked bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-        SELECT EXISTS (SELECT FROM public.tellings WHERE user_id = who)
-           AND EXISTS (SELECT FROM ask_alike(asked) AS alike
-                         JOIN public.tellings ON candidate_id = alike AND user_id = who)
+        SELECT (EXISTS (SELECT FROM public.tellings WHERE user_id = who)
+                AND EXISTS (SELECT FROM ask_alike(asked) AS alike
+                              JOIN public.tellings ON candidate_id = alike AND user_id = who))
+            OR (EXISTS (SELECT FROM public.tellings_of_people WHERE user_id = who)
+                AND EXISTS (SELECT FROM public.candidates, same_people(candidates.person_id) AS entry
+                              JOIN public.tellings_of_people AS told ON told.person_id = entry AND user_id = who
+                             WHERE candidates.id = asked))
     $$"""
 TOLD_OF = """
     CREATE FUNCTION told_of(asked bigint) RETURNS bigint[] LANGUAGE sql STABLE AS $$
-        SELECT coalesce(array_agg(DISTINCT user_id ORDER BY user_id), '{}')
-          FROM ask_alike(asked) AS alike JOIN public.tellings ON candidate_id = alike
+        SELECT coalesce(array_agg(user_id ORDER BY user_id), '{}')
+          FROM (SELECT user_id FROM ask_alike(asked) AS alike JOIN public.tellings ON candidate_id = alike
+                 UNION
+                SELECT user_id FROM public.candidates, same_people(candidates.person_id) AS entry
+                  JOIN public.tellings_of_people AS told ON told.person_id = entry
+                 WHERE candidates.id = asked) AS everybody
     $$"""
 # By all roles that the account has, not by those which a program's token has of them.
 ACCOUNT_JUDGES = """
@@ -277,7 +296,7 @@ RULES = (
 
 MAKE = (
     *(WEIGHED, STANDS, OF_QUESTION, WEIGHED_OF, HAS_JUDGED, BREAK, LOCK),
-    *(ASK_ALIKE, WAS_TOLD, TOLD_OF, ACCOUNT_JUDGES, MAY_BE_ASKED, MAY_REPLACE),
+    *(ASK_ALIKE, SAME_PEOPLE, WAS_TOLD, TOLD_OF, ACCOUNT_JUDGES, MAY_BE_ASKED, MAY_REPLACE),
     *(CHECK_JUDGEMENT, CHECK_UNDO, CHECK_VERDICT, CHECK_STATE, CHECK_ALSO, CHECK_HAND_OVER),
     *(
         f"CREATE TRIGGER judging BEFORE {what} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {check}()"
@@ -295,6 +314,7 @@ REMOVE = (
     "DROP FUNCTION account_judges(bigint)",
     "DROP FUNCTION told_of(bigint)",
     "DROP FUNCTION was_told(bigint, bigint)",
+    "DROP FUNCTION same_people(bigint)",
     "DROP FUNCTION ask_alike(bigint)",
     "DROP FUNCTION lock_judging(bigint)",
     "DROP FUNCTION break_rule(text)",

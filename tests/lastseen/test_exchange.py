@@ -224,6 +224,7 @@ def test_the_reader_of_lists_reads_it_back_with_the_status_that_the_person_has(s
 def test_a_file_that_is_to_be_deleted_by_now_is_read_as_that() -> None:
     late = datetime(2028, 1, 1, tzinfo=UTC)
     (row,) = reader.read(pfif.write(HANDING, [ADA]), late).rows
+    assert row.fault
     assert "expiry_date is over" in row.fault
 
 

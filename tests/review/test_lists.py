@@ -80,8 +80,48 @@ def test_what_is_wrong_stands_on_the_form(site: Site) -> None:
         assert answer.status_code == 422
         assert "Side A" in answer.text
     assert send(browser, b"x" * (12 << 20), do="import").status_code == 422
-    assert send(browser, b"x" * (13 << 20), do="import").status_code == 413
+    too_large = send(browser, b"x" * (13 << 20), do="import")
+    assert too_large.status_code == 413
+    assert "larger than its page takes" in too_large.text
     assert count(site, "lists") == 0
+
+
+def test_faults_are_told_in_the_language_of_the_page(site: Site) -> None:
+    browser = site.signed_in(Role.CASE_OFFICER)
+    browser.headers["Accept-Language"] = "uk"
+    rows = "ПІБ;Рік народження;Статус\nКоваль Ольга;90;полон\nКоваль;1990;щось\n"
+    for answer in (send(browser, rows.encode(), do="preview"), send(browser, rows.encode(), do="import")):
+        page = browser.get(answer.headers["location"] + "?show=all") if answer.status_code == 303 else answer
+        for said in ("«90» — не рік", "тут лише одне слово", "ніхто не сказав, що означає «щось»"):
+            assert said in page.text, (answer.status_code, said)
+        assert "is no year" not in page.text
+    assert "це не цілий файл XLSX" in send(browser, b"PK\x03\x04 and no more", do="preview").text
+    with site.stores.db.begin() as db:
+        (english, *_more) = db.execute(text("SELECT fault FROM list_entries ORDER BY id")).scalars()
+    assert english == "Рік народження: “90” is no year: write four digits, as 1990"
+
+
+def test_the_text_of_a_post_becomes_a_list(site: Site) -> None:
+    seed(site.stores, Story(state="rejected", permalink="https://videos.example/watch/7", text="Коваль Ольга, 1990"))
+    browser = site.signed_in(Role.CASE_OFFICER)
+    link = "https://videos.example/watch/7"
+    assert f'value="{link}"' in browser.get("/lists/new", params={"post": link}).text
+    assert "Коваль Ольга" in send(browser, do="preview", post=link, says="dead").text
+    assert send(browser, do="import", post=link, says="dead").headers["location"] == "/lists/1"
+    with site.stores.db.begin() as db:
+        assert db.execute(text("SELECT file_name FROM lists")).scalar() == link
+    unknown = send(browser, do="preview", post="https://videos.example/watch/8")
+    assert (unknown.status_code, "No post with this link" in unknown.text) == (422, True)
+    assert ("viewed", "post:1") in [(event.action, event.subject) for event in site.log()]
+
+
+def test_who_may_be_asked_about_a_post_is_not_shown_its_text_as_a_list(site: Site) -> None:
+    seed(site.stores, Story(permalink="https://videos.example/watch/7", text="Коваль Ольга, 1990"))
+    link = "https://videos.example/watch/7"
+    kept_back = send(site.signed_in(Role.SENIOR), do="preview", post=link, says="dead")
+    assert kept_back.status_code == 422
+    assert "Коваль Ольга" not in kept_back.text
+    assert "Коваль Ольга" in send(site.signed_in(Role.CASE_OFFICER), do="preview", post=link, says="dead").text
 
 
 def test_a_form_with_a_file_needs_its_token_and_other_doors_take_none(site: Site) -> None:
@@ -157,7 +197,7 @@ def test_a_line_is_kept_from_whoever_may_still_be_asked_whose_face_it_is(site: S
     assert senior.submit("/lists/lines/1/decide", number="SEEDED", same="yes").status_code == 404
     assert count(site, "list_decisions") == 0
     assert "Somebody Else" in officer.get(f"/lists/{list_}").text
-    assert count(site, "tellings") == 1
+    assert count(site, "tellings_of_people") == 1
 
 
 def test_hostile_lines_are_shown_as_text(site: Site) -> None:

@@ -309,6 +309,7 @@ DECIDED = (
     "finding_explanations",
     "rejections",
     "tellings",
+    "tellings_of_people",
     "rejection_revocations",
     "judgements",
     "judgement_undos",

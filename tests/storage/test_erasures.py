@@ -18,6 +18,7 @@ OUT_OF_A_CASE = frozenset(
         "photo_findings",
         "finding_explanations",
         "tellings",  # who was shown what stands in the custody log
+        "tellings_of_people",
         "also_judged",  # follows from the footage; the judgements that count are told
         "review_queue",  # what is still to be done, which follows from the rest
         "reviews",  # who looked when stands in the custody log

@@ -329,6 +329,15 @@ def test_who_works_by_a_region_is_stopped_before_few_are_left(stores: Stores, pe
         assert review_queue.choices(db, ben).regions == ["Sumy"], "she has judged one of them, and he has not"
 
 
+def test_nobody_finds_out_by_a_filter_what_was_said_of_whom(stores: Stores, people: tuple[User, ...]) -> None:
+    """Whether somebody is missing or held is what others say."""
+    seed(stores, Story(number="A"))
+    assert Filters.of({"status": "captive"}) == Filters()
+    with stores.db.begin() as db:
+        db.execute(text("UPDATE persons SET status = 'captive'"))
+        assert len(review_queue.page(db, people[0], Filters.of({"status": "missing"})).rows) == 1
+
+
 def test_filters_stay_with_whoever_set_them(stores: Stores, people: tuple[User, ...]) -> None:
     ada = people[0]
     for number in "ABC":

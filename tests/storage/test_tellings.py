@@ -155,6 +155,48 @@ def test_what_an_auditor_read_holds_when_they_come_to_judge(one: Connection) -> 
     assert review_queue.take(one, eve, TERMS) is Why.EMPTY
 
 
+def made_on(db: Connection, who: tuple[int, int]) -> int:
+    """A candidate of theirs in another recording, which nobody had seen before."""
+    return candidate(db, video(db, FACE).tracks[0], who)
+
+
+def test_who_knows_what_was_said_of_somebody_is_not_asked_about_what_is_found_later(one: Connection) -> None:
+    who, other, ada = person(one, "P-1"), person(one, "P-2"), account(one, "ada")
+    waits = made_on(one, who)
+    tellings.tell_of(one, ada, [who[0]])
+    tellings.tell_of(one, ada, [who[0]])  # shown twice
+    later, of_other = made_on(one, who), made_on(one, other)
+    assert [tellings.was_told(one, ada, each) for each in (waits, later, of_other)] == [True, True, False]
+    queue = one.execute(text("SELECT candidate_id, told FROM review_queue"))
+    assert {row.candidate_id: row.told for row in queue} == {waits: [ada.id], later: [ada.id], of_other: []}
+    with pytest.raises(NotAsked) as refused:
+        give(one, ada, later, 3)
+    assert refused.value.rule == "judged_by_who_does_not_know"
+
+
+def test_that_holds_for_entries_that_are_found_to_be_the_same_person(one: Connection) -> None:
+    who, same, ada = person(one, "P-1"), person(one, "P-2"), account(one, "ada")
+    tellings.tell_of(one, ada, [who[0]])
+    asks = made_on(one, same)
+    assert not tellings.was_told(one, ada, asks)
+    tie = text("INSERT INTO ties (one_person_id, other_person_id, kind, declared_by) VALUES (:a, :b, 'same', 'x')")
+    one.execute(tie, {"a": who[0], "b": same[0]})
+    assert tellings.was_told(one, ada, asks)
+    assert review_queue.take(one, ada, TERMS) is Why.EMPTY
+
+
+def test_what_an_officer_read_of_people_holds_when_they_come_to_judge(one: Connection) -> None:
+    eve, who = account(one, "eve", Role.CASE_OFFICER), person(one, "P-1")
+    tellings.tell_of_named(one, "eve", [who[0]])
+    tellings.tell_of_named(one, "nobody", [who[0]])
+    asks = made_on(one, who)
+    assert one.execute(text("SELECT told FROM review_queue")).scalar() == [eve.id]
+    one.execute(text("UPDATE users SET roles = '{analyst}' WHERE name = 'eve'"))
+    assert review_queue.take(one, account(one, "eve"), TERMS) is Why.EMPTY
+    assert isinstance(review_queue.take(one, account(one, "ben"), TERMS), Taken)
+    assert asks
+
+
 @pytest.mark.parametrize("stage", list(Stage))
 def test_where_nobody_is_left_it_is_counted(one: Connection, stage: Stage) -> None:
     asks, dora = at(one, stage), account(one, "dora", Role.SENIOR)
@@ -172,7 +214,11 @@ def test_where_nobody_is_left_it_is_counted(one: Connection, stage: Stage) -> No
 def test_what_somebody_was_told_stays(one: Connection) -> None:
     asks, ada = asked(one), account(one, "ada")
     tellings.tell(one, ada, [asks])
-    for statement in ("DELETE FROM tellings", "UPDATE tellings SET user_id = user_id"):
+    tellings.tell_of(one, ada, [person(one, "P-9")[0]])
+    for statement in (
+        *("DELETE FROM tellings", "UPDATE tellings SET user_id = user_id"),
+        *("DELETE FROM tellings_of_people", "UPDATE tellings_of_people SET user_id = user_id"),
+    ):
         with pytest.raises(Exception, match="tellings"), one.begin_nested():
             one.execute(text(statement))
 

@@ -120,6 +120,17 @@ TOLD = """
              ORDER BY candidate_id FOR UPDATE SKIP LOCKED);
         RETURN NULL;
     END $$"""
+TOLD_OF_PEOPLE = """
+    CREATE FUNCTION queue_without_told_of_people() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE review_queue SET told = told_of(candidate_id)
+         WHERE candidate_id IN (
+            SELECT candidate_id FROM review_queue
+             WHERE person_id IN (SELECT same_people(made.person_id) FROM made
+                                   JOIN users ON users.id = user_id AND roles && '{analyst,senior}')
+             ORDER BY candidate_id FOR UPDATE SKIP LOCKED);
+        RETURN NULL;
+    END $$"""
 JUDGES_NOW = """
     CREATE FUNCTION queue_without_new_judge() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -133,6 +144,9 @@ TELLING = (
     TOLD,
     """CREATE TRIGGER queue_without_told AFTER INSERT ON tellings REFERENCING NEW TABLE AS made
        FOR EACH STATEMENT EXECUTE FUNCTION queue_without_told()""",
+    TOLD_OF_PEOPLE,
+    """CREATE TRIGGER queue_without_told_of_people AFTER INSERT ON tellings_of_people REFERENCING NEW TABLE AS made
+       FOR EACH STATEMENT EXECUTE FUNCTION queue_without_told_of_people()""",
     JUDGES_NOW,
     """CREATE TRIGGER queue_without_new_judge AFTER UPDATE OF roles ON users FOR EACH ROW
        WHEN (NEW.roles && '{analyst,senior}' AND NOT OLD.roles && '{analyst,senior}')
@@ -140,7 +154,7 @@ TELLING = (
 )
 READ_BY = ("actor", "action", "subject")
 """columns by which the custody log is read, beside its numbers"""
-FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "packages", "tellings")
+FACTS = ("judgements", "judgement_undos", "verdicts", "hand_overs", "packages", "tellings", "tellings_of_people")
 # What is measured of employees is not changed either, but it ends: `LASTSEEN_FIGURES_DAYS`.
 UNCHANGED = """
     CREATE TRIGGER unchanged BEFORE UPDATE OR TRUNCATE ON known_answers
@@ -355,6 +369,18 @@ def upgrade() -> None:
         " more",
     )
     op.create_index(op.f("ix_tellings_candidate_id"), "tellings", ["candidate_id"], unique=False)
+    op.create_table(
+        "tellings_of_people",
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["persons.id"], name=op.f("fk_tellings_of_people_person_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tellings_of_people_user_id")),
+        sa.PrimaryKeyConstraint("user_id", "person_id", name=op.f("pk_tellings_of_people")),
+        comment="an account was shown what was said of a person: it is asked about no face that is compared with them,"
+        " whenever that is found",
+    )
+    op.create_index(op.f("ix_tellings_of_people_person_id"), "tellings_of_people", ["person_id"], unique=False)
     op.add_column("candidates", sa.Column("due", sa.Text(), server_default="triage", nullable=True))
     op.add_column("rejections", sa.Column("verdict_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(op.f("fk_rejections_verdict_id"), "rejections", "verdicts", ["verdict_id"], ["id"])
@@ -510,8 +536,9 @@ def _drop_queue() -> None:
         op.execute(f"DROP FUNCTION queue_up_{name}()")
     op.execute("DROP TRIGGER queue_without_new_judge ON users")
     op.execute("DROP TRIGGER queue_without_told ON tellings")
+    op.execute("DROP TRIGGER queue_without_told_of_people ON tellings_of_people")
     for function in (
-        *("queue_without_new_judge()", "queue_without_told()"),
+        *("queue_without_new_judge()", "queue_without_told()", "queue_without_told_of_people()"),
         *("queue_up(bigint[])", "review_threatened(bigint)"),
     ):
         op.execute(f"DROP FUNCTION {function}")
@@ -533,6 +560,8 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_rejections_verdict_id"), "rejections", type_="foreignkey")
     op.drop_column("rejections", "verdict_id")
     op.drop_column("candidates", "due")
+    op.drop_index(op.f("ix_tellings_of_people_person_id"), table_name="tellings_of_people")
+    op.drop_table("tellings_of_people")
     op.drop_index(op.f("ix_tellings_candidate_id"), table_name="tellings")
     op.drop_table("tellings")
     op.drop_index(op.f("ix_also_judged_candidate_id"), table_name="also_judged")

@@ -248,6 +248,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), server_default="", nullable=False),
         sa.Column("raw", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("fault", sa.Text(), server_default="", nullable=False),
+        sa.Column("fault_words", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("key", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "(fault <> '') OR (names <> '{}' AND says <> '')", name=op.f("ck_list_entries_understood_or_faulty")

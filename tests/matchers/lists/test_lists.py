@@ -93,7 +93,7 @@ def test_rows_are_known_by_their_lines_and_broken_ones_stay() -> None:
 def test_an_open_quotation_mark_is_told_with_its_line() -> None:
     content = 'names,says\n"Ivan Petrenko,dead\n' + "Petro Ivanenko,dead\n" * 500
     (line,) = lines(content)
-    assert "quotation mark" in line.fault
+    assert "quotation mark" in str(line.fault)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_a_workbook_shows_values_and_tells_of_formulas_without_one() -> None:
     content = workbook(["Список"], ["ПІБ", "Дата народження", "Статус"], ["Іваненко Петро", date(1990, 1, 2), "полон"],
                        ["=A3&1", 1990.0, "dead"])  # fmt: skip
     one, other = lines(content, "a.xlsx")
-    assert (one.born, one.says, one.fault) == (date(1990, 1, 2), "captive", "")
+    assert (one.born, one.says, one.fault) == (date(1990, 1, 2), "captive", None)
     assert other.raw["ПІБ"] == "=A3&1"
-    assert "no value saved" in other.fault
+    assert "no value saved" in str(other.fault)
 
 
 def test_a_zip_bomb_is_refused_before_it_is_read() -> None:
@@ -192,7 +192,7 @@ def test_of_pfif_the_newest_note_says_what_is_said() -> None:
 def test_whoever_gave_out_pfif_is_minded_when_it_has_expired() -> None:
     sheet = pfif.read(PFIF.format(expiry="2026-03-01T00:00:00Z").encode(), datetime(2026, 11, 1, tzinfo=UTC))
     (line,) = previewing.of(sheet, TODAY).lines
-    assert "used no more" in line.fault
+    assert "used no more" in str(line.fault)
     assert not line.compared
     assert line.raw["full_name"] == "Ivan Petrenko"
 
@@ -249,23 +249,23 @@ def test_a_mapping_that_cannot_be_meant_is_refused(columns: list[str], values: l
 def test_years(year: str, told: int | str | None) -> None:
     (line,) = lines(f"names;Рік народження\nIvan Petrenko;{year}\n", says="dead")
     assert line.birth_year == (told if isinstance(told, int) else None)
-    assert (told in line.fault) if isinstance(told, str) else line.fault == ""
+    assert (told in str(line.fault)) if isinstance(told, str) else not line.fault
     assert line.compared, "the name is good all the same"
 
 
 @pytest.mark.parametrize("day", ["31/01/1990", "01/31/1990", "31.13.1990", "весна"])
 def test_a_day_that_may_be_two_is_asked_about(day: str) -> None:
     (line,) = lines(f"names;dob\nIvan Petrenko;{day}\n", says="dead")
-    assert "1990-05-31" in line.fault
+    assert "1990-05-31" in str(line.fault)
     assert line.born is None
 
 
 def test_what_is_not_said_what_it_means_is_asked_about() -> None:
     (line,) = lines("names;status\nIvan Petrenko;щось\n")
-    assert "щось=dead" in line.fault
+    assert "щось=dead" in str(line.fault)
     assert not line.compared
     (line,) = lines("names;status\nIvan Petrenko;щось\n", values=["щось=dead"])
-    assert (line.says, line.fault) == ("dead", "")
+    assert (line.says, line.fault) == ("dead", None)
 
 
 def test_doubles_are_seen_across_alphabets_and_orders() -> None:

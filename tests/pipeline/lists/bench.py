@@ -65,7 +65,7 @@ def measure(
     stores: Stores, settings: Settings, path: Path, people: list[invented.Invented], typed: list[invented.Typed]
 ) -> dict[str, object]:
     """Seconds, counts, and shares of the lines that are of somebody in the register."""
-    _fill(stores, people)
+    fill(stores, people)
     seconds: dict[str, float] = {}
     order = Order(path, Wanted(path.name))
     with stores.db.begin() as db:
@@ -97,7 +97,8 @@ def measure(
     }
 
 
-def _fill(stores: Stores, people: list[invented.Invented]) -> None:
+def fill(stores: Stores, people: list[invented.Invented]) -> None:
+    """Put invented people into a register, numbered by their place."""
     rows = [{"number": f"{place:06}", "name": one.whole, "year": one.year} for place, one in enumerate(people)]
     with stores.db.begin() as db:
         db.execute(FILL, {"people": json.dumps(rows)})

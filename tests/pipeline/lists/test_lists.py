@@ -1,16 +1,22 @@
 """Lists as an office takes them in: previewed, imported, held against the register, decided and undone."""
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
 from sqlalchemy import text
 
 from lastseen.records import PersonEntry, PersonFacts, PersonStatus
-from storage import register, statements
+from lastseen.roles import Role
+from storage import accounts, list_lines, register, statements, tellings
 from storage.custody import Action
+from storage.objects import REGISTER
 from tests.office import Office
+from tests.pipeline.commands.test_site import Desk
+from tests.review.seeding import Story, seed
 
 OF = ("--body", "Side A", "--title", "List of 31 January", "--dated", "2026-01-31")
 HEADER = "ПІБ;Рік народження;Статус\n"
@@ -161,6 +167,47 @@ def test_a_workbook_is_read_as_a_table_is(office: Office) -> None:
     book.save(written_)
     told = office.ask("lists", "import", written(office, "a.xlsx", written_.getvalue()), *OF)
     assert (told["kind"], told["by_says"], told["states"]["waiting"]) == ("xlsx", {"captive": 1}, 1)  # type: ignore[index]
+
+
+def test_the_words_of_a_post_are_a_list_as_they_were_collected(office: Office) -> None:
+    person(office, "26-001", "Іваненко Петро Олексійович", 1990)
+    said = "У полоні підтверджено:\nІваненко Петро, 1990\nКоваль Ольга Іванівна"
+    seed(office.stores, Story(permalink="https://videos.example/watch/7", title="Список", text=said))
+    link = ("--post", "https://VIDEOS.example/watch/7#t=3")
+    preview = office.ask("lists", "import", *link, *OF, "--says", "captive", "--dry-run")
+    assert (preview["kind"], preview["understood"]) == ("text", 2)
+    office.ask("lists", "import", *link, *OF, "--says", "captive")
+    lines: Any = office.ask("lists", "show", "1", "--state", "waiting")["shown"]
+    assert [(one["names"], one["matches"][0]["person"]) for one in lines] == [(["Іваненко Петро"], "26-001")]
+    with office.stores.db.begin() as db:
+        found = list_lines.find(db, 1)
+    assert found is not None
+    assert (found.file_name, found.kind) == ("https://videos.example/watch/7", "text")
+    assert office.stores.objects.read(REGISTER, found.object_key).decode() == f"Список\n{said}"
+    never = ("lists", "import", "--post", "https://videos.example/watch/8", *OF)
+    assert "No post with this link" in office.run(*never, status=2).stderr
+    assert "name a file, or a post" in office.run("lists", "import", *OF, status=2).stderr
+
+
+def test_whoever_looks_at_a_list_is_logged_told_and_kept_from_whom_they_may_be_asked_about(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = person(office, "26-001", "Іваненко Петро Олексійович", 1990)
+    waits = seed(office.stores, Story(number="26-002", names=("Дорошевець Назар Ілліч",)))
+    content = HEADER + "Іваненко Петро;1990;загинув\nДорошевець Назар;1996;загинув\n"
+    office.ask("lists", "import", written(office, "a.csv", content), *OF)
+    with office.stores.db.begin() as db:
+        bert = accounts.add_user(db, "bert", "a long password", (Role.ANALYST,))
+    desk = Desk(office, monkeypatch)
+    told = json.loads(
+        desk.run("lists", "show", "1", "--as", "bert", "--json", said="a long password\n").splitlines()[-1]
+    )
+    assert [line["row"] for line in told["shown"]] == [2]
+    with office.stores.db.begin() as db:
+        assert db.execute(text("SELECT person_id FROM tellings_of_people")).scalars().all() == [id_]
+        (seen,) = db.execute(text("SELECT detail FROM custody_events WHERE action = 'viewed'")).scalars()
+        assert seen == {"lines": [1]}
+        assert not tellings.was_told(db, bert, waits.candidate)
 
 
 def test_a_list_that_says_nothing_has_to_be_told_what_it_says(office: Office) -> None:

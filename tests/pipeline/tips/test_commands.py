@@ -12,6 +12,7 @@ from tests.office import Office
 from tests.pipeline.conftest import WANTED
 from tests.review.conftest import serving
 from tests.storage.casting import person
+from tests.storage.judged import account, give
 
 WHOM, CONTACT = "my brother Ivan", "+380 00 000"
 HEAD = "link,moment,whom,how,contact,language\n"
@@ -96,7 +97,7 @@ def test_a_file_is_kept_and_looked_at_only_when_it_is_taken_up(
     ours = Office(office.settings.model_copy(update={"legal_basis": "decision 7"}), office.stores)
     ours.run("register", "import", str(register))
     given = ("--whom", WHOM, "--contact", CONTACT)
-    kept = ours.ask("tips", "add", "--file", str(film), *given)
+    kept = ours.ask("tips", "add", "--file", str(film), "--moment", "0:03", *given)
     assert (kept["tip"], kept["readable"]) == (1, True)
     ours.run("run")
     assert ours.ask("status")["analyses"] == {}, "nobody looks at it before it is taken up"
@@ -111,12 +112,25 @@ def test_a_file_is_kept_and_looked_at_only_when_it_is_taken_up(
         assert [one.id for one in tip_finds.pointing_to(db, found)] == [1]
         tip = tips.find(db, 1)
         assert tip is not None
-        assert tip_finds.of_tip(db, tip).candidates["open"] >= 1
+        finds = tip_finds.of_tip(db, tip)
+        assert finds.candidates["open"] >= 1
+        assert finds.faces_then is not None
+        assert 1 <= finds.faces_then <= finds.faces
     with serving(ours.stores, ours.settings) as pages:
         officer = pages.signed_in(Role.CASE_OFFICER)
         assert str(tip.sha256) in officer.get("/tips/1").text
+        assert "at about the moment that was named" in officer.get("/tips/1").text
+        queue = pages.signed_in(Role.SENIOR).get("/").text
+        assert ("source unknown" in queue, "elative" in queue) == (True, False)
         record = pages.reader(found, "ada", 3).get(f"/candidates/{found}")
         assert (record.status_code, "A relative pointed to this" in record.text) == (200, True)
+        assert "Given to the office by a relative" in record.text
+        with ours.stores.db.begin() as db:
+            give(db, account(db, "ben"), found, 3)
+        assert "Given to the office by a relative" in officer.get(f"/people/{WANTED}").text
+        reads = pages.signed_in(Role.SENIOR).get(f"/people/{WANTED}").text
+        assert "No post is recorded for this file." in reads
+        assert "elative" not in reads
     assert ours.ask("verify")["ok"]
 
 

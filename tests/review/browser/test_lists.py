@@ -2,14 +2,19 @@
 
 import io
 import re
+from pathlib import Path
 
 import openpyxl
+import pytest
 from sqlalchemy import text
 
 from lastseen.records import PersonStatus, Says, StatementSource
+from matchers.lists.matching import VERSION
 from review.roles import Role
-from storage import register, statements
+from storage import list_lines, lists, register, statements
 from storage.statements import Said
+from tests.pipeline.lists import invented
+from tests.pipeline.lists.bench import fill
 from tests.review.browser.conftest import Chromium, inaccessible, shoot
 from tests.review.conftest import Site
 from tests.storage.listing import DATED, person
@@ -94,3 +99,53 @@ def test_the_pages_of_lists_speak_ukrainian_and_fit_a_telephone(site: Site, chro
     page.goto("/lists/lines/1")
     assert not page.evaluate("() => document.documentElement.scrollWidth > document.documentElement.clientWidth")
     assert "Це про цю людину" in page.content()
+
+
+def test_a_file_that_is_too_large_is_told_of_before_it_is_sent_and_after(
+    site: Site, chromium: Chromium, tmp_path: Path
+) -> None:
+    large = {"name": "list.csv", "mimeType": "text/csv", "buffer": b"names\n" + b"x" * (9 << 20)}
+    page = chromium.window(chromium.user("olena", Role.CASE_OFFICER), language="uk-UA")
+    page.goto("/lists/new")
+    page.set_input_files("#file", large)  # type: ignore[arg-type]
+    told = page.evaluate("() => document.querySelector('#file').validationMessage")
+    assert told == "Цей файл більший за 8 МіБ."
+    page.set_input_files("#file", {**large, "buffer": b"names\nA B\n"})  # type: ignore[arg-type]
+    assert page.evaluate("() => document.querySelector('#file').checkValidity()")
+    without = chromium.window(chromium.user("petro", Role.CASE_OFFICER), scripts=False)
+    without.goto("/lists/new")
+    (tmp_path / "large.csv").write_bytes(b"x" * (30 << 20))
+    without.set_input_files("#file", tmp_path / "large.csv")
+    for field, said in (("title", "List"), ("body", "Side A"), ("dated", "2026-01-31")):
+        without.fill(f"#{field}", said)
+    without.click("button[value=preview]")
+    without.wait_for_selector("text=This file is larger than its page takes")
+    assert [fault for fault in chromium.faults if "413" not in fault] == []
+    chromium.faults.clear()
+
+
+@pytest.mark.long
+def test_ten_thousand_rows_go_through_the_page_and_none_is_lost(site: Site, chromium: Chromium, tmp_path: Path) -> None:
+    people = invented.people(10_000)
+    fill(site.stores, people)
+    typed = invented.typed(people, 10_000)
+    (tmp_path / "list.csv").write_bytes(invented.as_csv(typed))
+    page = chromium.window(chromium.user("olena", Role.CASE_OFFICER))
+    page.set_default_timeout(300_000)
+    page.goto("/lists/new")
+    page.set_input_files("#file", tmp_path / "list.csv")
+    for field, said in (("title", "List"), ("body", "Side A"), ("dated", "2026-01-31")):
+        page.fill(f"#{field}", said)
+    page.click("button[value=preview]")
+    page.wait_for_selector("text=The first lines")
+    assert page.locator("dl.totals dd").first.inner_text() == f"{len(typed):,}"
+    shoot(page, "pages/list-of-10000")
+    page.click("button[value=import]")
+    page.wait_for_url("**/lists/1")
+    shoot(page, "pages/list-of-10000-imported")
+    with site.stores.db.begin() as db:
+        stood = list_lines.find(db, 1)
+        assert stood is not None
+        assert stood.lines == len(typed)
+        assert lists.uncompared(db, 1, VERSION) == 0
+        assert stood.of("waiting") > len(typed) // 2

@@ -64,8 +64,10 @@ def opened(site: Site, shown: Video, title: str = "Yard", reason: str = "taken t
 def told(site: Site) -> set[tuple[str, str]]:
     """(account, register number) of everybody who was told of a candidate."""
     asked = """
-        SELECT users.name, register_number FROM tellings JOIN users ON users.id = user_id
-          JOIN candidates ON candidates.id = candidate_id JOIN persons ON persons.id = person_id"""
+        SELECT users.name, register_number
+          FROM (SELECT user_id, person_id FROM tellings JOIN candidates ON candidates.id = candidate_id
+                 UNION SELECT user_id, person_id FROM tellings_of_people) AS every
+          JOIN users ON users.id = user_id JOIN persons ON persons.id = person_id"""
     with site.stores.db.begin() as db:
         return {(name, number) for name, number in db.execute(text(asked))}
 

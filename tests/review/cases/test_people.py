@@ -1,5 +1,6 @@
 """A person's page and the list of people: what stands, who wrote it down, what contradicts, and who is shown it."""
 
+import html
 import re
 from datetime import date, timedelta
 
@@ -212,6 +213,25 @@ def test_the_list_is_filtered_by_status_contradiction_and_words(site: Site, show
     assert browser.get("/people?status=asleep").status_code == 400
 
 
+def test_five_hundred_people_are_seen_once_each_page_by_page(site: Site) -> None:
+    many = text("""
+        INSERT INTO persons (register_number, names, status)
+        SELECT 'M-' || lpad(CAST(n AS text), 4, '0'), ARRAY['Person ' || n],
+               CASE WHEN n % 2 = 0 THEN 'captive' ELSE 'missing' END FROM generate_series(1, 500) AS n""")
+    with site.stores.db.begin() as db:
+        db.execute(many)
+    browser = officer(site)
+    for asked, count in (("show=all", 500), ("status=captive", 250), ("words=Person+4", 111)):
+        seen: list[str] = []
+        address = f"/people?{asked}"
+        while address:
+            page = browser.get(address).text
+            seen += re.findall(r'href="/people/(M-\d+)"', page)
+            older = re.search(r'href="(/people[?][^"]*before=[^"]*)"', page)
+            address = html.unescape(older[1]) if older else ""
+        assert (len(seen), len(set(seen))) == (count, count), asked
+
+
 # --- what is written down ----------------------------------------------------------------------------------
 
 
@@ -313,13 +333,20 @@ def test_nothing_is_written_down_of_who_is_not_there(site: Site) -> None:
 def test_a_program_writes_down_reads_and_withdraws(site: Site, shown: Seeded) -> None:
     one = program(site, "clerk", Role.CASE_OFFICER)
     given = {"says": "returned", "body": "ministry", "reference": "order 31", "dated": "2025-12-01", "sets": True}
+    asked = refused(one.do(f"{PERSON}/statements", given), 409)
+    assert "from missing to returned; 0 open candidates close, and" in asked.detail
+    assert one.see(PERSON)["status"] == "missing"
+    given |= {"confirmed": True}
     made = one.do(f"{PERSON}/statements", given).json()
     assert (made["changed"], made["status"]) == (True, "returned")
     found = one.see(PERSON)
     assert found["status"] == "returned"
     assert [each["says"] for each in found["statements"]] == ["dead", "returned"]
     assert {each["kind"] for each in found["contradictions"]} >= {"seen after a claimed death"}
-    assert one.do(f"/statements/{made['statement']}/withdraw", {"reason": "r"}).json()["status"] == "missing"
+    withdraw = f"/statements/{made['statement']}/withdraw"
+    assert "from returned to missing" in refused(one.do(withdraw, {"reason": "r"}), 409).detail
+    assert one.see(PERSON)["status"] == "returned"
+    assert one.do(withdraw, {"reason": "r", "confirmed": True}).json()["status"] == "missing"
     assert one.see(PERSON)["statements"][1]["why_withdrawn"] == "r"
     assert [each["register_number"] for each in one.see("/people?show=contradicted")["rows"]] == ["HC-0001"]
     refused(one.do("/people/nobody/statements", given), 404)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from lastseen.lifecycle import CandidateState
 from lastseen.settings import Settings
 from review.roles import Role
-from storage import sealing, tip_finds, tips
+from storage import accounts, sealing, tellings, tip_finds, tips
 from storage.custody import Action
 from storage.stores import Stores
 from storage.tips import CameBy, Given
@@ -144,6 +144,21 @@ def test_an_officer_who_also_judges_is_not_asked_about_what_a_tip_points_to(site
     assert "Review next" in site.signed_in(Role.ANALYST).get("/").text
     both.get(f"/tips/{id_}")
     assert both.submit("/reviews").headers["location"].startswith("/?")
+
+
+def test_who_read_of_whom_a_relative_recognised_is_not_asked_about_them_elsewhere(
+    site: Site, settings: Settings
+) -> None:
+    elsewhere = seed(site.stores, Story(number="26-7"))
+    id_ = tip(site, settings)
+    with site.stores.db.begin() as db:
+        early = accounts.add_user(db, "eva", None, (Role.CASE_OFFICER, Role.ANALYST))
+        assert not tellings.was_told(db, early, elsewhere.candidate)
+    site.as_user(early).get(f"/tips/{id_}")
+    site.signed_in(Role.CASE_OFFICER).submit(f"/tips/{id_}/take-up", number="26-7", reason="why")
+    with site.stores.db.begin() as db:
+        assert tellings.was_told(db, early, elsewhere.candidate), "she read it before it was said whom it is about"
+        assert not tellings.was_told(db, account(db, "ada"), elsewhere.candidate)
 
 
 def test_what_came_of_it_as_far_as_it_is_settled(site: Site, settings: Settings, officer: Browser) -> None:
