@@ -2,7 +2,8 @@
 # Make the files of letters
 
 Makes the draft of each letter that was written on the pages, and of each that another officer approved the files that
-may be sent: PDF and DOCX with the annex and, where it was asked for, packages of evidence.
+may be sent: PDF and DOCX with the annex and, where it was asked for, packages of evidence. Drafts of letters that were
+sent go, and all files of those that never will be.
 
 - **When it fails**: what was not made is tried again by the next run; why a file cannot be made stands on the page of
   its letter.

@@ -51,7 +51,12 @@ def forms(text: str) -> list[Piece]:
 
 def plain(text: str) -> str:
     """The text without marks: as it goes out."""
-    return "".join(piece.text for piece in pieces(text))
+    return text_of(pieces(text))
+
+
+def text_of(stretches: Iterable[Piece]) -> str:
+    """What stands in these, without marks."""
+    return "".join(piece.text for piece in stretches)
 
 
 def confirmed(text: str, right: Iterable[str]) -> str:

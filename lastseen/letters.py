@@ -76,6 +76,10 @@ EXPLAINED: Final = frozenset({LetterEvent.REFUSED, LetterEvent.SENT, LetterEvent
 """events that need words: why, how, with what"""
 
 
+FOR_PAGES: Final = frozenset({LetterEvent.CONFIRMED, LetterEvent.APPROVED, LetterEvent.REFUSED})
+"""what nobody writes down who has not read the letter: no command, and no program"""
+
+
 class LetterFormat(StrEnum):
     """In what a letter is made into files."""
 
@@ -121,16 +125,32 @@ class LetterPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class LetterGroup:
+    """The case of a group that a letter is about: how many there are, and of how many it is known who they are."""
+
+    title: str
+    shown: int
+    """people in the recordings together, as somebody counted them, or else as they were found"""
+    accounted: int
+    """of whom possible sightings stand"""
+    open: int
+    """of whom nobody said what became of them"""
+    since: datetime
+    """when the first recording was published, or else first read"""
+
+
+@dataclass(frozen=True, slots=True)
 class LetterFacts:
     """What a letter is filled with."""
 
     office: str
     recipient: str
     address: str
-    case: str
-    """title of a group's case; empty: the letter is about none"""
     day: date
     people: Sequence[LetterPerson]
+    group: LetterGroup | None = None
+    zone: str = "UTC"
+    """of the office: the letter's times are in it, and say so"""
 
 
 def due(sent: date, days: int | None) -> date | None:

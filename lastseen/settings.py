@@ -10,6 +10,7 @@ from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -134,6 +135,16 @@ class Settings(BaseSettings):
     )
     office: str = Field(
         "", title="Office", description="Name of the office, as it stands on what it hands out; unset: not named."
+    )
+    office_address: str = Field(
+        "",
+        title="Address of the office",
+        description="For the head of its letters, with telephone and mail; `; ` begins a line. Unset: none.",
+    )
+    time_zone: str = Field(
+        "UTC",
+        title="Time zone of the office",
+        description="For the times in its letters, as in Europe/Kyiv; each says how far it is from UTC.",
     )
     evidence_lock_days: int = Field(
         3650,
@@ -688,6 +699,14 @@ class Settings(BaseSettings):
         title="Review pages in Airflow",
         description="Whether Airflow of `lastseen up` has an entry for them; they keep their own sign-in.",
     )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone: write one as Europe/Kyiv") from None
 
     @field_validator("time_stamp_authorities", mode="before")
     @classmethod

@@ -1,17 +1,19 @@
 """Letters to other offices, and what became of each.  Facts: one that is edited is a new one, which revises the other.
 
 Nothing leaves without a second person: a letter is approved by another account than its writer's, and files that may be
-sent are made only then.  What it tells of are possible sightings; where people come to something else about one of
-them, a letter that was not sent is blocked, and of one that was sent somebody has to be told again.
+sent are made only then; the database holds that, too (`storage.migrations.lettering`).  What it tells of are possible
+sightings; where people come to something else about one of them, a letter that was not sent is blocked, and of one that
+was sent somebody has to be told again.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
@@ -27,15 +29,18 @@ from lastseen.letters import (
     LetterEvent,
     LetterFacts,
     LetterFormat,
+    LetterGroup,
     LetterKind,
     LetterPerson,
     LetterSighting,
     LetterState,
     due,
 )
+from lastseen.lifecycle import WorkState
 from lastseen.words import Words, words
-from storage import work
+from storage import group_cases, letter_book, work
 from storage.custody import Action, Entry
+from storage.group_cases import NoSuchCase
 from storage.letter_book import Recipient
 from storage.work import Queue
 
@@ -43,13 +48,15 @@ STEP: Final = "letter"
 """of the items in `work`; the subject is the letter"""
 DRAFT: Final = Queue(STEP, "draft")
 FINAL: Final = Queue(STEP, "final")
+OVER: Final = Queue(STEP, "over")
+"""letters of which files are to go: drafts of those that left, and all of those that never will"""
 MOST: Final = 50
 """letters on one page"""
 LONGEST: Final = 40_000
 """characters of a letter: some twenty pages"""
 FALLEN: Final = words(
-    "Something that this letter tells of is no possible sighting any more. Write it anew: what does not stand is left"
-    " out of the annex."
+    "Something that this letter tells of is no possible sighting any more, or is of an entry that was withdrawn. Write"
+    " it anew: what does not stand is left out of the annex."
 )
 
 _PLACE = """
@@ -59,7 +66,8 @@ _PLACE = """
            FROM posts WHERE EXISTS (SELECT FROM media_items WHERE post_id = posts.id AND blob_id = blobs.id))
            AS place ON true"""
 SIGHTINGS = text(f"""
-    SELECT candidates.id, candidates.state, candidates.still_key, persons.id AS person, register_number, names,
+    SELECT candidates.id, candidates.state = 'sighting' AND persons.status <> 'withdrawn' AS stands,
+           candidates.still_key, persons.id AS person, register_number, names,
            birth_year, kind, tracks.start_ms, tracks.end_ms, blobs.sha256, coalesce(permalink, '') AS permalink,
            published_at, first_seen_at, coalesce(places, 0) AS places
       FROM candidates
@@ -70,8 +78,9 @@ SIGHTINGS = text(f"""
      ORDER BY register_number, coalesce(published_at, first_seen_at), candidates.id""")  # noqa: S608  our own words
 OF_CASE = text("""
     SELECT candidates.id FROM candidates
+      JOIN persons ON persons.id = person_id
       JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
-     WHERE candidates.state = 'sighting'
+     WHERE candidates.state = 'sighting' AND persons.status <> 'withdrawn'
        AND blob_id IN (SELECT blob_id FROM group_case_files WHERE group_case_id = :case) ORDER BY candidates.id""")
 CASE = text("SELECT title FROM group_cases WHERE id = :case")
 PEOPLE = text("""
@@ -101,18 +110,25 @@ _LETTER = """
            letters.revises_id AS revises,
            letters.language, letters.subject, letters.body, letters.with_package, letters.made_by, letters.made_at,
            (SELECT max(id) FROM letters AS later WHERE later.revises_id = letters.id) AS revised_by,
-           coalesce((SELECT event FROM letter_events
-                      WHERE letter_id = letters.id AND event <> 'confirmed' ORDER BY id DESC LIMIT 1),
-                    'written') AS state,
+           letter_state(letters.id) AS state,
+           (SELECT noted_at FROM letter_events
+             WHERE letter_id = letters.id AND event = 'approved' ORDER BY id DESC LIMIT 1) AS approved_at,
            sent.dated AS sent_on, sent.noted_at AS sent_at,
            (SELECT count(*) FROM letter_people WHERE letter_id = letters.id) AS people,
            (SELECT count(*) FROM letter_candidates WHERE letter_id = letters.id) AS sightings,
            NOT EXISTS (SELECT FROM letter_candidates JOIN candidates ON candidates.id = candidate_id
-                        WHERE letter_id = letters.id AND candidates.state <> 'sighting') AS stands,
+                         JOIN persons ON persons.id = person_id
+                        WHERE letter_id = letters.id
+                          AND (candidates.state <> 'sighting' OR persons.status = 'withdrawn')) AS stands,
            sent.noted_at IS NOT NULL
            AND EXISTS (SELECT FROM letter_candidates AS told
-                          JOIN verdicts ON verdicts.candidate_id = told.candidate_id
-                        WHERE letter_id = letters.id AND verdict <> 'sighting' AND verdicts.made_at > letters.made_at)
+                         JOIN candidates ON candidates.id = told.candidate_id
+                         JOIN persons ON persons.id = person_id
+                        WHERE letter_id = letters.id
+                          AND (persons.status = 'withdrawn'
+                               OR EXISTS (SELECT FROM verdicts
+                                           WHERE verdicts.candidate_id = told.candidate_id AND verdict <> 'sighting'
+                                             AND verdicts.made_at > letters.made_at)))
            AND NOT EXISTS (SELECT FROM letters AS later JOIN letter_events AS told ON told.letter_id = later.id
                             WHERE later.revises_id = letters.id AND told.event = 'sent') AS again
       FROM letters
@@ -158,7 +174,7 @@ FILES = text("""
      ORDER BY array_position(ARRAY['draft', 'pdf', 'docx', 'package'], format)""")
 WAITS = text("""
     SELECT recipe, state, outcome, why FROM work
-     WHERE step = 'letter' AND subject = :letter AND state <> 'done' ORDER BY recipe""")
+     WHERE step = 'letter' AND subject = :letter AND recipe <> 'over' AND state <> 'done' ORDER BY recipe""")
 
 
 class Which(StrEnum):
@@ -212,6 +228,8 @@ class Letter:
     revised_by: int | None
     """the newest letter that was written instead of it, or to correct it"""
     state: LetterState
+    approved_at: datetime | None
+    """for the last time"""
     sent_on: date | None
     sent_at: datetime | None
     people: int
@@ -299,7 +317,7 @@ def of_case(db: Connection, case: int) -> tuple[str, tuple[int, ...]] | None:
 def subjects(db: Connection, candidates: Sequence[int]) -> Subjects:
     """Whom possible sightings are about, by register number, and what of them stands."""
     rows = list(db.execute(SIGHTINGS, {"candidates": list(candidates)}).mappings())
-    known = {row["id"] for row in rows if row["state"] == "sighting"}
+    known = {row["id"] for row in rows if row["stands"]}
     people: dict[int, LetterPerson] = {}
     for row in rows:
         if row["id"] in known:
@@ -329,6 +347,9 @@ def write(db: Connection, written: Written, actor: str) -> tuple[int, list[Entry
         raise WrongUse(words("Say which possible sightings the letter is to tell of."))
     if written.revises is not None:
         _revise(db, written.revises)
+        work.offer(db, OVER, [written.revises])
+    else:
+        _require_recipient(db, written.recipient)
     made: int = db.execute(
         KEEP,
         {
@@ -345,6 +366,13 @@ def write(db: Connection, written: Written, actor: str) -> tuple[int, list[Entry
         "content": _digest(subject, body),
     }  # fmt: skip
     return made, [Entry(Action.LETTER_WRITTEN, f"letter:{made}", detail)]
+
+
+def _require_recipient(db: Connection, id_: int) -> None:
+    """Raises WrongUse: it is not in the address book, or retired.  Corrections go there all the same."""
+    found = letter_book.recipient(db, id_)
+    if found is None or found.retired_at is not None:
+        raise WrongUse(words("This office is not in the address book, or not written to any more."))
 
 
 def _revise(db: Connection, id_: int) -> None:
@@ -370,11 +398,19 @@ def move(db: Connection, id_: int, moved: Move) -> list[Entry]:
     values = {"letter": id_, "event": moved.event, "dated": dated, "note": note, "by": moved.actor}
     db.execute(KEEP_EVENT, values)
     if moved.event is LetterEvent.APPROVED:
-        work.offer(db, FINAL, [id_])
+        _make_files(db, id_)
+    if moved.event in (LetterEvent.SENT, LetterEvent.GIVEN_UP):
+        work.offer(db, OVER, [id_])
     detail = {"letter": id_, "event": moved.event, "dated": str(dated) if dated else None, "content": _digest(note)}
     if moved.event is LetterEvent.SENT:
         detail["files"] = {one.format: one.sha256 for one in files(db, id_)}
     return [Entry(Action.LETTER_MOVED, f"letter:{id_}", detail)]
+
+
+def _make_files(db: Connection, id_: int) -> None:
+    """Also anew: of a letter that an erasure has changed they went with it, and it was approved once more."""
+    work.offer(db, FINAL, [id_])
+    work.reopen(db, replace(FINAL, subjects=(id_,)), [one for one in WorkState if one is not WorkState.OPEN])
 
 
 def _refusal(db: Connection, letter: Letter, moved: Move, note: str) -> Words | None:
@@ -401,6 +437,8 @@ def _undated(letter: Letter, moved: Move) -> Words | None:
         return words("Say on which day it was: today at the latest.")
     if letter.sent_on and moved.dated < letter.sent_on:
         return words("That is before the day on which it was sent.")
+    if letter.approved_at and moved.dated < letter.approved_at.astimezone(UTC).date():
+        return words("That is before the day on which it was approved: nothing may leave before.")
     return None
 
 
@@ -420,7 +458,7 @@ def _is_made(db: Connection, letter: Letter) -> bool:
 
 
 def confirm(db: Connection, id_: int, form: str, actor: str) -> list[Entry]:
-    """Write down that a generated form is right in this letter.  Raises WrongUse."""
+    """Write down that a generated form is right in this letter.  Returns what the log must say.  Raises WrongUse."""
     db.execute(LOCK, {"letter": id_})
     letter = find(db, id_)
     if letter is None or letter.state is not LetterState.WRITTEN or letter.revised_by is not None:
@@ -447,6 +485,12 @@ def find(db: Connection, id_: int) -> Letter | None:
     """One."""
     row = db.execute(ONE, {"id": id_}).mappings().first()
     return _letter(dict(row)) if row else None
+
+
+def held(db: Connection, id_: int) -> Letter | None:
+    """One, to which nothing happens until the transaction ends."""
+    db.execute(LOCK, {"letter": id_})
+    return find(db, id_)
 
 
 def listed(db: Connection, which: Which, before: int | None = None) -> list[Letter]:
@@ -489,9 +533,20 @@ def candidates(db: Connection, id_: int) -> tuple[int, ...]:
     return tuple(db.execute(CANDIDATES, {"letter": id_}).scalars())
 
 
-def facts(office: str, to: Recipient, case: str, about: Subjects) -> LetterFacts:
+def facts(office: str, zone: str, to: Recipient, group: LetterGroup | None, about: Subjects) -> LetterFacts:
     """What a letter of today is filled with."""
-    return LetterFacts(office, to.name, to.address, case, utcnow().date(), about.people)
+    today = utcnow().astimezone(ZoneInfo(zone)).date()
+    return LetterFacts(office, to.name, to.address, today, about.people, group, zone)
+
+
+def group(db: Connection, case: int) -> LetterGroup | None:
+    """What a letter says of the case of a group; None: there is no such case."""
+    try:
+        drawn = group_cases.of(db, case)
+    except NoSuchCase:
+        return None
+    since = min(drawn.first_published_at or drawn.first_seen_at, drawn.first_seen_at)
+    return LetterGroup(drawn.title, drawn.shown, drawn.accounted, drawn.open, since)
 
 
 def events(db: Connection, id_: int) -> Sequence[Event]:
@@ -504,6 +559,17 @@ def files(db: Connection, id_: int) -> Sequence[File]:
     """Its files that are made."""
     found = db.execute(FILES, {"letter": id_}).mappings()
     return [File(**{**row, "format": LetterFormat(row["format"])}) for row in found]
+
+
+def stays(letter: Letter, file: File) -> bool:
+    """Whether a file is kept: a draft until the letter left or never will, the others for good once it left."""
+    return letter.state in UNSENT or (letter.sent_at is not None and file.format is not LetterFormat.DRAFT)
+
+
+def gone(id_: int, files_: Sequence[File]) -> Entry:
+    """What the custody log must say of files that went."""
+    detail = {"files": {one.format: one.sha256 for one in files_}}
+    return Entry(Action.EXPIRED, f"letter:{id_}", detail, "drafts, and letters that were not sent, are not kept")
 
 
 def waits(db: Connection, id_: int) -> Sequence[Wait]:

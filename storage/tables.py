@@ -1652,13 +1652,15 @@ letter_events = Table(
     _text("event"),
     Column("dated", Date),
     _text("note", ""),
+    Column("content", Text),
     _text("noted_by"),
     _moment("noted_at", now=True),
     CheckConstraint(
         "event IN ('confirmed', 'offered', 'approved', 'refused', 'sent', 'acknowledged', 'answered', 'given up')",
         name="event",
     ),
-    comment="what became of a letter; approved by another person than its writer, and sent only then",
+    comment="what became of a letter; approved by another person than its writer, and sent only then, as the"
+    " database holds, too; content: hash of what was approved",
 )
 
 statements = Table(

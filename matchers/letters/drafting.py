@@ -3,17 +3,24 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from lastseen import letter_marks as marking
-from lastseen.letters import LetterFacts, LetterPerson, LetterSighting
+from lastseen.letters import LetterFacts, LetterGroup, LetterPerson, LetterSighting
 from matchers.letters import templates
 from matchers.letters.templates import Block, Line, Part, Template
 from matchers.names.declining import Case, Form, Sex, decline, sex_of
 
 UNKNOWN: Final = "\N{EN DASH}"
+MOST_NAMED: Final = 3
+"""people whom a short list of names names; of more it names the first, and says how many there are"""
 _DAYS: Final = {"en": "%Y-%m-%d", "uk": "%d.%m.%Y"}
+_OTHERS: Final = {
+    Case.NOMINATIVE: "інші", Case.GENITIVE: "інших", Case.DATIVE: "іншим", Case.ACCUSATIVE: "інших",
+    Case.INSTRUMENTAL: "іншими", Case.LOCATIVE: "інших",
+}  # fmt: skip
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
 
 
@@ -53,35 +60,58 @@ class _Writer:
             match part:
                 case Line(text):
                     yield templates.fill(text, values)
-                case Block("person", inner):
-                    for one in self.facts.people:
-                        yield from self._written(inner, {**values, **self._person(one)}, one)
-                case Block(_, inner):
-                    for seen in person.sightings if person else ():
-                        yield from self._written(inner, {**values, **self._sighting(seen)}, person)
+                case Block(of, inner):
+                    for more, whom in self._each(of, person):
+                        yield from self._written(inner, {**values, **more}, whom)
+
+    def _each(self, of: str, person: LetterPerson | None) -> Iterator[tuple[Mapping[str, str], LetterPerson | None]]:
+        """What a block is filled with, as often as it is written."""
+        if of == "case" and self.facts.group:
+            yield self._group(self.facts.group), person
+        elif of == "person":
+            yield from ((self._person(one, place), one) for place, one in enumerate(self.facts.people, 1))
+        elif of == "sighting" and person:
+            yield from ((self._sighting(seen), person) for seen in person.sightings)
 
     def _everywhere(self) -> dict[str, str]:
         facts = self.facts
         sightings = sum(len(one.sightings) for one in facts.people)
         return {
             "office": _line(facts.office), "date": day(facts.day, self.language), "recipient": _line(facts.recipient),
-            "address": marking.unsigned(facts.address), "case": _line(facts.case),
+            "address": marking.unsigned(facts.address), "case": _line(facts.group.title) if facts.group else "",
             "people.count": str(len(facts.people)), "sightings.count": str(sightings),
             **{f"people.names.{case}": ", ".join(self._name(one, case) for one in facts.people) for case in Case},
+            **{f"people.short.{case}": self._short(case) for case in Case},
         }  # fmt: skip
 
-    def _person(self, person: LetterPerson) -> dict[str, str]:
+    def _short(self, case: Case) -> str:
+        """The names, or the first and how many there are, where a subject would be as long as a page."""
+        people = self.facts.people
+        if len(people) <= MOST_NAMED:
+            return ", ".join(self._name(one, case) for one in people)
+        first, count = self._name(people[0], case), len(people)
+        if self.language == "uk":
+            return f"{first} та {_OTHERS[case]} (усього осіб: {count})"  # noqa: RUF001  Ukrainian
+        return f"{first} and others ({count} in all)"
+
+    def _group(self, group: LetterGroup) -> dict[str, str]:
         return {
-            "person.number": _line(person.register_number), "person.born": str(person.birth_year or UNKNOWN),
-            "person.sightings": str(len(person.sightings)),
+            "case.shown": str(group.shown), "case.accounted": str(group.accounted), "case.open": str(group.open),
+            "case.since": day(group.since.astimezone(ZoneInfo(self.facts.zone)).date(), self.language),
+        }  # fmt: skip
+
+    def _person(self, person: LetterPerson, place: int) -> dict[str, str]:
+        return {
+            "person.place": str(place), "person.number": _line(person.register_number),
+            "person.born": str(person.birth_year or UNKNOWN), "person.sightings": str(len(person.sightings)),
             **{f"person.name.{case}": self._name(person, case) for case in Case},
         }  # fmt: skip
 
     def _sighting(self, seen: LetterSighting) -> dict[str, str]:
         return {
-            "sighting.number": str(seen.id), "sighting.where": _line(seen.permalink),
-            "sighting.published": moment(seen.published_at, self.language),
-            "sighting.seen": moment(seen.first_seen_at, self.language),
+            "sighting.number": str(seen.id), "sighting.where": _line(seen.permalink) or UNKNOWN,
+            "sighting.published": moment(seen.published_at, self.language, self.facts.zone),
+            "sighting.seen": moment(seen.first_seen_at, self.language, self.facts.zone),
             "sighting.moment": moment_of(seen), "sighting.places": str(seen.places), "sighting.sha256": seen.sha256,
         }  # fmt: skip
 
@@ -113,9 +143,18 @@ def day(on: date, language: str) -> str:
     return f"{on:{_DAYS[language]}}"
 
 
-def moment(at: datetime | None, language: str) -> str:
-    """As letters write it; `UNKNOWN` where it is not known."""
-    return f"{at.astimezone(UTC):{_DAYS[language]} %H:%M} UTC" if at else UNKNOWN
+def moment(at: datetime | None, language: str, zone: str = "UTC") -> str:
+    """As letters write it, in this time zone and saying how far that is from UTC; `UNKNOWN` where it is not known."""
+    if at is None:
+        return UNKNOWN
+    there = at.astimezone(ZoneInfo(zone))
+    return f"{there:{_DAYS[language]} %H:%M} {_offset(there.utcoffset() or timedelta())}"
+
+
+def _offset(from_utc: timedelta) -> str:
+    minutes = int(from_utc.total_seconds()) // 60
+    sign = "+" if minutes > 0 else "\N{MINUS SIGN}"
+    return f"UTC{sign}{abs(minutes) // 60}{f':{abs(minutes) % 60:02}' if minutes % 60 else ''}" if minutes else "UTC"
 
 
 def _line(text: str) -> str:

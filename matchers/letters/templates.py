@@ -1,5 +1,7 @@
 """The language of letters' templates: text with `{{placeholders}}`, and lines that are written once for each person.
 
+What stands around a letter (office, number, date, to whom, page numbers, annex) is no part of it.
+
     {{each person}}
     {{person.name.genitive}}, {{person.number}}
     {{each sighting}}
@@ -7,6 +9,7 @@
     {{end}}
     {{end}}
 
+Lines between `{{each case}}` and `{{end}}` are written if the letter is about the case of a group.
 `{{each ...}}` and `{{end}}` stand in lines of their own.  Nothing else means anything: a template runs no program.
 """
 
@@ -26,16 +29,17 @@ from matchers.names.declining import Case
 _NAMES: Final = tuple(str(case) for case in Case)
 EVERYWHERE: Final = (
     "office", "date", "recipient", "address", "case", "people.count", "sightings.count",
-    *(f"people.names.{case}" for case in _NAMES),
+    *(f"people.names.{case}" for case in _NAMES), *(f"people.short.{case}" for case in _NAMES),
 )  # fmt: skip
+OF_CASE: Final = ("case.shown", "case.accounted", "case.open", "case.since")
 OF_PERSON: Final = (
-    "person.number", "person.born", "person.sightings", *(f"person.name.{case}" for case in _NAMES),
+    "person.place", "person.number", "person.born", "person.sightings", *(f"person.name.{case}" for case in _NAMES),
 )  # fmt: skip
 OF_SIGHTING: Final = (
     "sighting.number", "sighting.where", "sighting.published", "sighting.seen", "sighting.moment", "sighting.places",
     "sighting.sha256",
 )  # fmt: skip
-BLOCKS: Final[Mapping[str, tuple[str, ...]]] = {"person": OF_PERSON, "sighting": OF_SIGHTING}
+BLOCKS: Final[Mapping[str, tuple[str, ...]]] = {"case": OF_CASE, "person": OF_PERSON, "sighting": OF_SIGHTING}
 """what may stand within a block, beside what may stand everywhere and in the blocks around it"""
 LONGEST: Final = 20_000
 """characters of a template, and of a letter: some ten pages"""
@@ -53,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines that are written once for each person, or for each of their sightings."""
+    """Lines that are written once for each person, for each of their sightings, or for the case of a group."""
 
     of: str
     parts: tuple["Part", ...]
@@ -131,7 +135,7 @@ def _check(number: int, line: str, within: Sequence[str]) -> None:
         if hole not in known:
             where = words("the subject") if number == 0 else words("line {line}", line=str(number))
             told = words("No placeholder is called {name}: {where}.", name=hole or "…", where=where)
-            if hole in (*OF_PERSON, *OF_SIGHTING):
+            if hole in (*OF_CASE, *OF_PERSON, *OF_SIGHTING):
                 told = words("{name} stands outside of what is repeated: {where}.", name=hole, where=where)
             raise WrongUse(told)
     if "{{" in _HOLE.sub("", line) or "}}" in _HOLE.sub("", line):

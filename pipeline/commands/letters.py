@@ -10,7 +10,7 @@ import typer
 from lastseen import letter_marks
 from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
-from lastseen.letters import LetterEvent, LetterFormat, LetterKind, LetterState
+from lastseen.letters import FOR_PAGES, LetterEvent, LetterFormat, LetterKind, LetterState
 from lastseen.settings import settings
 from matchers.letters import drafting, templates
 from matchers.letters.templates import Template
@@ -28,8 +28,6 @@ from storage.stores import open_stores
 
 app = typer.Typer(help="Letters to other offices about possible sightings.", no_args_is_help=True)
 
-BY_COMMAND = frozenset(LetterEvent) - {LetterEvent.CONFIRMED, LetterEvent.APPROVED, LetterEvent.REFUSED}
-"""what a script may write down: whether a letter may leave is decided by somebody who has read it"""
 Show = Annotated[Which, typer.Option("--show", help="Only these.")]
 Of = Annotated[int, typer.Argument(metavar="LETTER", help="Its number.")]
 Day = Annotated[datetime | None, typer.Option("--dated", formats=["%Y-%m-%d"], help="On which day it was; today.")]
@@ -135,7 +133,7 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Write down what happened to a letter.  Approving is for the pages."""
-    if event not in BY_COMMAND:
+    if event in FOR_PAGES:
         raise WrongUse(f"{event}: that is for the pages, where whoever does it reads the letter")
     with deciding(account) as decision:
         day = dated.date() if dated else utcnow().date()
@@ -192,14 +190,15 @@ def _draft(
     of_case = letters.of_case(db, case) if case is not None else None
     if case is not None and of_case is None:
         raise WrongUse(f"there is no case of a group {case}")
-    title, chosen = of_case or ("", ())
+    _, chosen = of_case or ("", ())
     about = letters.subjects(db, sightings or chosen)
     if about.fallen or not about.people:
         raise WrongUse(f"no possible sightings: {', '.join(map(str, about.fallen)) or 'name some with --sighting'}")
     numbers = {one.register_number: one.id for one in about.people}
     edited = letter_book.newest(db, recipient.kind, recipient.language)
     template = templates.of(recipient.kind, recipient.language, edited.words if edited else None)
-    facts = letters.facts(settings().office, recipient, title, about)
+    group = letters.group(db, case) if case is not None else None
+    facts = letters.facts(settings().office, settings().time_zone, recipient, group, about)
     draft = drafting.draft(template, recipient.language, facts, _sexes(sex, numbers))
     return tuple(seen.id for one in about.people for seen in one.sightings), draft, recipient.language
 

@@ -1,22 +1,40 @@
-"""A letter as DOCX.  This is the one module that imports python-docx."""
+"""A letter as DOCX: of an approved one only, so no form in it waits to be confirmed.
+
+This is the one module that imports python-docx.
+"""
 
 import io
+import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from docx import Document
 from docx.document import Document as Doc
-from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK, WD_COLOR_INDEX
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
-from docx.shared import Cm, Pt
+from docx.shared import Cm, Emu, Length, Pt
+from docx.table import Table as Grid
 from docx.text.paragraph import Paragraph
 
-from pipeline.letters.contents import Contents, Shown
+from lastseen import letter_marks
+from pipeline.letters.contents import Contents, Shown, Table
 
 FONT: Final = "Times New Roman"
-SMALL: Final = Pt(8)
+MONO: Final = "Courier New"
+SMALL, HASH = Pt(9), Pt(7)
+"""a sha256 is as wide as its column then, and stays in one line"""
+SPACE: Final = Pt(3)
+LANGUAGES: Final = {"en": "en-GB", "uk": "uk-UA"}
+STILL: Final = (Cm(16.4), Cm(8))
+"""wide and high at most"""
+FACTS: Final = (Cm(4.4), Cm(12))
+PEOPLE: Final = (Cm(1), Cm(6.2), Cm(2.8), Cm(3.2), Cm(3.2))
+PACKAGES: Final = (Cm(6), Cm(10.4))
+_COPIED: Final = re.compile(r"[!-~]{64,}")
+"""a sha256, or the key of a log"""
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 """the earliest that a ZIP file can say: files of one letter do not depend on when they are made"""
 
@@ -26,12 +44,15 @@ def docx(said: Contents, folder: Path) -> bytes:
     document = Document()
     _frame(document, said)
     _letter(document, said)
-    if said.shown:
-        document.paragraphs[-1].add_run().add_break(WD_BREAK.PAGE)
-        document.add_paragraph().add_run(said.annex).bold = True
+    if said.shown or said.people.rows:
+        title = document.add_paragraph()
+        title.paragraph_format.page_break_before = True
+        title.add_run(said.annex).bold = True
         _small(document.add_paragraph(), said.note)
+        _table(document, said.people, PEOPLE)
         for one in said.shown:
             _shown(document, one, folder)
+        _packages(document, said)
     made = io.BytesIO()
     document.save(made)
     return _without_times(made.getvalue())
@@ -41,6 +62,9 @@ def _frame(document: Doc, said: Contents) -> None:
     normal = document.styles["Normal"]
     normal.font.name, normal.font.size = FONT, Pt(11)
     normal.element.rPr.rFonts.set(qn("w:cs"), FONT)
+    language = OxmlElement("w:lang")
+    language.set(qn("w:val"), LANGUAGES[said.language])
+    normal.element.rPr.append(language)
     normal.paragraph_format.space_after = Pt(0)
     section = document.sections[0]
     section.page_width, section.page_height = Cm(21), Cm(29.7)
@@ -48,8 +72,10 @@ def _frame(document: Doc, said: Contents) -> None:
     section.top_margin = section.bottom_margin = Cm(2.2)
     properties = document.core_properties
     properties.author = properties.last_modified_by = said.office
-    properties.title, properties.comments, properties.language = said.subject, "", said.language
+    properties.title, properties.comments = letter_marks.text_of(said.subject), ""
+    properties.language = said.language
     properties.created = properties.modified = said.at.replace(tzinfo=None)
+    document.styles["Footer"].font.size = SMALL
     foot = section.footer.paragraphs[0]
     _small(foot, f"{said.mark}    {said.page} ")
     _number(foot, "PAGE")
@@ -58,17 +84,24 @@ def _frame(document: Doc, said: Contents) -> None:
 
 
 def _letter(document: Doc, said: Contents) -> None:
-    head = document.add_paragraph()
-    _small(head, f"{said.office}    {said.reference}".strip())
+    if said.office:
+        office = document.add_paragraph().add_run(said.office)
+        office.bold, office.font.size = True, Pt(14)
+    for one in said.sender:
+        _small(document.add_paragraph(), one)
+    _line_below(document.paragraphs[-1] if document.paragraphs else document.add_paragraph())
     document.add_paragraph()
-    document.add_paragraph().add_run(said.subject).bold = True
+    head = document.add_table(rows=1, cols=2)
+    _widths(head, (Cm(8.4), Cm(8)))
+    for cell, lines in zip(head.rows[0].cells, (said.reference, said.to), strict=True):
+        cell.paragraphs[0].add_run("\n".join(lines))
+    document.add_paragraph()
+    document.add_paragraph().add_run(letter_marks.text_of(said.subject)).bold = True
     document.add_paragraph()
     for line in said.lines:
-        paragraph = document.add_paragraph()
-        for piece in line:
-            run = paragraph.add_run(piece.text)
-            if piece.marked:
-                run.font.highlight_color = WD_COLOR_INDEX.RED if piece.unsure else WD_COLOR_INDEX.YELLOW
+        paragraph = document.add_paragraph(letter_marks.text_of(line.pieces))
+        paragraph.paragraph_format.left_indent = line.indent * SPACE
+        paragraph.paragraph_format.keep_with_next = line.keep
 
 
 def _shown(document: Doc, one: Shown, folder: Path) -> None:
@@ -79,19 +112,71 @@ def _shown(document: Doc, one: Shown, folder: Path) -> None:
     if one.still:
         picture = document.add_paragraph()
         picture.alignment = WD_ALIGN_PARAGRAPH.CENTER
-        picture.add_run().add_picture(str(folder / one.still), height=Cm(8))
+        picture.paragraph_format.keep_with_next = True
+        drawn = picture.add_run().add_picture(str(folder / one.still), height=STILL[1])
+        if drawn.width > STILL[0]:
+            drawn.width, drawn.height = STILL[0], Emu(round(drawn.height * STILL[0] / drawn.width))
     else:
         _small(document.add_paragraph(), one.absent)
     table = document.add_table(rows=0, cols=2)
     for name, value in one.facts:
         cells = table.add_row().cells
-        cells[0].width, cells[1].width = Cm(4.5), Cm(11.9)
         _small(cells[0].paragraphs[0], name)
         _small(cells[1].paragraphs[0], value)
+    _widths(table, FACTS)
+
+
+def _packages(document: Doc, said: Contents) -> None:
+    if said.proof and not said.packages.rows:
+        document.add_paragraph()
+        document.add_paragraph().add_run(said.packages.title).bold = True
+    _table(document, said.packages, PACKAGES)
+    for name, value in said.proof:
+        paragraph = document.add_paragraph()
+        if name:
+            _small(paragraph, f"{name}: ")
+        _small(paragraph, value)
+
+
+def _table(document: Doc, said: Table, widths: Sequence[Length]) -> None:
+    if not said.rows:
+        return
+    document.add_paragraph()
+    title = document.add_paragraph()
+    title.paragraph_format.keep_with_next = True
+    title.add_run(said.title).bold = True
+    table = document.add_table(rows=0, cols=len(said.head), style="Table Grid")
+    for row in (said.head, *said.rows):
+        for cell, value in zip(table.add_row().cells, row, strict=True):
+            _small(cell.paragraphs[0], value)
+    _widths(table, widths)
+    repeated = OxmlElement("w:tblHeader")
+    repeated.set(qn("w:val"), "true")
+    table.rows[0]._tr.get_or_add_trPr().append(repeated)
+
+
+def _widths(table: Grid, widths: Sequence[Length]) -> None:
+    """Programs differ in which of these they look at: those of the columns, or of each cell."""
+    table.autofit = False
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
+        for cell in column.cells:
+            cell.width = width
+
+
+def _line_below(paragraph: Paragraph) -> None:
+    borders, line = OxmlElement("w:pBdr"), OxmlElement("w:bottom")
+    for name, value in (("val", "single"), ("sz", "8"), ("space", "4"), ("color", "20282C")):
+        line.set(qn(f"w:{name}"), value)
+    borders.append(line)
+    paragraph._p.get_or_add_pPr().append(borders)
 
 
 def _small(paragraph: Paragraph, text: str) -> None:
-    paragraph.add_run(text).font.size = SMALL
+    run = paragraph.add_run(text)
+    run.font.size = SMALL
+    if _COPIED.fullmatch(text):
+        run.font.name, run.font.size = MONO, HASH
 
 
 def _number(paragraph: Paragraph, what: str) -> None:

@@ -19,10 +19,11 @@ from pipeline.asked import Asked, give_up
 from pipeline.evidence import export, packing
 from pipeline.evidence.folders import full_disk_told, require_room
 from pipeline.letters import contents
+from pipeline.letters.contents import Gathered, Packages, Sender
 from pipeline.letters.docx import docx
 from pipeline.letters.pdf import pdf
 from storage import custody, letters, work
-from storage.letters import DRAFT, FALLEN, FINAL, File, Letter
+from storage.letters import DRAFT, FALLEN, FINAL, OVER, File, Letter
 from storage.objects import EXPORT
 from storage.work import Claim, LeaseLost
 
@@ -30,21 +31,24 @@ TYPES: Final = {
     LetterFormat.DRAFT: ("draft.pdf", "application/pdf"),
     LetterFormat.PDF: ("letter.pdf", "application/pdf"),
     LetterFormat.DOCX: ("letter.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
-    LetterFormat.PACKAGE: ("evidence.zip", "application/zip"),
+    LetterFormat.PACKAGE: (contents.PACKAGE, "application/zip"),
 }
 """how the objects' keys end, and what they are"""
 NOT_APPROVED: Final = "it is not approved any more"
-OVER: Final = "nobody works on this letter any more"
+NOT_WORKED_ON: Final = "nobody works on this letter any more"
 
 
 def due(app: App) -> int:
-    """How many letters wait to be made into files."""
-    return asked(app, draft=True).due() + asked(app, draft=False).due()
+    """How many letters wait to be made into files, or to have files of theirs go."""
+    return asked(app, draft=True).due() + asked(app, draft=False).due() + Asked(app, OVER, partial(_remove, app)).due()
 
 
 def run(app: App) -> dict[str, int]:
     """Make what is asked for.  Returns counts."""
-    return dict(asked(app, draft=True).run() + asked(app, draft=False).run()) or {"made": 0, "failed": 0}
+    counts = asked(app, draft=True).run()
+    counts.update(asked(app, draft=False).run())
+    Asked(app, OVER, partial(_remove, app)).run()
+    return dict(counts)
 
 
 def asked(app: App, *, draft: bool) -> Asked:
@@ -55,32 +59,38 @@ def asked(app: App, *, draft: bool) -> Asked:
 def _make(app: App, held: Claim, folder: Path) -> bool:
     with app.stores.db.begin() as db:
         letter = letters.find(db, held.subject)
-        said = contents.gather(db, letter, app.settings.office) if letter else None
+        said = contents.gather(db, letter) if letter else None
     if letter is None or said is None:
         raise LeaseLost(f"{held.step} {held.subject}")
     draft = held.recipe == DRAFT.recipe
     if refusal := _refusal(letter, draft=draft):
         return give_up(app, held, Fault.SKIPPED, refusal)
     with full_disk_told(folder):
-        made = contents.write(said, app.stores.objects, folder, draft=draft)
-        if draft:
-            paths = {LetterFormat.DRAFT: _put(folder, LetterFormat.DRAFT, pdf(made, folder))}
-        else:
-            paths = {
-                LetterFormat.PDF: _put(folder, LetterFormat.PDF, pdf(made, folder)),
-                LetterFormat.DOCX: _put(folder, LetterFormat.DOCX, docx(made, folder)),
-                **dict(_package(app, letter, folder)),
-            }
+        paths = dict(_written(app, said, folder, draft=draft))
         things = {kind: _object(letter.id, kind, path) for kind, path in paths.items()}
     for thing in things.values():
         app.stores.objects.put_verified(thing)
-    _keep(app, held, letter, things)
+    if refusal := _keep(app, held, letter, things):
+        return give_up(app, held, Fault.SKIPPED, refusal)
+    return True
+
+
+def _remove(app: App, held: Claim, _: Path) -> bool:
+    """Files that nobody may fetch any more go; their rows stay, and say what there was."""
+    with app.stores.db.begin() as db:
+        letter = letters.find(db, held.subject)
+        files = [one for one in letters.files(db, held.subject) if letter and not letters.stays(letter, one)]
+    for one in files:
+        app.stores.objects.erase(EXPORT, one.key)
+    with app.stores.db.begin() as db:
+        work.finish(db, held)
+        custody.append_all(db, app.actor, [letters.gone(held.subject, files)] if files else [])
     return True
 
 
 def _refusal(letter: Letter, *, draft: bool) -> str | None:
     if draft:
-        return None if letter.state in UNSENT else OVER
+        return None if letter.state in UNSENT else NOT_WORKED_ON
     if letter.state is not LetterState.APPROVED:
         return NOT_APPROVED
     return None if letter.stands else FALLEN
@@ -92,52 +102,81 @@ def _put(folder: Path, kind: LetterFormat, content: bytes) -> Path:
     return path
 
 
-def _package(app: App, letter: Letter, folder: Path) -> Iterator[tuple[LetterFormat, Path]]:
-    """The packages of evidence of everything that it tells of, if they are asked for, in one file.
+def _written(app: App, said: Gathered, folder: Path, *, draft: bool) -> Iterator[tuple[LetterFormat, Path]]:
+    """The letter's files.  Packages are made first, since the annex names them with their hashes."""
+    made = None if draft or not said.letter.with_package else _packages(app, said.letter, folder)
+    settings = app.settings
+    sender = Sender(settings.office, settings.office_address, settings.time_zone)
+    told = contents.write(said, sender, app.stores.objects, folder, made, draft=draft)
+    kind = LetterFormat.DRAFT if draft else LetterFormat.PDF
+    yield kind, _put(folder, kind, pdf(told, folder))
+    if not draft:
+        yield LetterFormat.DOCX, _put(folder, LetterFormat.DOCX, docx(told, folder))
+    if made:
+        yield LetterFormat.PACKAGE, folder / TYPES[LetterFormat.PACKAGE][0]
+
+
+def _packages(app: App, letter: Letter, folder: Path) -> Packages:
+    """The packages of evidence of everything that it tells of, in one file.
 
     Each is made in the name of whoever approved the letter.
     """
-    if not letter.with_package:
-        return
     with app.stores.db.begin() as db:
         approved = [one.noted_by for one in letters.events(db, letter.id) if one.event is LetterEvent.APPROVED]
         candidates = letters.candidates(db, letter.id)
     officer = replace(app, actor=approved[-1])
-    parts = {}
+    parts, each = {}, []
     for candidate in candidates:
         package = folder / f"package-{candidate}"
         made = export.export(
             officer, f"candidate:{candidate}", package, letter.recipient_name, f"annex of letter {letter.id}"
         )
         parts[f"evidence-{made.id}"] = package
+        each.append(made)
     require_room(folder, sum(path.stat().st_size for part in parts.values() for path in packing.files_of(part)))
-    yield LetterFormat.PACKAGE, packing.packed(parts, folder / TYPES[LetterFormat.PACKAGE][0])
+    path = packing.packed(parts, folder / TYPES[LetterFormat.PACKAGE][0])
+    return Packages(_sha256(path), path.stat().st_size, each)
 
 
 def _object(letter: int, kind: LetterFormat, path: Path) -> ObjectToStore:
-    with path.open("rb") as content:
-        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    sha256 = _sha256(path)
     name, media_type = TYPES[kind]
     return ObjectToStore(EXPORT, f"letters/{letter}/{sha256[:16]}-{name}", path, sha256, media_type)
 
 
-def _keep(app: App, held: Claim, letter: Letter, things: dict[LetterFormat, ObjectToStore]) -> None:
-    """Raises LeaseLost: it was erased meanwhile, or another worker makes it."""
-    files = [
-        File(kind, thing.sha256, app.stores.objects.size(EXPORT, thing.key), thing.key, utcnow())
-        for kind, thing in things.items()
-    ]
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _keep(app: App, held: Claim, letter: Letter, things: dict[LetterFormat, ObjectToStore]) -> str | None:
+    """Why they are not kept after all; None: they are.
+
+    Raises LeaseLost: the letter was erased meanwhile, or another worker makes it.
+    """
+    sizes = {kind: app.stores.objects.size(EXPORT, thing.key) for kind, thing in things.items()}
+    files = [File(kind, thing.sha256, sizes[kind], thing.key, utcnow()) for kind, thing in things.items()]
     try:
         with app.stores.db.begin() as db:
-            work.finish(db, held)
-            for one in files:
-                letters.keep_file(db, letter.id, one)
-            custody.append_all(db, app.actor, [letters.made(letter.id, files)])
+            now = letters.held(db, letter.id)
+            refusal = _refusal(now, draft=held.recipe == DRAFT.recipe) if now else None
+            if refusal is None:
+                work.finish(db, held)
+                for one in files:
+                    letters.keep_file(db, letter.id, one)
+                custody.append_all(db, app.actor, [letters.made(letter.id, files)])
+                return None
     except LeaseLost:
-        for thing in things.values():
-            if not _is_kept(app, letter.id, thing.key):
-                app.stores.objects.erase(EXPORT, thing.key)
+        _forget(app, letter.id, things)
         raise
+    _forget(app, letter.id, things)
+    return refusal
+
+
+def _forget(app: App, letter: int, things: dict[LetterFormat, ObjectToStore]) -> None:
+    for thing in things.values():
+        if not _is_kept(app, letter, thing.key):
+            app.stores.objects.erase(EXPORT, thing.key)
 
 
 def _is_kept(app: App, letter: int, key: str) -> bool:

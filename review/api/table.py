@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
-from review.api import cases, exchange, house, openapi, people, reviewing
+from review.api import cases, exchange, house, letters, openapi, people, reviewing
 from review.api.door import ApiDoor
 from review.cases.people import STATERS
 from review.doors import Door, root_of
@@ -70,6 +70,17 @@ def _cases() -> list[ApiDoor]:
         ApiDoor(f"{V1}/people/{{number:path}}", people.person, roles=OF_CASES, names="person"),
         stated(f"{V1}/people/{{number:path}}/statements", people.state, names="person", status=201),
         stated(f"{V1}/statements/{{id:int}}/withdraw", people.withdraw, names="statement"),
+        ApiDoor(f"{V1}/letters", letters.listed, roles=OFFICERS),
+        ApiDoor(f"{V1}/letters/{{id:int}}", letters.letter, roles=OFFICERS, names="letter"),
+        ApiDoor(
+            f"{V1}/letters/{{id:int}}/events",
+            letters.note,
+            method="POST",
+            roles=OFFICERS,
+            names="letter",
+            status=201,
+            refuses=[409],
+        ),
         ApiDoor(f"{V1}/exchange", exchange.hand_out, method="POST", roles=OFFICERS, refuses=[409]),
         ApiDoor(f"{V1}/videos/{{blob}}/roll-call", cases.roll_call_, roles=REVIEWERS, names="blob"),
         ApiDoor(f"{V1}/unaccounted", cases.unaccounted, roles=REVIEWERS),

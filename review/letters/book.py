@@ -10,7 +10,7 @@ from lastseen.errors import WrongUse
 from lastseen.letters import LETTER_LANGUAGES, LetterKind
 from lastseen.words import words
 from matchers.letters import templates
-from matchers.letters.templates import EVERYWHERE, OF_PERSON, OF_SIGHTING, Template
+from matchers.letters.templates import EVERYWHERE, OF_CASE, OF_PERSON, OF_SIGHTING, Template
 from review.desk import desk_of
 from review.doors import user_of, visit_of
 from review.language import said
@@ -119,6 +119,6 @@ def _template(request: Request, written: Template, wrong: str = "", status: int 
     values = {
         "kind": kind, "language": language, "written": written, "wrong": wrong, "versions": versions,
         "shipped": templates.shipped(kind, language), "longest": templates.LONGEST,
-        "holes": {"": EVERYWHERE, "person": OF_PERSON, "sighting": OF_SIGHTING},
+        "holes": {"": EVERYWHERE, "person": OF_PERSON, "sighting": OF_SIGHTING, "case": OF_CASE},
     }  # fmt: skip
     return desk.draw(request, "letter_template.html", status, **values)

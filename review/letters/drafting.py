@@ -150,13 +150,18 @@ def _drafted(db: Connection, desk: Desk, asked: Asked, told: Told) -> tuple[str,
     """What is wrong, and the draft, if there is something to fill."""
     if told.to is None or not told.about.people:
         return "", None
-    edited = letter_book.newest(db, told.to.kind, told.to.language)
-    template = templates.of(told.to.kind, told.to.language, edited.words if edited else None)
-    facts = letters.facts(desk.settings.office, told.to, told.case, told.about)
+    kind, language = told.to.kind, told.to.language
+    edited = letter_book.newest(db, kind, language)
+    group = letters.group(db, asked.case) if asked.case is not None else None
+    facts = letters.facts(desk.settings.office, desk.settings.time_zone, told.to, group, told.about)
+    template = templates.of(kind, language, edited.words if edited else None)
     try:
-        return "", drafting.draft(template, told.to.language, facts, asked.sexes)
-    except WrongUse as fault:
-        return said(fault), None
+        return "", drafting.draft(template, language, facts, asked.sexes)
+    except WrongUse as fault:  # written for another version of this software
+        shipped = drafting.draft(templates.shipped(kind, language), language, facts, asked.sexes)
+        return _("The office's template cannot be filled, so the one that came with the software was: {why}").format(
+            why=said(fault)
+        ), shipped
 
 
 def _drawn(

@@ -4,7 +4,7 @@ Nothing leaves without a second person: only an approved letter has files that m
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from lastseen.records import SETS, Says, StatementSource
 from lastseen.words import words
 from review.desk import Desk, desk_of
 from review.doors import number_in, user_of, visit_of
+from review.language import gettext as _
 from review.language import said
 from review.media import pieces
 from storage import custody, letters, statements, tellings
@@ -27,6 +28,8 @@ from storage.database import Connection
 from storage.letters import File, Letter, Move, Which
 from storage.statements import Said
 
+FORM = "form."
+"""how the fields of word forms begin"""
 LONGEST_NOTE = 4000
 """characters of why, how or with what"""
 ENDINGS: Mapping[LetterFormat, tuple[str, str]] = {
@@ -56,11 +59,14 @@ def page(request: Request) -> Response:
 
 
 def confirm(request: Request) -> Response:
-    """A generated word form is right."""
+    """The generated word forms that were ticked are right."""
     desk, user, id_ = desk_of(request), user_of(request), request.path_params["id"]
+    ticked = [form for name, form in visit_of(request).form.items() if name.startswith(FORM)]
+    if not ticked:
+        return _drawn(request, _("Tick the word forms that are right."), 422)
     try:
         with desk.stores.db.begin() as db:
-            entries = letters.confirm(db, id_, visit_of(request).form.get("form", ""), user.name)
+            entries = [entry for form in ticked for entry in letters.confirm(db, id_, form, user.name)]
             custody.append_all(db, user.name, entries)
     except WrongUse as fault:
         return _drawn(request, said(fault), 422)
@@ -105,7 +111,9 @@ def fetch(request: Request) -> Response:
 
 
 def may_fetch(letter: Letter, file: File) -> bool:
-    """Whether a file may be had: a draft at any time, the others as long as the approval holds, or once it is sent."""
+    """Whether a file may be had: a draft until it is sent; the others while the approval holds, and once it is sent."""
+    if not letters.stays(letter, file):
+        return False
     if file.format is LetterFormat.DRAFT or letter.sent_at is not None:
         return True
     return letter.state is LetterState.APPROVED and letter.stands
@@ -172,6 +180,7 @@ def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
         request, "letter.html", status, letter=letter, wrong=wrong, form=visit_of(request).form, says=list(Says),
         subject=list(letter_marks.pieces(letter.subject)), body=list(letter_marks.pieces(letter.body)), left=left,
         moves=MOVES[letter.state], unsent=letter.state in UNSENT, mine=letter.made_by == user.name,
+        approved=letter.approved_at.astimezone(UTC).date() if letter.approved_at else None,
         today=utcnow().date(), longest=LONGEST_NOTE, sets=SETS, **values,
     )  # fmt: skip
 

@@ -1,14 +1,15 @@
 """Templates of letters say where they are wrong, and drafts are filled with text that stays text."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from lastseen import letter_marks
 from lastseen.errors import WrongUse
-from lastseen.letters import LETTER_LANGUAGES, LetterFacts, LetterKind, LetterPerson, LetterSighting
+from lastseen.letters import LETTER_LANGUAGES, LetterFacts, LetterGroup, LetterKind, LetterPerson, LetterSighting
 from matchers.letters import drafting, templates
-from matchers.letters.templates import EVERYWHERE, OF_PERSON, OF_SIGHTING, Template
+from matchers.letters.templates import EVERYWHERE, OF_CASE, OF_PERSON, OF_SIGHTING, Template
 from matchers.names.declining import Sex
 
 AT = datetime(2026, 11, 3, 14, 5, tzinfo=UTC)
@@ -16,20 +17,55 @@ SEEN = LetterSighting(7, "https://videos.example/1", AT, None, "video", 61_000, 
 TARAS = LetterPerson(1, "26-1", ("Taras Shevchenko", "Шевченко Тарас Григорович"), 1990, (SEEN,))
 HOSTILE = "⟦{{office}}⟧ <b>#emph[x]\n$1$"
 STRANGE = LetterPerson(2, HOSTILE, (HOSTILE,), None, ())
-FACTS = LetterFacts("Office {{date}}", "Агентство", "Женева\nвул. 1", "", date(2026, 11, 4), (TARAS, STRANGE))
+FACTS = LetterFacts("Office {{date}}", "Агентство", "Женева\nвул. 1", date(2026, 11, 4), (TARAS, STRANGE))
+GROUP = LetterGroup("Yard {{date}}", 27, 5, 22, datetime(2026, 11, 3, 23, 5, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("kind", LetterKind)
 @pytest.mark.parametrize("language", LETTER_LANGUAGES)
 def test_every_shipped_template_is_one_and_tells_what_a_letter_has_to(kind: LetterKind, language: str) -> None:
     made = drafting.draft(templates.shipped(kind, language), language, FACTS, {})
-    for told in ("26-1", SEEN.permalink, SEEN.sha256, "0:01:01–1:02:03", "Агентство", "Женева\nвул. 1", "1990"):
+    for told in ("1. ", "26-1", SEEN.permalink, "0:01:01–1:02:03", "Office {{date}}", "1990"):
         assert told in made.body
     assert ("03.11.2026 14:05 UTC" if language == "uk" else "2026-11-03 14:05 UTC") in made.body
     assert ("ossible sighting" if language == "en" else "ожливе спостереження") in made.body
     forms = [piece.text for piece in letter_marks.forms(f"{made.subject}\n{made.body}")]
     assert bool(forms) == (language == "uk")
     assert not forms or any("Тараса" in form for form in forms)
+    group = drafting.draft(templates.shipped(kind, language), language, replace(FACTS, group=GROUP), {})
+    assert "27" in group.body and "22" in group.body and "27" not in made.body
+    assert ("03.11.2026" if language == "uk" else "2026-11-03") in group.body
+
+
+def test_many_people_are_named_by_the_first_and_counted() -> None:
+    several = tuple(replace(TARAS, id=number) for number in range(4))
+    said = Template("{{people.short.genitive}}", "{{people.short.dative}}; {{people.short.nominative}}")
+    made = drafting.draft(said, "uk", replace(FACTS, people=several), {})
+    assert made.subject == "⟦Шевченка Тараса Григоровича⟧ та інших (усього осіб: 4)"
+    assert made.body.startswith("⟦Шевченку Тарасу Григоровичу⟧ та іншим (усього осіб: 4); Шевченко")
+    assert drafting.draft(said, "en", replace(FACTS, people=several), {}).subject == (
+        "Taras Shevchenko and others (4 in all)"
+    )
+    few = drafting.draft(said, "en", replace(FACTS, people=several[:3]), {})
+    assert few.subject == "Taras Shevchenko, Taras Shevchenko, Taras Shevchenko"
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [
+        ("UTC", "2026-11-03 14:05 UTC"),
+        ("Europe/Kyiv", "2026-11-03 16:05 UTC+2"),
+        ("Asia/Kolkata", "2026-11-03 19:35 UTC+5:30"),
+        ("America/St_Johns", "2026-11-03 10:35 UTC−3:30"),
+    ],
+)
+def test_times_are_in_the_offices_zone_and_say_how_far_it_is_from_utc(zone: str, told: str) -> None:
+    assert drafting.moment(AT, "en", zone) == told
+    said = Template("s", "{{each person}}\n{{each sighting}}\n{{sighting.published}}\n{{end}}\n{{end}}")
+    assert drafting.draft(said, "en", replace(FACTS, zone=zone), {}).body == told
+    late = Template("s", "{{each case}}\n{{case.since}} {{case}}\n{{end}}")
+    day = drafting.draft(late, "en", replace(FACTS, zone=zone, group=GROUP), {}).body
+    assert day == f"2026-11-0{4 if zone in ('Europe/Kyiv', 'Asia/Kolkata') else 3} Yard {{{{date}}}}"
 
 
 def test_the_policeman_gets_ukrainian_forms_and_the_english_letter_the_latin_name() -> None:
@@ -71,8 +107,9 @@ def test_so_does_a_wrong_subject(subject: str, why: str) -> None:
 def test_every_placeholder_can_be_filled() -> None:
     lines = [*(f"{{{{{name}}}}}" for name in EVERYWHERE), "{{each person}}",
              *(f"{{{{ {name} }}}}" for name in OF_PERSON), "{{each sighting}}",
-             *(f"{{{{{name}}}}}" for name in OF_SIGHTING), "{{end}}", "{{end}}"]  # fmt: skip
-    made = drafting.draft(Template("s", "\n".join(lines)), "uk", FACTS, {})
+             *(f"{{{{{name}}}}}" for name in OF_SIGHTING), "{{end}}", "{{end}}", "{{each case}}",
+             *(f"{{{{{name}}}}}" for name in OF_CASE), "{{end}}"]  # fmt: skip
+    made = drafting.draft(Template("s", "\n".join(lines)), "uk", replace(FACTS, group=GROUP), {})
     assert "{{" not in made.body.replace("{{office}}", "").replace("{{date}}", "")
 
 
@@ -87,7 +124,7 @@ def test_the_clerk_is_asked_where_no_patronymic_tells() -> None:
     plain = LetterPerson(3, "26-3", ("Оксана Шевченко",), None, ())
     assert drafting.asks_for_sex("uk", plain)
     assert not drafting.asks_for_sex("en", plain) and not drafting.asks_for_sex("uk", TARAS)
-    facts = LetterFacts("", "", "", "", date(2026, 1, 1), (plain,))
+    facts = LetterFacts("", "", "", date(2026, 1, 1), (plain,))
     said = Template("s", "{{people.names.genitive}}")
     assert drafting.draft(said, "uk", facts, {}).body == "⟦?Оксана Шевченко⟧"
     assert drafting.draft(said, "uk", facts, {3: Sex.WOMAN}).body == "⟦Оксани Шевченко⟧"

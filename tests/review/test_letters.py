@@ -8,18 +8,31 @@ from pathlib import Path
 import pytest
 
 from lastseen.clock import utcnow
-from lastseen.letters import LetterState
+from lastseen.errors import WrongUse
+from lastseen.letters import LetterKind, LetterState
 from lastseen.records import PersonStatus, Says
 from lastseen.settings import Settings
 from pipeline.app import App
 from pipeline.letters import making
 from review.roles import Role
-from storage import letter_book, letters, statements, tellings
+from storage import group_cases, letter_book, letters, statements, tellings
 from storage.custody import Action
-from storage.letters import Letter
+from storage.letters import Letter, Written
 from tests.review.conftest import Browser, Site
+from tests.review.test_api import program, refused
 from tests.storage.judged import account
-from tests.storage.lettered import FORM, lost, moved, officer, recipient, seen, sent, written
+from tests.storage.lettered import (
+    FORM,
+    confirmed,
+    lost,
+    moved,
+    officer,
+    recipient,
+    seen,
+    sent,
+    with_files,
+    written,
+)  # fmt: skip
 
 HOSTILE = '</textarea><script>alert(1)</script> ⟦{{office}}⟧ "&amp;'
 TODAY = utcnow().date()
@@ -53,7 +66,7 @@ def test_from_a_possible_sighting_to_an_answer_that_sets_a_status(site: Site, se
     ann, bob = as_officer(site, "ann"), as_officer(site, "bob")
     assert f'href="/letters/new?sightings={one.candidate}"' in ann.get(f"/sightings/{one.candidate}").text
     draft = drafted(ann.get("/letters/new", params={"sightings": one.candidate, "recipient": to}).text)
-    assert f"⟦{FORM}⟧" in draft["body"] and "Агентство з розшуку" in draft["body"]
+    assert f"⟦{FORM}⟧" in draft["body"] and "26-1" in draft["body"]
     kept = ann.submit("/letters", sightings=str(one.candidate), recipient=str(to), **draft)
     assert kept.status_code == 303
     address = kept.headers["location"]
@@ -61,8 +74,9 @@ def test_from_a_possible_sighting_to_an_answer_that_sets_a_status(site: Site, se
     page = ann.get(address).text
     assert f"<mark>{FORM}</mark>" in page and "⟦" not in page
     assert ann.submit(f"{address}/move", event="offered").status_code == 422
-    while forms := re.findall(r'name="form" value="([^"]*)"', ann.get(address).text):
-        assert ann.submit(f"{address}/confirm", form=html.unescape(forms[0])).status_code == 303
+    assert ann.submit(f"{address}/confirm").status_code == 422, "nothing was ticked"
+    forms = re.findall(r'name="(form[.]\d+)" value="([^"]*)"', ann.get(address).text)
+    assert ann.submit(f"{address}/confirm", **{name: html.unescape(form) for name, form in forms}).status_code == 303
     assert ann.submit(f"{address}/move", event="offered").status_code == 303
     assert "another officer has to read it" in ann.submit(f"{address}/move", event="approved").text
     making.run(App(settings, site.stores, None, None, "worker"))  # type: ignore[arg-type]  # what it takes of it
@@ -94,7 +108,7 @@ def test_editing_makes_another_letter_that_keeps_what_was_confirmed(site: Site) 
     with site.stores.db.begin() as db:
         made = written(db, one.candidate, body=f"⟦{FORM}⟧ та ⟦?Лев⟧")
     ann = as_officer(site, "ann")
-    ann.submit(f"/letters/{made}/confirm", form=FORM)
+    ann.submit(f"/letters/{made}/confirm", **{"form.0": FORM})
     draft = drafted(ann.get(f"/letters/{made}/edit").text)
     assert draft["body"] == f"{FORM} та ⟦?Лев⟧"
     kept = ann.submit(f"/letters/{made}/edit", subject=draft["subject"], body=f"{FORM} та Лева")
@@ -240,3 +254,72 @@ def test_what_is_filled_in_wrongly_is_said(site: Site, fields: dict[str, str], w
     answer = as_officer(site, "ann").submit(f"/letters/{made}/move", **fields)
     assert answer.status_code == 422 and why in answer.text
     assert Path(answer.url.path).name == "move"
+
+
+def test_a_program_reads_a_letter_and_writes_down_what_became_of_it_but_approves_nothing(site: Site) -> None:
+    one = seen(site.stores, "HC-7002")
+    with site.stores.db.begin() as db:
+        made = written(db, one.candidate, body=f"Про ⟦{FORM}⟧")
+    program_ = program(site, "ann", Role.CASE_OFFICER)
+    (row,) = program_.see("/letters?show=unsent")["rows"]
+    assert (row["id"], row["state"], row["people"]) == (made, "written", 1) and "HC-7002" not in str(row)
+    told = program_.see(f"/letters/{made}")
+    assert (told["about"], told["candidates"], told["to_confirm"]) == (["HC-7002"], [one.candidate], [FORM])
+    assert told["body"] == f"Про {FORM}"
+    events = f"/letters/{made}/events"
+    assert "nobody has confirmed" in refused(program_.do(events, {"event": "offered"}), 409).detail
+    with site.stores.db.begin() as db:
+        confirmed(db, made)
+    assert program_.do(events, {"event": "offered"}).json()["state"] == "offered"
+    for event in ("approved", "refused", "confirmed"):
+        assert "for the pages" in refused(program_.do(events, {"event": event, "note": "x"}), 409).detail
+    with site.stores.db.begin() as db:
+        moved(db, made, "approved")
+        with_files(db, made)
+    assert "on which day" in refused(program_.do(events, {"event": "sent", "note": "post 1"}), 409).detail
+    sent_ = program_.do(events, {"event": "sent", "note": "post 1", "dated": str(TODAY)}).json()
+    assert (sent_["state"], sent_["sent_on"], sent_["overdue"]) == ("sent", str(TODAY), False)
+    assert {file["format"] for file in sent_["files"]} == {"docx", "pdf"}
+    acts = [event.action for event in site.log() if event.subject == f"letter:{made}"]
+    assert acts.count(Action.VIEWED) == 3 and Action.LETTER_MOVED in acts
+
+
+def test_a_template_that_this_version_cannot_fill_gives_way_to_the_shipped_one_and_says_so(site: Site) -> None:
+    one = seen(site.stores)
+    with site.stores.db.begin() as db:
+        to = recipient(db)
+        letter_book.keep(db, LetterKind.ICRC, "uk", "Тема", "{{person.of.an.older.version}}", "ann")
+    page = as_officer(site, "ann").get("/letters/new", params={"sightings": one.candidate, "recipient": to}).text
+    assert "person.of.an.older.version: line 1" in page and f"⟦{FORM}⟧" in drafted(page)["body"]
+
+
+def test_a_letter_of_a_case_says_how_many_the_recordings_show(site: Site) -> None:
+    one = seen(site.stores, "26-1")
+    with site.stores.db.begin() as db:
+        to = recipient(db, "en")
+        case, _ = group_cases.open_(db, one.blob, "Yard", "taken together", "ann")
+        group_cases.count(db, case, 27, "by eye", "ann")
+    ann = as_officer(site, "ann")
+    page = ann.get("/letters/new", params={"case": case, "recipient": to}).text
+    draft = drafted(page)
+    assert "The recordings show 27 people together" in draft["body"] and "26-1" in draft["body"]
+    kept = ann.submit("/letters", sightings=str(one.candidate), recipient=str(to), case=str(case), **draft)
+    made = int(kept.headers["location"].rpartition("/")[2])
+    with site.stores.db.begin() as db:
+        (told,) = group_cases.of(db, case).letters
+    assert (told.id, found(site, made).case) == (made, case)
+
+
+def test_whom_nobody_writes_to_any_more_gets_no_new_letter(site: Site) -> None:
+    one = seen(site.stores)
+    with site.stores.db.begin() as db:
+        to = recipient(db)
+        letter_book.retire(db, to, "ann")
+        with pytest.raises(WrongUse, match="not in the address book"):
+            letters.write(db, Written(to, "uk", "s", "b", False, (one.candidate,)), "ann")
+        with pytest.raises(WrongUse, match="not in the address book"):
+            letters.write(db, Written(999, "uk", "s", "b", False, (one.candidate,)), "ann")
+    answer = as_officer(site, "ann").submit(
+        "/letters", sightings=str(one.candidate), recipient=str(to), subject="s", body="my own words"
+    )
+    assert answer.status_code == 422 and "Say to whom it goes" in answer.text

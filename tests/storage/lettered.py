@@ -35,10 +35,11 @@ def seen(stores: Stores, number: str = "26-1", *names: str) -> Seeded:
 
 
 def written(
-    db: Connection, *candidates: int, body: str = BODY, by: str = "ann", package: bool = False, days: int | None = 30
-) -> int:
+    db: Connection, *candidates: int, body: str = BODY, by: str = "ann", package: bool = False, days: int | None = 30,
+    subject: str = "Запит",
+) -> int:  # fmt: skip
     """A letter; its row id."""
-    said = Written(recipient(db, days=days), "uk", "Запит", body, package, candidates)
+    said = Written(recipient(db, days=days), "uk", subject, body, package, candidates)
     return letters.write(db, said, by)[0]
 
 
@@ -54,6 +55,29 @@ def moved(db: Connection, letter: int, *events: str, by: str = "bob", dated: dat
         day = dated or utcnow().date()
         said = letters.move(db, letter, Move(LetterEvent(event), by, "by post", day))
     return said
+
+
+def noted(db: Connection, letter: int, event: str, dated: date | None, by: str = "bob", at: date | None = None) -> None:
+    """A row of what happened to a letter, past all that `letters` refuses; `at`: written down on that day."""
+    values = {"letter": letter, "event": event, "dated": dated, "by": by, "at": at}
+    db.execute(
+        text("""INSERT INTO letter_events (letter_id, event, dated, noted_by, noted_at)
+                VALUES (:letter, :event, :dated, :by, coalesce(CAST(:at AS date), now()))"""),
+        values,
+    )
+
+
+def approved_on(db: Connection, letter: int, day: date | None, by: str = "bob") -> None:
+    """As if another officer had approved it then; None: now.  Its files are made."""
+    noted(db, letter, "offered", None, by, day)
+    noted(db, letter, "approved", None, by, day)
+    with_files(db, letter)
+
+
+def went_out(db: Connection, letter: int, dated: date, by: str = "bob") -> None:
+    """As if it had been approved, and sent on that day."""
+    approved_on(db, letter, dated, by)
+    noted(db, letter, "sent", dated, by)
 
 
 def confirmed(db: Connection, letter: int, by: str = "ann") -> None:
@@ -73,8 +97,7 @@ def sent(db: Connection, *candidates: int, days: int | None = 30, dated: date | 
     """A letter that went out; its row id."""
     made = written(db, *candidates, days=days)
     confirmed(db, made)
-    moved(db, made, "offered", "approved")
-    with_files(db, made)
+    approved_on(db, made, dated)
     moved(db, made, "sent", dated=dated)
     return made
 

@@ -20,6 +20,7 @@ from storage.statements import Said
 from tests.conftest import fresh_database
 from tests.storage import judged
 from tests.storage.casting import SEEN, Seen, Video, candidate, person, post, repost, row, video
+from tests.storage.lettered import went_out
 
 DAY = timedelta(days=1)
 LETTER = StatementSource.LETTER
@@ -382,7 +383,7 @@ def test_letters_about_a_case_are_listed_with_how_far_they_are(one: Connection) 
     }
     first = row(one, "letters", **said, subject="On one")
     second = row(one, "letters", **said, subject="On one, corrected", revises_id=first)
-    row(one, "letter_events", letter_id=second, event="sent", dated=date(2026, 11, 9), noted_by="ada")
+    went_out(one, second, date(2026, 11, 9))
     (found,) = group_cases.of(one, case).letters
     assert (found.id, found.recipient, found.event, found.dated) == (second, "Agency", "sent", date(2026, 11, 9))
 

@@ -1,18 +1,34 @@
 """A letter leaves only when two people have read it, and says what became of what it told of."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
-from lastseen.letters import LetterEvent, LetterState
+from lastseen.letters import LetterEvent, LetterFormat, LetterState
 from storage import letter_book, letters, work
 from storage.custody import Action
-from storage.letters import DRAFT, FINAL, Move, Which, Written
+from storage.database import Engine
+from storage.letters import DRAFT, FINAL, File, Move, Which, Written
 from storage.stores import Stores
-from tests.storage.lettered import BODY, FORM, confirmed, lost, moved, recipient, seen, sent, with_files, written
+from tests.storage.lettered import (
+    BODY,
+    FORM,
+    approved_on,
+    confirmed,
+    lost,
+    moved,
+    noted,
+    recipient,
+    seen,
+    sent,
+    with_files,
+    written,
+)  # fmt: skip
 
 TODAY = utcnow().date()
 
@@ -51,6 +67,7 @@ def test_a_letter_goes_its_way_from_one_officer_by_another_to_the_answer(stores:
         ("sent", "", 0, "Say why, how or with what"),
         ("sent", "by post", 1, "today at the latest"),
         ("sent", "by post", None, "on which day"),
+        ("sent", "by post", -1, "before the day on which it was approved"),
         ("offered", "", 0, "another state"),
         ("answered", "we know nothing", 0, "another state"),
         ("refused", " ", 0, "Say why"),
@@ -169,6 +186,105 @@ def test_the_database_keeps_letters_as_they_were(stores: Stores) -> None:
         made = written(db, found.candidate)
     with pytest.raises(Exception, match=r"append-only|facts|refuse|denied"), stores.db.begin() as db:
         db.execute(text("UPDATE letters SET body = 'x' WHERE id = :id"), {"id": made})
+
+
+APPROVED = (("offered", "ann"), ("approved", "bob"))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What raw SQL tries, and which rule refuses it."""
+
+    broken: str
+    tries: tuple[tuple[str, str], ...]
+    """events with who noted them: `ann` has written the letter"""
+    made: bool = True
+    dated: date | None = TODAY
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("approved_by_another_than_its_writer", (("offered", "ann"), ("approved", "ann"))),
+        Rule("approved_when_it_was_offered", (("approved", "bob"),)),
+        Rule("approved_when_it_was_offered", (("offered", "ann"), ("refused", "bob"), ("approved", "bob"))),
+        Rule("approved_when_it_was_offered", (("offered", "ann"), ("given up", "ann"), ("approved", "bob"))),
+        Rule("sent_as_another_approved_it", (("sent", "ann"),)),
+        Rule("sent_as_another_approved_it", (("offered", "ann"), ("sent", "ann"))),
+        Rule("sent_as_another_approved_it", (*APPROVED, ("refused", "bob"), ("sent", "bob"))),
+        Rule("sent_when_its_files_are_made", (*APPROVED, ("sent", "bob")), made=False),
+        Rule("sent_after_it_was_approved", (*APPROVED, ("sent", "bob")),
+             dated=TODAY - timedelta(days=1)),
+        Rule("sent_after_it_was_approved", (*APPROVED, ("sent", "bob")), dated=None),
+    ],
+)  # fmt: skip
+def test_the_database_itself_lets_nothing_out_without_a_second_person(stores: Stores, rule: Rule) -> None:
+    found = seen(stores)
+    with stores.db.begin() as db:
+        made = written(db, found.candidate, body="plain")
+    with pytest.raises(IntegrityError, match=rule.broken.replace("_", " ")), stores.db.begin() as db:
+        for event, by in rule.tries:
+            noted(db, made, event, rule.dated if event == "sent" else None, by)
+            if event == "approved" and rule.made:
+                with_files(db, made)
+    with stores.db.begin() as db:
+        assert letters.find(db, made).sent_at is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("format_", ["pdf", "docx", "package"])
+def test_no_file_that_may_be_sent_is_kept_of_a_letter_that_nobody_approved(stores: Stores, format_: str) -> None:
+    found = seen(stores)
+    with stores.db.begin() as db:
+        made = written(db, found.candidate, body="plain")
+        moved(db, made, "offered")
+        letters.keep_file(db, made, File(LetterFormat.DRAFT, "0" * 64, 3, "letters/draft", utcnow()))
+    with pytest.raises(IntegrityError, match="files of an approved letter"), stores.db.begin() as db:
+        letters.keep_file(db, made, File(LetterFormat(format_), "0" * 64, 3, "letters/x", utcnow()))
+
+
+def test_what_was_approved_and_then_written_anew_is_not_sent_by_sql_either(stores: Stores) -> None:
+    found = seen(stores)
+    with stores.db.begin() as db:
+        made = written(db, found.candidate, body="plain")
+        approved_on(db, made, None)
+        said = Written(recipient(db), "uk", "s", "other words", False, (found.candidate,), revises=made)
+        other, _ = letters.write(db, said, "bob")
+    for id_ in (made, other):
+        with pytest.raises(IntegrityError, match="sent as another approved it"), stores.db.begin() as db:
+            noted(db, id_, "sent", TODAY)
+
+
+def test_words_that_an_erasure_changed_after_the_approval_need_it_anew(stores: Stores, owner: Engine) -> None:
+    found = seen(stores)
+    with stores.db.begin() as db:
+        made = written(db, found.candidate, body="plain")
+        approved_on(db, made, None)
+    with owner.begin() as db:
+        db.execute(text("ALTER TABLE letters DISABLE TRIGGER erasable"))
+        db.execute(text("UPDATE letters SET body = 'erased' WHERE id = :id"), {"id": made})
+        db.execute(text("ALTER TABLE letters ENABLE ALWAYS TRIGGER erasable"))
+    with pytest.raises(IntegrityError, match="sent as another approved it"), stores.db.begin() as db:
+        noted(db, made, "sent", TODAY)
+    with stores.db.begin() as db:
+        assert letters.find(db, made).state is LetterState.OFFERED  # type: ignore[union-attr]
+        with pytest.raises(WrongUse, match="another state"):
+            moved(db, made, "sent")
+        moved(db, made, "approved")
+        assert list(work.ready(db, FINAL)) == [made]
+        moved(db, made, "sent")
+
+
+def test_an_entry_that_is_withdrawn_blocks_its_letter_and_calls_for_another_once_it_was_sent(stores: Stores) -> None:
+    one, two = seen(stores, "26-1"), seen(stores, "26-2")
+    with stores.db.begin() as db:
+        waiting, gone = written(db, one.candidate, two.candidate), sent(db, one.candidate)
+        db.execute(text("UPDATE persons SET status = 'withdrawn' WHERE id = :id"), {"id": one.person})
+        blocked, told = letters.find(db, waiting), letters.find(db, gone)
+        assert blocked is not None and blocked.blocked
+        assert told is not None and told.again
+        assert letters.subjects(db, (one.candidate, two.candidate)).fallen == (one.candidate,)
+        with pytest.raises(WrongUse, match=f"No possible sighting: {one.candidate}"):
+            written(db, one.candidate)
 
 
 def test_recipients_retire_and_templates_have_versions(stores: Stores) -> None:

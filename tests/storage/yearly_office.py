@@ -11,6 +11,7 @@ from storage.database import Connection
 from storage.statements import Said
 from storage.stores import Stores
 from tests.storage.casting import Seen, candidate, person, post, row, video
+from tests.storage.lettered import went_out
 
 EARLY = datetime(2020, 1, 1, tzinfo=UTC)
 """before everything: when posts were seen first"""
@@ -69,7 +70,7 @@ def letter(db: Connection, sent: date, days: int | None = 30) -> int:
     made = row(
         db, "letters", recipient_id=recipient, language="en", subject="s", body="b", with_package=False, made_by="ada"
     )
-    event(db, made, "sent", sent)
+    went_out(db, made, sent, "ben")
     return made
 
 

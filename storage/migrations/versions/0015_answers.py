@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from storage.migrations import lettering
 from storage.migrations.facts import defend_but_erasure
 
 revision = "0015"
@@ -330,6 +331,7 @@ def upgrade() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("dated", sa.Date(), nullable=True),
         sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("content", sa.Text(), nullable=True),
         sa.Column("noted_by", sa.Text(), nullable=False),
         sa.Column("noted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
@@ -338,7 +340,8 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["letter_id"], ["letters.id"], name=op.f("fk_letter_events_letter_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_letter_events")),
-        comment="what became of a letter; approved by another person than its writer, and sent only then",
+        comment="what became of a letter; approved by another person than its writer, and sent only then, as the"
+        " database holds, too; content: hash of what was approved",
     )
     op.create_index(op.f("ix_letter_events_letter_id"), "letter_events", ["letter_id"], unique=False)
     op.create_table(
@@ -508,10 +511,14 @@ def upgrade() -> None:
     for table in TABLES:
         if table not in CHANGING:
             defend_but_erasure(table)
+    for statement in lettering.MAKE:
+        op.execute(statement)
 
 
 def downgrade() -> None:
     """Remove them, and what they held."""
+    for statement in lettering.REMOVE:
+        op.execute(statement)
     op.execute("DROP VIEW group_case_files")
     for table in reversed(TABLES):
         op.drop_table(table)

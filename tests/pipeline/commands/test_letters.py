@@ -1,16 +1,17 @@
 """`lastseen letters` as a script types it."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from lastseen.settings import Settings
-from storage import letters
+from storage import letters, work
 from storage.custody import Action, events
 from storage.stores import Stores
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
-from tests.storage.lettered import FORM, confirmed, moved, seen
+from tests.storage.lettered import FORM, confirmed, noted, seen
 
 OFFICE = ("add-recipient", "Агентство", "--kind", "icrc", "--days", "30", "--address", "Женева\\nвул. 1")  # noqa: RUF001
 
@@ -29,7 +30,7 @@ def test_a_letter_is_written_approved_on_the_pages_and_fetched(desk: Desk, tmp_p
     }  # fmt: skip
     asked = ("letters", "write", "--to", str(to), "--sighting", str(one.candidate))
     draft = desk.ask(*asked, "--dry-run")
-    assert draft["letter"] is None and draft["to_confirm"] == [FORM] and "вул. 1" in draft["body"]
+    assert draft["letter"] is None and draft["to_confirm"] == [FORM] and "26-1" in draft["body"]
     assert desk.ask("letters", "list")["letters"] == []
     made = desk.ask(*asked)["letter"]
     assert "nobody has confirmed" in desk.run("letters", "note", str(made), "offered", status=2)
@@ -39,12 +40,15 @@ def test_a_letter_is_written_approved_on_the_pages_and_fetched(desk: Desk, tmp_p
     assert "for the pages" in desk.run("letters", "note", str(made), "approved", status=2)
     assert "nothing of it may leave" in desk.run("letters", "fetch", str(made), "--to", str(tmp_path), status=2)
     with stores.db.begin() as db:
-        moved(db, made, "approved")
+        noted(db, made, "approved", None, at=date(2026, 1, 2))
+        work.offer(db, letters.FINAL, [made])
     assert desk.ask("letters", "make", "--dry-run") == {"due": 2}
     assert desk.ask("letters", "make")["made"] == 2
     files = desk.ask("letters", "fetch", str(made), "--to", str(tmp_path / "out"))["files"]
     assert sorted(Path(name).suffix for name in files) == [".docx", ".pdf"]
     assert all(Path(name).exists() for name in files)
+    early = ("letters", "note", str(made), "sent", "--note", "post 17", "--dated", "2026-01-01")
+    assert "before the day on which it was approved" in desk.run(*early, status=2)
     desk.run("letters", "note", str(made), "sent", "--note", "post 17", "--dated", "2026-01-02", status=0)
     (row,) = desk.ask("letters", "list", "--show", "overdue")["letters"]
     assert (row["id"], row["state"], row["due"], row["overdue"]) == (made, "sent", "2026-02-01", True)
@@ -65,11 +69,14 @@ def test_a_letter_is_written_approved_on_the_pages_and_fetched(desk: Desk, tmp_p
         (("write", "--to", "TO", "--sighting", "ONE", "--sex", "x=man"), "--sex x=man"),
         (("fetch", "999", "--to", "x"), "no letter 999"),
         (("note", "999", "sent"), "another state"),
+        (("write", "--to", "TO", "--sighting", "ONE", "--text", "EMPTY"), "a subject and a text"),
         (("add-recipient", " ", "--kind", "icrc"), "what the office is called"),
     ],
 )
-def test_what_cannot_be_meant_says_what_to_write(desk: Desk, words: tuple[str, ...], why: str) -> None:
+def test_what_cannot_be_meant_says_what_to_write(desk: Desk, tmp_path: Path, words: tuple[str, ...], why: str) -> None:
     one = seen(desk.office.stores)
     to = desk.ask("letters", *OFFICE)["recipient"]
-    given = [{"TO": str(to), "ONE": str(one.candidate)}.get(word, word) for word in words]
+    (tmp_path / "empty").write_text(" \n")
+    known = {"TO": str(to), "ONE": str(one.candidate), "EMPTY": str(tmp_path / "empty")}
+    given = [known.get(word, word) for word in words]
     assert why in desk.run("letters", *given, status=2)

@@ -15,12 +15,14 @@ from pipeline.app import App
 from pipeline.evidence import export
 from pipeline.evidence.export import Handed
 from pipeline.letters import contents, making
+from pipeline.letters.contents import Sender
 from pipeline.letters.docx import docx
 from pipeline.letters.pdf import pdf
-from storage import cases, custody, letters
+from storage import cases, custody, letters, work
 from storage.cases import Case
 from storage.custody import Action
 from storage.database import Connection
+from storage.letters import Written
 from storage.objects import EXPORT
 from storage.stores import Stores
 from tests.storage.lettered import FORM, confirmed, lost, moved, seen, written
@@ -33,7 +35,8 @@ HOSTILE = "Ім'я <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
 @pytest.fixture
 def app(stores: Stores, settings: Settings) -> App:
     """Only what the making takes of it."""
-    office = settings.model_copy(update={"office": "Офіс #1 <b>"})
+    head = {"office": "Офіс #1 <b>", "office_address": "вул. Хрещатик, 1; тел. 00", "time_zone": "Europe/Kyiv"}
+    office = settings.model_copy(update=head)
     return App(office, stores, None, None, "worker")  # type: ignore[arg-type]
 
 
@@ -47,8 +50,8 @@ def files(app: App, letter: int) -> dict[LetterFormat, bytes]:
 
 
 def words(content: bytes) -> list[str]:
-    """The text of each page of a PDF, with what was set apart to break lines put together again."""
-    return [page.extract_text().replace("\u200b", "") for page in PdfReader(io.BytesIO(content)).pages]
+    """The text of each page of a PDF, as somebody copies it."""
+    return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
 
 
 def spelt(content: bytes) -> str:
@@ -72,13 +75,36 @@ def test_a_letter_that_is_written_is_made_into_a_draft_and_nothing_else(app: App
     with app.stores.db.begin() as db:
         made = written(db, one.candidate)
     assert making.due(app) == 1
-    assert making.run(app) == {"made": 1}
+    assert making.run(app) == {"made": 1, "failed": 0}
     assert making.due(app) == 0
     found = files(app, made)
     assert set(found) == {LetterFormat.DRAFT}
     pages = words(found[LetterFormat.DRAFT])
     assert len(pages) == 2 and all("не надсилати" in page for page in pages)
     assert FORM in pages[0].replace("\n", " ")
+
+
+def test_a_draft_shows_what_waits_to_be_confirmed_and_what_may_be_sent_shows_no_mark(app: App, tmp_path: Path) -> None:
+    one = seen(app.stores)
+    with app.stores.db.begin() as db:
+        made = written(db, one.candidate, subject=f"Запит щодо ⟦{FORM}⟧", body=f"Про ⟦{FORM}⟧ і ⟦?Лев⟧")  # noqa: RUF001
+        letters.confirm(db, made, "Лев", "ann")
+        letter = letters.find(db, made)
+        assert letter is not None
+        said = contents.gather(db, letter)
+    draft, final = (
+        contents.write(said, Sender(), app.stores.objects, tmp_path, None, draft=draft) for draft in (True, False)
+    )
+    assert [piece.text for piece in draft.subject if piece.marked] == [FORM]
+    assert [piece.text for piece in draft.lines[0].pieces if piece.marked] == [FORM], "the other is confirmed"
+    assert not [piece for piece in (*final.subject, *final.lines[0].pieces) if piece.marked]
+
+
+def test_what_belongs_together_stays_on_a_page() -> None:
+    text = "1. Somebody\n   seen there\n   then\n" + "\n".join("p" for _ in range(9)) + "\nfaithfully\nus\n\nsigned"
+    kept = [line.keep for line in contents.lines(text)]
+    assert kept[:3] == [True, False, False] and kept[-6:] == [True, True, True, True, True, False]
+    assert [line.indent for line in contents.lines(text)][:3] == [0, 3, 3]
 
 
 def test_an_approved_letter_is_made_into_both_files_with_the_annex(app: App) -> None:
@@ -97,19 +123,15 @@ def test_an_approved_letter_is_made_into_both_files_with_the_annex(app: App) -> 
     }
     pages = words(found[LetterFormat.PDF])
     for number, page in enumerate(pages, 1):
-        assert f"сторінка {number} / {len(pages)}" in page and "для" not in page.split("lastseen letter")[0][-1:]
+        assert f"сторінка {number} / {len(pages)}" in page
         assert f"lastseen letter {made}" in page and "не надсилати" not in page
     both = ("".join(pages).replace("\n", ""), spelt(found[LetterFormat.DOCX]).replace("\n", ""))
     for text in both:
         assert f"Про долю {FORM} просимо повідомити." in text
         assert "⟦" not in text and "Офіс #1 <b>" in text
-        for annexed in (
-            *sha256,
-            "https://videos.example/watch/1",
-            "03.11.2026 14:05 UTC",
-            "26-2",
-            "0:00:04\u20130:00:06",
-        ):
+        assert f"лист {made}" in text and "Кому: Агентство з розшуку" in text and "Женева" in text
+        assert "вул. Хрещатик, 1" in text and "тел. 00" in text
+        for annexed in (*sha256, "https://videos.example/watch/1", "03.11.2026 16:05 UTC+2", "26-2", MOMENT):
             assert annexed in text
     assert len(PdfReader(io.BytesIO(found[LetterFormat.PDF])).pages[1].images) >= 1
     with zipfile.ZipFile(io.BytesIO(found[LetterFormat.DOCX])) as parts:
@@ -132,8 +154,8 @@ def test_the_same_letter_makes_the_same_bytes(app: App, tmp_path: Path) -> None:
         with app.stores.db.begin() as db:
             letter = letters.find(db, made)
             assert letter is not None
-            said = contents.gather(db, letter, "Офіс")
-        whole = contents.write(said, app.stores.objects, folder, draft=False)
+            said = contents.gather(db, letter)
+        whole = contents.write(said, Sender("Офіс"), app.stores.objects, folder, None, draft=False)
         twice.append((pdf(whole, folder), docx(whole, folder)))
     assert twice[0] == twice[1]
 
@@ -176,6 +198,29 @@ def test_an_approval_that_is_taken_back_makes_nothing(app: App) -> None:
     assert set(files(app, made)) == {LetterFormat.DRAFT}
 
 
+def test_drafts_go_when_a_letter_left_and_everything_of_one_that_never_will(app: App) -> None:
+    one = seen(app.stores)
+    left, given_up, edited = (approved(app, one.candidate) for _ in range(3))
+    assert making.run(app)["made"] == 6
+    with app.stores.db.begin() as db:
+        moved(db, left, "sent")
+        moved(db, given_up, "given up")
+        letter = letters.find(db, edited)
+        assert letter is not None
+        again = Written(letter.recipient, "uk", "s", "b", False, (one.candidate,), revises=edited)
+        letters.write(db, again, "ann")
+        keys = {(of, file.format): file.key for of in (left, given_up, edited) for file in letters.files(db, of)}
+    assert making.run(app) == {"made": 1, "failed": 0}
+    there = {of for of, key in keys.items() if app.stores.objects.exists(EXPORT, key)}
+    assert there == {(left, LetterFormat.PDF), (left, LetterFormat.DOCX)}
+    with app.stores.db.begin() as db:
+        expired = [event for event in custody.events(db) if event.action == Action.EXPIRED]
+        assert not work.ready(db, letters.OVER)
+    gone = {event.subject: str(event.detail["files"]) for event in expired}
+    assert set(gone) == {f"letter:{of}" for of in (left, given_up, edited)}
+    assert ["pdf" in gone[f"letter:{of}"] for of in (left, given_up, edited)] == [False, True, True]
+
+
 def test_packages_go_with_it_where_they_are_asked_for(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = seen(app.stores, "26-1"), seen(app.stores, "26-2")
     told: list[tuple[str, ...]] = []
@@ -194,6 +239,10 @@ def test_packages_go_with_it_where_they_are_asked_for(app: App, monkeypatch: pyt
     assert told == [("bob", f"candidate:{each.candidate}", "Агентство з розшуку", reason) for each in (one, two)]
     with zipfile.ZipFile(io.BytesIO(files(app, made)[LetterFormat.PACKAGE])) as parts:
         assert parts.namelist() == ["evidence-E1/file", "evidence-E2/file"]
+    made_ = files(app, made)
+    whole = hashlib.sha256(made_[LetterFormat.PACKAGE]).hexdigest()
+    for text in ("".join(words(made_[LetterFormat.PDF])), spelt(made_[LetterFormat.DOCX])):
+        assert all(told_ in text for told_ in ("E1", "E2", "a" * 64, whole, "Ключ журналу", "key"))
 
 
 def test_a_still_that_is_gone_is_said_to_be(app: App) -> None:
@@ -202,7 +251,7 @@ def test_a_still_that_is_gone_is_said_to_be(app: App) -> None:
     with app.stores.db.begin() as db:
         letter = letters.find(db, made)
         assert letter is not None
-        said = contents.gather(db, letter, "")
+        said = contents.gather(db, letter)
     key = said.cases[0][0].still_key
     assert key is not None
     app.stores.objects.erase("derived", key)

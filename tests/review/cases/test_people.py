@@ -22,6 +22,7 @@ from tests.review.test_api import V1, program, refused
 from tests.review.test_blindness import told
 from tests.storage.casting import row
 from tests.storage.judged import conclude
+from tests.storage.lettered import went_out
 
 HOSTILE = "<script>alert(1)</script> & 'quotes'"
 HOME = Said(Says.RETURNED, "ministry", StatementSource.DECISION, "order 31", date(2025, 12, 1), sets=True)
@@ -125,7 +126,7 @@ def written_to(db: Connection, person: int) -> None:
     letter = row(db, "letters", recipient_id=to, **words_)
     about = {"letter": letter, "person": person}
     db.execute(text("INSERT INTO letter_people (letter_id, person_id) VALUES (:letter, :person)"), about)
-    row(db, "letter_events", letter_id=letter, event="sent", dated=date(2026, 1, 5), noted_by="ben")
+    went_out(db, letter, date(2026, 1, 5), "ben")
 
 
 def listed_as(db: Connection, person: int) -> None:
