@@ -153,6 +153,7 @@ def withdraw(request: Request) -> Response:
         with desk.stores.db.begin() as db:
             if held.status is not None and reason and "confirmed" not in form:
                 return _confirm_withdrawal(db, request, held, number, reason)
+            check_withdrawal(user, held)
             _kept, entries = statements.withdraw(db, held, reason, user, desk.settings.people_per_track)
             of(db, user, number, asked=True)
             custody.append_all(db, user.name, entries)
@@ -241,6 +242,12 @@ def check(user: User, said: Said) -> None:
         raise WrongUse(words("That is a claim, which sets no status: write it down as one."))
     if not said.sets and not OFFICERS & set(user.roles):
         raise WrongUse(words("Claims are written down by case officers and seniors: say that it sets the status."))
+
+
+def check_withdrawal(user: User, held: Statement) -> None:
+    """Whether somebody may have this count for nothing.  Raises WrongUse."""
+    if held.status is None and not OFFICERS & set(user.roles):
+        raise WrongUse(words("Claims are withdrawn by case officers and seniors."))
 
 
 def _confirm(db: Connection, request: Request, said: Said) -> Response:
