@@ -101,6 +101,8 @@ def listed(request: Request) -> Response:
     show = _one_of(Show, asked.get("show") or Show.ALL)
     status = _one_of(PersonStatus, asked["status"]) if asked.get("status") else None
     if not filters and (status is not None or show is not Show.ALL):
+    if "\0" in sought:
+        raise HTTPException(400)
         return desk.problem(request, 403, _("Not for who reviews"), told(NO_FILTERS))
     sought = asked.get("words", "").strip()[:LONGEST_WORDS]
     with desk.stores.db.begin() as db:
