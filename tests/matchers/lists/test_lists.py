@@ -275,7 +275,8 @@ def test_a_year_of_four_digits_is_never_another(column: str) -> None:
 
 def test_what_is_not_said_what_it_means_is_asked_about() -> None:
     (line,) = lines("names;status\nIvan Petrenko;щось\n")
-    assert "щось=dead" in str(line.fault)
+    assert "“щось”" in str(line.fault)
+    assert "щось=" not in str(line.fault), "nobody is proposed to call somebody dead"
     assert not line.compared
     (line,) = lines("names;status\nIvan Petrenko;щось\n", values=["щось=dead"])
     assert (line.says, line.fault) == ("dead", None)
