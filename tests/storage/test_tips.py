@@ -251,13 +251,14 @@ def test_contacts_go_after_their_days(db: Engine, secrets: Secrets) -> None:
 def test_who_has_read_a_tip_is_not_asked_whatever_is_found_later(db: Engine, secrets: Secrets) -> None:
     with db.begin() as one:
         officer = account(one, "olha", Role.CASE_OFFICER, Role.ANALYST)
-        ivan = person(one, "7", "Ivan")
+        ivan, petro = person(one, "7", "Ivan"), person(one, "8", "Petro")
         tip = taken_up(one, secrets)
         tip_finds.read(one, officer, tip)
     with db.begin() as one:
         made = video(one, Seen(0, 2000))
         published(one, tip, made.blob)
-        waits = candidate(one, made.tracks[0], ivan)
+        his, waits = candidate(one, made.tracks[0], ivan), candidate(one, made.tracks[0], petro)
+        assert one.execute(text("SELECT was_told(:u, :c)"), {"u": officer.id, "c": his}).scalar(), "it is about him"
         assert not one.execute(text("SELECT was_told(:u, :c)"), {"u": officer.id, "c": waits}).scalar()
         tip_finds.tell_readers(one, list(made.tracks))
         assert one.execute(text("SELECT was_told(:u, :c)"), {"u": officer.id, "c": waits}).scalar()
