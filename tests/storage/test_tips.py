@@ -1,5 +1,6 @@
 """Tips: sealed, taken up once, closed without a trace of their sender, and known to nobody who is asked."""
 
+import hashlib
 import json
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -286,25 +287,25 @@ def test_what_came_of_it_and_who_pointed_to_it(db: Engine, secrets: Secrets) -> 
 # --- floods ------------------------------------------------------------------------------------------------
 
 
-def test_an_address_waits_for_an_hour_at_most_and_others_do_not(db: Engine) -> None:
+def test_an_address_waits_for_an_hour_at_most_and_others_do_not(db: Engine, secrets: Secrets) -> None:
     limits = Limits(of_an_address=3, a_day=100)
     with db.begin() as one:
-        assert [tip_limits.take(one, "192.0.2.7", limits) for _ in range(3)] == [None] * 3
-        wait = tip_limits.take(one, "192.0.2.7", limits)
+        assert [tip_limits.take(one, secrets, "192.0.2.7", limits) for _ in range(3)] == [None] * 3
+        wait = tip_limits.take(one, secrets, "192.0.2.7", limits)
         assert wait is not None
         assert (wait.met, 0 < wait.seconds <= 3600) == (Met.ADDRESS, True)
-        assert tip_limits.take(one, "192.0.2.8", limits) is None
+        assert tip_limits.take(one, secrets, "192.0.2.8", limits) is None
         one.execute(text("UPDATE tip_counts SET since = since - interval '1 hour' WHERE what LIKE 'from %'"))
-        assert tip_limits.take(one, "192.0.2.7", limits) is None
+        assert tip_limits.take(one, secrets, "192.0.2.7", limits) is None
         assert "192.0.2" not in str(one.execute(text("SELECT what FROM tip_counts")).all())
         met = tip_limits.lately(one)
         assert (met[Met.RECEIVED], met[Met.ADDRESS]) == (5, 1)
 
 
-def test_a_flood_is_turned_away_counted_and_told(db: Engine) -> None:
+def test_a_flood_is_turned_away_counted_and_told(db: Engine, secrets: Secrets) -> None:
     limits = Limits(of_an_address=3, a_day=10)
     with db.begin() as one:
-        took = [tip_limits.take(one, f"192.0.2.{number}", limits) for number in range(15)]
+        took = [tip_limits.take(one, secrets, f"192.0.2.{number}", limits) for number in range(15)]
         assert [wait.met for wait in took if wait] == [Met.DAY] * 5
         (alert,) = alerts.standing(one)
         assert (alert.kind, alert.subject) == (alerts.TIP_FLOOD, "tips")
@@ -312,11 +313,23 @@ def test_a_flood_is_turned_away_counted_and_told(db: Engine) -> None:
         assert tip_limits.lately(one)[Met.RECEIVED] == 10
 
 
-def test_hashes_of_addresses_are_forgotten(db: Engine) -> None:
+def test_hashes_of_addresses_are_forgotten(db: Engine, secrets: Secrets) -> None:
     limits = Limits(of_an_address=3, a_day=10)
     with db.begin() as one:
-        tip_limits.take(one, "192.0.2.1", limits)
+        tip_limits.take(one, secrets, "192.0.2.1", limits)
         one.execute(text("UPDATE tip_counts SET since = since - CAST(:much AS interval)"), {"much": timedelta(days=3)})
-        tip_limits.take(one, "192.0.2.2", limits)
+        tip_limits.take(one, secrets, "192.0.2.2", limits)
         assert one.execute(text("SELECT count(*) FROM tip_counts WHERE what LIKE 'from %'")).scalar() == 1
         assert tip_limits.lately(one)[Met.RECEIVED] == 2, "what came in that day is still counted"
+
+
+def test_whoever_has_the_database_alone_finds_no_address_by_hashing_all(db: Engine, secrets: Secrets) -> None:
+    limits = Limits(of_an_address=3, a_day=10)
+    address = "192.0.2.1"
+    with db.begin() as one:
+        tip_limits.take(one, secrets, address, limits)
+        (kept,) = one.execute(text("SELECT what FROM tip_counts WHERE what LIKE 'from %'")).scalars()
+        tip_limits.take(one, Secrets(b"o" * 32), address, limits)
+        assert len(one.execute(text("SELECT what FROM tip_counts WHERE what LIKE 'from %'")).all()) == 2, "by the key"
+    guessed = [f"{before}{address}" for before in ("", "address\0", "from ")]
+    assert kept.removeprefix("from ") not in [hashlib.sha256(guess.encode()).hexdigest() for guess in guessed]
