@@ -120,7 +120,10 @@ def test_what_lacks_is_said(db: Engine, secrets: Secrets, field: str) -> None:
         received(one, secrets, Given(**{**asdict(GIVEN), **changed}))
 
 
-@pytest.mark.parametrize(("field", "value"), [("whom", "a" * 2001), ("contact", "a\0b"), ("address", "a" * 2049)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("whom", "a" * 2001), ("contact", "a\0b"), ("address", "a" * 2049), ("language", "Olena, +380")],
+)
 def test_what_cannot_be_kept_is_refused(db: Engine, secrets: Secrets, field: str, value: str) -> None:
     with db.begin() as one, pytest.raises(WrongUse):
         received(one, secrets, Given(**{**asdict(GIVEN), field: value}))
