@@ -169,6 +169,8 @@ def _telling_type(error: BaseException) -> NotDone[Never] | None:
             return NotDone(Fault.SKIPPED, "no video on this page")
         case UserNotLive():
             return NotDone(Fault.SKIPPED, "a live channel that is not live now")
+        case MemoryError():
+            return NotDone(Fault.DEFECT, "the page unpacks to more than is held in memory while a page is read")
     return None
 
 

@@ -409,7 +409,14 @@ def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
 
 
 def _fill_sources(db: Connection, app: App, queue: Queue, scope: Scope) -> None:
-    """Sources are read again each time."""
+    """Sources are read again each time, but the post of a tip that is closed only for whoever names its source.
+
+    It may never have been had, and a page that leads nowhere, or to too much, would be asked for before all else in
+    each run.
+    """
+    if queue.step == "collect" and scope.source is None:
+        over = tip_finds.over(db)
+        queue = replace(queue, subjects=tuple(one for one in queue.subjects or () if one not in over))
     _offer_sources(db, queue)
     work.reopen(db, queue, ENDED)
 

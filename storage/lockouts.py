@@ -60,7 +60,18 @@ def of_name(name: str) -> Key:
 
 def of_address(address: str) -> Key:
     """Of IPv6 the network: whoever has one address has all of it."""
-    return _key("address", _site(address), PER_ADDRESS)
+    return _key("address", site_of(address), PER_ADDRESS)
+
+
+def site_of(address: str) -> str:
+    """What is counted as one holder's: the address, or of IPv6 the network."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or ip_network((found, _IPV6_SITE), strict=False))
 
 
 def of_factor(user: int) -> Key:
@@ -114,13 +125,3 @@ def _of(key: Key) -> dict[str, object]:
 
 def _key(kind: str, value: str, limit: int) -> Key:
     return Key(hashlib.sha256(f"{kind}\0{value}".encode("utf-8", "replace")).digest(), limit)
-
-
-def _site(address: str) -> str:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    return str(found.ipv4_mapped or ip_network((found, _IPV6_SITE), strict=False))

@@ -10,6 +10,7 @@ more (`storage.resealing` seals it again).
 
 import base64
 import binascii
+import hmac
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ BLOCKS = b"lastseen.templates.blocks.v1"
 """what the key of blocks is derived for"""
 KEY_ID = b"lastseen.key.id.v1"
 """what the name of a key is derived for"""
+BLINDED = b"lastseen.secrets.blinded.v1"
+"""what the key is derived for, by which words are told apart that nobody is to read"""
 
 
 class CannotOpen(Failure):
@@ -164,6 +167,11 @@ class Secrets:
     def __init__(self, key: bytes, *before: bytes) -> None:
         """`key` is 32 bytes, and so are those that were used before it."""
         self.ring = Ring((key, *before), SECRET)
+        self._blinding = _derived(key, BLINDED, KEY_BYTES)
+
+    def blinded(self, words: str) -> str:
+        """The same for the same words, 64 hex digits; who lacks the key finds them by no list of guesses, either."""
+        return hmac.digest(self._blinding, words.encode("utf-8", "replace"), "sha256").hex()
 
     def seal(self, secret: str, identity: str) -> bytes:
         """Encrypted for the row named by `identity`."""

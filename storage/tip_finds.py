@@ -5,7 +5,7 @@ became, and those that were read there before by another way.  What they show is
 footage, since of several only one is analysed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,6 +57,15 @@ READING = text("""
         OR (step = 'fetch' AND subject IN (SELECT id FROM media_items WHERE post_id = ANY(CAST(:posts AS bigint[]))))
         OR (step IN ('fingerprint', 'analyze') AND subject = ANY(CAST(:blobs AS bigint[])))
      ORDER BY work.id""")
+# Of two tips with one link one may be open still.
+OVER = text(f"""
+    SELECT id FROM sources
+     WHERE single AND NOT EXISTS (
+        SELECT FROM tip_notes WHERE source_id = sources.id
+           AND (SELECT kind FROM tip_notes AS newest
+                 WHERE newest.tip_id = tip_notes.tip_id AND kind NOT IN ('about', 'note')
+                 ORDER BY newest.id DESC LIMIT 1) NOT IN ('{State.REFUSED}', '{State.CLOSED}'))
+       AND EXISTS (SELECT FROM tip_notes WHERE source_id = sources.id)""")  # noqa: S608  our own words
 HURRY = text("""
     UPDATE work SET priority = :priority
      WHERE state = 'open' AND priority < :priority
@@ -213,6 +222,11 @@ def pointing_to(db: Connection, candidate: int) -> list[Pointed]:
 def files(db: Connection) -> Sequence[int]:
     """Row ids of files that came with tips, of those that were taken up: others are looked at by nobody."""
     return db.execute(FILES).scalars().all()
+
+
+def over(db: Connection) -> Collection[int]:
+    """Row ids of sources that are one post each, of which every tip is closed: nobody asks for it any more."""
+    return set(db.execute(OVER).scalars())
 
 
 def hurry(db: Connection, tip: Tip) -> int:

@@ -1,7 +1,9 @@
 """How often the form for tips may be sent: by one address in an hour, and by everybody in a day.
 
 A family, a village or a whole shelter may sit behind one address: it is never turned away for longer than the hour
-lasts.  Of addresses only hashes are kept, for two days.  All that is turned away is counted, and shown to operators.
+lasts.  Of addresses only hashes are kept, for two days, by the key of secrets: whoever has a copy of the database could
+hash every address there is, and from where relatives write is nobody's business.  All that is turned away is counted,
+and shown to operators.
 """
 
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, text
 
 from storage import alerts, lockouts
+from storage.sealing import Secrets
 
 FORGOTTEN: Final = timedelta(days=2)
 """hashes of addresses go after so long"""
@@ -66,13 +69,13 @@ class Wait:
     """until it is"""
 
 
-def take(db: Connection, address: str, limits: Limits) -> Wait | None:
+def take(db: Connection, secrets: Secrets, address: str, limits: Limits) -> Wait | None:
     """Count one tip that is about to be kept; None: it may be.  What is turned away counts against nobody.
 
     Commit, whatever comes of it.
     """
     db.execute(CLEAR, {"forgotten": FORGOTTEN})
-    key = f"from {lockouts.of_address(address).hashed.hex()}"
+    key = f"from {secrets.blinded(lockouts.site_of(address))}"
     mine = _count(db, "hour", key)
     if mine.times > limits.of_an_address:
         db.execute(TAKE_BACK, {"unit": "hour", "what": key})

@@ -11,6 +11,7 @@ Who has read a tip is asked about nobody whom its post shows (`storage.tellings`
 import base64
 import hashlib
 import json
+import re
 import secrets as random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ CODE_BYTES: Final = 15
 """120 bits, which nobody guesses"""
 _GROUP: Final = 4
 _MISREAD: Final = str.maketrans("018", "OIB")
+_LANGUAGE: Final = re.compile("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+"""what it is called (BCP 47): it is kept in the clear, so nothing else is written there"""
 MOST: Final = 50
 """tips on one page"""
 LONGEST: Final = {"address": links.LONGEST, "whom": 2000, "how": 2000, "contact": 500, "note": 2000}
@@ -208,6 +211,8 @@ def check(given: Given) -> None:
         raise WrongUse(words("Say whom you recognise."))
     if not given.contact.strip():
         raise WrongUse(words("Say how we can reach you: a telephone number or an e-mail address."))
+    if not _LANGUAGE.fullmatch(given.language):
+        raise WrongUse(words("Write the language as its code, such as uk."))
     for name in ("address", "whom", "how", "contact"):
         if len(getattr(given, name)) > LONGEST[name]:
             raise WrongUse(words("That is too long: {most} signs at most.", most=LONGEST[name]))

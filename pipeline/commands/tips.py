@@ -140,8 +140,16 @@ def take(
         if taken is not None:
             tip_finds.read_named(taking.db, taking.actor, taken)
             tip_finds.hurry(taking.db, taken)
-    read = taken is not None and taken.source is not None
-    console.say(f"tip {tip} is taken up" + (": `lastseen run` reads its post" if read else "; its link cannot be read"))
+    console.say(f"tip {tip} is taken up{_goes_on(taken)}")
+
+
+def _goes_on(taken: Tip | None) -> str:
+    """What happens to a tip that was taken up."""
+    if taken is not None and taken.source is not None:
+        return ": `lastseen run` reads its post"
+    if taken is not None and taken.blob is not None:
+        return ": `lastseen run` looks at its file"
+    return "; its link cannot be read"
 
 
 @app.command()

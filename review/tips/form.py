@@ -63,7 +63,7 @@ def send(request: Request) -> Response:
         log.exception("no tip can be sealed on this machine")
         return _drawn(request, _("Please wait a little, then try again."), 503)
     with desk.stores.db.begin() as db:
-        wait = tip_limits.take(db, address_of(request), limits(desk))
+        wait = tip_limits.take(db, secrets, address_of(request), limits(desk))
     if wait is not None:
         return _later(request, wait)
     with desk.stores.db.begin() as db:

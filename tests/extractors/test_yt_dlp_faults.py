@@ -130,6 +130,12 @@ def test_what_stands_behind_a_page_without_a_video() -> None:
     assert by_warnings([]).fault is Fault.SKIPPED
 
 
+def test_a_page_that_unpacks_without_end_says_so_and_asks_nobody_for_news_of_yt_dlp() -> None:
+    verdict = classify(wrapped(NoSupportingHandlers([], [MemoryError()])))
+    assert verdict.fault is Fault.DEFECT
+    assert "unpacks" in verdict.why and "yt-dlp" not in verdict.why
+
+
 def test_a_type_that_says_more_wins_over_the_status_behind_it() -> None:
     try:
         try:

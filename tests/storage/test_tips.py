@@ -1,5 +1,6 @@
 """Tips: sealed, taken up once, closed without a trace of their sender, and known to nobody who is asked."""
 
+import hashlib
 import json
 from dataclasses import asdict, replace
 from datetime import timedelta
@@ -119,7 +120,10 @@ def test_what_lacks_is_said(db: Engine, secrets: Secrets, field: str) -> None:
         received(one, secrets, Given(**{**asdict(GIVEN), **changed}))
 
 
-@pytest.mark.parametrize(("field", "value"), [("whom", "a" * 2001), ("contact", "a\0b"), ("address", "a" * 2049)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("whom", "a" * 2001), ("contact", "a\0b"), ("address", "a" * 2049), ("language", "Olena, +380")],
+)
 def test_what_cannot_be_kept_is_refused(db: Engine, secrets: Secrets, field: str, value: str) -> None:
     with db.begin() as one, pytest.raises(WrongUse):
         received(one, secrets, Given(**{**asdict(GIVEN), field: value}))
@@ -251,13 +255,14 @@ def test_contacts_go_after_their_days(db: Engine, secrets: Secrets) -> None:
 def test_who_has_read_a_tip_is_not_asked_whatever_is_found_later(db: Engine, secrets: Secrets) -> None:
     with db.begin() as one:
         officer = account(one, "olha", Role.CASE_OFFICER, Role.ANALYST)
-        ivan = person(one, "7", "Ivan")
+        ivan, petro = person(one, "7", "Ivan"), person(one, "8", "Petro")
         tip = taken_up(one, secrets)
         tip_finds.read(one, officer, tip)
     with db.begin() as one:
         made = video(one, Seen(0, 2000))
         published(one, tip, made.blob)
-        waits = candidate(one, made.tracks[0], ivan)
+        his, waits = candidate(one, made.tracks[0], ivan), candidate(one, made.tracks[0], petro)
+        assert one.execute(text("SELECT was_told(:u, :c)"), {"u": officer.id, "c": his}).scalar(), "it is about him"
         assert not one.execute(text("SELECT was_told(:u, :c)"), {"u": officer.id, "c": waits}).scalar()
         tip_finds.tell_readers(one, list(made.tracks))
         assert one.execute(text("SELECT was_told(:u, :c)"), {"u": officer.id, "c": waits}).scalar()
@@ -285,25 +290,25 @@ def test_what_came_of_it_and_who_pointed_to_it(db: Engine, secrets: Secrets) -> 
 # --- floods ------------------------------------------------------------------------------------------------
 
 
-def test_an_address_waits_for_an_hour_at_most_and_others_do_not(db: Engine) -> None:
+def test_an_address_waits_for_an_hour_at_most_and_others_do_not(db: Engine, secrets: Secrets) -> None:
     limits = Limits(of_an_address=3, a_day=100)
     with db.begin() as one:
-        assert [tip_limits.take(one, "192.0.2.7", limits) for _ in range(3)] == [None] * 3
-        wait = tip_limits.take(one, "192.0.2.7", limits)
+        assert [tip_limits.take(one, secrets, "192.0.2.7", limits) for _ in range(3)] == [None] * 3
+        wait = tip_limits.take(one, secrets, "192.0.2.7", limits)
         assert wait is not None
         assert (wait.met, 0 < wait.seconds <= 3600) == (Met.ADDRESS, True)
-        assert tip_limits.take(one, "192.0.2.8", limits) is None
+        assert tip_limits.take(one, secrets, "192.0.2.8", limits) is None
         one.execute(text("UPDATE tip_counts SET since = since - interval '1 hour' WHERE what LIKE 'from %'"))
-        assert tip_limits.take(one, "192.0.2.7", limits) is None
+        assert tip_limits.take(one, secrets, "192.0.2.7", limits) is None
         assert "192.0.2" not in str(one.execute(text("SELECT what FROM tip_counts")).all())
         met = tip_limits.lately(one)
         assert (met[Met.RECEIVED], met[Met.ADDRESS]) == (5, 1)
 
 
-def test_a_flood_is_turned_away_counted_and_told(db: Engine) -> None:
+def test_a_flood_is_turned_away_counted_and_told(db: Engine, secrets: Secrets) -> None:
     limits = Limits(of_an_address=3, a_day=10)
     with db.begin() as one:
-        took = [tip_limits.take(one, f"192.0.2.{number}", limits) for number in range(15)]
+        took = [tip_limits.take(one, secrets, f"192.0.2.{number}", limits) for number in range(15)]
         assert [wait.met for wait in took if wait] == [Met.DAY] * 5
         (alert,) = alerts.standing(one)
         assert (alert.kind, alert.subject) == (alerts.TIP_FLOOD, "tips")
@@ -311,11 +316,23 @@ def test_a_flood_is_turned_away_counted_and_told(db: Engine) -> None:
         assert tip_limits.lately(one)[Met.RECEIVED] == 10
 
 
-def test_hashes_of_addresses_are_forgotten(db: Engine) -> None:
+def test_hashes_of_addresses_are_forgotten(db: Engine, secrets: Secrets) -> None:
     limits = Limits(of_an_address=3, a_day=10)
     with db.begin() as one:
-        tip_limits.take(one, "192.0.2.1", limits)
+        tip_limits.take(one, secrets, "192.0.2.1", limits)
         one.execute(text("UPDATE tip_counts SET since = since - CAST(:much AS interval)"), {"much": timedelta(days=3)})
-        tip_limits.take(one, "192.0.2.2", limits)
+        tip_limits.take(one, secrets, "192.0.2.2", limits)
         assert one.execute(text("SELECT count(*) FROM tip_counts WHERE what LIKE 'from %'")).scalar() == 1
         assert tip_limits.lately(one)[Met.RECEIVED] == 2, "what came in that day is still counted"
+
+
+def test_whoever_has_the_database_alone_finds_no_address_by_hashing_all(db: Engine, secrets: Secrets) -> None:
+    limits = Limits(of_an_address=3, a_day=10)
+    address = "192.0.2.1"
+    with db.begin() as one:
+        tip_limits.take(one, secrets, address, limits)
+        (kept,) = one.execute(text("SELECT what FROM tip_counts WHERE what LIKE 'from %'")).scalars()
+        tip_limits.take(one, Secrets(b"o" * 32), address, limits)
+        assert len(one.execute(text("SELECT what FROM tip_counts WHERE what LIKE 'from %'")).all()) == 2, "by the key"
+    guessed = [f"{before}{address}" for before in ("", "address\0", "from ")]
+    assert kept.removeprefix("from ") not in [hashlib.sha256(guess.encode()).hexdigest() for guess in guessed]

@@ -133,6 +133,9 @@ def test_an_approved_letter_is_made_into_both_files_with_the_annex(app: App) -> 
         assert "вул. Хрещатик, 1" in text and "тел. 00" in text
         for annexed in (*sha256, "https://videos.example/watch/1", "03.11.2026 16:05 UTC+2", "26-2", MOMENT):
             assert annexed in text
+    people = next(one for one in Document(io.BytesIO(found[LetterFormat.DOCX])).tables if len(one.columns) == 5)
+    numbers = ["Номери спостережень", str(one.candidate), str(two.candidate)]
+    assert [cell.text for cell in people.columns[-1].cells] == numbers, "nobody takes a number for how many there are"
     assert len(PdfReader(io.BytesIO(found[LetterFormat.PDF])).pages[1].images) >= 1
     with zipfile.ZipFile(io.BytesIO(found[LetterFormat.DOCX])) as parts:
         assert len([name for name in parts.namelist() if name.startswith("word/media/")]) >= 1

@@ -40,7 +40,8 @@ def test_a_tip_by_hand_from_its_code_to_its_end(office: Office, tmp_path: Path) 
     without = Office(office.settings.model_copy(update={"legal_basis": ""}), office.stores)
     without.run("tips", "take", "1", "--person", "26-7", "--reason", "why", status=2)
     basis = Office(office.settings.model_copy(update={"legal_basis": "decision 7"}), office.stores)
-    basis.run("tips", "take", "1", "--person", "26-7", "--reason", "the left one")
+    taken = basis.run("tips", "take", "1", "--person", "26-7", "--reason", "the left one")
+    assert "reads its post" in taken.stderr
     listed = str(basis.ask("source", "list")["sources"])
     assert "'@news/7'" in listed
     assert "'tip 1'" in listed
@@ -101,7 +102,8 @@ def test_a_file_is_kept_and_looked_at_only_when_it_is_taken_up(
     assert (kept["tip"], kept["readable"]) == (1, True)
     ours.run("run")
     assert ours.ask("status")["analyses"] == {}, "nobody looks at it before it is taken up"
-    ours.run("tips", "take", "1", "--person", WANTED, "--reason", "the mother brought it")
+    taken = ours.run("tips", "take", "1", "--person", WANTED, "--reason", "the mother brought it")
+    assert "looks at its file" in taken.stderr
     ours.run("run")
     with ours.stores.db.begin() as db:
         found = db.execute(

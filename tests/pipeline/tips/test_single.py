@@ -11,13 +11,16 @@ from lastseen.settings import Settings
 from pipeline import jobs
 from pipeline.app import open_app
 from pipeline.jobs import Scope
-from storage import sources, verification
+from storage import sources, tips, verification
+from storage.sealing import Secrets
 from storage.sources import Asked
+from storage.tips import CameBy, Given, State
 from storage.work import OF_A_TIP
 from tests.pipeline.telegram.watching import Watching, watching
 from tests.pipeline.video_sites.visiting import Visiting, visiting
 from tests.servers.telegram import Attachment, Channel, Post, World, numbered
 from tests.servers.video_site import Page, VideoSite
+from tests.storage.casting import person
 
 
 def test_the_number_of_a_post() -> None:
@@ -129,6 +132,34 @@ def test_a_list_is_no_post(visit: Visiting) -> None:
     visit.run("collect")
     assert visit.rows("SELECT state, outcome FROM work WHERE step = 'collect'") == [("skipped", "SKIPPED")]
     assert visit.seen() == {}
+
+
+def test_what_cannot_be_had_is_asked_for_until_its_tip_is_closed(visit: Visiting) -> None:
+    link, sealing = visit.site.url("/feed.rss"), Secrets(b"k" * 32)
+    with visit.app.stores.db.begin() as db:
+        db.execute(text("DELETE FROM sources"))
+        person(db, "26-7", "Ivan")
+        given = Given(link, None, "my brother", "", "Olena")
+        mine, hers = (
+            tips.receive(db, sealing, given, CameBy.FORM, "form", visit.app.settings.allow_private_addresses).id
+            for _ in range(2)
+        )
+        for one in (mine, hers):
+            tips.take_up(db, one, "26-7", "it looks right", "olha", "basis")
+        tips.move(db, mine, State.CLOSED, "it leads to a list", "olha")
+    asked = []
+    for _ in range(2):
+        visit.run("collect")
+        asked.append(visit.site.count("/feed.rss"))
+    assert 0 < asked[0] < asked[1], "another family's tip is open"
+    with visit.app.stores.db.begin() as db:
+        tips.move(db, hers, State.CLOSED, "it leads to a list", "olha")
+        (source,) = sources.every(db)
+    visit.run("collect")
+    assert visit.site.count("/feed.rss") == asked[1]
+    assert list(jobs.due(visit.app, "collect", Scope(source=source.id))["collect"]) == [source.id], (
+        "by its number it is"
+    )
 
 
 def test_what_a_tip_points_to_is_read_before_all_else(settings: Settings, site: VideoSite) -> None:

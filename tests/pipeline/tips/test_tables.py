@@ -27,13 +27,14 @@ def test_delimiters_a_mark_at_the_beginning_and_quotes(delimiter: str) -> None:
 
 
 def test_faults_by_row() -> None:
-    rows = (",,my brother,,me,", "https://t.me/news/7,soon,he,,me,", "https://t.me/news/7,,he,,me,uk,more", ROW.strip())
+    link = "https://t.me/news/7"
+    rows = (",,my brother,,me,", f"{link},soon,he,,me,", f"{link},,he,,me,uk,more", f"{link},,he,,me,call", ROW.strip())
     found = tables.read((HEAD + "\n".join(rows)).encode())
-    assert [fault.row for fault in found.faults] == [2, 3, 4]
-    assert [why for fault in found.faults for why in ("link", "2:35", "cells") if why in fault.why] == [
-        "link", "2:35", "cells",
+    assert [fault.row for fault in found.faults] == [2, 3, 4, 5]
+    assert [why for fault in found.faults for why in ("link", "2:35", "cells", "language") if why in fault.why] == [
+        "link", "2:35", "cells", "language",
     ]  # fmt: skip
-    assert [row for row, _ in found.rows] == [5]
+    assert [row for row, _ in found.rows] == [6]
 
 
 def test_links_that_cannot_be_read_are_taken_and_told() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from lastseen.lifecycle import CandidateState
 from lastseen.settings import Settings
 from review.roles import Role
-from storage import accounts, sealing, tellings, tip_finds, tips
+from storage import accounts, sealing, sources, tellings, tip_finds, tips
 from storage.custody import Action
 from storage.stores import Stores
 from storage.tips import CameBy, Given
@@ -65,11 +65,16 @@ def test_from_received_to_closed(site: Site, settings: Settings, officer: Browse
     assert WHOM in opened.text
     assert CONTACT in opened.text
     assert (Action.CONTACT_OPENED, f"tip:{id_}") in actions(site)
+    for field in ("reason", "move-reason", "note"):
+        assert f'aria-describedby="{field}-help"' in page, "what officers write is not sealed, and each field says so"
+        assert re.search(f'id="{field}-help">It stays with the tip, in the clear', page)
     assert officer.submit(f"/tips/{id_}/take-up", number="nobody", reason="why").status_code == 422
     assert officer.submit(f"/tips/{id_}/take-up", number="26-7", reason="it looks right").status_code == 303
     page = officer.get(f"/tips/{id_}").text
     assert "it looks right" in page
     assert "26-7" in page
+    with site.stores.db.begin() as db:
+        assert sources.every(db)[-1].reason == f"tip {id_}", "their words stand with the tip alone"
     assert officer.submit(f"/tips/{id_}/note", note="<b>called</b>").status_code == 303
     assert "<b>called</b>" not in officer.get(f"/tips/{id_}").text
     assert officer.submit(f"/tips/{id_}/move", to="closed", reason="told").status_code == 303
