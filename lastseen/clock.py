@@ -1,11 +1,20 @@
 """The only clock of the application (leases use the database's own, see `storage.work`), and how moments are spelt."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+TOMORROW: Final = timedelta(days=1)
+"""a document may bear the date of a place where it is tomorrow already"""
 
 
 def utcnow() -> datetime:
     """The present moment, in UTC and aware of it."""
     return datetime.now(UTC)
+
+
+def is_to_come(day: date) -> bool:
+    """Whether a day has begun nowhere on earth yet."""
+    return day > utcnow().date() + TOMORROW
 
 
 def mark(milliseconds: int | None) -> str:

@@ -223,7 +223,7 @@ def count(db: Connection, case: int, people: int, said: str, actor: str) -> list
     """Somebody counted by eye how many people the recordings show together.  Raises WrongUse."""
     _followed(db, case)
     if not 0 < people <= MOST_PEOPLE:
-        raise WrongUse(words("Count at least one person."))
+        raise WrongUse(words("That is no number of people: write one from 1 to {most}.", most=MOST_PEOPLE))
     return [_noted(db, case, "counted", people, said, actor)]
 
 

@@ -212,7 +212,8 @@ def _says(cells: dict[str, str], mapping: Columns, faults: _Faults) -> str:
             if says := mapping.said(written):
                 return says
             why = words(
-                "nobody said what “{written}” means: give it a meaning, as {written}=dead", written=written[:40]
+                "nobody said what “{written}” means: give it a meaning, in the way of загинув=dead",
+                written=written[:40],
             )
             faults.note(column, why)
             return ""

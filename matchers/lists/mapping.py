@@ -29,6 +29,8 @@ SEVERAL: Final = frozenset({NAMES, NOTE})
 """fields that may take more than one column"""
 DATES: Final = ("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S")
 """how days are read unless the mapping says it; 03/04/1990 is two days, and has to be said"""
+ONE_MEANING: Final = tuple(way for way in DATES if way.startswith("%Y"))
+"""how days are read whatever else is said: as workbooks keep them, and as faults ask for them"""
 
 # Headers by what they begin with, in letters alone; the longer ones first where one begins like another.
 _HEADERS: Final = {
@@ -96,9 +98,10 @@ class Columns:
         """Raises ValueError if it is no day in any of the ways."""
         for way in self.dates:
             try:
-                return _no_century_ahead(datetime.strptime(written.strip(), way).date())  # noqa: DTZ007  a day
+                day = datetime.strptime(written.strip(), way).date()  # noqa: DTZ007  a day
             except ValueError:
                 continue
+            return _no_century_ahead(day) if "%y" in way else day
         raise ValueError(written)
 
 
@@ -166,7 +169,13 @@ def changed(
     if says and says not in set(Says):
         raise WrongUse(words("What a list says is one of {known}.", known=", ".join(Says)))
     named = {name: columns_ for name, columns_ in said.items() if columns_}
-    return replace(base, columns=named, values=meant, says=says or base.says, dates=tuple(dates) or base.dates)
+    return replace(base, columns=named, values=meant, says=says or base.says, dates=_days(dates) or base.dates)
+
+
+def _days(ways: Iterable[str]) -> tuple[str, ...]:
+    """What was said of how days are written, and what can mean one day only; empty: nothing was said."""
+    said = tuple(ways)
+    return tuple(dict.fromkeys((*said, *ONE_MEANING))) if said else ()
 
 
 def _value(one: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lastseen.clock import iso
+from lastseen.clock import is_to_come, iso
 from lastseen.errors import WrongUse
 from lastseen.records import Verdict
 from lastseen.settings import settings
@@ -107,9 +107,12 @@ def import_(
 
 def _day(written: str) -> date:
     try:
-        return date.fromisoformat(written)
+        day = date.fromisoformat(written)
     except ValueError:
         raise WrongUse(f"--dated {plain(written)} is no day: write it as 2026-01-31") from None
+    if is_to_come(day):
+        raise WrongUse(f"--dated {day} is still to come")
+    return day
 
 
 def _show(voice: Voice, made: Preview, *, first: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from lastseen.clock import iso, utcnow
+from lastseen.clock import is_to_come, iso, utcnow
 from lastseen.errors import WrongUse
 from lastseen.fates import Contradiction, Side
 from lastseen.records import (
@@ -332,9 +332,12 @@ def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
 def _day(written: str) -> date:
     """Raises WrongUse."""
     try:
-        return date.fromisoformat(written) if written else utcnow().date()
+        day = date.fromisoformat(written) if written else utcnow().date()
     except ValueError:
         raise WrongUse(f"{plain(written)} is no day like 2026-03-01") from None
+    if is_to_come(day):
+        raise WrongUse(f"{day} is still to come")
+    return day
 
 
 def _one_of(choices: Mapping[Choice, bool]) -> Choice:

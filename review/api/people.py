@@ -204,6 +204,7 @@ def withdraw(call: Call, given: Why) -> StatusTold:
     if held.status is not None and held.stands and not given.confirmed:
         raise _unconfirmed(call, number, then)
     with call.desk.stores.db.begin() as db:
+        pages.check_withdrawal(call.user, held)
         most = call.desk.settings.people_per_track
         done, entries = statements.withdraw(db, held, given.reason, call.user, most)
         pages.of(db, call.user, number, asked=True)

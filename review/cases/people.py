@@ -7,7 +7,7 @@ would have been.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lastseen.clock import utcnow
+from lastseen.clock import is_to_come, utcnow
 from lastseen.errors import WrongUse
 from lastseen.fates import Contradiction
 from lastseen.records import SEARCHED, SETS, PersonStatus, Says, StatementSource
@@ -42,8 +42,6 @@ LONGEST: Final[Mapping[str, int]] = {"body": 200, "reference": 500, "note": 2000
 """characters"""
 LONGEST_REASON: Final = 2000
 LONGEST_WORDS: Final = 100
-TOMORROW: Final = timedelta(days=1)
-"""a document may bear the date of a place where it is tomorrow already"""
 SOURCES: Final = tuple(source for source in StatementSource if source is not StatementSource.LIST)
 """what stands in a list is written down by deciding on its lines"""
 
@@ -103,6 +101,8 @@ def listed(request: Request) -> Response:
     if not filters and (status is not None or show is not Show.ALL):
         return desk.problem(request, 403, _("Not for who reviews"), told(NO_FILTERS))
     sought = asked.get("words", "").strip()[:LONGEST_WORDS]
+    if "\0" in sought:
+        raise HTTPException(400)
     with desk.stores.db.begin() as db:
         found = people.listed(db, show, status, sought, number_in(request, "before"))
         counts = people.counts(db) if filters else {}
@@ -153,6 +153,7 @@ def withdraw(request: Request) -> Response:
         with desk.stores.db.begin() as db:
             if held.status is not None and reason and "confirmed" not in form:
                 return _confirm_withdrawal(db, request, held, number, reason)
+            check_withdrawal(user, held)
             _kept, entries = statements.withdraw(db, held, reason, user, desk.settings.people_per_track)
             of(db, user, number, asked=True)
             custody.append_all(db, user.name, entries)
@@ -235,12 +236,18 @@ def _said(user: User, form: Mapping[str, str]) -> Said:
 
 def check(user: User, said: Said) -> None:
     """Whether somebody may write this down.  Raises WrongUse."""
-    if max(said.dated, said.since or said.dated) > utcnow().date() + TOMORROW:
+    if is_to_come(max(said.dated, said.since or said.dated)):
         raise WrongUse(words("That day is still to come."))
     if said.sets and said.says not in SETS:
         raise WrongUse(words("That is a claim, which sets no status: write it down as one."))
     if not said.sets and not OFFICERS & set(user.roles):
         raise WrongUse(words("Claims are written down by case officers and seniors: say that it sets the status."))
+
+
+def check_withdrawal(user: User, held: Statement) -> None:
+    """Whether somebody may have this count for nothing.  Raises WrongUse."""
+    if held.status is None and not OFFICERS & set(user.roles):
+        raise WrongUse(words("Claims are withdrawn by case officers and seniors."))
 
 
 def _confirm(db: Connection, request: Request, said: Said) -> Response:

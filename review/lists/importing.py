@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lastseen.clock import utcnow
+from lastseen.clock import is_to_come, utcnow
 from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import Says
@@ -75,9 +75,12 @@ class Order:
     def dated(self) -> date:
         """Raises WrongUse."""
         try:
-            return date.fromisoformat(self.of("dated"))
+            day = date.fromisoformat(self.of("dated"))
         except ValueError:
             raise WrongUse(words("Say of which day the list is.")) from None
+        if is_to_come(day):
+            raise WrongUse(words("That day is still to come."))
+        return day
 
 
 def page(request: Request) -> Response:

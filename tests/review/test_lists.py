@@ -75,9 +75,15 @@ def test_a_file_is_previewed_and_only_then_imported(site: Site) -> None:
 
 def test_what_is_wrong_stands_on_the_form(site: Site) -> None:
     browser = site.signed_in(Role.CASE_OFFICER)
-    for content, fields in ((b"", FIELDS), (b"%PDF-1.7 ...", FIELDS), (CSV.encode(), {**FIELDS, "dated": "x"})):
-        answer = send(browser, content, fields=fields, do="import")
+    for content, dated, why in (
+        (b"", "2026-01-31", "Choose a file"),
+        (b"%PDF-1.7 ...", "2026-01-31", "it is a PDF"),
+        (CSV.encode(), "x", "Say of which day the list is."),
+        (CSV.encode(), "2999-01-31", "That day is still to come."),
+    ):
+        answer = send(browser, content, fields={**FIELDS, "dated": dated}, do="import")
         assert answer.status_code == 422
+        assert why in answer.text
         assert "Side A" in answer.text
     assert send(browser, b"x" * (12 << 20), do="import").status_code == 422
     too_large = send(browser, b"x" * (13 << 20), do="import")

@@ -150,8 +150,9 @@ def test_what_is_counted_by_eye_is_believed_and_dated(one: Connection) -> None:
     assert (found.open, found.unaccounted, found.is_counted_anew_due) == (7, 7, False)
     assert (entry.action, entry.subject, entry.detail["people"]) == (Action.CASE_CHANGED, f"group:{case}", 7)
     assert "turn away" not in str(entry.detail)
-    with pytest.raises(WrongUse, match="one person"):
-        group_cases.count(one, case, 0, "", "ada")
+    for none in (0, 100_001):
+        with pytest.raises(WrongUse, match="from 1 to 100,000"):
+            group_cases.count(one, case, none, "", "ada")
 
 
 def test_a_count_never_hides_whom_people_accounted_for(one: Connection) -> None:

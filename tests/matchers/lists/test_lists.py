@@ -260,9 +260,23 @@ def test_a_day_that_may_be_two_is_asked_about(day: str) -> None:
     assert line.born is None
 
 
+@pytest.mark.parametrize("written", ["05/31/1990", "1990-05-31", "1990-05-31 00:00:00"])
+def test_what_can_be_one_day_only_is_read_whatever_is_said_of_the_others(written: str) -> None:
+    (line,) = lines(f"names;dob\nIvan Petrenko;{written}\n", says="dead", dates=["%m/%d/%Y"])
+    assert (line.born, line.fault) == (date(1990, 5, 31), None)
+
+
+@pytest.mark.parametrize("column", ["дата", "dob"])
+def test_a_year_of_four_digits_is_never_another(column: str) -> None:
+    (line,) = lines(f"names;{column}\nIvan Petrenko;2968-05-31\n", says="dead")
+    assert (line.born, line.birth_year, line.since) == (None, None, None)
+    assert "2968" in str(line.fault)
+
+
 def test_what_is_not_said_what_it_means_is_asked_about() -> None:
     (line,) = lines("names;status\nIvan Petrenko;щось\n")
-    assert "щось=dead" in str(line.fault)
+    assert "“щось”" in str(line.fault)
+    assert "щось=" not in str(line.fault), "nobody is proposed to call somebody dead"
     assert not line.compared
     (line,) = lines("names;status\nIvan Petrenko;щось\n", values=["щось=dead"])
     assert (line.says, line.fault) == ("dead", None)

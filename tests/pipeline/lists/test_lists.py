@@ -219,6 +219,13 @@ def test_a_list_that_says_nothing_has_to_be_told_what_it_says(office: Office) ->
     assert (told["kind"], told["lines"], told["by_says"]) == ("text", 3, {"returned": 2})
 
 
+def test_a_list_of_a_day_that_is_still_to_come_is_refused(office: Office) -> None:
+    path, place = written(office, "a.csv", HEADER + "Іваненко Петро;1990;загинув\n"), OF.index("--dated") + 1
+    told = office.run("lists", "import", path, *OF[:place], "2999-01-31", *OF[place + 1 :], status=2)
+    assert "2999-01-31 is still to come" in told.stderr
+    assert count(office, "lists") == 0
+
+
 @pytest.mark.parametrize("gone", ["--dated", "--body"])
 def test_whose_and_of_when_has_to_be_said(office: Office, gone: str, tmp_path: Path) -> None:
     path = written(office, "a.csv", HEADER + "Іваненко Петро;1990;загинув\n")

@@ -145,8 +145,15 @@ def test_entries_that_are_one_person_are_one_page_of_statements(site: Site, show
         alive = Said(Says.ALIVE, "side B", StatementSource.LETTER, "l", date(2025, 1, 1))
         statements.keep(db, other.person, alive, "ada")
         assert len(contradictions.of_person(db, other.person)) == 2
-    page = words(officer(site).get(PERSON))
-    assert "side B says: alive HC-0002" in page
+    browser = officer(site)
+    assert "side B says: alive HC-0002" in words(browser.get(PERSON))
+    asks = browser.submit(f"{PERSON}/statements", **{**FORM, "sets": "on"})
+    assert "only this one changes" in words(asks)
+    assert 'href="/people/HC-0002?whole=1"' in asks.text
+    assert browser.submit(f"{PERSON}/statements", **FORM, sets="on", confirmed="1").status_code == 303
+    with site.stores.db.begin() as db:
+        held = db.execute(text("SELECT status FROM persons ORDER BY id")).scalars().all()
+    assert held == ["captive", "missing"]
 
 
 # --- who is shown it ---------------------------------------------------------------------------------------
@@ -210,7 +217,8 @@ def test_the_list_is_filtered_by_status_contradiction_and_words(site: Site, show
     }.items():
         page = browser.get(f"/people?{asked}").text
         assert set(re.findall(r'href="/people/(HC-\d+)"', page)) == found, asked
-    assert browser.get("/people?status=asleep").status_code == 400
+    for asked in ("status=asleep", "words=%00", "words=Ada%00"):
+        assert browser.get(f"/people?{asked}").status_code == 400, asked
 
 
 def test_five_hundred_people_are_seen_once_each_page_by_page(site: Site) -> None:
@@ -313,6 +321,15 @@ def test_a_keeper_writes_down_what_sets_a_status_and_no_claims(site: Site, shown
     assert "Claims are written down by" in words(browser.submit(f"{PERSON}/statements", **FORM))
     assert browser.submit(f"{PERSON}/statements", **FORM, sets="on", confirmed="1").status_code == 303
     assert status(site) == "captive"
+    claim, sets = said(site)
+    page = browser.get(PERSON).text
+    assert f"/statements/{sets.id}/withdraw" in page
+    assert f"/statements/{claim.id}/withdraw" not in page
+    refused = browser.submit(f"/statements/{claim.id}/withdraw", reason="a mistake")
+    assert (refused.status_code, "Claims are withdrawn by" in words(refused)) == (422, True)
+    assert all(one.stands for one in said(site))
+    back = browser.submit(f"/statements/{sets.id}/withdraw", reason="a mistake", confirmed="1")
+    assert (back.status_code, status(site)) == (303, "missing")
 
 
 def test_who_writes_something_down_knows_it(site: Site, shown: Seeded) -> None:
