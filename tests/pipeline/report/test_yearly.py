@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -219,6 +220,10 @@ def test_the_commands(office: Office, tmp_path: Path) -> None:
     again = office.ask("report", "year", YEAR.name, "--as-of", as_of, "--to", str(file), "--format", "csv")
     assert (again["fresh"], again["report"]) == (False, made["report"])
     rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8-sig"))))
+    office.ask("report", "year", YEAR.name, "--as-of", as_of, "--to", str(file), "--language", "uk")
+    told = re.search("lastseen (report year [0-9]+ --as-of [0-9T:.Z-]+)", file.read_text())
+    assert told is not None, "whoever has the page alone can ask for the same moment"
+    assert office.ask(*told[1].split())["report"] == made["report"]
     assert {row["figure"]: row["number"] for row in rows if row["when"] == YEAR.name}["identified"] == "2"
     office.ask("report", "month", f"{TODAY:%Y-%m}", "--to", str(file), "--format", "json")
     assert json.loads(file.read_text())["counts"]["identified"] == 2
