@@ -5,7 +5,6 @@ Nothing stands in for anything: what its annex says of the packages is what thei
 
 import hashlib
 import io
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,11 +20,9 @@ from storage import custody_keys, group_cases, letters
 from storage.letters import Move
 from storage.objects import EXPORT
 from storage.stores import Stores
+from tests.filmed import office_with_a_film, sighted
 from tests.office import Office
-from tests.pipeline.conftest import PEOPLE, PUBLISHED
-from tests.servers.video_site import Page as Film
-from tests.servers.video_site import VideoSite
-from tests.storage.judged import account, give
+from tests.storage.judged import account
 from tests.storage.lettered import recipient
 
 pytestmark = pytest.mark.long
@@ -34,28 +31,14 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def office(settings: Settings, stores: Stores, tmp_path: Path, shared_media: Path) -> Office:
     """An office that has collected one film, and found one person of its register in it."""
-    register = tmp_path / "register"
-    for number, photo in PEOPLE.items():
-        (register / number).mkdir(parents=True)
-        shutil.copy(shared_media / photo, register / number / photo)
-    made = Office(settings, stores)
-    with VideoSite() as site:
-        site.add(Film("clip", shared_media / "short_hamilton_clip.mp4", title="A film", published=PUBLISHED))
-        made.run("source", "add", "video_site", site.url("/feed.rss"), "--reason", "a test")
-        made.run("register", "import", str(register))
-        made.run("run")
-    return made
+    return office_with_a_film(settings, stores, tmp_path, shared_media)
 
 
 @pytest.fixture
 def case(office: Office) -> int:
     """Two analysts said that it may be this person, and the film is followed as a case of a group."""
-    listed = office.ask("candidates")["candidates"]
-    assert isinstance(listed, list)
-    found = next(int(one["id"]) for one in listed if one["state"] == "open")
+    sighted(office)
     with office.stores.db.begin() as db:
-        for name in ("oksana", "petro"):
-            give(db, account(db, name), found, 3)
         blob = int(str(db.exec_driver_sql("SELECT id FROM blobs").scalar_one()))
         made, _ = group_cases.open_(db, blob, "Yard", "taken together", "ann")
         group_cases.count(db, made, 9, "by eye", "ann")

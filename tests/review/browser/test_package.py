@@ -5,7 +5,6 @@ comes through the browser, and the verifier in it runs by itself.
 """
 
 import html
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -20,11 +19,9 @@ from review.roles import Role
 from storage import judgements
 from storage.objects import EVIDENCE
 from storage.stores import Stores
+from tests.filmed import office_with_a_film, sighted
 from tests.office import Office
-from tests.pipeline.conftest import PEOPLE, PUBLISHED
 from tests.review.browser.conftest import Chromium, inaccessible, shoot
-from tests.servers.video_site import Page as Film
-from tests.servers.video_site import VideoSite
 from tests.storage.judged import account, give
 
 pytestmark = pytest.mark.long
@@ -35,29 +32,13 @@ COURT, ORDER = "The court of <Exampleville>", "order 7/2026"
 @pytest.fixture
 def office(settings: Settings, stores: Stores, tmp_path: Path, shared_media: Path) -> Office:
     """An office that has collected one film, and found one person of its register in it."""
-    register = tmp_path / "register"
-    for number, photo in PEOPLE.items():
-        (register / number).mkdir(parents=True)
-        shutil.copy(shared_media / photo, register / number / photo)
-    made = Office(settings, stores)
-    with VideoSite() as site:
-        site.add(Film("clip", shared_media / "short_hamilton_clip.mp4", title="A film", published=PUBLISHED))
-        made.run("source", "add", "video_site", site.url("/feed.rss"), "--reason", "a test")
-        made.run("register", "import", str(register))
-        made.run("run")
-    return made
+    return office_with_a_film(settings, stores, tmp_path, shared_media)
 
 
 @pytest.fixture
 def candidate(office: Office) -> int:
     """Two analysts, each by themselves, said that it may be this person."""
-    listed = office.ask("candidates")["candidates"]
-    assert isinstance(listed, list)
-    found = next(int(one["id"]) for one in listed if one["state"] == "open")
-    with office.stores.db.begin() as db:
-        for name in ("oksana", "petro"):
-            give(db, account(db, name), found, 3)
-    return found
+    return sighted(office)
 
 
 @pytest.fixture
