@@ -283,7 +283,9 @@ def enroll(
     _steps("enroll", ("enroll",), Scope(person=person, retry=retry, retry_only=retry_only), dry_run, as_json)
 
 
-_step_command("names", "Compare the words of posts with the names in the register: hints, apart from faces.")
+_step_command(
+    "names", "Compare the words of posts, and lists, with the names in the register: hints, apart from faces."
+)
 
 
 @app.command()

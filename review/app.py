@@ -165,7 +165,7 @@ def doors() -> list[BaseRoute]:
         Door("/reports/{day}", reports.page, roles=STAFF, names="report"),
         Door("/reports/periods/{id:int}/page", periods.page, roles=STAFF, names="year_report"),
         Door("/reports/periods/{id:int}/file.{ending}", periods.download, roles=STAFF, picture=True, names="year_file"),
-        Door("/reports/periods/{id:int}/records/{figure}", periods.records, roles=OF_CASES, names="year_records"),
+        Door("/reports/periods/{id:int}/records/{figure}", periods.records, roles=STAFF, names="year_records"),
         Door("/calibration", calibration.page, roles=STAFF),
         Door("/calibration/{id:int}/plot.svg", calibration.plot, roles=STAFF, picture=True, names="calibration"),
         Door("/users", users.users, roles=ADMINISTRATORS),

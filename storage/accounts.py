@@ -118,6 +118,8 @@ class User:
     disabled: bool = False
     """may not come in; what it did stays under its name"""
     preferences: Preferences = PREFERS_NOTHING
+    not_lent: tuple[str, ...] = ()
+    """of a program: roles of its account that its token has not; they let it in nowhere, and bind it all the same"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,8 +465,9 @@ def find_token(db: Connection, token: str) -> Session | None:
     if row.unseen:
         db.execute(update(api_tokens).where(api_tokens.c.id == row.token).values(used_at=func.now()))
     user = _user(row)
-    lent = replace(user, roles=tuple(role for role in user.roles if role in row.lent))
-    return Session(lent, fresh=False, token=row.token, expires_at=row.expires_at)
+    lent, kept = (tuple(role for role in user.roles if (role in row.lent) is so) for so in (True, False))
+    program = replace(user, roles=lent, not_lent=kept)
+    return Session(program, fresh=False, token=row.token, expires_at=row.expires_at)
 
 
 def tokens(db: Connection, user: User | None = None) -> list[Token]:

@@ -428,7 +428,8 @@ class Plan:
 
     def counts(self) -> dict[str, int]:
         """For people and for the log."""
-        names = ("blobs", "posts", "records", "tracks", "candidates", "people", "photos", "lines", "letters", "tips")
+        rows = ("blobs", "posts", "records", "tracks", "candidates", "people", "photos", "lines", "letters", "tips")
+        names = (*rows, "letter_files", "list_files")
         return {**{name: len(getattr(self, name)) for name in names}, "elsewhere": self.elsewhere}
 
     def values(self) -> dict[str, object]:

@@ -236,7 +236,7 @@ def erase(
     with open_stores(settings(), objects=False) as stores:
         with stores.db.begin() as db:
             subjects.row(db, subject)
-            found = erasures.plan(db, subject)
+            found = erasures.plan_with_texts(db, subject, erasure.rewritten)
             held_by = [str(one) for one in holds.over(db, subject)]
             doubts = erasure.doubts(db, subject)
         made = None if dry_run else _ask(stores, subject, said(reason), said(order, "--order"), account)
@@ -273,7 +273,8 @@ def _ask(stores: Stores, subject: Subject, reason: str, order: str, account: str
 def _gone(found: erasures.Plan, how: str) -> Iterator[str]:
     counts = found.counts()
     elsewhere = counts.pop("elsewhere")
-    yield f"{', '.join(f'{count} {name}' for name, count in counts.items())} {how}"
+    said = ", ".join(f"{count} {name}" for name, count in counts.items()).replace("_", " ")
+    yield f"{said} {how}"
     if elsewhere:
         yield (
             f"{elsewhere} posts that stay carry some of the same bytes, which therefore stay, too:"

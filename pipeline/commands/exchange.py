@@ -13,8 +13,9 @@ from lastseen.records import PersonStatus
 from lastseen.settings import settings
 from pipeline.acting import As, deciding
 from pipeline.console import AsJson, Voice, plain
-from storage import exchange, tellings
+from storage import accounts, exchange, log_pages, tellings
 from storage.exchange import Selection, Wanted
+from storage.stores import Stores, open_stores
 
 app = typer.Typer(
     help="People and possible sightings for other offices, under a right and for a purpose.", no_args_is_help=True
@@ -61,7 +62,9 @@ def export_(
     selection = Selection(chosen, status, since.date() if since else None, everybody)
     given = settings()
     made = exchange.handing(given, Wanted(receiver, purpose, right or given.legal_basis))
-    with deciding(account) as decision:
+    with open_stores(given, objects=False) as stores, deciding(account, stores) as decision:
+        if account:
+            _name(stores, decision.actor, selection)
         found = exchange.gather(decision.db, selection)
         content = write(format_, made, found)
         entry = exchange.handed(made, format_, selection, found, content)
@@ -72,6 +75,15 @@ def export_(
     told = {name: entry.detail[name] for name in ("export", "format", "sha256", "persons", "sightings", "statements")}
     line = f"{plain(str(to))}: {told['persons']} people, {told['sightings']} possible sightings"
     Voice(as_json).result({**told, "file": str(to.absolute())}, [f"{line}, {told['statements']} statements"])
+
+
+def _name(stores: Stores, account: str, selection: Selection) -> None:
+    """As on the page: whom somebody names they are told of, also if nothing is handed out.  Raises WrongUse."""
+    with stores.db.begin() as db:
+        user = accounts.find_user(db, account)
+        if user is not None and log_pages.judges(db, user) and (selection.status or selection.since):
+            raise WrongUse(f"{account} may be asked about faces: choose people by number, or everybody")
+        tellings.tell_of_named(db, account, exchange.named(db, selection.numbers))
 
 
 def _listed(path: Path | None) -> list[str]:

@@ -106,8 +106,13 @@ def say(figures: Figures, speech: Speech) -> Said:
         tuple(_head(figures, period, speech)),
         tuple(rows[name] for name in TILES),
         parts,
-        tuple(_foot(speech)),
+        (*_foot(speech), again(period, figures["as_of"])),
     )
+
+
+def again(period: Period, as_of: str) -> str:
+    """The command that makes the same report: a page says its moment to the minute, which is another one."""
+    return f"lastseen report {'year' if period.is_year else 'month'} {period.name} --as-of {as_of}"
 
 
 def html(said: Said, speech: Speech, *, linked: bool) -> bytes:

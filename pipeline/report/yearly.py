@@ -21,7 +21,7 @@ from pipeline.report.making import as_json
 from pipeline.report.saying import speeches
 from storage import custody, keys, year_figures, year_reports
 from storage.database import Connection
-from storage.objects import DERIVED
+from storage.objects import DERIVED, ObjectMissing
 from storage.stores import Stores
 from storage.year_reports import Figures, YearReport
 
@@ -83,12 +83,14 @@ def make(stores: Stores, period: Period, as_of: str | None, actor: str) -> Made:
             figures = read(reading, period, at)
         before = year_reports.newest(db, period.name, at)
         changed = _changed(before.figures, figures) if before else ()
-        if before and not changed:
+        if before and not changed and _stands(stores, before):
             return Made(before, fresh=False)
         things = dict(_pages(figures, period))
         for thing in things.values():
             stores.objects.put_verified(thing)
         pages = {name: {"key": thing.key, "sha256": thing.sha256} for name, thing in things.items()}
+        if before and not changed and pages == before.pages:  # lost, and there again
+            return Made(before, fresh=False)
         hashes = {
             "as_of": iso(at),
             "figures": digest(figures),
@@ -142,6 +144,17 @@ def read(db: Connection, period: Period, as_of: datetime) -> Figures:
 def digest(figures: Figures) -> str:
     """What the custody log binds."""
     return hashlib.sha256(as_json(figures).encode()).hexdigest()
+
+
+def _stands(stores: Stores, report: YearReport) -> bool:
+    """Whether its pages are there as they were made: what is derived may be lost, and is made again."""
+    try:
+        return all(
+            hashlib.sha256(stores.objects.read(DERIVED, page["key"])).hexdigest() == page["sha256"]
+            for page in report.pages.values()
+        )
+    except ObjectMissing:
+        return False
 
 
 def _pages(figures: Figures, period: Period) -> Iterator[tuple[str, ObjectToStore]]:

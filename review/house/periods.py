@@ -102,8 +102,9 @@ def records(request: Request) -> Response:
         opened = _open(db, user_of(request), report, figure, start, whole=whole)
         detail = {"report": report.id, "figure": figure, "records": len(opened.lines)}
         custody.append(db, user_of(request).name, Action.VIEWED, f"report:{report.period}", detail)
+    places = {thing: place for thing, place in PLACES.items() if OPENED_BY[thing] & set(user_of(request).roles)}
     return desk_of(request).draw(
-        request, "year_records.html", opened=opened, told=FIGURES[figure], most=MOST, places=PLACES
+        request, "year_records.html", opened=opened, told=FIGURES[figure], most=MOST, places=places
     )
 
 

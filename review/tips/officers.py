@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen.errors import WrongUse
+from review.cases.people import judges
 from review.desk import desk_of
 from review.doors import number_in, user_of
 from review.forms import cut
 from review.language import gettext as _
 from review.language import said
-from review.roles import REVIEWERS
 from storage import custody, tip_finds, tip_limits, tips
 from storage.accounts import User
 from storage.custody import Action, Entry
@@ -41,9 +41,16 @@ def listed(request: Request) -> Response:
         custody.append(db, user_of(request).name, Action.VIEWED, "tips", {"show": which})
     rows, more = found[: tips.MOST], len(found) > tips.MOST
     every = [*State, EVERY]
-    judges = bool(REVIEWERS & set(user_of(request).roles))
     return desk.draw(
-        request, "tips.html", judges=judges, rows=rows, more=more, which=which, every=every, counts=counts, met=met
+        request,
+        "tips.html",
+        judges=judges(user_of(request)),
+        rows=rows,
+        more=more,
+        which=which,
+        every=every,
+        counts=counts,
+        met=met,
     )
 
 

@@ -336,6 +336,23 @@ def test_whoever_may_be_asked_does_not_choose_by_fate_for_an_exchange(office: Of
     assert officer.submit("/exchange", **form, **more).status_code in {200, 422}
 
 
+def test_a_token_with_fewer_roles_learns_no_more_than_its_account_may(office: Office) -> None:
+    """An analyst who also follows cases lends a program the second role alone."""
+    user, _ = office.comes((Role.ANALYST, Role.CASE_OFFICER))
+    with office.site.stores.db.begin() as db:
+        token = accounts.make_token(db, user, "test", [Role.CASE_OFFICER])
+    program = office.site.browser(Authorization=f"Bearer {token}")
+    rows = program.get(f"/api/v1/people?words={NUMBER}").json()["rows"]
+    assert [(row["register_number"], row["status"], row["statements"]) for row in rows] == [(NUMBER, None, None)]
+    for chosen in ("status=captive", "status=missing", "show=contradicted"):
+        assert program.get(f"/api/v1/people?{chosen}").status_code == 409, chosen
+    wanted = {"receiver": "r", "purpose": "p", "right": "l", "format": "csv", "status": "captive"}
+    assert program.post("/api/v1/exchange", json=wanted).status_code == 409
+    person = program.get(f"/api/v1/people/{NUMBER}").json()
+    assert (person["status"], person["statements"]) == (None, None)
+    assert office.may_be_asked(user)
+
+
 def test_a_queue_is_not_filtered_by_what_became_of_people(office: Office) -> None:
     for number in range(8):
         seed(office.site.stores, Story(number=f"30-{number}"))

@@ -13,8 +13,9 @@ from sqlalchemy import text
 
 from lastseen.exchange.whole import TITLES
 from lastseen.records import PersonStatus, Says, StatementSource
+from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import exchange, statements, whole_file
+from storage import accounts, exchange, statements, whole_file
 from storage.exchange import Selection, Wanted
 from storage.objects import DERIVED
 from storage.statements import Said
@@ -35,6 +36,7 @@ LEFT_OUT = {
 }
 """tables that refer to people, and are in no whole file"""
 FORMATS = ("csv", "pfif", "ftm")
+PASSWORD = "correct horse battery"
 TO = ("--purpose", "tracing", "--receiver", "CTA", "--right", "Article 123")
 
 
@@ -152,6 +154,26 @@ def test_what_is_wrong_is_said_and_nothing_is_written(office: Office, ada: Seede
     assert "there already" in office.run(*base, *TO, "--everybody", status=2).stderr
     with office.stores.db.begin() as db:
         assert db.execute(text("SELECT count(*) FROM custody_events WHERE action = 'exported'")).scalar_one() == 0
+
+
+def test_an_account_that_may_be_asked_learns_nobodys_fate_by_the_command(
+    office: Office, ada: Seeded, tmp_path: Path
+) -> None:
+    """Neither by whom it chooses, nor by a refusal: whom it names it is told of."""
+    with office.stores.db.begin() as db:
+        user = accounts.add_user(db, "sue", PASSWORD, [Role.SENIOR])
+    command = ("exchange", "export", "--to", str(tmp_path / "out.xml"), "--format", "pfif", "--as", "sue")
+    of_her = text("SELECT EXISTS (SELECT FROM tellings_of_people WHERE user_id = :user AND person_id = :person)")
+    asked = {"user": user.id, "person": ada.person}
+    for more in (("--status", "missing"), ("--status", "missing", "--person", "HC-1"), ("--since", "2026-01-01")):
+        assert "may be asked about faces" in office.type(f"{PASSWORD}\n", *command, *TO, *more, status=2)
+    with office.stores.db.begin() as db:
+        assert not db.execute(of_her, asked).scalar_one()
+    without = ("--purpose", " ", "--receiver", "CTA", "--right", "Article 123")
+    office.type(f"{PASSWORD}\n", *command, *TO, "--person", "HC-1", "--person", "nobody", status=2)
+    assert "what it is handed out for" in office.type(f"{PASSWORD}\n", *command, *without, "--person", "HC-1", status=2)
+    with office.stores.db.begin() as db:
+        assert db.execute(of_her, asked).scalar_one()
 
 
 def test_no_sighting_is_handed_out_that_people_do_not_hold_to_be_one(office: Office) -> None:

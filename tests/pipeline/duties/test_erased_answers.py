@@ -172,8 +172,9 @@ def test_nothing_says_his_name_any_more_and_hers_stays(office: Office) -> None:
     before = office.everything()
     assert all(trace in before for trace in TRACES if "'" not in trace and '"' not in trace)
     gone = erase(office.app, f"person:{NUMBER}").counts()
-    assert {name: gone[name] for name in ("people", "lines", "letters", "tips")} == {
-        "people": 1, "lines": 1, "letters": 1, "tips": 1,
+    names = ("people", "lines", "letters", "tips", "letter_files", "list_files")
+    assert {name: gone[name] for name in names} == {
+        "people": 1, "lines": 1, "letters": 1, "tips": 1, "letter_files": 2, "list_files": 1,
     }  # fmt: skip
     left = office.everything()
     assert [trace for trace in TRACES if trace in left] == []

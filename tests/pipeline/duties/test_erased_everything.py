@@ -251,8 +251,10 @@ def test_nothing_is_left_of_him_and_everything_of_others_stays(two: Whole, tmp_p
     _fill(two, tmp_path)
     sealed = _contacts(two)
     _is_everywhere(two)
+    told = two.office.ask("erase", f"person:{NUMBER}", "--dry-run")
     erased(two)
     _is_nowhere(two)
+    _it_was_told_before(two, told)
     assert _contacts(two) == sealed[1:], "the contact of a tip about him is gone, and others are there"
     _others_stay(two)
     _log_stands(two)
@@ -349,6 +351,15 @@ def _broken(browser: Browser, role: Role) -> Iterator[tuple[str, int]]:
                 answer = browser.get(path)
                 if answer.status_code >= 400 and not (answer.status_code in {400, 422} and more):
                     yield path, answer.status_code
+
+
+def _it_was_told_before(two: Whole, told: dict[str, object]) -> None:
+    """Files of letters and lists, too, which an office has to do without."""
+    with two.app.stores.db.begin() as db:
+        done = [event.detail for event in custody.events(db) if event.subject.startswith("erasure:")][-1]
+    names = ("people", "candidates", "lines", "letters", "tips", "letter_files", "list_files")
+    assert {name: told[name] for name in names} == {name: done[name] for name in names}
+    assert all(done[name] for name in names)
 
 
 def test_what_may_mean_him_or_a_namesake_is_told_before_it_is_done(two: Whole) -> None:

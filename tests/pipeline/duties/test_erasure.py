@@ -88,7 +88,7 @@ def test_one_message_goes_and_the_others_of_its_record_stay(office: Watching) ->
     gone = erase(office.app, post(office))
     assert gone.counts() == {
         "blobs": 1, "posts": 1, "records": 1, "tracks": 0, "candidates": 0, "people": 0, "photos": 0,
-        "lines": 0, "letters": 0, "tips": 0, "elsewhere": 0,
+        "lines": 0, "letters": 0, "tips": 0, "letter_files": 0, "list_files": 0, "elsewhere": 0,
     }  # fmt: skip
     assert SECRET.encode() not in stored(office)
     assert ALONE not in stored(office)

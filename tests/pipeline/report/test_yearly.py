@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import text
 
 from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
+from lastseen.outcomes import ObjectToStore
 from lastseen.preferences import LANGUAGES
 from lastseen.settings import Settings
 from lastseen.yearly import PLOTTED, Period
@@ -71,6 +73,21 @@ def test_the_same_moment_again_is_the_same_report_and_changes_nothing(stores: St
     assert [event.subject for event in told] == [f"report:{YEAR.name}"] * 2
     assert told[0].detail["figures"] == yearly.digest(figures)
     assert told[0].detail["uk.pdf"] == at["uk.pdf"]["sha256"]
+
+
+def test_pages_that_were_lost_are_there_again_when_the_same_moment_is_asked_for(stores: Stores) -> None:
+    """Derived files are in no backup of a store of the office's own; the figures are rows."""
+    fill(stores)
+    made = yearly.make(stores, YEAR, None, "ada").report
+    missing, other = (made.pages[name] for name in ("en.pdf", "uk.page"))
+    stores.objects.erase(DERIVED, missing["key"])
+    changed = b"of somebody else"
+    digest = hashlib.sha256(changed).hexdigest()
+    stores.objects.put_verified(ObjectToStore(DERIVED, other["key"], changed, digest, "text/html"))
+    again = yearly.make(stores, YEAR, iso(made.as_of), "ben")
+    assert (again.fresh, again.report) == (False, made)
+    for page in made.pages.values():
+        assert hashlib.sha256(stores.objects.read(DERIVED, page["key"])).hexdigest() == page["sha256"]
 
 
 def test_what_an_erasure_took_away_is_told_by_a_new_report_and_the_old_one_stays(stores: Stores) -> None:
@@ -203,6 +220,10 @@ def test_the_commands(office: Office, tmp_path: Path) -> None:
     again = office.ask("report", "year", YEAR.name, "--as-of", as_of, "--to", str(file), "--format", "csv")
     assert (again["fresh"], again["report"]) == (False, made["report"])
     rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8-sig"))))
+    office.ask("report", "year", YEAR.name, "--as-of", as_of, "--to", str(file), "--language", "uk")
+    told = re.search("lastseen (report year [0-9]+ --as-of [0-9T:.Z-]+)", file.read_text())
+    assert told is not None, "whoever has the page alone can ask for the same moment"
+    assert office.ask(*told[1].split())["report"] == made["report"]
     assert {row["figure"]: row["number"] for row in rows if row["when"] == YEAR.name}["identified"] == "2"
     office.ask("report", "month", f"{TODAY:%Y-%m}", "--to", str(file), "--format", "json")
     assert json.loads(file.read_text())["counts"]["identified"] == 2

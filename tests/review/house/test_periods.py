@@ -97,6 +97,8 @@ def test_who_reviews_sees_the_number_alone_until_they_ask_and_is_then_told(site:
 def test_who_keeps_no_cases_sees_numbers_alone(site: Site, report: YearReport) -> None:
     expected = {
         (Role.ANALYST,): set(),
+        (Role.COLLECTOR,): set(),
+        (Role.ADMINISTRATOR,): set(),
         (Role.REGISTER_KEEPER,): {"identified", "contradicted"},
         (Role.CASE_OFFICER,): {"identified", "contradicted", "sent", "tips", "cases", "lists"},
         (Role.SENIOR,): {"identified", "contradicted", "sent", "cases", "lists"},
@@ -106,7 +108,18 @@ def test_who_keeps_no_cases_sees_numbers_alone(site: Site, report: YearReport) -
         for name in ("identified", "contradicted", "sent", "tips", "cases", "lists"):
             page = browser.get(f"/reports/periods/{report.id}/records/{name}?whole=1").text
             assert bool(listed(page)) is (name in opened), (roles, name)
-    assert site.signed_in(Role.COLLECTOR).get(f"/reports/periods/{report.id}/records/sent").status_code == 403
+            assert '<span id="number">' in page, "every number of a report leads to what it says"
+    assert site.signed_in(Role.AUDITOR).get(f"/reports/periods/{report.id}/records/sent").status_code == 403
+
+
+def test_nothing_in_the_records_leads_where_somebody_may_not_go(site: Site, report: YearReport) -> None:
+    """Whoever keeps the register reads which list named somebody, and opens no list."""
+    address = f"/reports/periods/{report.id}/records/listed?whole=1"
+    pages = {role: user(site, role)[1].get(address).text for role in (Role.CASE_OFFICER, Role.REGISTER_KEEPER)}
+    assert all(listed(page) for page in pages.values())
+    assert {role: 'href="/lists/' in page for role, page in pages.items()} == {
+        Role.CASE_OFFICER: True, Role.REGISTER_KEEPER: False,
+    }  # fmt: skip
 
 
 def test_an_officer_who_reviews_nothing_sees_them_at_once_and_that_stands_in_the_log(
