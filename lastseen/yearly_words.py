@@ -39,12 +39,12 @@ BY_ORIGIN: Final[Mapping[Origin, Words]] = {
     Origin.FILE: words("through a file that no known post brought"),
 }
 BY_STATUS: Final[Mapping[PersonStatus, Words]] = {
-    PersonStatus.MISSING: words("of them missing now"),
-    PersonStatus.CAPTIVE: words("of them confirmed in captivity now"),
-    PersonStatus.RETURNED: words("of them returned now"),
-    PersonStatus.DECEASED: words("of them found deceased now (DNA)"),
-    PersonStatus.FOUND: words("of them found now, nobody said how"),
-    PersonStatus.WITHDRAWN: words("of them withdrawn from the register now"),
+    PersonStatus.MISSING: words("of them missing at that moment"),
+    PersonStatus.CAPTIVE: words("of them confirmed in captivity at that moment"),
+    PersonStatus.RETURNED: words("of them returned at that moment"),
+    PersonStatus.DECEASED: words("of them found deceased at that moment (DNA)"),
+    PersonStatus.FOUND: words("of them found at that moment, nobody said how"),
+    PersonStatus.WITHDRAWN: words("of them withdrawn from the register at that moment"),
 }
 BY_CONFLICT: Final[Mapping[Conflict, Words]] = {
     Conflict.SEEN_AFTER_DEATH: words("seen after a claimed death"),
