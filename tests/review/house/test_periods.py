@@ -57,6 +57,7 @@ def test_every_count_is_what_its_list_comes_to(site: Site, report: YearReport) -
         page = browser.get(f"/reports/periods/{report.id}/records/{name}?whole=1").text
         assert weight(page) == report.figures["counts"][name], name
         assert HOSTILE not in page
+        assert ("Both sides stand on this person" in page) == (name.startswith("contradicted") and listed(page) > 0)
         counted |= {name} if listed(page) else set()
     assert {
         "identified",
