@@ -75,8 +75,8 @@ def check_ip(ip: str | Address, private: Sequence[Network] = ()) -> None:
         public = each.is_global and not each.is_multicast and not getattr(each, "is_site_local", False)
         if not public and not any(each in network for network in private):
             raise NotAllowed(
-                f"{each} is not a public address; if it may be visited, add {each}/{each.max_prefixlen} to "
-                "LASTSEEN_ALLOW_PRIVATE_ADDRESSES"
+                f"{each} is not a public address, and a stranger's link may lead there to reach what is yours; "
+                f"only for a site of your own add {each}/{each.max_prefixlen} to LASTSEEN_ALLOW_PRIVATE_ADDRESSES"
             )
 
 
