@@ -41,6 +41,17 @@ WOULD_CLOSE = text("""
 
 
 @dataclass(frozen=True, slots=True)
+class Stake:
+    """What ends when somebody is searched for no more, and what begins when they are searched for again."""
+
+    candidates: int
+    """that are open"""
+    templates: int
+    photos: int
+    """that are still there"""
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """What importing one entry, or saying something of one, did."""
 
@@ -51,19 +62,10 @@ class Kept:
     """candidates of other people that are queued now, and have no moment yet"""
     status: PersonStatus | None = field(default=None, compare=False)
     """what the person is to the office now"""
+    ended: Stake | None = field(default=None, compare=False)
+    """what ended, if nobody searches for the person any more"""
     entries: tuple[Entry, ...] = field(default=(), compare=False)
     """what the custody log must say of statements"""
-
-
-@dataclass(frozen=True, slots=True)
-class Stake:
-    """What ends when somebody is searched for no more, and what begins when they are searched for again."""
-
-    candidates: int
-    """that are open"""
-    templates: int
-    photos: int
-    """that are still there"""
 
 
 def at_stake(db: Connection, person: int) -> Stake:
@@ -86,10 +88,11 @@ def follow(db: Connection, person: int, people_per_track: int) -> Kept:
     now = PersonStatus(db.execute(DERIVE, about).scalar_one())
     if now in SEARCHED or now is before:
         return Kept(person, changed=now is not before, status=now)
+    ended = at_stake(db, person)
     _forget_templates(db, person)
     name_hints.forget(db, person)
     came_up = tuple(candidates.withdraw(db, person, people_per_track))
-    return Kept(person, changed=True, came_up=came_up, status=now)
+    return Kept(person, changed=True, came_up=came_up, status=now, ended=ended)
 
 
 def _forget_templates(db: Connection, person: int) -> None:

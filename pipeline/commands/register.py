@@ -326,6 +326,12 @@ def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
     lines = [line, f"the person is {kept.status} now"] if kept.changed else [line]
     if kept.changed and kept.status in SEARCHED:
         lines.append("photos that are still here are searched with again by the next `lastseen run`")
+    if kept.ended:
+        found |= {"candidates_closed": kept.ended.candidates, "templates_gone": kept.ended.templates}
+        lines.append(
+            f"nobody searches for them any more: open candidates closed: {kept.ended.candidates}, "
+            f"templates that went: {kept.ended.templates}"
+        )
     Voice(as_json).result(found, lines)
 
 

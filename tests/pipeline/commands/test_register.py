@@ -71,6 +71,7 @@ def test_what_is_said_of_somebody_is_kept_shown_and_taken_back(desk: Desk) -> No
     assert claim == {"statement": 1, "changed": False, "status": None, "came_up": 0}
     home = desk.ask("register", "state", ONE, "--says", "returned", *SAID, "--source", "letter", "--sets")
     assert (home["changed"], home["status"]) == (True, "returned")
+    assert (home["candidates_closed"], home["templates_gone"]) == (1, 1)
     shown = desk.ask("register", "show", ONE)
     assert shown["status"] == "returned"
     assert [(one["says"], one["since"], one["status"]) for one in shown["statements"]] == [
