@@ -24,6 +24,7 @@ from storage.accounts import User
 from storage.contradictions import SUPPOSED, Supposed
 from storage.custody import Action, Entry
 from storage.statements import Said
+from storage.statuses import Kept
 
 PAGE: Final = 50
 """lines on one page"""
@@ -278,6 +279,8 @@ class Decided:
     came_up: tuple[int, ...]
     """candidates of other people that are queued now, and have no moment yet"""
     entries: list[Entry]
+    searched_for_too: tuple[str, ...] = ()
+    """as `statuses.Kept`"""
 
 
 # --- looking -----------------------------------------------------------------------------------------------
@@ -451,8 +454,8 @@ def decide(
     entries.append(Entry(Action.LINE_DECIDED, f"list_entry:{entry}", detail))
     if not same:
         return Decided(None, came_up, entries)
-    made, up, more = _state(db, line, person.id, sets, actor, people_per_track)
-    return Decided(made, (*came_up, *up), [*entries, *more])
+    made, kept, more = _state(db, line, person.id, sets, actor, people_per_track)
+    return Decided(made, (*came_up, *kept.came_up), [*entries, *more], kept.searched_for_too)
 
 
 def _decidable(db: Connection, entry: int) -> Any:
@@ -479,14 +482,13 @@ def _check_decision(before: Mapping[int, bool], person: int, same: bool, reason:
 
 def _state(
     db: Connection, line: Any, person: int, sets: bool, actor: str, people_per_track: int
-) -> tuple[int, tuple[int, ...], list[Entry]]:
+) -> tuple[int, Kept, list[Entry]]:
     row = f"{line.row}" if line.part == 1 else f"{line.row}.{line.part}"
     said = Said(
         Says(line.says), line.body, StatementSource.LIST, f"{line.title}, {row}", line.dated, line.since, sets=sets,
         list_entry=line.id,
     )  # fmt: skip
-    made, kept, entries = statements.enter(db, person, said, actor, people_per_track)
-    return made, kept.came_up, entries
+    return statements.enter(db, person, said, actor, people_per_track)
 
 
 # --- who may be shown whom ---------------------------------------------------------------------------------

@@ -32,6 +32,10 @@ WITHOUT = text("""
                         AND NOT EXISTS (SELECT FROM statement_withdrawals WHERE statement_id = statements.id)
                       ORDER BY id DESC LIMIT 1), first_status, status)
       FROM persons WHERE id = :person""")
+SEARCHED_FOR_TOO = text("""
+    SELECT register_number FROM persons
+     WHERE id <> :person AND id IN (SELECT same_people(:person)) AND status = ANY(:searched)
+     ORDER BY register_number""")
 WOULD_CLOSE = text("""
     SELECT (SELECT count(*) FROM candidates WHERE person_id = :person AND state = 'open') AS candidates,
            (SELECT count(*) FROM templates JOIN reference_photos ON reference_photos.id = photo_id
@@ -64,6 +68,8 @@ class Kept:
     """what the person is to the office now"""
     ended: Stake | None = field(default=None, compare=False)
     """what ended, if nobody searches for the person any more"""
+    searched_for_too: tuple[str, ...] = field(default=(), compare=False)
+    """register numbers of the other entries of this person, if nobody searches by this one any more"""
     entries: tuple[Entry, ...] = field(default=(), compare=False)
     """what the custody log must say of statements"""
 
@@ -71,6 +77,12 @@ class Kept:
 def at_stake(db: Connection, person: int) -> Stake:
     """What hangs on somebody's (row id) being searched for."""
     return Stake(**db.execute(WOULD_CLOSE, {"person": person}).mappings().one())
+
+
+def searched_for_too(db: Connection, person: int) -> tuple[str, ...]:
+    """Register numbers of the other entries of this person (row id) by which they are searched for."""
+    asked = {"person": person, "searched": sorted(SEARCHED)}
+    return tuple(db.execute(SEARCHED_FOR_TOO, asked).scalars())
 
 
 def without(db: Connection, person: int, statement: int) -> PersonStatus:
@@ -92,7 +104,8 @@ def follow(db: Connection, person: int, people_per_track: int) -> Kept:
     _forget_templates(db, person)
     name_hints.forget(db, person)
     came_up = tuple(candidates.withdraw(db, person, people_per_track))
-    return Kept(person, changed=True, came_up=came_up, status=now, ended=ended)
+    too = searched_for_too(db, person)
+    return Kept(person, changed=True, came_up=came_up, status=now, ended=ended, searched_for_too=too)
 
 
 def _forget_templates(db: Connection, person: int) -> None:

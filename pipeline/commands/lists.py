@@ -23,6 +23,7 @@ from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain
 from pipeline.lists import importing
 from pipeline.lists.importing import Order
+from pipeline.register import keeping
 from storage import list_lines, lists, posts_as_lists
 from storage.custody import Action, Entry
 from storage.database import Connection
@@ -315,7 +316,11 @@ def decide(
     made = f", statement {done.statement}" if done.statement else ""
     verdict = "speaks" if yes else "does not speak"
     told = {"line": line, "person": number, "same": yes, "statement": done.statement, "came_up": len(done.came_up)}
-    Voice(as_json).result(told, [f"line {line} {verdict} of {plain(number)}{made}"])
+    lines = [f"line {line} {verdict} of {plain(number)}{made}"]
+    if done.searched_for_too:
+        told["searched_for_too"] = done.searched_for_too
+        lines.append(keeping.of_others(done.searched_for_too))
+    Voice(as_json).result(told, lines)
 
 
 @app.command()

@@ -322,7 +322,12 @@ def take_back(
 
 
 def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
-    found = {"statement": statement, "changed": kept.changed, "status": kept.status, "came_up": len(kept.came_up)}
+    found: dict[str, object] = {
+        "statement": statement,
+        "changed": kept.changed,
+        "status": kept.status,
+        "came_up": len(kept.came_up),
+    }
     lines = [line, f"the person is {kept.status} now"] if kept.changed else [line]
     if kept.changed and kept.status in SEARCHED:
         lines.append("photos that are still here are searched with again by the next `lastseen run`")
@@ -332,6 +337,9 @@ def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
             f"nobody searches for them any more: open candidates closed: {kept.ended.candidates}, "
             f"templates that went: {kept.ended.templates}"
         )
+    if kept.searched_for_too:
+        found["searched_for_too"] = kept.searched_for_too
+        lines.append(keeping.of_others(kept.searched_for_too))
     Voice(as_json).result(found, lines)
 
 

@@ -1,6 +1,9 @@
 """What the register keeper does to an entry, with everything that follows from it."""
 
+from collections.abc import Iterable
+
 from pipeline.app import App
+from pipeline.console import plain
 from pipeline.duties import retention, template_files
 from pipeline.register import check_photos
 from storage import custody, findings, register, statements, sweeps
@@ -55,6 +58,12 @@ def state(app: App, number: str, said: Said, actor: str) -> tuple[int, Kept]:
     if kept.changed:
         template_files.sweep(app, Origin.PHOTO)
     return made, kept
+
+
+def of_others(numbers: Iterable[str]) -> str:
+    """What whoever ended the search by one entry is told of the other entries of that person."""
+    entries = ", ".join(plain(number) for number in numbers)
+    return f"the same person is {entries}, and still searched for by that: each entry has its own status"
 
 
 def take_back(app: App, statement: int, reason: str, actor: str) -> Kept:

@@ -18,7 +18,7 @@ from review.doors import number_in, user_of, visit_of
 from review.language import gettext as _
 from review.language import said
 from review.lists import comparing
-from storage import custody, list_lines, lists
+from storage import custody, list_lines, lists, statuses
 from storage.custody import Action
 from storage.database import Connection
 from storage.list_lines import LONGEST_REASON, PAGE, SHOWN, Line, State, Stood
@@ -83,12 +83,13 @@ def line(request: Request) -> Response:
         others = list_lines.show(db, user, list_lines.some(db, found.doubles))
         names = {other.list: _list(db, other.list).title for other in others}
         clashes, stakes = list_lines.clashes(db, stood, shown), _stakes(found)
+        too = {person: statuses.searched_for_too(db, person) for person, ends in stakes.items() if ends}
         behind = list_lines.next_waiting(db, found.list, found.id, 1)
         custody.append(db, user.name, Action.VIEWED, f"list_entry:{found.id}")
     return desk.draw(
         request, "list_line.html", stood=stood, line=found, clashes=clashes, others=others, titles=names,
         behind=behind[0] if behind else None, sets=SETS.get(Says(found.says)) if found.says else None, stakes=stakes,
-        longest=LONGEST_REASON, longest_number=LONGEST_NUMBER,
+        too=too, longest=LONGEST_REASON, longest_number=LONGEST_NUMBER,
     )  # fmt: skip
 
 

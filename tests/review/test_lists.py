@@ -8,10 +8,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from lastseen.records import PersonStatus, Says, StatementSource
+from lastseen.records import PersonStatus, Says, StatementSource, TieKind
 from review.doors import form_token
 from review.roles import Role
-from storage import register, statements
+from storage import register, statements, ties
 from storage.custody import Action
 from storage.statements import Said
 from tests.review.conftest import Browser, Site
@@ -145,7 +145,12 @@ def test_a_line_is_confirmed_and_the_office_takes_it_for_what_is(site: Site) -> 
         propose(site.stores, entry, id_)
     browser = site.signed_in(Role.CASE_OFFICER)
     assert browser.get(f"/lists/{list_}/next").headers["location"] == "/lists/lines/1"
-    assert "The search for them ends" in browser.get("/lists/lines/1").text
+    asking = browser.get("/lists/lines/1").text
+    assert "The search for them ends" in asking and "/people/B" not in asking
+    person(site.stores, "B", "Ada Once More")
+    with site.stores.db.begin() as db:
+        ties.declare(db, ("A", "B"), TieKind.SAME, "keeper", 1)
+    assert "/people/B" in browser.get("/lists/lines/1").text, "by that entry the search goes on"
     done = browser.submit("/lists/lines/1/decide", number="A", same="yes", sets="1")
     assert done.headers["location"] == f"/lists/{list_}/next?after=1"
     assert status(site, "A") is PersonStatus.RETURNED

@@ -87,6 +87,14 @@ def test_what_is_said_of_somebody_is_kept_shown_and_taken_back(desk: Desk) -> No
     assert desk.ask("register", "show", ONE)["statements"][1]["why_withdrawn"] == "another person"
 
 
+def test_whoever_ends_the_search_by_one_entry_is_told_by_which_others_it_goes_on(desk: Desk) -> None:
+    desk.run("register", "tie", ONE, TWO, "--same", "--reason", "one mother")
+    first, second = (
+        desk.ask("register", "state", number, "--says", "returned", *SAID, "--sets") for number in (ONE, TWO)
+    )
+    assert (first["searched_for_too"], "searched_for_too" in second) == ([TWO], False)
+
+
 def test_closing_an_entry_is_a_decision_of_the_office_or_says_whose(desk: Desk) -> None:
     desk.run("register", "close", ONE, "--found", "--reason", "at home")
     desk.run("register", "close", TWO, "--deceased", "--reason", "DNA", *SAID)
