@@ -53,6 +53,8 @@ def main() -> None:
     told = parser.parse_args()
     people = invented.people(told.people)
     typed = invented.typed(people, told.lines)
+    if told.folder.exists():
+        parser.error(f"{told.folder} is there already: name a new folder")
     told.folder.mkdir(parents=True)
     path = told.folder / "list.csv"
     path.write_bytes(invented.as_csv(typed))
