@@ -20,3 +20,7 @@ class Role(StrEnum):
     """reads the log, and nothing else"""
     ADMINISTRATOR = "administrator"
     """keeps accounts and the machine; sees no candidates by that alone"""
+
+
+REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})
+"""who may be asked about faces; the database says the same (`account_judges`)"""

@@ -1,6 +1,6 @@
 """Who may use what: sets of roles for the doors."""
 
-from lastseen.roles import Role
+from lastseen.roles import REVIEWERS, Role
 
 __all__ = [
     "ADMINISTRATORS",
@@ -20,7 +20,6 @@ __all__ = [
 ]
 
 NOBODY: frozenset[Role] = frozenset()
-REVIEWERS = frozenset({Role.ANALYST, Role.SENIOR})
 SENIORS = frozenset({Role.SENIOR})
 KEEPERS = frozenset({Role.REGISTER_KEEPER, Role.SENIOR})
 """of the register; in a new office the first account is a senior"""

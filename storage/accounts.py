@@ -38,7 +38,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lastseen.errors import WrongUse
 from lastseen.preferences import PREFERS_NOTHING, Preferences
-from lastseen.roles import Role
+from lastseen.roles import REVIEWERS, Role
 from lastseen.words import words
 from storage.tables import api_tokens, second_factors, sessions, sign_in_links, users
 
@@ -120,6 +120,11 @@ class User:
     preferences: Preferences = PREFERS_NOTHING
     not_lent: tuple[str, ...] = ()
     """of a program: roles of its account that its token has not; they let it in nowhere, and bind it all the same"""
+
+    @property
+    def judges(self) -> bool:
+        """Whether somebody may be asked about faces: by the roles of the account, whichever of them a token has."""
+        return bool(REVIEWERS & {*self.roles, *self.not_lent})
 
 
 @dataclass(frozen=True, slots=True)

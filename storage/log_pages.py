@@ -34,7 +34,6 @@ OF_FATES: Final = ("person:%", "people", "list:%", "list_entry:%", "statement:%"
 OF_ANSWERED: Final = ("candidate:%", "judgement:%", "known_pair:%", "rejection:%")
 """subjects of which those do not read either: that somebody opened a record says that they have answered"""
 
-JUDGES = text("SELECT account_judges(:user)")
 _COLUMNS = tuple(custody_events.c[name] for name in ("seq", "at", "actor", "action", "subject", "detail", "reason"))
 AT = text("SELECT at FROM custody_events WHERE seq >= :seq ORDER BY seq LIMIT 1")
 OF_SUBJECTS = text("""
@@ -136,14 +135,6 @@ Stretch = tuple[int, int]
 """numbers of events: from the first on, and before the second"""
 
 
-def judges(db: Connection, reader: User) -> bool:
-    """Whether somebody may judge as well, and so reads nothing of reviews.
-
-    By the roles of the account: what it may not know, no token of it may, whichever roles that has.
-    """
-    return bool(db.execute(JUDGES, {"user": reader.id}).scalar())
-
-
 def page(db: Connection, reader: User, filters: Filters, before: int | None = None) -> list[Line]:
     """Events, the newest first; `before`: only those with smaller numbers.  One more than MOST, if there is one.
 
@@ -151,9 +142,7 @@ def page(db: Connection, reader: User, filters: Filters, before: int | None = No
     these candidates and people, if they come to judge one day.
     """
     wanted = (
-        _wanted(filters, _stretch(db, filters), judges(db, reader))
-        .order_by(custody_events.c.seq.desc())
-        .limit(MOST + 1)
+        _wanted(filters, _stretch(db, filters), reader.judges).order_by(custody_events.c.seq.desc()).limit(MOST + 1)
     )
     rows = db.execute(wanted if before is None else wanted.where(custody_events.c.seq < before))
     lines = [_line(row) for row in rows]
@@ -164,7 +153,7 @@ def page(db: Connection, reader: User, filters: Filters, before: int | None = No
 
 def take_along(db: Connection, reader: User) -> bool:
     """Somebody takes the log along as a file.  Returns whether they may judge, for `whole`."""
-    if judges(db, reader):
+    if reader.judges:
         return True
     tellings.tell_of_all(db, reader)
     return False

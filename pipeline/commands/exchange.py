@@ -13,7 +13,7 @@ from lastseen.records import PersonStatus
 from lastseen.settings import settings
 from pipeline.acting import As, deciding
 from pipeline.console import AsJson, Voice, plain
-from storage import accounts, exchange, log_pages, tellings
+from storage import accounts, exchange, tellings
 from storage.exchange import Selection, Wanted
 from storage.stores import Stores, open_stores
 
@@ -81,7 +81,7 @@ def _name(stores: Stores, account: str, selection: Selection) -> None:
     """As on the page: whom somebody names they are told of, also if nothing is handed out.  Raises WrongUse."""
     with stores.db.begin() as db:
         user = accounts.find_user(db, account)
-        if user is not None and log_pages.judges(db, user) and (selection.status or selection.since):
+        if user is not None and user.judges and (selection.status or selection.since):
             raise WrongUse(f"{account} may be asked about faces: choose people by number, or everybody")
         tellings.tell_of_named(db, account, exchange.named(db, selection.numbers))
 

@@ -159,7 +159,7 @@ def listed(call: Call, asked: WhichPeople) -> People:
 
     Whoever reviews is told of nobody's fate here, and may filter by words alone.
     """
-    filters = not pages.judges(call.user)
+    filters = not call.user.judges
     if not filters and (asked.status is not None or asked.show is not Show.ALL):
         raise WrongUse(pages.NO_FILTERS)
     with call.desk.stores.db.begin() as db:

@@ -17,7 +17,6 @@ from lastseen.exchange.writing import file_name, write
 from lastseen.records import PersonStatus
 from lastseen.words import words
 from matchers.names import blotting
-from review.cases.people import judges
 from review.desk import Desk, desk_of
 from review.doors import user_of, visit_of
 from review.forms import day
@@ -62,7 +61,7 @@ def handed_out(desk: Desk, user: User, format_: Format, wanted: Wanted, selectio
 
     Whoever names somebody is told of them, also if nothing is handed out: why it cannot be says something, too.
     """
-    if judges(user) and (selection.status or selection.since):
+    if user.judges and (selection.status or selection.since):
         raise WrongUse(NOT_BY_FATE)
     with desk.stores.db.begin() as db:
         tellings.tell_of(db, user, exchange.named(db, selection.numbers))
@@ -114,5 +113,5 @@ def _format(written: str) -> Format:
 def _drawn(request: Request, form: Mapping[str, str], status: int = 200, wrong: str = "") -> Response:
     choices = {"formats": list(Format), "statuses": STATUSES, "longest": {**LONGEST, "numbers": LONGEST_NUMBERS}}
     return desk_of(request).draw(
-        request, "exchange.html", status, form=form, wrong=wrong, judges=judges(user_of(request)), **choices
+        request, "exchange.html", status, form=form, wrong=wrong, judges=user_of(request).judges, **choices
     )

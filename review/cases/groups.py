@@ -16,7 +16,6 @@ from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.sheets import sheet
 from review.cases import videos
-from review.cases.people import judges
 from review.desk import desk_of
 from review.doors import user_of, visit_of
 from review.language import said
@@ -36,7 +35,7 @@ Act = Callable[[Connection, int, Mapping[str, str], str], list[Entry]]
 def listed(request: Request) -> Response:
     """All cases with how many of their people are open, the oldest first."""
     desk, user = desk_of(request), user_of(request)
-    whole = not judges(user)
+    whole = not user.judges
     with desk.stores.db.begin() as db:
         cases = group_cases.every(db)
         custody.append(db, user.name, Action.VIEWED, "groups", {"cases": len(cases)})
@@ -122,7 +121,7 @@ def _page(request: Request, status: int = 200, wrong: str = "") -> Response:
     form = _form(request) if wrong else {}
     return desk.draw(
         request, "group.html", status, case=found, wrong=wrong, form=form, longest=LONGEST, days=_days,
-        judges=judges(user), asked=_asked(request),
+        judges=user.judges, asked=_asked(request),
     )  # fmt: skip
 
 
@@ -135,7 +134,7 @@ def _told(db: Connection, user: User, request: Request) -> GroupCase:
     questions = [id_ for call in found.calls for id_ in roll_call.questions_of(call)]
     seen = decided.seen_by(db, user, questions)
     again = [id_ for one in found.proposals for id_ in one.candidates]
-    if judges(user) and not _asked(request):
+    if user.judges and not _asked(request):
         tellings.tell(db, user, [*seen, *again])
         return group_case.kept_back(group_cases.told(found, seen))
     group_cases.tell(db, user, found)

@@ -95,7 +95,7 @@ class Dossier:
 def listed(request: Request) -> Response:
     """People of the register, the newest entry first; filtered only for those whom nobody asks about faces."""
     desk, user, asked = desk_of(request), user_of(request), request.query_params
-    filters = not judges(user)
+    filters = not user.judges
     show = _one_of(Show, asked.get("show") or Show.ALL)
     status = _one_of(PersonStatus, asked["status"]) if asked.get("status") else None
     if not filters and (status is not None or show is not Show.ALL):
@@ -193,12 +193,7 @@ def of(db: Connection, user: User, number: str, *, asked: bool) -> Dossier:
 
 def may_see_all(user: User, *, asked: bool) -> bool:
     """Whether somebody is shown what was said: at once, or, who reviews, too, only when they ask for it."""
-    return bool(STATERS & set(user.roles)) and (asked or not judges(user))
-
-
-def judges(user: User) -> bool:
-    """Whether somebody may be asked about faces: by the roles of the account, whichever of them a token has."""
-    return bool(REVIEWERS & {*user.roles, *user.not_lent})
+    return bool(STATERS & set(user.roles)) and (asked or not user.judges)
 
 
 def _timeline(found: Person, every: Sequence[Statement], around: Around | None) -> list[Item]:

@@ -29,7 +29,7 @@ def page(request: Request) -> Response:
     desk, user = desk_of(request), user_of(request)
     filters, before = _filters(request.query_params), number_in(request, "before")
     with desk.stores.db.begin() as db:
-        lines, judges = log_pages.page(db, user, filters, before), log_pages.judges(db, user)
+        lines, judges = log_pages.page(db, user, filters, before), user.judges
         head = custody.head(db)
         action = Action.SEARCHED if filters.said() else Action.VIEWED
         custody.append(db, user.name, action, PAGE, {**filters.said(), **({"before": before} if before else {})})

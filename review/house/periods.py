@@ -20,7 +20,7 @@ from lastseen.sheets import sheet
 from lastseen.yearly import Period, Record, Thing
 from lastseen.yearly_words import FIGURES
 from review import language
-from review.cases.people import STATERS, judges
+from review.cases.people import STATERS
 from review.desk import desk_of
 from review.doors import number_in, root_of, user_of
 from review.house.reports import POLICY
@@ -123,7 +123,7 @@ def _why_not(user: User, counted: Sequence[Record], *, whole: bool) -> str:
     if any(not OPENED_BY[one.thing] & set(user.roles) for one in counted):
         return "roles"
     names = any(one.thing is Thing.PERSON for one in counted)
-    return "asked" if names and judges(user) and not whole else ""
+    return "asked" if names and user.judges and not whole else ""
 
 
 def _report(request: Request) -> YearReport:

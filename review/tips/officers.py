@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lastseen.errors import WrongUse
-from review.cases.people import judges
 from review.desk import desk_of
 from review.doors import number_in, user_of
 from review.forms import cut
@@ -44,7 +43,7 @@ def listed(request: Request) -> Response:
     return desk.draw(
         request,
         "tips.html",
-        judges=judges(user_of(request)),
+        judges=user_of(request).judges,
         rows=rows,
         more=more,
         which=which,
