@@ -83,7 +83,7 @@ def line(request: Request) -> Response:
         others = list_lines.show(db, user, list_lines.some(db, found.doubles))
         names = {other.list: _list(db, other.list).title for other in others}
         clashes, stakes = list_lines.clashes(db, stood, shown), _stakes(found)
-        too = {person: statuses.searched_for_too(db, person) for person, ends in stakes.items() if ends}
+        too = {person: statuses.searched_for_too(db, person) if ends else () for person, ends in stakes.items()}
         behind = list_lines.next_waiting(db, found.list, found.id, 1)
         custody.append(db, user.name, Action.VIEWED, f"list_entry:{found.id}")
     return desk.draw(
