@@ -4,7 +4,7 @@ Nothing leaves without a second person: only an approved letter has files that m
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from lastseen.records import SETS, Says, StatementSource
 from lastseen.words import words
 from review.desk import Desk, desk_of
 from review.doors import number_in, user_of, visit_of
+from review.forms import day
 from review.language import gettext as _
 from review.language import said
 from review.media import pieces
@@ -126,7 +127,7 @@ def _move(form: Mapping[str, str], user: User) -> Move:
         raise WrongUse(words("Nothing of that kind happens to letters."))
     if len(note) > LONGEST_NOTE:
         raise WrongUse(words("This is too long: {most} characters are the most.", most=LONGEST_NOTE))
-    return Move(LetterEvent(event), user.name, note, _date(form.get("dated", "")))
+    return Move(LetterEvent(event), user.name, note, day(form.get("dated", "")))
 
 
 def _stated(db: Connection, desk: Desk, id_: int, form: Mapping[str, str], user: User) -> list[Entry]:
@@ -139,24 +140,14 @@ def _stated(db: Connection, desk: Desk, id_: int, form: Mapping[str, str], user:
             continue
         if says not in set(Says):
             raise WrongUse(words("Nobody can say that of a person here."))
-        dated = _date(form.get("dated", "")) or utcnow().date()
+        dated = day(form.get("dated", "")) or utcnow().date()
         told = Said(
             Says(says), letter.recipient_name, StatementSource.LETTER, f"answer to letter {id_}", dated,
-            _date(form.get(f"since.{one.id}", "")), sets=f"sets.{one.id}" in form and Says(says) in SETS, letter=id_,
+            day(form.get(f"since.{one.id}", "")), sets=f"sets.{one.id}" in form and Says(says) in SETS, letter=id_,
         )  # fmt: skip
         _, _, entries = statements.enter(db, one.id, told, user, desk.settings.people_per_track)
         made += entries
     return made
-
-
-def _date(written: str) -> date | None:
-    """Raises WrongUse."""
-    if not written.strip():
-        return None
-    try:
-        return date.fromisoformat(written.strip())
-    except ValueError:
-        raise WrongUse(words("Write days as 2026-11-04.")) from None
 
 
 def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
