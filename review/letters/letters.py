@@ -22,7 +22,7 @@ from review.forms import day
 from review.language import gettext as _
 from review.language import said
 from review.media import pieces
-from storage import custody, letters, statements, tellings
+from storage import custody, letters, statements
 from storage.accounts import User
 from storage.custody import Action, Entry
 from storage.database import Connection
@@ -82,7 +82,7 @@ def move(request: Request) -> Response:
         moved = _move(form, user)
         with desk.stores.db.begin() as db:
             stated = _stated(db, desk, id_, form, user) if moved.event is LetterEvent.ANSWERED else []
-            tellings.tell_of(db, user, [one.id for one in letters.people(db, id_)])
+            letters.shown(db, id_, user)
             custody.append_all(db, user.name, [*stated, *letters.move(db, id_, moved)])
     except WrongUse as fault:
         return _drawn(request, said(fault), 422)
@@ -100,7 +100,7 @@ def fetch(request: Request) -> Response:
         found = {str(one.format): one for one in letters.files(db, id_)}.get(request.path_params["format"])
         if letter is None or found is None or not may_fetch(letter, found):
             raise HTTPException(404)
-        tellings.tell_of(db, user, [one.id for one in letters.people(db, id_)])
+        letters.shown(db, id_, user)
         detail = {"format": found.format, "sha256": found.sha256}
         custody.append(db, user.name, Action.DOWNLOADED, f"letter:{id_}", detail)
     ending, media_type = ENDINGS[found.format]
@@ -157,8 +157,7 @@ def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
         letter = letters.find(db, id_)
         if letter is None:
             raise HTTPException(404)
-        people = letters.people(db, id_)
-        tellings.tell_of(db, user, [one.id for one in people])
+        people = letters.shown(db, id_, user)
         values = {
             "people": people, "sightings": _told_of(db, id_), "events": letters.events(db, id_),
             "files": [one for one in letters.files(db, id_) if may_fetch(letter, one)],
