@@ -208,7 +208,7 @@ def test_what_may_be_asked_for() -> None:
             yearly.month(name)
 
 
-def test_the_commands(office: Office, tmp_path: Path) -> None:
+def test_the_command_writes_each_format_and_makes_the_same_moment_once(office: Office, tmp_path: Path) -> None:
     fill(office.stores)
     file = tmp_path / "report"
     made = office.ask("report", "year", YEAR.name, "--to", str(file), "--format", "pdf", "--language", "uk")
