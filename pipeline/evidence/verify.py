@@ -1216,6 +1216,7 @@ class Event(NamedTuple):
     version: int
     seq: int
     at: datetime
+    actor: str
     action: str
     subject: str
     detail: dict[str, Any]
@@ -1237,10 +1238,10 @@ def event(line: Mapping[str, Any]) -> Event:
         raise Doubt("its body is not written as it must be")
     if not isinstance(said["seq"], int) or said["seq"] < 1 or not isinstance(said["detail"], dict):
         raise Doubt("its body is not written as it must be")
-    words = [said[name] for name in ("action", "subject")]
+    words = [said[name] for name in ("actor", "action", "subject")]
     if not all(isinstance(word, str) for word in words):
         raise Doubt("its body is not written as it must be")
-    return Event(version, said["seq"], moment(said["at"]), words[0], words[1], said["detail"], previous, stated)
+    return Event(version, said["seq"], moment(said["at"]), *words, said["detail"], previous, stated)
 
 
 class Log:
@@ -1686,6 +1687,76 @@ def check_derived(package: Package, originals: Mapping[str, str], verdict: Verdi
     verdict.settle("pictures", "{}, and what they were made of".format(many(len(told), "derived file")))
 
 
+# --- what reviewers answered -------------------------------------------------------------------------------
+
+SIGHTING, SIGHTED = "possible sighting", "sighting"
+CLEAR_YES = 2
+"""from this answer on, of a scale that ends at 3, somebody said yes"""
+FOR_A_SIGHTING = 2
+"""people who said yes"""
+ANSWERED_WITHIN = timedelta(hours=1)
+"""an answer is dated by the database's clock, its event by the log's, which never runs back"""
+ERASED = "[erased by a lawful order]"
+"""stands in a reason for what named somebody who was erased since"""
+
+
+def check_judgements(package: Package, log: Log, verdict: Verdict) -> None:
+    """Each answer is the one that the log holds, of the account that gave it; a sighting is what two people said."""
+    given = {one.subject: one for one in log.about("judged")}
+    undone = {one.subject for one in log.about("judgement undone")}
+    lines: dict[object, list[dict[str, Any]]] = {}
+    with verdict.doubting("judgements", "data/decisions.jsonl"):
+        for line in package.lines("data/decisions.jsonl"):
+            lines.setdefault(parsed(line).get("kind"), []).append(parsed(line))
+    answers = {"judgement:{}".format(one.get("id")): one for one in lines.get("judgement", ())}
+    for subject, said in answers.items():
+        with verdict.doubting("judgements", plain(subject)):
+            _require_given(said, given.get(subject), subject in undone, verdict)
+    for missing in sorted(set(given) - set(answers))[:MOST_SHOWN]:
+        verdict.failed("judgements", "the log speaks of it, and it is not in the package", plain(missing))
+    newest = {str(one.get("candidate")): one for one in lines.get("verdict", ())}
+    sighted = [str(one.get("id")) for one in lines.get("candidate", ()) if one.get("state") == SIGHTED]
+    for candidate in sighted:
+        with verdict.doubting("judgements", f"candidate {plain(candidate)}"):
+            _require_two_people(newest.get(candidate), answers)
+    said_so = f"; {many(len(sighted), SIGHTING)}, each what two people said" if sighted else ""
+    verdict.settle("judgements", many(len(answers), "answer") + ", as the log says who gave them" + said_so)
+
+
+def _require_given(said: Mapping[str, Any], one: Event | None, undone: bool, verdict: Verdict) -> None:
+    if one is None:
+        raise Doubt("the log does not say that it was given")
+    if one.actor != said.get("reviewer"):
+        raise Doubt(f"the log says that another account gave it: {plain(one.actor)}")
+    for name in ("candidate", "stage", "answer"):
+        if one.detail.get(name) != said.get(name):
+            raise Doubt(f"the log says another {name}: {plain(one.detail.get(name))}")
+    if (said.get("undone_at") is not None) != undone:
+        raise Doubt("the log {} that it was undone".format("says" if undone else "does not say"))
+    _require_words(said, one, verdict)
+    if abs(moment(said.get("judged_at")) - one.at) > ANSWERED_WITHIN:
+        verdict.open("judgements", f"the log dates it otherwise: {one.at:%Y-%m-%d %H:%M} UTC", one.subject)
+
+
+def _require_words(said: Mapping[str, Any], one: Event, verdict: Verdict) -> None:
+    rests = {name: said.get(name) for name in ("answer", "reason", "features", "shown")}
+    if sha256(canonical(rests)).hex() == one.detail.get("content"):
+        return
+    if ERASED not in str(said.get("reason")):
+        raise Doubt("what was said and shown is not what the log holds the hash of")
+    told = "a name was erased from its reason: its words cannot be held against the log"
+    verdict.open("judgements", told, one.subject)
+
+
+def _require_two_people(newest: Mapping[str, Any] | None, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    if newest is None or newest.get("verdict") != SIGHTING:
+        raise Doubt("it is called a possible sighting, and no verdict says so")
+    said = [answers.get(f"judgement:{number}", {}) for number in newest["judgements"]]
+    yes = {one["reviewer"] for one in said if isinstance(one.get("answer"), int) and one["answer"] >= CLEAR_YES}
+    if len(yes) < FOR_A_SIGHTING:
+        raise Doubt("it is called a possible sighting, and not two people said yes")
+
+
 # --- manifests of the days, and their time stamps ----------------------------------------------------------
 
 
@@ -1890,6 +1961,8 @@ def verify(folder: Path, asked: Asked | None = None) -> Verdict:
             check_posts(package, originals, seen, verdict)
     with verdict.doubting("records"):
         check_records(package, log, verdict)
+    with verdict.doubting("judgements"):
+        check_judgements(package, log, verdict)
     with verdict.doubting("receipt"):
         check_receipt(package, asked, log, verdict)
     return verdict
@@ -1919,6 +1992,7 @@ TITLES = {
     "observations": "Observations",
     "posts": "Posts",
     "pictures": "Derived pictures",
+    "judgements": "Judgements",
     "receipt": "Receipt",
 }
 MARKS = {"ok": "  ok    ", "open": "  open  ", "failed": "  FAILED"}

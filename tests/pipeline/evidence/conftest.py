@@ -126,9 +126,9 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     with office.stores.db.begin() as db:
         refused = rejections.reject(db, best["id"], "another nose", "analyst", 5)
         taken_back = rejections.revoke(db, refused.id, "it was the light", "senior", 5)
-        judged = [give(db, account(db, name), best["id"], answer) for name, answer in (("ada", 3), ("ben", 2))]
-        told_of = [entry for one in judged for entry in one.entries]
-        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries, *told_of])
+        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries])
+        for name, answer in (("ada", 3), ("ben", 2)):
+            custody.append_all(db, name, give(db, account(db, name), best["id"], answer).entries)
         custody.append(db, "analyst", Action.VIEWED, f"candidate:{best['id']}")
     target = folder / "package"
     case = f"candidate:{best['id']}"
