@@ -95,6 +95,8 @@ class Verdict:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.was_told = False
+        """the reader was told of this very package another way"""
 
     def ok(self, check: str, said: str) -> None:
         """Something holds."""
@@ -1468,6 +1470,7 @@ def check_receipt(package: Package, asked: Asked, log: Log, verdict: Verdict) ->
     with verdict.doubting("receipt", "--package-sha256"):
         if asked.package and asked.package != stated:
             raise Doubt("the package is not the one that you were told of: it is {}".format(stated or "no bag"))
+        verdict.was_told = bool(asked.package)
     with verdict.doubting("receipt", RECEIPT):
         _require_receipt(package, log, stated)
         said = "the log says that this package left the office as it lies here"
@@ -1714,6 +1717,7 @@ def check_judgements(package: Package, log: Log, verdict: Verdict) -> None:
             _require_given(said, given.get(subject), subject in undone, verdict)
     for missing in sorted(set(given) - set(answers))[:MOST_SHOWN]:
         verdict.failed("judgements", "the log speaks of it, and it is not in the package", plain(missing))
+    _look_for_looks(log, verdict)
     newest = {str(one.get("candidate")): one for one in lines.get("verdict", ())}
     sighted = [str(one.get("id")) for one in lines.get("candidate", ()) if one.get("state") == SIGHTED]
     for candidate in sighted:
@@ -1746,6 +1750,18 @@ def _require_words(said: Mapping[str, Any], one: Event, verdict: Verdict) -> Non
         raise Doubt("what was said and shown is not what the log holds the hash of")
     told = "a name was erased from its reason: its words cannot be held against the log"
     verdict.open("judgements", told, one.subject)
+
+
+def _look_for_looks(log: Log, verdict: Verdict) -> None:
+    """Nobody had opened a candidate's record before their first answer on it: others' answers stand there."""
+    looked: dict[tuple[str, str], int] = {}
+    for one in reversed(log.about("viewed")):
+        looked[one.actor, one.subject] = one.seq
+    for one in log.about("judged"):
+        first = looked.get((one.actor, "candidate:{}".format(one.detail.get("candidate"))), one.seq)
+        if first < one.seq and "supersedes" not in one.detail:
+            told = f"it is not shown to be independent: event {first} says that its account looked at the record before"
+            verdict.open("judgements", told, one.subject)
 
 
 def _require_two_people(newest: Mapping[str, Any] | None, answers: Mapping[str, Mapping[str, Any]]) -> None:
@@ -2016,7 +2032,21 @@ def told(verdict: Verdict) -> Iterator[str]:
         yield "Everything that was checked stands" + (
             ", and {} could not be proven by the package alone (open).".format(many(left, "thing")) if left else "."
         )
-        yield "This shows that nothing was changed since; not that a video is genuine, nor who is in it."
+        yield _shows(verdict)
+
+
+VOUCHING = ("key", "witnesses", "earlier checkpoint", "time stamps")
+"""checks that are `ok` only by what the reader brought"""
+
+
+def _shows(verdict: Verdict) -> str:
+    """What follows from a package that stands: with nothing from elsewhere, only that it agrees with itself."""
+    if verdict.was_told or any(one.state == "ok" and one.check in VOUCHING for one in verdict.findings):
+        return "This shows that nothing was changed since; not that a video is genuine, nor who is in it."
+    return (
+        "This shows that the package agrees with itself, and no more: whoever made all of it anew has one that stands,"
+        " too. Give --key or --package-sha256, which you got from the office another way."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

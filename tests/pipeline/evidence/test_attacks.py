@@ -338,6 +338,17 @@ def test_a_possible_sighting_that_not_two_people_said_is_found(package: Path) ->
     found(package, "judgements", "no verdict says so", "candidate 1")
 
 
+def test_an_answer_after_a_look_at_the_record_is_not_called_independent(package: Path) -> None:
+    def look(event: Line) -> None:
+        if event["action"] == "rejected":  # some event before both answers
+            event.update(action="viewed", subject="candidate:1", actor="ben")
+
+    Forger(package).rewrite(look)
+    told = [one for one in verify.verify(package).findings if one.check == "judgements" and one.state != "ok"]
+    assert [(one.state, one.where) for one in told] == [("open", "judgement:2")]
+    assert "looked at the record before" in told[0].said
+
+
 def test_what_was_erased_from_a_reason_and_another_clock_are_told_and_no_failure(package: Path) -> None:
     def change(lines: list[Line]) -> None:
         answers(lines)[0]["reason"] = f"as {verify.ERASED} said"

@@ -49,6 +49,9 @@ def test_a_stranger_checks_it_offline_with_the_verifier_in_it(exported: Exported
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert "Everything that was checked stands" in done.stdout
     assert "the key is only the package's own word" in done.stdout
+    assert "the package agrees with itself, and no more" in done.stdout
+    for said in (("--key", exported.key), ("--package-sha256", exported.sha256), ("--root", str(exported.root))):
+        assert "This shows that nothing was changed since;" in alone(exported.folder, *said).stdout
     given = ("--key", exported.key, "--known", str(exported.known), "--root", str(exported.root))
     done = alone(exported.folder, *given, "--package-sha256", exported.sha256, "--json")
     assert (done.returncode, done.stderr) == (0, "")
