@@ -20,19 +20,20 @@ from storage.custody import STREAMED, Incident
 CLOCKS = timedelta(hours=1)
 """by how much the database's clock, which dates a judgement, may differ from the log's, which never runs back"""
 
-_ERASED = "(SELECT coalesce(max(seq), 0) FROM custody_events WHERE action = 'erased' AND subject LIKE 'erasure:%')"
+ERASED = "(SELECT coalesce(max(seq), 0) FROM custody_events WHERE action = 'erased' AND subject LIKE 'erasure:%')"
+"""number of the last event of an erasure"""
 GIVEN = text(f"""
     WITH told AS (SELECT subject, seq, at, actor, detail FROM custody_events WHERE action = 'judged'),
          said AS (SELECT 'judgement:' || judgements.id AS subject, judgements.*, users.name AS account
                     FROM judgements JOIN users ON users.id = reviewer_id)
     SELECT subject, seq, at, actor, detail, id, candidate_id AS candidate, reviewer, account, stage, answer, reason,
-           features, shown, supersedes, judged_at, seq < {_ERASED} AS erased_since
+           features, shown, supersedes, judged_at, seq < {ERASED} AS erased_since
       FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
 UNDONE = text(f"""
     WITH told AS (SELECT subject, seq, actor FROM custody_events WHERE action = 'judgement undone'),
          said AS (SELECT 'judgement:' || judgement_id AS subject, judgement_id AS id, users.name AS account
                     FROM judgement_undos JOIN users ON users.id = reviewer_id)
-    SELECT subject, seq, actor, id, account, seq < {_ERASED} AS erased_since
+    SELECT subject, seq, actor, id, account, seq < {ERASED} AS erased_since
       FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
 WEIGHED = text("""
     SELECT newest.candidate_id AS candidate, newest.verdict AS kept, weighed.verdict AS comes_to
@@ -69,7 +70,7 @@ def _given(row: Row[Any]) -> Iterator[Incident]:
 
 def _other(row: Row[Any]) -> Iterator[str]:
     """In what a row and its event differ."""
-    said, told = row._mapping, row.detail
+    said, told = row._asdict(), row.detail
     if {row.reviewer, row.account} != {row.actor}:
         yield "account"
     yield from (name for name in ("candidate", "stage", "answer", "supersedes") if said[name] != told.get(name))

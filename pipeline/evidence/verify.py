@@ -1240,10 +1240,11 @@ def event(line: Mapping[str, Any]) -> Event:
         raise Doubt("its body is not written as it must be")
     if not isinstance(said["seq"], int) or said["seq"] < 1 or not isinstance(said["detail"], dict):
         raise Doubt("its body is not written as it must be")
-    words = [said[name] for name in ("actor", "action", "subject")]
+    actor, action, subject = words = [said[name] for name in ("actor", "action", "subject")]
     if not all(isinstance(word, str) for word in words):
         raise Doubt("its body is not written as it must be")
-    return Event(version, said["seq"], moment(said["at"]), *words, said["detail"], previous, stated)
+    at, detail = moment(said["at"]), said["detail"]
+    return Event(version, said["seq"], at, actor, action, subject, detail, previous, stated)
 
 
 class Log:
