@@ -4,7 +4,7 @@
 
 PACKAGE is the folder that holds `bagit.txt`; left out, it is the package that this file lies in.  Nothing in a package
 is run, and no name in it is followed out of it.  Whoever can change a package can change the copy of this program in
-it, too: take the program from where you trust it, or compare its sha256 with the one that lastseen publishes.
+it, too: take the program from where you trust it, such as `pipeline/evidence/verify.py` where lastseen is published.
 
 Exit status: 0 everything that was checked stands, 1 something does not (it says what), 2 wrong use.
 What only the package itself vouches for is marked so: give `--key`, `--root`, `--known` from elsewhere to do better.

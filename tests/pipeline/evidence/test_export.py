@@ -61,6 +61,22 @@ def test_a_stranger_checks_it_offline_with_the_verifier_in_it(exported: Exported
     assert not list((exported.folder / "data").glob("__pycache__"))
 
 
+@pytest.mark.skipif(not (shutil.which("sha256sum") and shutil.which("openssl")), reason="their tools are not here")
+def test_other_peoples_tools_say_the_same_of_it(exported: Exported, package: Path) -> None:
+    statement = next((package / "data/custody/stamps").glob("*.json"))
+    (token,) = (package / "data/custody/stamps").glob("*.tsr")
+    stamp = ["openssl", "ts", "-verify", "-data", statement, "-in", token, "-CAfile", exported.root]
+    of_payload, of_tags = (
+        ["sha256sum", "--check", "--quiet", f"{name}-sha256.txt"] for name in ("manifest", "tagmanifest")
+    )
+    for command in (of_payload, of_tags, stamp):
+        assert subprocess.run(command, cwd=package, capture_output=True, check=False).returncode == 0, command
+    statement.write_bytes(statement.read_bytes() + b" ")
+    (package / "bag-info.txt").write_text("")
+    for command in (of_payload, of_tags, stamp):
+        assert subprocess.run(command, cwd=package, capture_output=True, check=False).returncode != 0, command
+
+
 def test_a_stranger_is_told_what_is_wrong(package: Path, exported: Exported) -> None:
     (package / "data" / "report.html").write_text("\x1b[2J")
     done = alone(package)
