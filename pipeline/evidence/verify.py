@@ -1572,6 +1572,7 @@ def check_observations(package: Package, log: Log, verdict: Verdict) -> set[int]
     known, seen = set(), set()
     records: dict[str, set[str]] = {}
     with verdict.doubting("observations", "data/observations.jsonl"):
+        posts = {one.get("id"): one for one in map(parsed, package.lines("data/posts.jsonl"))}
         for line in package.lines("data/observations.jsonl"):
             said = parsed(line)
             with verdict.doubting("observations", "observation {}".format(plain(said.get("id")))):
@@ -1579,8 +1580,10 @@ def check_observations(package: Package, log: Log, verdict: Verdict) -> set[int]
                     raise Doubt("it has no number, or another one's")
                 known.add(said["id"])
                 seen.add(said["post"])
-                _require_observed(package, said, told)
+                one = _require_observed(package, said, told)
                 _require_said(package, said, records)
+                if "observation" in one.detail and "rows" in one.detail and said["post"] in posts:
+                    _require_row(said, posts[said["post"]], str(one.detail["rows"]))
     for one in log.about("collected"):
         if "observation" in one.detail and one.detail["observation"] not in known:
             verdict.failed("observations", "the log speaks of it, and it is not in the package", _observation(one))
@@ -1592,7 +1595,7 @@ def _observation(one: Event) -> str:
     return "observation {}".format(plain(one.detail.get("observation")))
 
 
-def _require_observed(package: Package, said: Mapping[str, Any], told: Mapping[Any, Event]) -> None:
+def _require_observed(package: Package, said: Mapping[str, Any], told: Mapping[Any, Event]) -> Event:
     key, stated = said.get("raw_key"), said.get("raw_sha256")
     held = package.files.get(f"data/records/{key}")
     if held is None or held.digests["sha256"] != stated:
@@ -1607,6 +1610,21 @@ def _require_observed(package: Package, said: Mapping[str, Any], told: Mapping[A
         raise Doubt("the log says that its raw record is another observation's")
     if moment(said.get("observed_at")) > one.at + CLOCKS:
         raise Doubt("it is dated after the log says that it was received")
+    return one
+
+
+OBSERVATIONS_DOMAIN = b"lastseen.observations.v1\n"
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _require_row(said: Mapping[str, Any], post: Mapping[str, Any], rows: str) -> None:
+    """Every field of an observation that alone has an event is the one that the event's hash is over."""
+    words = [post["platform_post_id"], *(said[name] for name in ("observed_at", "method", "seen", "content_hash"))]
+    words += [said["title"], said["text"], canonical(said["facts"] or {}).decode()]
+    words.append(canonical(said["audience"]).decode() if said["audience"] else None)
+    fields = [str(post["source"]), *("\\N" if word is None else word.translate(ESCAPED) for word in words)]
+    if sha256(OBSERVATIONS_DOMAIN, "\t".join(fields).encode(), b"\n").hex() != rows:
+        raise Doubt("it is not what the log holds the hash of: a field of it, or its post, is another")
 
 
 def _require_said(package: Package, said: Mapping[str, Any], records: dict[str, set[str]]) -> None:

@@ -246,6 +246,11 @@ def test_an_observation_that_says_something_else_is_found(package: Path) -> None
         (lambda one: one.update(raw_key="raw/elsewhere.json"), "raw record is not in the package"),
         (lambda one: one.update(raw_sha256="0" * 64), "raw record is not in the package"),
         (lambda one: one.update(id=one["id"] + 1000), "another observation's"),
+        (lambda one: one.update(observed_at="2026-01-01T00:00:00.000000Z"), "not what the log holds the hash of"),
+        (lambda one: one.update(seen="missing"), "not what the log holds the hash of"),
+        (lambda one: one.update(method="by hand"), "not what the log holds the hash of"),
+        (lambda one: one.update(facts={"edited": True}), "not what the log holds the hash of"),
+        (lambda one: one.update(audience={"views": 7}), "not what the log holds the hash of"),
     ],
 )
 def test_an_observation_of_another_record_or_time_is_found(
