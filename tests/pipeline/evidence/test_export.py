@@ -65,7 +65,7 @@ def test_a_stranger_checks_it_offline_with_the_verifier_in_it(exported: Exported
 def test_other_peoples_tools_say_the_same_of_it(exported: Exported, package: Path) -> None:
     statement = next((package / "data/custody/stamps").glob("*.json"))
     (token,) = (package / "data/custody/stamps").glob("*.tsr")
-    stamp = ["openssl", "ts", "-verify", "-data", statement, "-in", token, "-CAfile", exported.root]
+    stamp = ["openssl", "ts", "-verify", "-data", str(statement), "-in", str(token), "-CAfile", str(exported.root)]
     of_payload, of_tags = (
         ["sha256sum", "--check", "--quiet", f"{name}-sha256.txt"] for name in ("manifest", "tagmanifest")
     )
