@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.judging import Compared, Comparison, Feature
-from storage import answered, custody, judgements
+from storage import answered, custody, judgements, rejections
 from storage.accounts import User
 from storage.custody import Action, Incident
 from storage.stores import Stores
@@ -12,7 +12,7 @@ from storage.verification import verify
 from tests.storage.casting import Seen, candidate, person, video
 from tests.storage.judged import LIMIT, account, give
 
-ATTACKED = ("judgements", "judgement_undos", "verdicts", "reviews")
+ATTACKED = ("judgements", "judgement_undos", "verdicts", "reviews", "rejections")
 EYES = Compared(Feature.EYES, Comparison.SIMILAR, "the left one")
 
 
@@ -126,3 +126,45 @@ def test_a_verdict_that_nobody_reached_is_found(office: Stores) -> None:
     reached = "INSERT INTO verdicts (candidate_id, verdict, judgements) VALUES (2, 'sighting', '{1,2}')"
     told = "its newest verdict is sighting, and its judgements come to open"
     assert found(office, reached) == [Incident(told, "candidate 2")]
+
+
+@pytest.fixture
+def refused(office: Stores) -> Stores:
+    """Somebody gave the order that a third face is not its person; of a fourth it was judged."""
+    with office.db.begin() as db:
+        faces = [video(db, Seen(0, 2000)).tracks[0] for _ in range(2)]
+        one, other = (candidate(db, face, person(db, number)) for face, number in zip(faces, "CD", strict=True))
+        custody.append_all(db, "senior", rejections.reject(db, one, "another nose", "senior", LIMIT).entries)
+        ada = account(db, "ada")
+    said(office, ada, other, -3)
+    return office
+
+
+def test_rejections_stand(refused: Stores) -> None:
+    assert found(refused) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("rejected_by = 'carol'", "another account"),
+        ("person_id = 1", "another person"),
+        ("track_id = 1", "another face"),
+        ("blob_id = 1", "another face"),
+        ("reason = 'another ear'", "another reason"),
+    ],
+)
+def test_a_rejection_that_was_changed_is_named(refused: Stores, change: str, what: str) -> None:
+    told = found(refused, f"UPDATE rejections SET {change} WHERE id = 1")  # noqa: S608  our own words
+    assert [one.what.partition(" than ")[0] for one in told if one.where == "rejection 1"] == [f"its row says {what}"]
+
+
+def test_a_rejection_that_hides_a_face_and_nobody_gave_is_found(refused: Stores) -> None:
+    columns = "person_id, blob_id, track_id, reason, rejected_by"
+    one = "SELECT person_id, blob_id, track_id, '', 'ada' FROM candidates, tracks, analyses"
+    joined = "candidates.id = 1 AND tracks.id = track_id AND analyses.id = analysis_id"
+    told = found(refused, f"INSERT INTO rejections ({columns}) {one} WHERE {joined}")
+    assert told == [Incident("nobody gave it, as far as the custody log says", "rejection 3")]
+    told = found(refused, "UPDATE rejections SET verdict_id = 1 WHERE id = 3")
+    assert told == [Incident("the verdict that it is said to follow from does not say so", "rejection 3")]
+    assert [one.where for one in found(refused, "DELETE FROM rejections WHERE id IN (1, 3)")] == ["rejection 1"]
