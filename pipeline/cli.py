@@ -23,7 +23,7 @@ from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.logs import PLAIN
 from lastseen.settings import Settings, settings
-from pipeline import batches, console, doctor, jobs, servers
+from pipeline import batches, console, doctor, jobs, no_dash, servers
 from pipeline.app import App, open_app, with_engine
 from pipeline.commands import (
     backup,
@@ -507,6 +507,7 @@ def main() -> None:
     gc.freeze()  # what was imported stays: to look for garbage in it at the end takes longer than most commands
     console.set_up_logging(_log_format())
     signal.signal(signal.SIGTERM, _leave)
+    no_dash.refuse(app)
     sys.exit(_run())
 
 
