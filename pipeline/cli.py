@@ -63,9 +63,10 @@ from pipeline.help_panels import ByPurpose
 from pipeline.jobs import Scope
 from pipeline.register import importing
 from pipeline.runner import by_step
+from pipeline.serving.checkup import WARNING
 from pipeline.steps import COMMANDS
 from storage import alerts, key_copies, retention, sites, status
-from storage.database import DatabaseError, is_away
+from storage.database import DatabaseError, away, is_away
 from storage.stores import open_stores
 
 app = typer.Typer(
@@ -429,7 +430,7 @@ def doctor_(
 
 def _found(finding: doctor.Finding) -> str:
     mark = "[yellow]warn[/]" if finding.warns else "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-    return f"{mark} {finding.part}: {plain(finding.said)}"
+    return f"{mark} {finding.part}: {plain(finding.said.removeprefix(WARNING))}"
 
 
 @app.command("settings")
@@ -525,7 +526,8 @@ def _run() -> int:
     except ValidationError as fault:
         for error in fault.errors(include_input=False):
             name = "__".join(takewhile(str.isidentifier, map(str, error["loc"]))).upper()
-            say(f"[red]LASTSEEN_{name}:[/] {plain(error['msg'])}; `lastseen settings` describes it")
+            said = error["msg"].removeprefix("Value error, ")
+            say(f"[red]LASTSEEN_{name}:[/] {plain(said)}; `lastseen settings` describes it")
         return 2
     except WrongUse as fault:
         say(f"[red]lastseen:[/] {plain(str(fault))}")
@@ -536,7 +538,7 @@ def _run() -> int:
     except DatabaseError as fault:
         if not is_away(fault):
             raise
-        say(f"[red]lastseen:[/] the database does not answer: {plain(str(fault.orig))}")
+        say(f"[red]lastseen:[/] {plain(away(fault, own=settings().database_url is not None))}")
         return 1
     return 0
 
