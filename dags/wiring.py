@@ -89,6 +89,8 @@ TELLING = Kind(FIRST, NETWORK, timeout=SHORT)
 KINDS: Mapping[str, Kind] = {
     "fingerprint": ANALYSIS,
     "analyze": ANALYSIS,
+    "enroll": MATCH,
+    "check_photos": MATCH,
     "names": MATCH,
     "lists": MATCH,
     "match_tracks": MATCH,
