@@ -230,21 +230,64 @@ A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
 """what a run is about that is due then, by whether its DAG works on days; all others with such parameters run hourly"""
 
 
+ELSEWHERE: Mapping[str, str] = {
+    "person": "`rematch_register` compares one person's photos with all kept tracks; a track is compared with everybody"
+    " at once, and a list is imported as a whole",
+    "engine": "`process_media` has files analysed with another engine; compared is by the office's own"
+    " (LASTSEEN_ENGINE), since the register is enrolled by it, and thresholds are its own",
+    "recipe": "it is the engine and the version of the analysis, and only the engine can be chosen, in `process_media`",
+    "blob": "what a file shows is looked at by `process_media`, and whether its posts are there by `recheck_posts`",
+    "force": "`process_media`, `match_register` and `daily_report` do again what was done; what others make is the same"
+    " each time",
+}
+"""what to do instead, where a DAG has no such parameter"""
+
+
 def parameters() -> dict[str, Any]:
     """What this run was asked for.  One of a backfill is about the time before it, unless it was told another.
 
-    A name that the DAG has no parameter of fails it: whoever misspells `dry_run` would have everything done.
+    A name that the DAG has no parameter of fails it: whoever misspells `dry_run` would have everything done.  A run
+    that was missed is skipped.
     """
     context = get_current_context()
     params, run, known = dict(context["params"]), context["dag_run"], context["dag"].params
     if unknown := sorted(set(run.conf or {}) - set(known)):
-        raise AirflowFailException(f"there is no parameter {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+        instead = "".join(f"; {name}: {ELSEWHERE[name]}" for name in unknown if name in ELSEWHERE)
+        there = ", ".join(sorted(known)) or "none"
+        raise AirflowFailException(f"there is no parameter {', '.join(unknown)}: there are {there}{instead}")
+    if _was_missed(run, context["dag"].timetable):
+        raise AirflowSkipException(MISSED)
     if run.run_type != "backfill" or "since" not in params or any(params.get(one) for one in ("day", "since", "until")):
         return params
     end = run.data_interval_end or run.run_after
     if "day" in params:
         return {**params, "day": (end - A_DAY).date().isoformat()}
     return {**params, "since": (end - AN_HOUR).isoformat(), "until": end.isoformat()}
+
+
+MISSED = (
+    "this run was missed, and the one after it is due as well: that one does what both would have done. Clear this run"
+    " to have it done all the same"
+)
+
+
+def _was_missed(run: Any, timetable: Any) -> bool:
+    """Whether the next run of the schedule was due, too, when this one began.
+
+    After a stop Airflow makes both, one after the other: all sources would be asked twice, and another share of the
+    evidence be read.  A run that somebody has cleared is wanted.
+    """
+    if run.run_type != "scheduled" or run.clear_number or run.start_date is None:
+        return False
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import instance
+
+    begin, end = (instance(one or run.run_after) for one in (run.data_interval_start, run.data_interval_end))
+    following = coerce_to_core_timetable(timetable).next_dagrun_info(
+        last_automated_data_interval=DataInterval(begin, end), restriction=TimeRestriction(end, None, catchup=True)
+    )
+    return following is not None and bool(following.run_after <= run.start_date)
 
 
 # --- tasks -------------------------------------------------------------------------------------------------
