@@ -142,13 +142,13 @@ def test_whoever_names_a_day_or_a_file_has_its_posts_looked_for_though_they_are_
     office.run("fetch")
     office.change("UPDATE posts SET published_at = '2020-01-05T10:00Z' WHERE permalink LIKE '%/two'")
     looks = visits(office)
-    day = {"since": datetime(2020, 1, 5, tzinfo=UTC), "until": datetime(2020, 1, 6, tzinfo=UTC)}
-    office.run("recheck", **day)
+    begin, end = datetime(2020, 1, 5, tzinfo=UTC), datetime(2020, 1, 6, tzinfo=UTC)
+    office.run("recheck", since=begin, until=end)
     assert visits(office) == looks, "`run` passes its days on: none is asked"
-    due(office.app, "recheck", Scope(**day, anew=True), dry=True)
+    due(office.app, "recheck", Scope(since=begin, until=end, anew=True), dry=True)
     office.run("recheck")
     assert visits(office) == looks, "a dry run asks for nothing"
-    office.run("recheck", **day, anew=True)
+    office.run("recheck", since=begin, until=end, anew=True)
     office.run("recheck")
     looks[1] += 1
     assert visits(office) == looks, "once, and nothing else"
