@@ -3,6 +3,7 @@
 A step has a pair of tasks: plan, then work batch by batch.  A duty is one task.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
+
+log = logging.getLogger("lastseen.dags")
 
 # --- how work is queued ------------------------------------------------------------------------------------
 
@@ -164,7 +167,7 @@ BLOB = Param(
     type=["null", "string"],
     pattern="^[0-9a-f]{64}$",
     title="Blob",
-    description_md="Only this blob, by its sha256.",
+    description_md="Only this blob, by its sha256: 64 digits, 0-9 and a-f.",
 )
 PERSON = Param(
     None,
@@ -202,13 +205,13 @@ BEGIN = Param(
     None,
     **POST_OR_DAY,
     title="Read anew from",
-    description_md="Number of a post, or day (UTC), from which on posts of `source` are read again.",
+    description_md="Number of a post, or day (UTC) like 2026-03-01, from which on posts of `source` are read again.",
 )
 END = Param(
     None,
     **POST_OR_DAY,
     title="Read anew up to",
-    description_md="Number of the last post, or last day (UTC), that is read again.",
+    description_md="Number of the last post, or last day (UTC) like 2026-03-01, that is read again.",
 )
 WHOLE = Param(
     False,
@@ -254,7 +257,7 @@ def parameters() -> dict[str, Any]:
     if unknown := sorted(set(run.conf or {}) - set(known)):
         instead = "".join(f"; {name}: {ELSEWHERE[name]}" for name in unknown if name in ELSEWHERE)
         there = ", ".join(sorted(known)) or "none"
-        raise AirflowFailException(f"there is no parameter {', '.join(unknown)}: there are {there}{instead}")
+        raise refused(f"there is no parameter {', '.join(unknown)}: there are {there}{instead}")
     if _was_missed(run, context["dag"].timetable):
         raise AirflowSkipException(MISSED)
     if run.run_type != "backfill" or "since" not in params or any(params.get(one) for one in ("day", "since", "until")):
@@ -293,6 +296,12 @@ def _was_missed(run: Any, timetable: Any) -> bool:
 # --- tasks -------------------------------------------------------------------------------------------------
 
 
+def refused(why: str) -> AirflowFailException:
+    """To be raised.  Airflow shows it as the head of a list of its own files: whoever reads the log needs one line."""
+    log.error("%s", why)
+    return AirflowFailException(why)
+
+
 @contextmanager
 def final_faults() -> Iterator[None]:
     """What trying again does not change fails the task at once: its run would keep others waiting, or turn green."""
@@ -301,7 +310,7 @@ def final_faults() -> Iterator[None]:
     try:
         yield
     except tasks.FINAL as fault:
-        raise AirflowFailException(str(fault)) from None
+        raise refused(str(fault)) from None
 
 
 def step(
@@ -371,7 +380,7 @@ def _work(name: str, batch: list[int], *, sets_off: bool) -> dict[str, int]:
     if ended.until is not None:
         raise AirflowRescheduleException(ended.until)  # type: ignore[no-untyped-call]  # Airflow's
     if ended.failed:
-        raise AirflowFailException(ended.why)
+        raise refused(ended.why)
     if sets_off and not ended.made:
         raise AirflowSkipException("nothing new came of it")
     if sets_off and params.get("engine"):

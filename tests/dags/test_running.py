@@ -1,5 +1,6 @@
 """What becomes of a run: what waits is waited for, what is poisoned fails alone, nothing new sets nothing off."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,7 @@ def test_what_trying_again_does_not_change_fails_at_once(office: Office, site: V
         assert (told.state, told.tries) == ("failed", 1), params
         assert "success" not in {state for states in told.tasks.values() for state in states}, "nothing else is done"
         assert why in said(office), params
+        assert re.search(rf"(?m)^.*error.*{re.escape(why)}", said(office)), "in a line of its own"
     assert office.rows()["posts"] == 0, "whoever misspelt `dry_run` had nothing done"
 
     run(office, "collect_video_sites")
