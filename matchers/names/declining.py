@@ -55,7 +55,7 @@ _CASES: Final = {
 }
 """as the library calls them"""
 _SEXES: Final = {Sex.MAN: "masculine", Sex.WOMAN: "feminine"}
-_APOSTROPHES: Final = re.compile("[’ʼ`´ʹ‘]")
+_APOSTROPHES: Final = re.compile("['’ʼ`´ʹ‘]")
 _UKRAINIAN: Final = re.compile(r"[А-ЩЬЮЯҐЄІЇа-щьюяґєії]+(?:['-][А-ЩЬЮЯҐЄІЇа-щьюяґєії]+)*")
 """a word in the Ukrainian alphabet: ы, э, ё and ъ are in none"""
 _UNTOLD: Final = re.compile("[аия]р$|ел$|[аеєиіїоуюя](?:го|ок)$|[дтжшхль]ній$|^третій$", re.IGNORECASE)
