@@ -165,6 +165,28 @@ def test_a_line_is_confirmed_and_the_office_takes_it_for_what_is(site: Site) -> 
     assert browser.submit("/lists/lines/1/decide", number="A", same="no", reason="x").status_code == 409
 
 
+def test_whoever_ticks_lines_is_told_by_which_other_entries_the_search_goes_on(site: Site) -> None:
+    list_ = kept(site.stores, [line(2, "Ada One", "returned"), line(3, "Ada Two", "dead")])
+    for entry, number in ((1, "A"), (2, "B")):
+        propose(site.stores, entry, person(site.stores, number))
+    for number, other in (("A", "A-again"), ("B", "B-again")):
+        person(site.stores, other)
+        with site.stores.db.begin() as db:
+            ties.declare(db, (number, other), TieKind.SAME, "keeper", 1)
+    browser = site.signed_in(Role.CASE_OFFICER)
+    waiting = browser.get(f"/lists/{list_}").text
+    assert ("/people/A-again" in waiting, "/people/B-again" in waiting) == (True, False), "dead is a claim: none ends"
+    browser.submit(f"/lists/{list_}/decide", same="yes", sets="1", **{"line-1": "A"})
+    for page in (f"/lists/{list_}?show=matched", "/lists/lines/1"):
+        assert "/people/A-again" in browser.get(page).text, f"{page}: it ended, and goes on there"
+    with site.stores.db.begin() as db:
+        statements.enter(
+            db, "A-again", Said(Says.RETURNED, "us", StatementSource.DECISION, "1", DATED, sets=True), "x", 5
+        )
+    for page in (f"/lists/{list_}?show=matched", "/lists/lines/1"):
+        assert "/people/A-again" not in browser.get(page).text, f"{page}: nobody searches there, either"
+
+
 def test_several_lines_are_decided_together_and_each_is_an_answer(site: Site) -> None:
     list_ = kept(site.stores, [line(row, f"Ada {row}") for row in (2, 3, 4)])
     for entry in (1, 2, 3):

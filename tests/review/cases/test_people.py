@@ -20,6 +20,7 @@ from tests.review.conftest import Browser, Site
 from tests.review.seeding import Seeded, Story, seed
 from tests.review.test_api import V1, program, refused
 from tests.review.test_blindness import told
+from tests.storage import listing
 from tests.storage.casting import row
 from tests.storage.judged import conclude
 from tests.storage.lettered import went_out
@@ -378,3 +379,14 @@ def test_a_program_of_somebody_who_reviews_is_told_as_they_are(site: Site, shown
     assert one.see("/people")["rows"][0]["status"] is None
     refused(one.get(f"{V1}/people?show=contradicted"), 409)
     assert one.see(f"{PERSON}?whole=true")["statements"][0]["body"] == "side A"
+
+
+def test_a_program_is_told_by_which_other_entries_the_search_goes_on(site: Site, shown: Seeded) -> None:
+    one = program(site, "clerk", Role.CASE_OFFICER)
+    given = {"says": "returned", "body": "ministry", "reference": "order 31", "dated": "2025-12-01", "sets": True}
+    assert "searched for by that" not in refused(one.do(f"{PERSON}/statements", given), 409).detail
+    listing.person(site.stores, "HC-0002")
+    with site.stores.db.begin() as db:
+        ties.declare(db, ("HC-0001", "HC-0002"), TieKind.SAME, "keeper", 1)
+    asked = refused(one.do(f"{PERSON}/statements", given), 409)
+    assert "the same person is HC-0002, and still searched for by that" in asked.detail
