@@ -233,6 +233,20 @@ def test_a_line_is_kept_from_whoever_may_still_be_asked_whose_face_it_is(site: S
     assert count(site, "tellings_of_people") == 1
 
 
+def test_of_a_file_that_was_erased_it_is_said_that_it_was_and_when(site: Site) -> None:
+    list_, _line = listed(site.stores, "A")
+    browser = site.signed_in(Role.CASE_OFFICER)
+    assert "a.csv" in browser.get(f"/lists/{list_}").text
+    with site.stores.owner.begin() as db:
+        asked = "INSERT INTO erasures (subject, reason, order_reference, asked_by) VALUES ('person:A', 'x', 'y', 'z')"
+        db.execute(text(asked))
+        db.execute(text("INSERT INTO erasure_acts (erasure_id, act, actor) VALUES (1, 'confirmed', 'z')"))
+        db.execute(text("SELECT set_config('lastseen.erasure', '1', true)"))
+        db.execute(text("UPDATE lists SET object_key = '', file_name = '', erased_at = '2026-03-01T12:00Z'"))
+    page = browser.get(f"/lists/{list_}").text
+    assert re.search(r"Erased on <time[^>]*>[^<]*2026|Erased on [^<]*2026", page), "no empty name"
+
+
 def test_hostile_lines_are_shown_as_text(site: Site) -> None:
     hostile = "<script>alert(1)</script>"
     list_ = kept(site.stores, [line(2, hostile, raw={hostile: hostile}, fault=hostile)], body=hostile, title=hostile)
