@@ -262,3 +262,47 @@ def test_lists_are_for_officers(site: Site, role: Role) -> None:
     browser = site.signed_in(role)
     for page in ("/lists", "/lists/new", f"/lists/{list_}", f"/lists/lines/{entry}"):
         assert browser.get(page).status_code == 403
+
+
+def test_lines_in_every_state_have_their_page_and_their_place_on_the_list(site: Site) -> None:
+    faulty = line(2, "", "", names=[], fault="tests wrote it so", raw={"names": ""})
+    twice = [line(3, "Ada One"), line(3, "Ada One", part=2), line(4, "Ada Three")]
+    list_ = kept(site.stores, [faulty, *twice, *(line(row, f"Ada {row}") for row in range(5, 60))])
+    kept(site.stores, [line(2, "Ada One")], title="Another list")
+    one, other = person(site.stores, "A", "Ada One", 1990), person(site.stores, "B", "Ada Two")
+    propose(site.stores, 2, one, other)
+    with site.stores.owner.begin() as db:
+        db.execute(text("UPDATE persons SET region = 'the east', names = CASE id WHEN 2 THEN '{}' ELSE names END"))
+        why = """{"score": 0.9, "fitting": 3, "reasons": [{"field": "surname", "said": "", "registered": "",
+                  "verdict": "agrees", "how": "initials"}]}"""
+        db.execute(text("UPDATE list_matches SET why = CAST(:why AS jsonb)"), {"why": why})
+    browser = site.signed_in(Role.CASE_OFFICER)
+    waits = browser.get("/lists/lines/2").text
+    assert all(each in waits for each in ("Also named in", "Another list", "the east", "3 entries", "Unnamed"))
+    assert browser.submit("/lists/lines/2/decide", number="A", same="no").status_code == 303
+    assert browser.submit("/lists/lines/4/decide", number="B", same="yes", reason="by hand").status_code == 303
+    said = {1: ("tests wrote it so", "no name"), 2: ("Refused by",), 3: ("3.2",), 4: ("Named by hand", "Confirmed by")}
+    for id_, words in said.items():
+        shown = browser.get(f"/lists/lines/{id_}")
+        assert shown.status_code == 200, id_
+        assert all(each in shown.text for each in words), id_
+    every = browser.get(f"/lists/{list_}?show=all").text
+    assert all(each in every for each in ("3.2", "refused", "confirmed", "fits 3", "Further lines", "more than once"))
+    assert browser.get(f"/lists/{list_}?show=all&after=50").status_code == 200
+    assert "None." in browser.get(f"/lists/{list_}?show=contradicting").text
+    assert browser.submit(f"/lists/{list_}/undo", reason="of another office").status_code == 303
+    for id_ in said:
+        assert "This list was undone" in browser.get(f"/lists/lines/{id_}").text
+    assert "(undone)" in browser.get("/lists").text
+
+
+def test_before_any_list_there_is_none_and_a_form_keeps_what_was_chosen(site: Site) -> None:
+    browser = site.signed_in(Role.CASE_OFFICER)
+    assert "None." in browser.get("/lists").text
+    assert send(browser, CSV.encode(), do="import", save_as="side A").status_code == 303
+    again = send(browser, CSV.encode(), do="preview", mapping="side A", encoding="utf-8").text
+    assert all(each in again for each in ("I want it twice", "<details open>", "selected>side A"))
+    headless = send(browser, CSV.encode(), do="preview", no_header="1")
+    assert (headless.status_code, 'value="1" checked' in headless.text) == (422, True), (
+        "nobody said which column is what"
+    )
