@@ -87,7 +87,7 @@ def plan(command: str, step: str, params: Mapping[str, object], platform: str | 
 
     None when `dry_run`, which only logs what would be done.  Raises WrongUse for parameters that make no sense.
     """
-    wanted = replace(scope(params), platform=Platform(platform) if platform else None)
+    wanted = replace(scope(params), platform=Platform(platform) if platform else None, anew=command == jobs.RECHECK)
     with opened(params) as app:
         rematch.check(app, _to_compare(params))
         ids = jobs.due(app, command, wanted, dry=_dry(params), step=step)[step]
@@ -234,6 +234,8 @@ def fixity(params: Mapping[str, object]) -> dict[str, int]:
             return {"due": due}
         done = reading.run(app, None if minutes is None else float(str(minutes)))
     log.info("fixity: %s", done)
+    if done["erasures_waiting"]:
+        log.warning("fixity: %s", reading.waiting_said(done["erasures_waiting"]))
     if done["incidents"]:
         raise Amiss(f"{done['incidents']} new incidents: `lastseen incidents` lists them")
     return done
