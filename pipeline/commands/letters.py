@@ -169,6 +169,9 @@ def fetch(
 
 @app.command()
 def make(
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also what was given up before: mend first why (its page says it).")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many wait, and make none.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -176,7 +179,7 @@ def make(
     from pipeline.letters import making  # what it typesets with is loaded for it only
 
     with open_app(settings()) as opened:
-        counts = {"due": making.due(opened)} if dry_run else making.run(opened)
+        counts = {"due": making.due(opened, retry=retry)} if dry_run else making.run(opened, retry=retry)
     Voice(as_json).result(counts, [", ".join(f"{count} {name}" for name, count in counts.items())])
 
 

@@ -56,6 +56,8 @@ class Packages:
     size: int
     """bytes"""
     each: Sequence[Handed]
+    of: Mapping[int, str]
+    """candidate -> name of the package with its recording"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,9 @@ def write(
     mark = line(f"lastseen letter {letter.id} {dot} {at:%Y-%m-%d} {dot} {letter.recipient_name}")
     mark = f"{told['draft']} {dot} {mark}" if draft else mark
     subject, text = (_shown(one, said.confirmed, draft=draft) for one in (line(letter.subject), written(letter.body)))
-    told_by = _Annex(letter.language, told, sender.zone, _Stills(objects, folder, mark))
+    told_by = _Annex(
+        letter.language, told, sender.zone, _Stills(objects, folder, mark), packages.of if packages else {}
+    )
     return Contents(
         letter.language, line(sender.office), _lines(sender.address.replace("; ", "\n")),
         (f"{told['to']}: {line(letter.recipient_name)}", *_lines(letter.recipient_address)),
@@ -222,6 +226,8 @@ class _Annex:
     told: Mapping[str, str]
     zone: str
     stills: _Stills
+    packed: Mapping[int, str]
+    """candidate -> name of its package"""
 
     def people(self, said: Gathered) -> Table:
         """Whom it is about, and under which numbers the annex shows each."""
@@ -274,6 +280,8 @@ class _Annex:
             yield told["stored"], self._at(item.stored_at)
         if still:
             yield told["picture"], still
+        if one.id in self.packed:
+            yield told["package_of"], self.packed[one.id]
         places = [post for post in case.posts if _carries(post, one, case.items)]
         for post in places[:MOST_PLACES]:
             published = told["published"].format(at=self._at(post.published_at))
