@@ -153,8 +153,9 @@ def write(
     mark = f"{told['draft']} {dot} {mark}" if draft else mark
     subject, text = (_shown(one, said.confirmed, draft=draft) for one in (line(letter.subject), written(letter.body)))
     told_by = _Annex(
-        letter.language, told, sender.zone, _Stills(objects, folder, mark), packages.of if packages else {}
-    )
+        letter.language, told, sender.zone, _Stills(objects, folder, mark), packages.of if packages else {},
+        letter_marks.plain(f"{letter.subject}\n{letter.body}"),
+    )  # fmt: skip
     return Contents(
         letter.language, line(sender.office), _lines(sender.address.replace("; ", "\n")),
         (f"{told['to']}: {line(letter.recipient_name)}", *_lines(letter.recipient_address)),
@@ -228,6 +229,8 @@ class _Annex:
     stills: _Stills
     packed: Mapping[int, str]
     """candidate -> name of its package"""
+    text: str
+    """subject and body of the letter, without marks"""
 
     def people(self, said: Gathered) -> Table:
         """Whom it is about, and under which numbers the annex shows each."""
@@ -265,8 +268,11 @@ class _Annex:
         return Table(told["packages"], (told["package"], told["binding"]), rows), proof
 
     def _name(self, names: Sequence[str], number: str) -> str:
-        person = LetterPerson(0, number, tuple(names), None, ())
-        return line(drafting.shown_name(person, self.language)) or line(number)
+        """As the letter says it: in Latin letters only as somebody has confirmed it there, with what it was."""
+        name = drafting.shown_name(LetterPerson(0, number, tuple(names), None, ()), self.language)
+        made = drafting.english_name(name) if self.language == "en" else None
+        both = f"{made.text} ({name})" if made and made.sure and made.text in self.text else name
+        return line(both) or line(number)
 
     def _facts(self, one: Sighted, case: Case, still: str) -> Iterator[tuple[str, str]]:
         told = self.told

@@ -29,7 +29,7 @@ from storage.letters import Written
 from storage.objects import EXPORT, ObjectStore
 from storage.stores import Stores
 from tests.office import Office
-from tests.storage.lettered import FORM, confirmed, lost, moved, seen, written
+from tests.storage.lettered import FORM, NAME, confirmed, lost, moved, recipient, seen, written
 
 MOMENT = "0:00:04\u20130:00:06"
 HOSTILE = "Ім'я <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
@@ -149,6 +149,19 @@ def test_an_approved_letter_is_made_into_both_files_with_the_annex(app: App) -> 
 def _cases(db: Connection, letter: int) -> list[Case]:
     found = [cases.of_candidate(db, one) for one in letters.candidates(db, letter)]
     return [case for case in found if case is not None]
+
+
+def test_the_annex_of_an_english_letter_romanizes_as_the_letter_does(app: App, tmp_path: Path) -> None:
+    one = seen(app.stores)
+    latin = "Shevchenko Taras Hryhorovych"
+    for body, told in ((f"⟦{latin}⟧ ({NAME})", f"{latin} ({NAME})"), (f"Chevtchenko ({NAME})", NAME)):
+        with app.stores.db.begin() as db:
+            said = Written(recipient(db, "en"), "en", "Request", body, False, (one.candidate,))
+            letter = letters.find(db, letters.write(db, said, "ann")[0])
+            assert letter is not None
+            gathered = contents.gather(db, letter)
+        made = contents.write(gathered, Sender(), app.stores.objects, tmp_path, None, draft=False)
+        assert made.people.rows[0][1] == told and made.shown[0].title.endswith(f": {told}")
 
 
 def test_the_same_letter_makes_the_same_bytes(app: App, tmp_path: Path) -> None:
