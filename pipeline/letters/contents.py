@@ -32,8 +32,12 @@ CLOSING: Final = 6
 """lines at the end that stay together: a signature stands on no page of its own"""
 MOST_PLACES: Final = 20
 """posts of one recording that the annex lists"""
-# What XML cannot hold, and what turns the direction of the words around it.
-_UNWRITTEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# What XML cannot hold, what turns the direction of the words around it, and what is not seen and keeps a name from
+# being found where it is copied to; joiners stay, since some scripts are not read without them.
+_UNWRITTEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+    "\u00ad\u180e\u200b\u2060-\u2064\ufeff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,7 @@ def words(language: str) -> Mapping[str, str]:
 
 
 def written(text: str) -> str:
-    """Text as files can hold it: without control characters, and signs that turn its direction."""
+    """Text as files can hold it: without control characters, signs that turn its direction, and what nobody sees."""
     return _UNWRITTEN.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
 
 

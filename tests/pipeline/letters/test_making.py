@@ -32,8 +32,8 @@ from tests.office import Office
 from tests.storage.lettered import FORM, NAME, confirmed, lost, moved, recipient, seen, written
 
 MOMENT = "0:00:04\u20130:00:06"
-HOSTILE = "Ім'я <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
-"""XML, typst, control characters and another direction in a name"""
+HOSTILE = "Ім\u200b'я\ufeff <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
+"""XML, typst, control characters, another direction and what is not seen in a name"""
 
 
 @pytest.fixture
