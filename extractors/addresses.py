@@ -19,6 +19,17 @@ Address = IPv4Address | IPv6Address
 SCHEMES = ("http", "https")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 NAT64 = IPv6Network("64:ff9b::/96")
+NOT_PUBLIC: tuple[Network, ...] = (
+    IPv4Network("192.0.0.0/24"),  # protocols' own (RFC 6890); a cloud's metadata, too
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, given up (RFC 7526)
+    IPv4Network("168.63.129.16/32"),  # what a machine at Azure asks about itself
+    IPv6Network("::/96"),  # an IPv4 address in another spelling, given up (RFC 4291)
+    IPv6Network("::ffff:0:0:0/96"),  # the same, translated (RFC 2765)
+    IPv6Network("64:ff9b:1::/48"),  # translators within a network (RFC 8215)
+    IPv6Network("3fff::/20"),  # for documentation (RFC 9637)
+    IPv6Network("5f00::/16"),  # routing within a network (RFC 9602)
+)
+"""beside those that `ipaddress` knows of, whose table is as old as the Python that brings it"""
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
 LONGEST = 2048
 """characters of an address; browsers and servers agree on no more"""
@@ -72,12 +83,16 @@ def check_ip(ip: str | Address, private: Sequence[Network] = ()) -> None:
     """Raise NotAllowed unless `ip` is public or in one of the networks `private`."""
     given = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
     for each in (given, *_inside(given)):
-        public = each.is_global and not each.is_multicast and not getattr(each, "is_site_local", False)
-        if not public and not any(each in network for network in private):
+        if not _is_public(each) and not any(each in network for network in private):
             raise NotAllowed(
                 f"{each} is not a public address, and a stranger's link may lead there to reach what is yours; "
                 f"only for a site of your own add {each}/{each.max_prefixlen} to LASTSEEN_ALLOW_PRIVATE_ADDRESSES"
             )
+
+
+def _is_public(ip: Address) -> bool:
+    odd = ip.is_multicast or getattr(ip, "is_site_local", False) or any(ip in network for network in NOT_PUBLIC)
+    return ip.is_global and not odd
 
 
 def is_shielded(address: str) -> bool:

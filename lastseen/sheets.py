@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -9,11 +10,14 @@ MARK: Final = "\ufeff"
 """without it, some spreadsheets take UTF-8 for something else"""
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """what a cell may begin with that is calculated (OWASP, CSV injection), in wide forms too"""
+_WITHIN = re.compile(r"(?<=[;\t\r\n])( *)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""where a cell goes on for a spreadsheet that parts at semicolons, as it does where a comma writes decimals (in
+Ukrainian, for one): quotes in the middle of what it takes for a cell hold nothing together, line ends neither"""
 
 
 def guarded(cell: object) -> str:
-    """A cell as text; what would be a formula stands behind an apostrophe."""
-    said = "" if cell is None else str(cell)
+    """A cell as text; what would be a formula stands behind an apostrophe, wherever a spreadsheet may part the cell."""
+    said = _WITHIN.sub(r"\1'", "" if cell is None else str(cell))
     return f"'{said}" if said.lstrip(" ").startswith(FORMULA) else said
 
 

@@ -193,7 +193,7 @@ def judge(
     }
     with _told(db):
         made: int = db.execute(GIVE, values).scalar_one()
-    detail = {"candidate": review.candidate, "stage": stage, "answer": answer, "content": _digest(values)}
+    detail = {"candidate": review.candidate, "stage": stage, "answer": answer, "content": digest(values)}
     detail |= {"supersedes": supersedes} if supersedes else {}
     arranged = candidates.arrange_footage(db, files, people_per_track)
     reviews.end(db, review, Ending.JUDGED)
@@ -252,6 +252,13 @@ def listed(features: Sequence[Compared]) -> dict[str, dict[str, str]]:
     }
 
 
+def digest(values: Mapping[str, object]) -> str:
+    """sha256 over the canonical JSON of what was said, and of what it rests on."""
+    said = {name: values[name] for name in ("answer", "reason", "features", "shown")}
+    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
 def _stage(db: Connection, candidate: int, supersedes: int | None) -> str:
     """Of a new judgement what is due, of one that supersedes that of the old one."""
     found: str | None = db.execute(STAGE, {"candidate": candidate, "supersedes": supersedes}).scalar()
@@ -281,10 +288,3 @@ def _judged(id_: int, stage: str, candidate: int, done: tuple[Entry, Arranged]) 
         *(Entry(Action.REJECTION_REVOKED, f"rejection:{one}", {"judgement": id_}) for one in followed.revoked),
     ]
     return Judged(id_, Stage(stage), verdict, next_, tuple(entries))
-
-
-def _digest(values: Mapping[str, object]) -> str:
-    """sha256 over the canonical JSON of what was said, and of what it rests on."""
-    said = {name: values[name] for name in ("answer", "reason", "features", "shown")}
-    canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
-from storage import chain_checks, erasures, incidents, keys, observed, subjects
+from storage import answered, chain_checks, erasures, incidents, keys, observed, stated, subjects
 from storage.chain_checks import StoredHeads
 from storage.custody import Incident
 from storage.custody_keys import Trust
@@ -246,6 +246,8 @@ def _follow(evidence: Evidence) -> Iterator[Incident]:
             else:
                 evidence.events += 1
         yield from observed.check(db)
+        yield from answered.check(db)
+        yield from stated.check(db)
     db.execution_options(isolation_level="AUTOCOMMIT")  # reading takes hours, and no transaction should last so long
 
 

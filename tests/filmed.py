@@ -8,7 +8,7 @@ from storage.stores import Stores
 from tests.office import Office
 from tests.pipeline.conftest import PEOPLE, PUBLISHED
 from tests.servers.video_site import Page, VideoSite
-from tests.storage.judged import account, give
+from tests.storage.judged import answer
 
 
 def office_with_a_film(settings: Settings, stores: Stores, folder: Path, media: Path) -> Office:
@@ -33,5 +33,5 @@ def sighted(office: Office) -> int:
     found = next(int(one["id"]) for one in listed if one["state"] == "open")
     with office.stores.db.begin() as db:
         for name in ("oksana", "petro"):
-            give(db, account(db, name), found, 3)
+            answer(db, name, found, 3)
     return found

@@ -4,7 +4,7 @@
 
 PACKAGE is the folder that holds `bagit.txt`; left out, it is the package that this file lies in.  Nothing in a package
 is run, and no name in it is followed out of it.  Whoever can change a package can change the copy of this program in
-it, too: take the program from where you trust it, or compare its sha256 with the one that lastseen publishes.
+it, too: take the program from where you trust it, such as `pipeline/evidence/verify.py` where lastseen is published.
 
 Exit status: 0 everything that was checked stands, 1 something does not (it says what), 2 wrong use.
 What only the package itself vouches for is marked so: give `--key`, `--root`, `--known` from elsewhere to do better.
@@ -95,6 +95,8 @@ class Verdict:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
+        self.was_told = False
+        """the reader was told of this very package another way"""
 
     def ok(self, check: str, said: str) -> None:
         """Something holds."""
@@ -1216,6 +1218,7 @@ class Event(NamedTuple):
     version: int
     seq: int
     at: datetime
+    actor: str
     action: str
     subject: str
     detail: dict[str, Any]
@@ -1237,10 +1240,11 @@ def event(line: Mapping[str, Any]) -> Event:
         raise Doubt("its body is not written as it must be")
     if not isinstance(said["seq"], int) or said["seq"] < 1 or not isinstance(said["detail"], dict):
         raise Doubt("its body is not written as it must be")
-    words = [said[name] for name in ("action", "subject")]
+    actor, action, subject = words = [said[name] for name in ("actor", "action", "subject")]
     if not all(isinstance(word, str) for word in words):
         raise Doubt("its body is not written as it must be")
-    return Event(version, said["seq"], moment(said["at"]), words[0], words[1], said["detail"], previous, stated)
+    at, detail = moment(said["at"]), said["detail"]
+    return Event(version, said["seq"], at, actor, action, subject, detail, previous, stated)
 
 
 class Log:
@@ -1467,6 +1471,7 @@ def check_receipt(package: Package, asked: Asked, log: Log, verdict: Verdict) ->
     with verdict.doubting("receipt", "--package-sha256"):
         if asked.package and asked.package != stated:
             raise Doubt("the package is not the one that you were told of: it is {}".format(stated or "no bag"))
+        verdict.was_told = bool(asked.package)
     with verdict.doubting("receipt", RECEIPT):
         _require_receipt(package, log, stated)
         said = "the log says that this package left the office as it lies here"
@@ -1567,6 +1572,7 @@ def check_observations(package: Package, log: Log, verdict: Verdict) -> set[int]
     known, seen = set(), set()
     records: dict[str, set[str]] = {}
     with verdict.doubting("observations", "data/observations.jsonl"):
+        posts = {one.get("id"): one for one in map(parsed, package.lines("data/posts.jsonl"))}
         for line in package.lines("data/observations.jsonl"):
             said = parsed(line)
             with verdict.doubting("observations", "observation {}".format(plain(said.get("id")))):
@@ -1574,8 +1580,10 @@ def check_observations(package: Package, log: Log, verdict: Verdict) -> set[int]
                     raise Doubt("it has no number, or another one's")
                 known.add(said["id"])
                 seen.add(said["post"])
-                _require_observed(package, said, told)
+                one = _require_observed(package, said, told)
                 _require_said(package, said, records)
+                if "observation" in one.detail and "rows" in one.detail and said["post"] in posts:
+                    _require_row(said, posts[said["post"]], str(one.detail["rows"]))
     for one in log.about("collected"):
         if "observation" in one.detail and one.detail["observation"] not in known:
             verdict.failed("observations", "the log speaks of it, and it is not in the package", _observation(one))
@@ -1587,7 +1595,7 @@ def _observation(one: Event) -> str:
     return "observation {}".format(plain(one.detail.get("observation")))
 
 
-def _require_observed(package: Package, said: Mapping[str, Any], told: Mapping[Any, Event]) -> None:
+def _require_observed(package: Package, said: Mapping[str, Any], told: Mapping[Any, Event]) -> Event:
     key, stated = said.get("raw_key"), said.get("raw_sha256")
     held = package.files.get(f"data/records/{key}")
     if held is None or held.digests["sha256"] != stated:
@@ -1602,6 +1610,21 @@ def _require_observed(package: Package, said: Mapping[str, Any], told: Mapping[A
         raise Doubt("the log says that its raw record is another observation's")
     if moment(said.get("observed_at")) > one.at + CLOCKS:
         raise Doubt("it is dated after the log says that it was received")
+    return one
+
+
+OBSERVATIONS_DOMAIN = b"lastseen.observations.v1\n"
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _require_row(said: Mapping[str, Any], post: Mapping[str, Any], rows: str) -> None:
+    """Every field of an observation that alone has an event is the one that the event's hash is over."""
+    words = [post["platform_post_id"], *(said[name] for name in ("observed_at", "method", "seen", "content_hash"))]
+    words += [said["title"], said["text"], canonical(said["facts"] or {}).decode()]
+    words.append(canonical(said["audience"]).decode() if said["audience"] else None)
+    fields = [str(post["source"]), *("\\N" if word is None else word.translate(ESCAPED) for word in words)]
+    if sha256(OBSERVATIONS_DOMAIN, "\t".join(fields).encode(), b"\n").hex() != rows:
+        raise Doubt("it is not what the log holds the hash of: a field of it, or its post, is another")
 
 
 def _require_said(package: Package, said: Mapping[str, Any], records: dict[str, set[str]]) -> None:
@@ -1684,6 +1707,89 @@ def check_derived(package: Package, originals: Mapping[str, str], verdict: Verdi
     for odd in sorted(set(package.below("data/derived/")) - told):
         verdict.failed("pictures", "the package does not tell what it was made of", odd)
     verdict.settle("pictures", "{}, and what they were made of".format(many(len(told), "derived file")))
+
+
+# --- what reviewers answered -------------------------------------------------------------------------------
+
+SIGHTING, SIGHTED = "possible sighting", "sighting"
+CLEAR_YES = 2
+"""from this answer on, of a scale that ends at 3, somebody said yes"""
+FOR_A_SIGHTING = 2
+"""people who said yes"""
+ANSWERED_WITHIN = timedelta(hours=1)
+"""an answer is dated by the database's clock, its event by the log's, which never runs back"""
+ERASED = "[erased by a lawful order]"
+"""stands in a reason for what named somebody who was erased since"""
+
+
+def check_judgements(package: Package, log: Log, verdict: Verdict) -> None:
+    """Each answer is the one that the log holds, of the account that gave it; a sighting is what two people said."""
+    given = {one.subject: one for one in log.about("judged")}
+    undone = {one.subject for one in log.about("judgement undone")}
+    lines: dict[object, list[dict[str, Any]]] = {}
+    with verdict.doubting("judgements", "data/decisions.jsonl"):
+        for line in package.lines("data/decisions.jsonl"):
+            lines.setdefault(parsed(line).get("kind"), []).append(parsed(line))
+    answers = {"judgement:{}".format(one.get("id")): one for one in lines.get("judgement", ())}
+    for subject, said in answers.items():
+        with verdict.doubting("judgements", plain(subject)):
+            _require_given(said, given.get(subject), subject in undone, verdict)
+    for missing in sorted(set(given) - set(answers))[:MOST_SHOWN]:
+        verdict.failed("judgements", "the log speaks of it, and it is not in the package", plain(missing))
+    _look_for_looks(log, verdict)
+    newest = {str(one.get("candidate")): one for one in lines.get("verdict", ())}
+    sighted = [str(one.get("id")) for one in lines.get("candidate", ()) if one.get("state") == SIGHTED]
+    for candidate in sighted:
+        with verdict.doubting("judgements", f"candidate {plain(candidate)}"):
+            _require_two_people(newest.get(candidate), answers)
+    said_so = f"; {many(len(sighted), SIGHTING)}, each what two people said" if sighted else ""
+    verdict.settle("judgements", many(len(answers), "answer") + ", as the log says who gave them" + said_so)
+
+
+def _require_given(said: Mapping[str, Any], one: Event | None, undone: bool, verdict: Verdict) -> None:
+    if one is None:
+        raise Doubt("the log does not say that it was given")
+    if one.actor != said.get("reviewer"):
+        raise Doubt(f"the log says that another account gave it: {plain(one.actor)}")
+    for name in ("candidate", "stage", "answer"):
+        if one.detail.get(name) != said.get(name):
+            raise Doubt(f"the log says another {name}: {plain(one.detail.get(name))}")
+    if (said.get("undone_at") is not None) != undone:
+        raise Doubt("the log {} that it was undone".format("says" if undone else "does not say"))
+    _require_words(said, one, verdict)
+    if abs(moment(said.get("judged_at")) - one.at) > ANSWERED_WITHIN:
+        verdict.open("judgements", f"the log dates it otherwise: {one.at:%Y-%m-%d %H:%M} UTC", one.subject)
+
+
+def _require_words(said: Mapping[str, Any], one: Event, verdict: Verdict) -> None:
+    rests = {name: said.get(name) for name in ("answer", "reason", "features", "shown")}
+    if sha256(canonical(rests)).hex() == one.detail.get("content"):
+        return
+    if ERASED not in str(said.get("reason")):
+        raise Doubt("what was said and shown is not what the log holds the hash of")
+    told = "a name was erased from its reason: its words cannot be held against the log"
+    verdict.open("judgements", told, one.subject)
+
+
+def _look_for_looks(log: Log, verdict: Verdict) -> None:
+    """Nobody had opened a candidate's record before their first answer on it: others' answers stand there."""
+    looked: dict[tuple[str, str], int] = {}
+    for one in reversed(log.about("viewed")):
+        looked[one.actor, one.subject] = one.seq
+    for one in log.about("judged"):
+        first = looked.get((one.actor, "candidate:{}".format(one.detail.get("candidate"))), one.seq)
+        if first < one.seq and "supersedes" not in one.detail:
+            told = f"it is not shown to be independent: event {first} says that its account looked at the record before"
+            verdict.open("judgements", told, one.subject)
+
+
+def _require_two_people(newest: Mapping[str, Any] | None, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    if newest is None or newest.get("verdict") != SIGHTING:
+        raise Doubt("it is called a possible sighting, and no verdict says so")
+    said = [answers.get(f"judgement:{number}", {}) for number in newest["judgements"]]
+    yes = {one["reviewer"] for one in said if isinstance(one.get("answer"), int) and one["answer"] >= CLEAR_YES}
+    if len(yes) < FOR_A_SIGHTING:
+        raise Doubt("it is called a possible sighting, and not two people said yes")
 
 
 # --- manifests of the days, and their time stamps ----------------------------------------------------------
@@ -1890,6 +1996,8 @@ def verify(folder: Path, asked: Asked | None = None) -> Verdict:
             check_posts(package, originals, seen, verdict)
     with verdict.doubting("records"):
         check_records(package, log, verdict)
+    with verdict.doubting("judgements"):
+        check_judgements(package, log, verdict)
     with verdict.doubting("receipt"):
         check_receipt(package, asked, log, verdict)
     return verdict
@@ -1919,6 +2027,7 @@ TITLES = {
     "observations": "Observations",
     "posts": "Posts",
     "pictures": "Derived pictures",
+    "judgements": "Judgements",
     "receipt": "Receipt",
 }
 MARKS = {"ok": "  ok    ", "open": "  open  ", "failed": "  FAILED"}
@@ -1942,7 +2051,21 @@ def told(verdict: Verdict) -> Iterator[str]:
         yield "Everything that was checked stands" + (
             ", and {} could not be proven by the package alone (open).".format(many(left, "thing")) if left else "."
         )
-        yield "This shows that nothing was changed since; not that a video is genuine, nor who is in it."
+        yield _shows(verdict)
+
+
+VOUCHING = ("key", "witnesses", "earlier checkpoint", "time stamps")
+"""checks that are `ok` only by what the reader brought"""
+
+
+def _shows(verdict: Verdict) -> str:
+    """What follows from a package that stands: with nothing from elsewhere, only that it agrees with itself."""
+    if verdict.was_told or any(one.state == "ok" and one.check in VOUCHING for one in verdict.findings):
+        return "This shows that nothing was changed since; not that a video is genuine, nor who is in it."
+    return (
+        "This shows that the package agrees with itself, and no more: whoever made all of it anew has one that stands,"
+        " too. Give --key or --package-sha256, which you got from the office another way."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

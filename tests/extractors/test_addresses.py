@@ -68,6 +68,14 @@ def test_public_addresses_pass(address: str) -> None:
         ("http://[64:ff9b::a00:1]/", "10.0.0.1 is not a public address"),
         ("http://[2002:7f00:1::]/", "not a public address"),
         ("http://[fe80::1%25eth0]/", "not a public address"),
+        ("http://[::127.0.0.1]/", "::7f00:1 is not a public address"),
+        ("http://[::ffff:0:127.0.0.1]/", "not a public address"),
+        ("http://[64:ff9b:1::a00:1]/", "not a public address"),
+        ("http://[5f00::1]/", "not a public address"),
+        ("http://[3fff::1]/", "not a public address"),
+        ("http://192.0.0.192/opc/v1/instance/", "not a public address"),
+        ("http://192.88.99.1/", "not a public address"),
+        ("http://168.63.129.16/machine", "not a public address"),
     ],
 )
 def test_others_do_not_and_the_message_says_what_to_do(address: str, reason: str) -> None:

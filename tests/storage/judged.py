@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from lastseen.judging import Compared
 from lastseen.roles import Role
-from storage import accounts, judgements, reviews
+from storage import accounts, custody, judgements, reviews
 from storage.accounts import User
 from storage.database import Connection
 from storage.judgements import Judged, Judgement
@@ -59,6 +59,11 @@ def give(
     taken = review(db, who, candidate)
     why = "" if answer is not None else "turned away"
     return judgements.judge(db, taken, answer, features, why, LIMIT, supersedes=supersedes)
+
+
+def answer(db: Connection, name: str, candidate: int, said: int) -> None:
+    """An analyst of this name takes a candidate up and judges it, and the custody log says so, as on the pages."""
+    custody.append_all(db, name, give(db, account(db, name), candidate, said).entries)
 
 
 def conclude(db: Connection, candidate: int, *answers: int) -> None:

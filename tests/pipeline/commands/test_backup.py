@@ -17,7 +17,7 @@ from storage.tables import metadata
 from tests.office import Office
 from tests.servers.video_site import Page, VideoSite
 from tests.storage import casting
-from tests.storage.judged import account, give
+from tests.storage.judged import answer
 
 Said = TypeVar("Said")
 PASSWORD = "river lantern otter stone"
@@ -53,7 +53,7 @@ def judge(db: Connection) -> None:
     casting.analyse(db, video, casting.Seen(0, 4000))
     found = casting.candidate(db, video.tracks[0], casting.person(db, "P-1", "Ada Example"))
     for name in ("ann", "bob"):
-        give(db, account(db, name), found, 2)
+        answer(db, name, found, 2)
 
 
 def filled(folder: Path, site: VideoSite) -> None:

@@ -31,7 +31,7 @@ from tests.pipeline.conftest import PEOPLE, PUBLISHED
 from tests.pipeline.evidence import authorities
 from tests.servers.time_stamp_authority import TimeStampAuthority
 from tests.servers.video_site import Page, VideoSite
-from tests.storage.judged import account, give
+from tests.storage.judged import answer
 
 TITLE = "Вечір у Пуерто-Рико <b>&amp; #emph[so]"  # noqa: RUF001  Ukrainian
 DESCRIPTION = "Їжак, Єва й Ґудзик.\nДругий рядок: *не розмітка* $x$ @ref <script>alert(1)</script>"  # noqa: RUF001
@@ -126,9 +126,9 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
     with office.stores.db.begin() as db:
         refused = rejections.reject(db, best["id"], "another nose", "analyst", 5)
         taken_back = rejections.revoke(db, refused.id, "it was the light", "senior", 5)
-        judged = [give(db, account(db, name), best["id"], answer) for name, answer in (("ada", 3), ("ben", 2))]
-        told_of = [entry for one in judged for entry in one.entries]
-        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries, *told_of])
+        custody.append_all(db, "analyst", [*refused.entries, *taken_back.entries])
+        for name, given in (("ada", 3), ("ben", 2)):
+            answer(db, name, best["id"], given)
         custody.append(db, "analyst", Action.VIEWED, f"candidate:{best['id']}")
     target = folder / "package"
     case = f"candidate:{best['id']}"

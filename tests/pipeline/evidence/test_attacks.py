@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from lastseen.clock import iso
+from matchers.names import blotting
 from pipeline.evidence import verify
 from pipeline.evidence.verify import Asked, Finding
 from storage import merkle
@@ -179,7 +180,7 @@ def test_a_history_rewritten_without_its_stamps_is_found_by_the_package_that_was
 ) -> None:
     for name in ("stamps", "authorities"):
         shutil.rmtree(package / "data/custody" / name)
-    Forger(package).rewrite(lambda said: said.update(actor="somebody else"))
+    Forger(package).rewrite(lambda said: said.update(reason="another order"))
     verdict = verify.verify(package)
     assert verdict.stands, "it is consistent with itself: without anything from elsewhere nobody can tell"
     assert {"key", "time stamps"} <= {one.check for one in verdict.findings if one.state == "open"}
@@ -245,6 +246,11 @@ def test_an_observation_that_says_something_else_is_found(package: Path) -> None
         (lambda one: one.update(raw_key="raw/elsewhere.json"), "raw record is not in the package"),
         (lambda one: one.update(raw_sha256="0" * 64), "raw record is not in the package"),
         (lambda one: one.update(id=one["id"] + 1000), "another observation's"),
+        (lambda one: one.update(observed_at="2026-01-01T00:00:00.000000Z"), "not what the log holds the hash of"),
+        (lambda one: one.update(seen="missing"), "not what the log holds the hash of"),
+        (lambda one: one.update(method="by hand"), "not what the log holds the hash of"),
+        (lambda one: one.update(facts={"edited": True}), "not what the log holds the hash of"),
+        (lambda one: one.update(audience={"views": 7}), "not what the log holds the hash of"),
     ],
 )
 def test_an_observation_of_another_record_or_time_is_found(
@@ -294,6 +300,70 @@ def test_a_log_that_goes_on_under_another_name_is_the_same_log(package: Path) ->
     add_key(package, str(renamed.verifier()))
     attacker.rebag(package)
     assert {one.check for one in failed(package)} == {"receipt"}, "nothing but that the package was changed"
+
+
+# --- who answered what -------------------------------------------------------------------------------------
+
+
+def answers(lines: list[Line]) -> list[Line]:
+    """Those on the one candidate, in order."""
+    return [line for line in lines if line["kind"] == "judgement"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda one: one.update(answer=3), "the log says another answer: 2"),
+        (lambda one: one.update(stage="senior"), "the log says another stage: second"),
+        (lambda one: one.update(candidate=2), "the log says another candidate: 1"),
+        (lambda one: one.update(reviewer="carol"), "the log says that another account gave it: ben"),
+        (lambda one: one.update(reason="the same scar"), "not what the log holds the hash of"),
+        (lambda one: one["shown"].update(photos=[]), "not what the log holds the hash of"),
+        (lambda one: one.update(undone_at=one["judged_at"]), "does not say that it was undone"),
+        (lambda one: one.update(id=7), "the log does not say that it was given"),
+        (lambda one: one.update(kind="remark"), "the log speaks of it, and it is not in the package"),
+    ],
+)
+def test_an_answer_that_says_something_else_is_found(package: Path, change: Callable[[Line], None], said: str) -> None:
+    """Also where the office itself handed it out so: its own log holds against it."""
+    attacker.edit(package / "data/decisions.jsonl", lambda lines: change(answers(lines)[1]))
+    Forger(package).rewrite(lambda event: None)
+    found(package, "judgements", said)
+
+
+def test_a_possible_sighting_that_not_two_people_said_is_found(package: Path) -> None:
+    """The office's own log says that Ada answered twice."""
+    attacker.edit(package / "data/decisions.jsonl", lambda lines: answers(lines)[1].update(reviewer="ada"))
+    Forger(package).rewrite(lambda event: event.update(actor="ada") if event["action"] == "judged" else None)
+    found(package, "judgements", "not two people said yes", "candidate 1")
+    attacker.edit(
+        package / "data/decisions.jsonl",
+        lambda lines: lines.__setitem__(slice(None), [line for line in lines if line["kind"] != "verdict"]),
+    )
+    found(package, "judgements", "no verdict says so", "candidate 1")
+
+
+def test_an_answer_after_a_look_at_the_record_is_not_called_independent(package: Path) -> None:
+    def look(event: Line) -> None:
+        if event["action"] == "rejected":  # some event before both answers
+            event.update(action="viewed", subject="candidate:1", actor="ben")
+
+    Forger(package).rewrite(look)
+    told = [one for one in verify.verify(package).findings if one.check == "judgements" and one.state != "ok"]
+    assert [(one.state, one.where) for one in told] == [("open", "judgement:2")]
+    assert "looked at the record before" in told[0].said
+
+
+def test_what_was_erased_from_a_reason_and_another_clock_are_told_and_no_failure(package: Path) -> None:
+    def change(lines: list[Line]) -> None:
+        answers(lines)[0]["reason"] = f"as {verify.ERASED} said"
+        answers(lines)[1]["judged_at"] = "2026-01-01T00:00:00.000000Z"
+
+    assert verify.ERASED == blotting.ERASED
+    attacker.edit(package / "data/decisions.jsonl", change)
+    told = [one for one in verify.verify(package).findings if one.check == "judgements"]
+    assert [(one.state, one.where) for one in told[:2]] == [("open", "judgement:1"), ("open", "judgement:2")]
+    assert not any(one.state == "failed" for one in told)
 
 
 # --- manifests and time stamps -----------------------------------------------------------------------------

@@ -49,6 +49,9 @@ def test_a_stranger_checks_it_offline_with_the_verifier_in_it(exported: Exported
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert "Everything that was checked stands" in done.stdout
     assert "the key is only the package's own word" in done.stdout
+    assert "the package agrees with itself, and no more" in done.stdout
+    for said in (("--key", exported.key), ("--package-sha256", exported.sha256), ("--root", str(exported.root))):
+        assert "This shows that nothing was changed since;" in alone(exported.folder, *said).stdout
     given = ("--key", exported.key, "--known", str(exported.known), "--root", str(exported.root))
     done = alone(exported.folder, *given, "--package-sha256", exported.sha256, "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -56,6 +59,22 @@ def test_a_stranger_checks_it_offline_with_the_verifier_in_it(exported: Exported
     assert said["ok"] is True
     assert [one["check"] for one in said["findings"] if one["state"] == "open"] == ["witnesses"]
     assert not list((exported.folder / "data").glob("__pycache__"))
+
+
+@pytest.mark.skipif(not (shutil.which("sha256sum") and shutil.which("openssl")), reason="their tools are not here")
+def test_other_peoples_tools_say_the_same_of_it(exported: Exported, package: Path) -> None:
+    statement = next((package / "data/custody/stamps").glob("*.json"))
+    (token,) = (package / "data/custody/stamps").glob("*.tsr")
+    stamp = ["openssl", "ts", "-verify", "-data", str(statement), "-in", str(token), "-CAfile", str(exported.root)]
+    of_payload, of_tags = (
+        ["sha256sum", "--check", "--quiet", f"{name}-sha256.txt"] for name in ("manifest", "tagmanifest")
+    )
+    for command in (of_payload, of_tags, stamp):
+        assert subprocess.run(command, cwd=package, capture_output=True, check=False).returncode == 0, command
+    statement.write_bytes(statement.read_bytes() + b" ")
+    (package / "bag-info.txt").write_text("")
+    for command in (of_payload, of_tags, stamp):
+        assert subprocess.run(command, cwd=package, capture_output=True, check=False).returncode != 0, command
 
 
 def test_a_stranger_is_told_what_is_wrong(package: Path, exported: Exported) -> None:

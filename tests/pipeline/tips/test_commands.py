@@ -12,7 +12,7 @@ from tests.office import Office
 from tests.pipeline.conftest import WANTED
 from tests.review.conftest import serving
 from tests.storage.casting import person
-from tests.storage.judged import account, give
+from tests.storage.judged import answer
 
 WHOM, CONTACT = "my brother Ivan", "+380 00 000"
 HEAD = "link,moment,whom,how,contact,language\n"
@@ -124,11 +124,13 @@ def test_a_file_is_kept_and_looked_at_only_when_it_is_taken_up(
         assert "at about the moment that was named" in officer.get("/tips/1").text
         queue = pages.signed_in(Role.SENIOR).get("/").text
         assert ("source unknown" in queue, "elative" in queue) == (True, False)
-        record = pages.reader(found, "ada", 3).get(f"/candidates/{found}")
+        with ours.stores.db.begin() as db:
+            answer(db, "ada", found, 3)
+        record = pages.reader(found, "ada").get(f"/candidates/{found}")
         assert (record.status_code, "A relative pointed to this" in record.text) == (200, True)
         assert "Given to the office by a relative" in record.text
         with ours.stores.db.begin() as db:
-            give(db, account(db, "ben"), found, 3)
+            answer(db, "ben", found, 3)
         assert "Given to the office by a relative" in officer.get(f"/people/{WANTED}").text
         reads = pages.signed_in(Role.SENIOR).get(f"/people/{WANTED}").text
         assert "No post is recorded for this file." in reads

@@ -1,0 +1,136 @@
+"""How the custody log binds judgements: who answered what on which candidate, who took it back, and who rejected one.
+
+Each event `judged` holds the candidate, the stage, the answer and `content`, a hash over all that was said and shown;
+its actor is the account that answered.  So an owner of the database can neither make a no a yes, nor give an answer to
+somebody else, nor add one or take one away, and have it believed.
+
+An order may take judgements with their candidate, and a name out of the reason of another.  Both are told from
+tampering by an event of an erasure later in the log; who, what and on which candidate is compared all the same.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from storage import judgements
+from storage.custody import STREAMED, Incident
+
+CLOCKS = timedelta(hours=1)
+"""by how much the database's clock, which dates a judgement, may differ from the log's, which never runs back"""
+
+ERASED = "(SELECT coalesce(max(seq), 0) FROM custody_events WHERE action = 'erased' AND subject LIKE 'erasure:%')"
+"""number of the last event of an erasure"""
+GIVEN = text(f"""
+    WITH told AS (SELECT subject, seq, at, actor, detail FROM custody_events WHERE action = 'judged'),
+         said AS (SELECT 'judgement:' || judgements.id AS subject, judgements.*, users.name AS account
+                    FROM judgements JOIN users ON users.id = reviewer_id)
+    SELECT subject, seq, at, actor, detail, id, candidate_id AS candidate, reviewer, account, stage, answer, reason,
+           features, shown, supersedes, judged_at, seq < {ERASED} AS erased_since
+      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
+UNDONE = text(f"""
+    WITH told AS (SELECT subject, seq, actor FROM custody_events WHERE action = 'judgement undone'),
+         said AS (SELECT 'judgement:' || judgement_id AS subject, judgement_id AS id, users.name AS account
+                    FROM judgement_undos JOIN users ON users.id = reviewer_id)
+    SELECT subject, seq, actor, id, account, seq < {ERASED} AS erased_since
+      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
+# Those of people who gave an order; what follows from a verdict is bound by what was judged.
+REJECTED = text(f"""
+    WITH told AS (SELECT subject, seq, actor, detail, reason AS why FROM custody_events
+                   WHERE action = 'rejected' AND NOT detail ? 'judgement'),
+         said AS (SELECT 'rejection:' || rejections.id AS subject, rejections.*, analyses.blob_id AS file
+                    FROM rejections JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
+                   WHERE verdict_id IS NULL)
+    SELECT subject, seq, actor, detail, why, id, person_id AS person, track_id AS track, blob_id = file AS in_its_file,
+           reason, rejected_by, seq < {ERASED} AS erased_since
+      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
+FOLLOWING = text("""
+    SELECT rejections.id FROM rejections JOIN verdicts ON verdicts.id = verdict_id
+           JOIN candidates ON candidates.id = candidate_id
+     WHERE verdict <> 'rejected' OR candidates.track_id <> rejections.track_id
+        OR candidates.person_id <> rejections.person_id ORDER BY rejections.id""")
+WEIGHED = text("""
+    SELECT newest.candidate_id AS candidate, newest.verdict AS kept, weighed.verdict AS comes_to
+      FROM (SELECT DISTINCT ON (candidate_id) candidate_id, verdict FROM verdicts ORDER BY candidate_id, id DESC)
+           AS newest
+           CROSS JOIN LATERAL weighed_of(newest.candidate_id) AS weighed
+     WHERE newest.verdict IS DISTINCT FROM weighed.verdict ORDER BY newest.candidate_id""")
+
+
+def check(db: Connection) -> Iterator[Incident]:
+    """The rows of judgements and rejections are what the log says, and verdicts are what they come to.  Streamed."""
+    with db.execute(GIVEN, execution_options=STREAMED) as rows:
+        for row in rows:
+            yield from _given(row)
+    with db.execute(UNDONE, execution_options=STREAMED) as rows:
+        for row in rows:
+            yield from _undone(row)
+    with db.execute(REJECTED, execution_options=STREAMED) as rows:
+        for row in rows:
+            yield from _rejected(row)
+    for row in db.execute(FOLLOWING):
+        yield Incident("the verdict that it is said to follow from does not say so", f"rejection {row.id}")
+    for row in db.execute(WEIGHED):
+        what = f"its newest verdict is {row.kept}, and its judgements come to {row.comes_to}"
+        yield Incident(what, f"candidate {row.candidate}")
+
+
+def _given(row: Row[Any]) -> Iterator[Incident]:
+    where = _where(row)
+    if row.seq is None:
+        yield Incident("the custody log does not say that it was given", where)
+    elif row.id is None:
+        if not row.erased_since:
+            yield Incident(f"it was given, says custody event {row.seq}, and its row is gone", where)
+    else:
+        for name in _other(row):
+            yield Incident(f"its row says another {name} than custody event {row.seq}", where)
+
+
+def _other(row: Row[Any]) -> Iterator[str]:
+    """In what a row and its event differ."""
+    said, told = row._asdict(), row.detail
+    if {row.reviewer, row.account} != {row.actor}:
+        yield "account"
+    yield from (name for name in ("candidate", "stage", "answer", "supersedes") if said[name] != told.get(name))
+    if abs(row.judged_at - row.at) > CLOCKS:
+        yield "time"
+    if not row.erased_since and judgements.digest(said) != told.get("content"):
+        yield "content"
+
+
+def _undone(row: Row[Any]) -> Iterator[Incident]:
+    if row.seq is None:
+        yield Incident("it is undone, and the custody log does not say so", _where(row))
+    elif row.id is None:
+        if not row.erased_since:
+            yield Incident(f"it was undone, says custody event {row.seq}, and is not", _where(row))
+    elif row.account != row.actor:
+        yield Incident(f"its row says that another account undid it than custody event {row.seq}", _where(row))
+
+
+def _rejected(row: Row[Any]) -> Iterator[Incident]:
+    if row.seq is None:
+        yield Incident("nobody gave it, as far as the custody log says", _where(row))
+    elif row.id is None:
+        if not row.erased_since:
+            yield Incident(f"it was given, says custody event {row.seq}, and its row is gone", _where(row))
+    else:
+        for name in _other_rejection(row):
+            yield Incident(f"its row says another {name} than custody event {row.seq}", _where(row))
+
+
+def _other_rejection(row: Row[Any]) -> Iterator[str]:
+    if row.rejected_by != row.actor:
+        yield "account"
+    if row.person != row.detail["person"]:
+        yield "person"
+    if row.track != row.detail["track"] or not row.in_its_file:
+        yield "face"
+    if not row.erased_since and row.reason != (row.why or ""):
+        yield "reason"
+
+
+def _where(row: Row[Any]) -> str:
+    return str(row.subject).replace(":", " ")
