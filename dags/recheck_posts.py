@@ -9,8 +9,10 @@ each site.
 - **When it fails**: nothing is concluded from a channel or site that cannot be read; the next run looks again. A
   burst of deletions raises an alert in `lastseen status`, and has the source's media fetched before others'. A site
   that refuses us as a whole is asked by nobody for a while (`lastseen site list`).
-- **By hand**: `source` looks at one source only; `retry` also what did not get through, `retry_only` nothing else;
-  `dry_run` only logs what is due.
+- **By hand**: `source` looks at one source only; `since` and `until` (days) have posts of those days be looked for,
+  and `blob` those that carry one file, though they are not due; `retry` also what did not get through, `retry_only`
+  nothing else; `dry_run` only logs which sources are due.
+- **Backfill**: each run looks for the posts of the hour before it.
 - **Again**: a post that looks as it did adds nothing.
 """
 
@@ -23,7 +25,7 @@ from dags import wiring
     schedule="30 * * * *",
     dagrun_timeout=wiring.HOURLY_RUN,
     **wiring.FRAME,
-    params={"source": wiring.SOURCE, **wiring.AGAIN},
+    params={**wiring.PERIOD, "blob": wiring.BLOB, **wiring.AGAIN},
     tags=["lastseen", "collect"],
     doc_md=__doc__,
 )

@@ -3,6 +3,7 @@
 A step has a pair of tasks: plan, then work batch by batch.  A duty is one task.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
 from airflow.task.trigger_rule import TriggerRule
+
+log = logging.getLogger("lastseen.dags")
 
 # --- how work is queued ------------------------------------------------------------------------------------
 
@@ -89,6 +92,8 @@ TELLING = Kind(FIRST, NETWORK, timeout=SHORT)
 KINDS: Mapping[str, Kind] = {
     "fingerprint": ANALYSIS,
     "analyze": ANALYSIS,
+    "enroll": MATCH,
+    "check_photos": MATCH,
     "names": MATCH,
     "lists": MATCH,
     "match_tracks": MATCH,
@@ -162,7 +167,7 @@ BLOB = Param(
     type=["null", "string"],
     pattern="^[0-9a-f]{64}$",
     title="Blob",
-    description_md="Only this blob, by its sha256.",
+    description_md="Only this blob, by its sha256: 64 digits, 0-9 and a-f.",
 )
 PERSON = Param(
     None,
@@ -200,13 +205,13 @@ BEGIN = Param(
     None,
     **POST_OR_DAY,
     title="Read anew from",
-    description_md="Number of a post, or day (UTC), from which on posts of `source` are read again.",
+    description_md="Number of a post, or day (UTC) like 2026-03-01, from which on posts of `source` are read again.",
 )
 END = Param(
     None,
     **POST_OR_DAY,
     title="Read anew up to",
-    description_md="Number of the last post, or last day (UTC), that is read again.",
+    description_md="Number of the last post, or last day (UTC) like 2026-03-01, that is read again.",
 )
 WHOLE = Param(
     False,
@@ -228,15 +233,33 @@ A_DAY, AN_HOUR = timedelta(days=1), timedelta(hours=1)
 """what a run is about that is due then, by whether its DAG works on days; all others with such parameters run hourly"""
 
 
+ELSEWHERE: Mapping[str, str] = {
+    "person": "`rematch_register` compares one person's photos with all kept tracks; a track is compared with everybody"
+    " at once, and a list is imported as a whole",
+    "engine": "`process_media` has files analysed with another engine; compared is by the office's own"
+    " (LASTSEEN_ENGINE), since the register is enrolled by it, and thresholds are its own",
+    "recipe": "it is the engine and the version of the analysis, and only the engine can be chosen, in `process_media`",
+    "blob": "what a file shows is looked at by `process_media`, and whether its posts are there by `recheck_posts`",
+    "force": "`process_media`, `match_register` and `daily_report` do again what was done; what others make is the same"
+    " each time",
+}
+"""what to do instead, where a DAG has no such parameter"""
+
+
 def parameters() -> dict[str, Any]:
     """What this run was asked for.  One of a backfill is about the time before it, unless it was told another.
 
-    A name that the DAG has no parameter of fails it: whoever misspells `dry_run` would have everything done.
+    A name that the DAG has no parameter of fails it: whoever misspells `dry_run` would have everything done.  A run
+    that was missed is skipped.
     """
     context = get_current_context()
     params, run, known = dict(context["params"]), context["dag_run"], context["dag"].params
     if unknown := sorted(set(run.conf or {}) - set(known)):
-        raise AirflowFailException(f"there is no parameter {', '.join(unknown)}: there are {', '.join(sorted(known))}")
+        instead = "".join(f"; {name}: {ELSEWHERE[name]}" for name in unknown if name in ELSEWHERE)
+        there = ", ".join(sorted(known)) or "none"
+        raise refused(f"there is no parameter {', '.join(unknown)}: there are {there}{instead}")
+    if _was_missed(run, context["dag"].timetable):
+        raise AirflowSkipException(MISSED)
     if run.run_type != "backfill" or "since" not in params or any(params.get(one) for one in ("day", "since", "until")):
         return params
     end = run.data_interval_end or run.run_after
@@ -245,7 +268,38 @@ def parameters() -> dict[str, Any]:
     return {**params, "since": (end - AN_HOUR).isoformat(), "until": end.isoformat()}
 
 
+MISSED = (
+    "this run was missed, and the one after it is due as well: that one does what both would have done. Clear this run"
+    " to have it done all the same"
+)
+
+
+def _was_missed(run: Any, timetable: Any) -> bool:
+    """Whether the next run of the schedule was due, too, when this one began.
+
+    After a stop Airflow makes both, one after the other: all sources would be asked twice, and another share of the
+    evidence be read.  A run that somebody has cleared is wanted.
+    """
+    if run.run_type != "scheduled" or run.clear_number or run.start_date is None:
+        return False
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import instance
+
+    begin, end = (instance(one or run.run_after) for one in (run.data_interval_start, run.data_interval_end))
+    following = coerce_to_core_timetable(timetable).next_dagrun_info(
+        last_automated_data_interval=DataInterval(begin, end), restriction=TimeRestriction(end, None, catchup=True)
+    )
+    return following is not None and bool(following.run_after <= run.start_date)
+
+
 # --- tasks -------------------------------------------------------------------------------------------------
+
+
+def refused(why: str) -> AirflowFailException:
+    """To be raised.  Airflow shows it as the head of a list of its own files: whoever reads the log needs one line."""
+    log.error("%s", why)
+    return AirflowFailException(why)
 
 
 @contextmanager
@@ -256,7 +310,7 @@ def final_faults() -> Iterator[None]:
     try:
         yield
     except tasks.FINAL as fault:
-        raise AirflowFailException(str(fault)) from None
+        raise refused(str(fault)) from None
 
 
 def step(
@@ -326,7 +380,7 @@ def _work(name: str, batch: list[int], *, sets_off: bool) -> dict[str, int]:
     if ended.until is not None:
         raise AirflowRescheduleException(ended.until)  # type: ignore[no-untyped-call]  # Airflow's
     if ended.failed:
-        raise AirflowFailException(ended.why)
+        raise refused(ended.why)
     if sets_off and not ended.made:
         raise AirflowSkipException("nothing new came of it")
     if sets_off and params.get("engine"):

@@ -48,6 +48,8 @@ GUESSES: Final[Mapping[str, Guess]] = {
     "fetch": Guess(0.5, 20),  # MiB and one more: an item of unknown size is a short film
     "fingerprint": Guess(0.3, 20),  # the same
     "analyze": Guess(0.2, 60),  # seconds of film, more where its pictures are large
+    "enroll": Guess(2),
+    "check_photos": Guess(0.1),
     "names": Guess(0.3),
     "lists": Guess(5),
     "match_tracks": Guess(0.3),

@@ -207,7 +207,7 @@ def _step_command(name: str, summary: str, parts: Sequence[str] = ()) -> None:
         as_json: AsJson = False,
     ) -> None:
         scope = replace(_period(source, since, until), blob=blob, retry=retry, retry_only=retry_only)
-        _steps(name, parts or (name,), scope, dry_run, as_json)
+        _steps(name, parts or (name,), replace(scope, anew=name == jobs.RECHECK), dry_run, as_json)
 
     command.__doc__ = summary
     app.command(name)(command)
@@ -244,7 +244,7 @@ def collect(
 
 
 for _name, _summary in {
-    "recheck": "Look again for posts that were read before: changed, missing, gone, back.",
+    "recheck": "Look again for posts that are due, or that you name: changed, missing, gone, back.",
     "fetch": "Fetch the media of posts into the evidence.",
 }.items():
     _step_command(_name, _summary)

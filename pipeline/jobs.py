@@ -60,7 +60,8 @@ SEARCHES = (match.TRACKS, sweep.NAME)
 OF_BLOBS = (fingerprint.NAME, "analyze")
 OLDER = 200
 """files of before there were fingerprints that are offered at a time, behind all others"""
-READ = ("collect", "recheck")
+RECHECK = "recheck"
+READ = ("collect", RECHECK)
 """steps whose items are sources"""
 REMADE = ("analyze", match.TRACKS)
 """steps that `force` has done anew; what the others make is the same each time"""
@@ -106,7 +107,8 @@ class Scope:
     whole: bool = False
     """collect: list sources on video sites to their end"""
     anew: bool = False
-    """collect: read what is held between `since` and `until` again, of every channel that it is about"""
+    """collect: read what is held between `since` and `until` again, of every channel that it is about; recheck: look
+    for the posts of that time, or with that blob, though they are not due"""
 
     @property
     def narrow(self) -> bool:
@@ -285,6 +287,8 @@ def _queues(db: Connection, app: App, command: str, scope: Scope, only: str | No
         _ask_anew(db, scope)
         if scope.whole:
             pages.list_whole(db, _sources(db, scope) or ())
+    if command == RECHECK and not scope.retry_only:
+        _look_again(db, scope)
     steps = [step for step in app.steps.of(command) if only in (None, step.name)]
     queues = [_queue_of(step, _subjects(db, app, step.name, scope)) for step in steps]
     if scope.retry_only:
@@ -329,6 +333,12 @@ def _ask_anew(db: Connection, scope: Scope) -> None:
         for source in _sources(db, replace(scope, platform=Platform.TELEGRAM)) or ():
             if held := telegram_chats.stretch(db, source, scope.since, scope.until):
                 telegram_chats.read_again(db, source, held)
+
+
+def _look_again(db: Connection, scope: Scope) -> None:
+    """Have the posts that somebody names be looked for, though they are not due."""
+    if scope.anew and (scope.since or scope.until or scope.blob):
+        posts.look_again(db, _sources(db, scope) or (), scope.since, scope.blob, until=scope.until)
 
 
 def _stretch(db: Connection, scope: Scope) -> MessageRange | None:
@@ -385,10 +395,13 @@ def _items(db: Connection, scope: Scope) -> Sequence[int]:
 
 
 def _sources(db: Connection, scope: Scope) -> Subjects:
+    """Those that it names.  Of a blob none are read again, but those with posts that carry it are looked at again."""
+    wanted = {source.id for source in sources.every(db) if scope.platform in (None, source.platform)}
+    if scope.source is not None:
+        wanted &= {scope.source}
     if scope.blob is not None:
-        return ()
-    wanted = (source for source in sources.every(db) if scope.platform in (None, source.platform))
-    return tuple(source.id for source in wanted if scope.source in (None, source.id))
+        wanted &= set(posts.carriers_of(db, scope.blob)) if scope.anew else set()
+    return tuple(sorted(wanted))
 
 
 def _fill(db: Connection, app: App, queue: Queue, scope: Scope) -> None:

@@ -85,7 +85,7 @@ def plan(command: str, step: str, params: Mapping[str, object], platform: str | 
 
     None when `dry_run`, which only logs what would be done.  Raises WrongUse for parameters that make no sense.
     """
-    wanted = replace(scope(params), platform=Platform(platform) if platform else None)
+    wanted = replace(scope(params), platform=Platform(platform) if platform else None, anew=command == jobs.RECHECK)
     with opened(params) as app:
         rematch.check(app, _to_compare(params))
         ids = jobs.due(app, command, wanted, dry=_dry(params), step=step)[step]

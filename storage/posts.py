@@ -275,6 +275,32 @@ def blobs_of(
     return db.execute(statement.order_by(blobs.c.id)).scalars().all()
 
 
+def carriers_of(db: Connection, sha256: str) -> Sequence[int]:
+    """Sources of posts that carry a blob."""
+    statement = select(posts.c.source_id).where(posts.c.id.in_(_carrying(sha256))).distinct()
+    return db.execute(statement.order_by(posts.c.source_id)).scalars().all()
+
+
+def look_again(
+    db: Connection,
+    sources: Sequence[int],
+    since: datetime | None = None,
+    sha256: str | None = None,
+    *,
+    until: datetime | None = None,
+) -> int:
+    """Have posts of some sources be looked for now, though they are not due: between two moments as in `items_of`, or
+    those that carry a blob.  Returns how many."""
+    named = [] if sha256 is None else [posts.c.id.in_(_carrying(sha256))]
+    wanted = update(posts).where(posts.c.source_id == any_of(sources), *_between(since, until), *named)
+    return db.execute(wanted.values(again_after=posts.c.checked_at)).rowcount
+
+
+def _carrying(sha256: str) -> Select[tuple[int]]:
+    items = select(media_items.c.post_id).join(blobs, blobs.c.id == media_items.c.blob_id)
+    return items.where(blobs.c.sha256 == sha256)
+
+
 def _between(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
     after = [] if since is None else [_when() >= since]
     return after if until is None else [*after, _when() < until]

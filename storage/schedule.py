@@ -1,12 +1,15 @@
 """When posts are looked for again, and when one that is not there is gone: the same on every platform.
 
 Posts of a day are due hourly, of a week daily, of a month weekly, those with a candidate that waits or was confirmed
-daily for as long as that is so: what people have rejected, and who is found, gives no reason to look again.  What is
+daily for as long as that is so: what people have rejected, and who is found, gives no reason to look again.  What
+somebody asked for is due at once, however old it is.  What is
 missing is looked for again as soon as a second look may say that it is gone, and what was never looked for as soon as
 may be.  These are pieces of SQL; `which` chooses the posts of one channel or page.
 """
 
 from datetime import timedelta
+
+from storage.tables import ASKED_FOR
 
 YOUNG = timedelta(days=7)
 """most posts that are deleted at all are deleted younger than that"""
@@ -28,6 +31,8 @@ def due(which: str, moment: str) -> str:
         SELECT id FROM posts
          WHERE {which} AND (seen = 'missing' OR checked_at IS NULL)
            AND (checked_at IS NULL OR checked_at <= now() - :second_look)
+        UNION
+        SELECT id FROM posts WHERE {which} AND {ASKED_FOR}
         UNION
         SELECT posts.id FROM candidates
           JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id

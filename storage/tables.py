@@ -204,6 +204,8 @@ site_lists = Table(
 SITE_SOUGHT = "chat_id IS NULL AND (seen = 'missing' OR checked_at IS NULL)"
 SOUGHT = "chat_id IS NOT NULL AND (seen = 'missing' OR checked_at IS NULL)"
 """posts that are to be looked for as soon as may be"""
+ASKED_FOR = "checked_at <= again_after"
+"""those that somebody wants to be looked for, and nobody has since"""
 
 posts = Table(
     "posts",
@@ -223,6 +225,7 @@ posts = Table(
     _moment("missing_since", nullable=True),
     _moment("unlisted_since", nullable=True),
     _moment("published_known_at", nullable=True),
+    _moment("again_after", nullable=True),
     UniqueConstraint("source_id", "platform_post_id"),
     UniqueConstraint("chat_id", "number"),
     CheckConstraint("(chat_id IS NULL) = (number IS NULL)", name="numbered_in_a_chat"),
@@ -235,9 +238,11 @@ posts = Table(
         postgresql_where=text("chat_id IS NULL"),
     ),
     Index("ix_posts_site_sought", "source_id", postgresql_where=text(SITE_SOUGHT)),
+    Index("ix_posts_asked", "chat_id", "source_id", postgresql_where=text(ASKED_FOR)),
     Index("ix_posts_lost", "source_id", "missing_since", postgresql_where=text("missing_since IS NOT NULL")),
     comment="one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look;"
-    " published_known_at: since when published_at is, null: since the post is, or not written down then",
+    " published_known_at: since when published_at is, null: since the post is, or not written down then; again_after:"
+    " the look after which somebody wanted another, though none was due",
 )
 
 observations = Table(

@@ -44,6 +44,8 @@ class Form:
     """False: it stands in the nominative, since its form is not known for certain"""
 
 
+APOSTROPHE: Final = "\N{RIGHT SINGLE QUOTATION MARK}"
+"""in a form whose name has none: Любов’ю"""
 _CASES: Final = {
     Case.GENITIVE: "genitive",
     Case.DATIVE: "dative",
@@ -53,11 +55,23 @@ _CASES: Final = {
 }
 """as the library calls them"""
 _SEXES: Final = {Sex.MAN: "masculine", Sex.WOMAN: "feminine"}
-_APOSTROPHES: Final = re.compile("[’ʼ`´ʹ‘]")
+_APOSTROPHES: Final = re.compile("['’ʼ`´ʹ‘]")
 _UKRAINIAN: Final = re.compile(r"[А-ЩЬЮЯҐЄІЇа-щьюяґєії]+(?:['-][А-ЩЬЮЯҐЄІЇа-щьюяґєії]+)*")
 """a word in the Ukrainian alphabet: ы, э, ё and ъ are in none"""
-_IN_AR: Final = re.compile("[ая]р$")
-"""surnames of men in -ар: Бондаря and Гусара, and no rule says which"""
+_UNTOLD: Final = re.compile("[аия]р$|ел$|[аеєиіїоуюя](?:го|ок)$|[дтжшхль]ній$|^третій$", re.IGNORECASE)
+"""surnames of men that no rule tells: Бондаря and Гусара, Козла and Павела, Живаго, Синьоока, Заднього"""
+_KEEPS_I: Final = re.compile("і[бгґзлптрсд]ь?$", re.IGNORECASE)
+"""і in the last syllable, which most such surnames change (Хмеля, Сидора), and some keep (Діда)"""
+_KUSHNIR: Final = "кушнір"
+"""keeps it, and is too common to be asked about"""
+_PERHAPS_NOUN: Final = re.compile("(?:ав|ин)ої$", re.IGNORECASE)
+"""genitives of women that were made as of an adjective: Дружини beside Кузьминої, Окуджави beside Ласкавої"""
+_TAKEN_FOR_ADJECTIVES: Final = {"голова", "корова"}
+"""nouns that look as Іванова does"""
+_STRESSED: Final = {"дюма", "золя", "петіпа"}
+"""surnames of which no form changes, for their last letter is stressed"""
+_HISSING: Final = re.compile("(?<=[жчшщ])ом$")
+"""of the mixed group, whose instrumental is in -ем: Кущем"""
 _SHORT_EV: Final = re.compile("^[^аеєиіїоуюя]*[еєоі]в$", re.IGNORECASE)
 """of one syllable: Лев and Львів decline otherwise than Ткачів"""
 
@@ -81,7 +95,7 @@ def decline(written: str, case: Case, sex: Sex | None) -> Form:
         return Form(written, False)
     made = " ".join(found[word] or word for word in shown.split())
     sign = _APOSTROPHES.search(written)
-    return Form(made.replace("'", sign[0]) if sign else made, True)
+    return Form(made.replace("'", sign[0] if sign else APOSTROPHE), True)
 
 
 def _split(shown: str) -> dict[str, str] | None:
@@ -102,11 +116,32 @@ def _word(word: str, part: str, case: Case, sex: Sex) -> str | None:
     """One word of a name; None: it is not sure how it declines."""
     if not _is_sure(word, part, sex):
         return None
+    form = _inflected(word, part, case, sex)
+    if form is None or part != "family_name":
+        return form
+    of = _inflected(word, part, Case.GENITIVE, sex) or ""
+    if not all(_is_told(half, genitive, sex) for half, genitive in zip(word.split("-"), of.split("-"), strict=True)):
+        return None
+    return _HISSING.sub("ем", form) if sex is Sex.MAN and case is Case.INSTRUMENTAL else form
+
+
+def _inflected(word: str, part: str, case: Case, sex: Sex) -> str | None:
     try:
         made = shevchenko.in_case(_CASES[case], {part: word}, gender=_SEXES[sex])
     except shevchenko.InputValidationError:
         return None
     return str(made[part])
+
+
+def _is_told(half: str, genitive: str, sex: Sex) -> bool:
+    """Whether a surname, or one half of it, can decline in this way only."""
+    low = half.lower()
+    if low in _STRESSED:
+        return False
+    if sex is Sex.WOMAN:
+        return low not in _TAKEN_FOR_ADJECTIVES and not _PERHAPS_NOUN.search(genitive)
+    kept = genitive.lower().startswith(low.rstrip("ь"))
+    return not (_UNTOLD.search(low) or (_KEEPS_I.search(low) and kept and low != _KUSHNIR))
 
 
 def _is_sure(word: str, part: str, sex: Sex) -> bool:
@@ -115,4 +150,4 @@ def _is_sure(word: str, part: str, sex: Sex) -> bool:
     if part == "patronymic_name":
         father = patronymic(fold(word).coarse)
         return father is not None and father.of_a_woman == (sex is Sex.WOMAN)
-    return sex is Sex.WOMAN or not (_IN_AR.search(word) or _SHORT_EV.search(word))
+    return sex is Sex.WOMAN or not _SHORT_EV.search(word)

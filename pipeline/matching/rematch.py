@@ -72,5 +72,6 @@ def _photos(db: Connection, engine: str, wanted: Wanted) -> Sequence[int]:
     whose = f"photo {wanted.photo}" if wanted.photo is not None else "this register number"
     raise WrongUse(
         f"nothing can be compared for {whose}: there is none such, the person is not missing, or no photo was accepted"
-        " for the engine that is set (`lastseen enroll`, then `lastseen status`)"
+        " for the engine that is set (`lastseen enroll`, or a run of the DAG without parameters, checks those that"
+        " wait; `lastseen status` says why others were refused)"
     )

@@ -16,12 +16,13 @@ from babel.numbers import format_decimal
 from lastseen import catalogues
 from lastseen.preferences import LANGUAGES
 
-_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
-
 
 def noted(message: str) -> str:
     """The message itself: it is translated where it is said.  By this name `make words` finds it."""
     return message
+
+
+_UNITS = ((10**12, noted("TB")), (10**9, noted("GB")), (10**6, noted("MB")), (10**3, noted("kB")), (1, noted("B")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,8 @@ class Speech:
 
     def size(self, count: int) -> str:
         """A number of bytes, e.g. `3.4 MB`."""
-        for factor, unit in _UNITS:
-            if count >= factor:
-                return f"{self.number(count / factor, 1)} {unit}"
-        return f"{self.number(count)} B"
+        factor, unit = next((one for one in _UNITS if count >= one[0]), _UNITS[-1])
+        return f"{self.number(count / factor, 1 if factor > 1 else 0)} {self.say(unit)}"
 
     def duration(self, seconds: int) -> str:
         """Hours, minutes and seconds, e.g. `1:02:03`; hours as many as there are."""

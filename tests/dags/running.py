@@ -30,13 +30,20 @@ class Told:
     """of assets"""
 
 
-def run(office: Office, dag: str, failing: int | None = None, backfill: str = "", **params: object) -> Told:
+def run(
+    office: Office, dag: str, failing: int | None = None, backfill: str = "", scheduled: str = "", cleared: int = 0,
+    **params: object,
+) -> Told:  # fmt: skip
     """Run a DAG once.
 
     `failing`: the batch with this item breaks down, and each item has a batch of its own.  `backfill`: as the run of
-    that moment, which an hourly DAG has a data interval from or up to.
+    that moment, which an hourly DAG has a data interval from or up to.  `scheduled`: as the one that its schedule has
+    at that moment, and that was `cleared` so often.
     """
-    order = json.dumps({"dag": dag, "params": params, "failing": failing, "backfill": backfill})
+    order = json.dumps({
+        "dag": dag, "params": params, "failing": failing, "backfill": backfill, "scheduled": scheduled,
+        "cleared": cleared,
+    })  # fmt: skip
     told = json.loads(office.under_airflow("tests.dags.running:main", order).splitlines()[-1])
     return Told(**{**told, "events": tuple(told["events"])})
 
@@ -51,6 +58,8 @@ def main(bag: "DagBag", order: str) -> int:
         _fail_with(asked["failing"])
     if asked["backfill"]:
         _take_from_backfill(dag, datetime.fromisoformat(asked["backfill"]), asked["params"])
+    if asked["scheduled"]:
+        _take_as_scheduled(datetime.fromisoformat(asked["scheduled"]), asked["cleared"])
     run = dag.test(run_conf=asked["params"])
     json.dump(_told(run), sys.stdout)
     return 0
@@ -88,6 +97,22 @@ def _fail_with(item: int) -> None:
         return work(step, batch, *rest)
 
     tasks.work = fail_with_one  # type: ignore[assignment]  # as the wiring calls it
+
+
+def _take_as_scheduled(moment: datetime, cleared: int) -> None:
+    """Have what `dag.test` makes be the run that the schedule made, and that has begun only now."""
+    from airflow.models import dagrun
+
+    make = dagrun.get_or_create_dagrun
+
+    def prepared(**given: Any) -> Any:
+        made = make(**given)
+        made.run_type, made.clear_number, made.start_date = "scheduled", cleared, utcnow()
+        made.run_after = made.data_interval_start = made.data_interval_end = moment
+        given["session"].commit()
+        return made
+
+    dagrun.get_or_create_dagrun = prepared
 
 
 def _take_from_backfill(dag: "DAG", hour: datetime, conf: Mapping[str, object]) -> None:

@@ -1,10 +1,13 @@
 """What becomes of a run: what waits is waited for, what is poisoned fails alone, nothing new sets nothing off."""
 
+import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lastseen.clock import utcnow
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from storage import sources, telegram_accounts
@@ -126,6 +129,23 @@ def test_a_moment_that_is_far_is_left_to_the_next_run(office: Office, site: Vide
 
 
 @pytest.mark.long
+def test_of_the_runs_that_a_stop_has_missed_only_the_last_one_works(office: Office, site: VideoSite) -> None:
+    publish(office, site, "one", b"bytes")
+    old, next_one = "2026-03-01T10:00:00+00:00", (utcnow() + timedelta(hours=1)).isoformat()
+    for dag in ("collect_video_sites", "process_media", "fixity"):
+        told = run(office, dag, scheduled=old)
+        assert told.state == "success", dag
+        assert {state for task, found in told.tasks.items() if task != "all_went_through" for state in found} == {
+            "skipped"
+        }, dag
+        assert "that one does what both would have done" in said(office)
+    assert office.rows()["posts"] == 0
+    assert run(office, "collect_video_sites", scheduled=next_one).events == ("posts", "blobs"), "that one is in time"
+    told = run(office, "process_media", scheduled=old, cleared=1)
+    assert told.tasks["fingerprint"] == ["success"], "whoever clears it wants it"
+
+
+@pytest.mark.long
 def test_what_trying_again_does_not_change_fails_at_once(office: Office, site: VideoSite) -> None:
     """Else other runs would wait for it, and one that found evidence missing would turn green: it looks elsewhere."""
     publish(office, site, "one", b"bytes")
@@ -137,6 +157,8 @@ def test_what_trying_again_does_not_change_fails_at_once(office: Office, site: V
         ("rematch_register", {"photo": 9}, "nothing can be compared for photo 9"),
         ("register_import", {"path": "/nowhere"}, "/nowhere cannot be read"),
         ("collect_video_sites", {"dryrun": True}, "there is no parameter dryrun: there are dry_run, "),
+        ("match_register", {"person": "P-9"}, "person: `rematch_register` compares one person's photos"),
+        ("rematch_register", {"engine": "dlib"}, "engine: `process_media` has files analysed with another engine"),
         ("collect_telegram", {"begin": "5"}, "name its source"),
         ("collect_telegram", {"source": 1}, "source 1 is of video_site, and telegram is read here"),
         ("daily_report", {"day": "2999-01-01"}, "the last day that can be reported"),
@@ -146,6 +168,7 @@ def test_what_trying_again_does_not_change_fails_at_once(office: Office, site: V
         assert (told.state, told.tries) == ("failed", 1), params
         assert "success" not in {state for states in told.tasks.values() for state in states}, "nothing else is done"
         assert why in said(office), params
+        assert re.search(rf"(?m)^.*error.*{re.escape(why)}", said(office)), "in a line of its own"
     assert office.rows()["posts"] == 0, "whoever misspelt `dry_run` had nothing done"
 
     run(office, "collect_video_sites")

@@ -55,6 +55,21 @@ def test_what_is_not_sure_stays_as_it_is(written: str, sex: Sex | None) -> None:
     assert decline(written, Case.GENITIVE, sex) == Form(written, False)
 
 
+@pytest.mark.parametrize(
+    ("surname", "sex"),
+    [
+        *((name, Sex.MAN) for name in (
+            "Хміль", "Сидір", "Кисіль", "Товстоніг", "Медвідь", "Козел", "Осел", "Гюго", "Живаго", "Дюма", "Синьоок",
+            "Задній", "Третій", "Богатир", "Бондар-Коваль", "Коваль-Бондар",
+        )),
+        *((name, Sex.WOMAN) for name in ("Окуджава", "Держава", "Голова", "Корова", "Дружина", "Дюма")),
+    ],
+)  # fmt: skip
+def test_a_surname_that_no_rule_tells_stays_in_the_nominative_in_every_case(surname: str, sex: Sex) -> None:
+    name = f"{surname} {'Іван Іванович' if sex is Sex.MAN else 'Ірина Іванівна'}"
+    assert {decline(name, case, sex) for case in CASES} == {Form(name, False)}
+
+
 def test_sex_comes_from_the_patronymic_or_from_whoever_is_asked() -> None:
     assert sex_of("Оксана Шевченко") is None and sex_of("Шевченко О. П.") is None
     assert decline("Оксана Шевченко", Case.GENITIVE, Sex.WOMAN) == Form("Оксани Шевченко", True)
@@ -64,6 +79,7 @@ def test_sex_comes_from_the_patronymic_or_from_whoever_is_asked() -> None:
 def test_the_sign_of_the_apostrophe_is_the_one_that_was_written() -> None:
     assert decline("В’ячеслав Чорновіл", Case.GENITIVE, Sex.MAN).text == "В’ячеслава Чорновола"
     assert decline("Чорновіл В'ячеслав", Case.GENITIVE, Sex.MAN).text == "Чорновола В'ячеслава"
+    assert decline("Любов Коваль", Case.INSTRUMENTAL, Sex.WOMAN).text == "Любов’ю Коваль"
 
 
 def test_the_nominative_is_what_the_register_says() -> None:

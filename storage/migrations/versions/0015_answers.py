@@ -75,7 +75,8 @@ ATTACHMENTS, ATTACHMENTS_SINCE = (
 
 POSTS = "one message or video page; `seen` and `last_seen_at` follow the newest observation, checked_at any look"
 POSTS_DATED = (
-    f"{POSTS}; published_known_at: since when published_at is, null: since the post is, or not written down then"
+    f"{POSTS}; published_known_at: since when published_at is, null: since the post is, or not written down then;"
+    " again_after: the look after which somebody wanted another, though none was due"
 )
 
 SOURCES_BEFORE = "channels and pages on the allow-list, with the reason why they may be watched"
@@ -92,6 +93,14 @@ def upgrade() -> None:
     op.add_column("media_items", sa.Column("carried_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table_comment("media_items", ATTACHMENTS_SINCE, existing_comment=ATTACHMENTS)
     op.add_column("posts", sa.Column("published_known_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("posts", sa.Column("again_after", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_posts_asked",
+        "posts",
+        ["chat_id", "source_id"],
+        unique=False,
+        postgresql_where=sa.text("checked_at <= again_after"),
+    )
     op.create_table_comment("posts", POSTS_DATED, existing_comment=POSTS)
     op.create_index(
         "ix_verdicts_sighting",
@@ -525,6 +534,8 @@ def downgrade() -> None:
     op.create_table_comment("persons", PEOPLE, existing_comment=PEOPLE_SAID)
     op.drop_column("persons", "first_status")
     op.drop_index("ix_verdicts_sighting", table_name="verdicts", postgresql_where=sa.text("verdict = 'sighting'"))
+    op.drop_index("ix_posts_asked", table_name="posts")
+    op.drop_column("posts", "again_after")
     op.drop_column("posts", "published_known_at")
     op.create_table_comment("posts", POSTS, existing_comment=POSTS_DATED)
     op.drop_column("media_items", "carried_at")

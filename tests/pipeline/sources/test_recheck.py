@@ -8,6 +8,8 @@ import pytest
 
 from lastseen.clock import utcnow
 from lastseen.settings import Settings
+from pipeline import jobs
+from pipeline.jobs import Scope
 from storage import verification
 from tests.pipeline.telegram.watching import Watching, watching
 from tests.servers.telegram import Attachment, Call, Channel, Drop, Post, Refuse, World
@@ -67,6 +69,15 @@ def test_the_older_a_post_the_rarer_it_is_looked_for(office: Watching) -> None:
     assert looked_for(office) == set(YOUNG)
     office.age(minutes=7 * 24 * 60)
     assert looked_for(office) == {*YOUNG, *WEEKLY}, "not those of a year"
+
+
+def test_whoever_names_days_has_their_posts_looked_for_once_though_they_are_not_due(office: Watching) -> None:
+    before = set(office.rows("SELECT number, checked_at FROM posts"))
+    until = utcnow() - timedelta(days=300)
+    jobs.execute(office.app, "recheck", Scope(until=until, anew=True))
+    after = set(office.rows("SELECT number, checked_at FROM posts"))
+    assert {number for number, _ in after - before} == set(OLD)
+    assert looked_for(office) == set(), "it was asked for once"
 
 
 def test_a_post_with_a_candidate_is_looked_for_until_people_say_no(office: Watching) -> None:

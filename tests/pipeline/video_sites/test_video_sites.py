@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from lastseen.clock import utcnow
+from lastseen.errors import WrongUse
 from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline.app import App, open_app
@@ -129,6 +130,35 @@ def test_pages_are_read_again_when_they_are_due_and_nothing_is_downloaded(office
     office.age(minutes=24 * 60)
     office.run("recheck")
     assert office.site.count("/watch/one") == 2
+
+
+def visits(office: Visiting) -> list[int]:
+    """How often each page was read."""
+    return [office.site.count(f"/watch/{name}") for name in NAMES]
+
+
+def test_whoever_names_a_day_or_a_file_has_its_posts_looked_for_though_they_are_not_due(office: Visiting) -> None:
+    office.run("collect")
+    office.run("fetch")
+    office.change("UPDATE posts SET published_at = '2020-01-05T10:00Z' WHERE permalink LIKE '%/two'")
+    looks = visits(office)
+    begin, end = datetime(2020, 1, 5, tzinfo=UTC), datetime(2020, 1, 6, tzinfo=UTC)
+    office.run("recheck", since=begin, until=end)
+    assert visits(office) == looks, "`run` passes its days on: none is asked"
+    due(office.app, "recheck", Scope(since=begin, until=end, anew=True), dry=True)
+    office.run("recheck")
+    assert visits(office) == looks, "a dry run asks for nothing"
+    office.run("recheck", since=begin, until=end, anew=True)
+    office.run("recheck")
+    looks[1] += 1
+    assert visits(office) == looks, "once, and nothing else"
+    carried = "SELECT sha256 FROM blobs JOIN media_items ON blob_id = blobs.id JOIN posts ON posts.id = post_id"
+    ((blob,),) = office.rows(f"{carried} WHERE permalink LIKE '%/one'")
+    office.run("recheck", blob=blob, anew=True)
+    looks[0] += 1
+    assert visits(office) == looks
+    with pytest.raises(WrongUse, match="no blob with the sha256"):
+        office.run("recheck", blob="0" * 64, anew=True)
 
 
 def test_a_page_that_changed_is_a_new_observation_and_the_same_twice_is_none(office: Visiting) -> None:

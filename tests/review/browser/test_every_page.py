@@ -71,7 +71,8 @@ TOO_SMALL = """(least) => {
   const seen = { visibilityProperty: true, opacityProperty: true };
   return [...document.querySelectorAll(pressed)].filter((one) => one.checkVisibility(seen)).filter((one) => {
     const box = (one.closest('label') ?? one).getBoundingClientRect();
-    return box.width > 1 && (box.width < least - 0.5 || box.height < least - 0.5);
+    const cramped = one.matches('a.button') && parseFloat(getComputedStyle(one).paddingInlineStart) < 4;
+    return box.width > 1 && (box.width < least - 0.5 || box.height < least - 0.5 || cramped);
   }).map((one) => one.outerHTML.slice(0, 120));
 }"""
 TOO_WIDE = """() => {
