@@ -85,7 +85,8 @@ def roots(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(LARGEST_ROOTS + 1)
     except OSError as fault:
-        raise NoRoots(f"{path} cannot be read: {fault.strerror}") from fault
+        said = f"{path} cannot be read: {fault.strerror}: put the authority's root certificate there, or name its file"
+        raise NoRoots(f"{said} in LASTSEEN_TIME_STAMP_AUTHORITIES") from fault
     if len(content) > LARGEST_ROOTS:
         raise NoRoots(f"{path} is too large for a few certificates")
     _certificates(content, str(path))

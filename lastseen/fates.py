@@ -28,6 +28,7 @@ class Conflict(StrEnum):
     SEEN_AFTER_DEATH = "seen after a claimed death"
     LIVES_AFTER_DEATH = "said to live after a claimed death"
     HELD_AND_NOT_HELD = "held by one account, not held by another"
+    SEEN_AFTER_DENIAL = "seen after it was denied that they are held"
     HELD_AFTER_RETURN = "held or seen after a return"
     TWO_DEATHS = "two days of death"
     HOME_AND_DEAD = "home and dead"
@@ -64,7 +65,7 @@ class Contradiction:
 
     kind: Conflict
     one: Side
-    """the death, the return, or who says that somebody is held; of two alike the earlier"""
+    """the death, the return, who says that somebody is held, or denied it before; of two alike the earlier"""
     other: Side
 
 
@@ -123,6 +124,7 @@ def contradictions(claims: Sequence[Claim], sights: Iterable[Sight]) -> tuple[Co
         *_seen_after(Conflict.SEEN_AFTER_DEATH, deaths, seen),
         *_said_after(Conflict.LIVES_AFTER_DEATH, deaths, [claim for claim in claims if claim.says in LIVES]),
         *_held_and_not(claims, returns),
+        *_seen_after_denial(claims, seen, returns),
         *_seen_after(Conflict.HELD_AFTER_RETURN, returns, seen),
         *_said_after(Conflict.HELD_AFTER_RETURN, returns, [one for one in claims if one.says is Says.CAPTIVE]),
         *_two_deaths(deaths),
@@ -147,6 +149,15 @@ def _held_and_not(claims: Iterable[Claim], returns: Sequence[Claim]) -> Iterator
         home = any(one.day <= back.day <= other.day for back in returns)
         if _who(one) != _who(other) and not home:
             yield Contradiction(Conflict.HELD_AND_NOT_HELD, one.side, other.side)
+
+
+def _seen_after_denial(
+    claims: Iterable[Claim], seen: Sequence[Side], returns: Sequence[Claim]
+) -> Iterator[Contradiction]:
+    """A body denies that somebody is held, and they are seen later; what is seen after a return is told as that."""
+    denied = [claim for claim in claims if claim.says is Says.NOT_HELD]
+    before = [side for side in seen if not any(back.day < side.day for back in returns)]
+    return _seen_after(Conflict.SEEN_AFTER_DENIAL, denied, before)
 
 
 def _two_deaths(deaths: Iterable[Claim]) -> Iterator[Contradiction]:
@@ -181,12 +192,15 @@ def tally(claims: Sequence[Claim], sights: Iterable[Sight]) -> Counter[Conflict]
     deaths = [claim for claim in claims if claim.says in DEATHS]
     returns = sorted(claim.day for claim in claims if claim.says is Says.RETURNED)
     held = [claim for claim in claims if claim.says is Says.CAPTIVE]
+    denied = [claim for claim in claims if claim.says is Says.NOT_HELD]
+    still = [day for day in seen if not returns or day <= returns[0]]
     ends = [claim.day for claim in deaths]
     found = Counter(
         {
             Conflict.SEEN_AFTER_DEATH: _later(ends, seen),
             Conflict.LIVES_AFTER_DEATH: _later(ends, sorted(one.day for one in claims if one.says in LIVES)),
-            Conflict.HELD_AND_NOT_HELD: _denied(held, [one for one in claims if one.says is Says.NOT_HELD], returns),
+            Conflict.HELD_AND_NOT_HELD: _denied(held, denied, returns),
+            Conflict.SEEN_AFTER_DENIAL: _later([one.day for one in denied], still),
             Conflict.HELD_AFTER_RETURN: _later(returns, seen) + _later(returns, sorted(one.day for one in held)),
             Conflict.TWO_DEATHS: _differing([one.since for one in deaths if one.since is not None]),
             Conflict.HOME_AND_DEAD: sum(_at_home(one, returns) for one in deaths),

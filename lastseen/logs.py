@@ -94,6 +94,7 @@ def set_up(form: str, handler: logging.Handler | None = None) -> None:
         logging.getLogger(name).setLevel(logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # each try; the last one is told by the error
 
 
 def written(form: str, handler: logging.Handler) -> logging.Handler:

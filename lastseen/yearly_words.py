@@ -50,6 +50,7 @@ BY_CONFLICT: Final[Mapping[Conflict, Words]] = {
     Conflict.SEEN_AFTER_DEATH: words("seen after a claimed death"),
     Conflict.LIVES_AFTER_DEATH: words("said to live after a claimed death"),
     Conflict.HELD_AND_NOT_HELD: words("held by one account, not held by another"),
+    Conflict.SEEN_AFTER_DENIAL: words("seen after it was denied that they are held"),
     Conflict.HELD_AFTER_RETURN: words("held or seen after a return"),
     Conflict.TWO_DEATHS: words("two different days of death"),
     Conflict.HOME_AND_DEAD: words("home and dead"),

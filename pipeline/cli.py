@@ -23,7 +23,7 @@ from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.logs import PLAIN
 from lastseen.settings import Settings, settings
-from pipeline import batches, console, doctor, jobs, servers
+from pipeline import batches, console, doctor, jobs, no_dash, servers
 from pipeline.app import App, open_app, with_engine
 from pipeline.commands import (
     backup,
@@ -63,9 +63,10 @@ from pipeline.help_panels import ByPurpose
 from pipeline.jobs import Scope
 from pipeline.register import importing
 from pipeline.runner import by_step
+from pipeline.serving.checkup import WARNING
 from pipeline.steps import COMMANDS
 from storage import alerts, key_copies, retention, sites, status
-from storage.database import DatabaseError, is_away
+from storage.database import DatabaseError, away, is_away
 from storage.stores import open_stores
 
 app = typer.Typer(
@@ -429,7 +430,7 @@ def doctor_(
 
 def _found(finding: doctor.Finding) -> str:
     mark = "[yellow]warn[/]" if finding.warns else "[green]ok[/]  " if finding.ok else "[red]FAIL[/]"
-    return f"{mark} {finding.part}: {plain(finding.said)}"
+    return f"{mark} {finding.part}: {plain(finding.said.removeprefix(WARNING))}"
 
 
 @app.command("settings")
@@ -507,6 +508,7 @@ def main() -> None:
     gc.freeze()  # what was imported stays: to look for garbage in it at the end takes longer than most commands
     console.set_up_logging(_log_format())
     signal.signal(signal.SIGTERM, _leave)
+    no_dash.refuse(app)
     sys.exit(_run())
 
 
@@ -524,7 +526,8 @@ def _run() -> int:
     except ValidationError as fault:
         for error in fault.errors(include_input=False):
             name = "__".join(takewhile(str.isidentifier, map(str, error["loc"]))).upper()
-            say(f"[red]LASTSEEN_{name}:[/] {plain(error['msg'])}; `lastseen settings` describes it")
+            said = error["msg"].removeprefix("Value error, ")
+            say(f"[red]LASTSEEN_{name}:[/] {plain(said)}; `lastseen settings` describes it")
         return 2
     except WrongUse as fault:
         say(f"[red]lastseen:[/] {plain(str(fault))}")
@@ -535,7 +538,7 @@ def _run() -> int:
     except DatabaseError as fault:
         if not is_away(fault):
             raise
-        say(f"[red]lastseen:[/] the database does not answer: {plain(str(fault.orig))}")
+        say(f"[red]lastseen:[/] {plain(away(fault, own=settings().database_url is not None))}")
         return 1
     return 0
 

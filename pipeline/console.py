@@ -37,6 +37,11 @@ class Voice:
         for line in lines:
             out.print(line)
 
+    def advise(self, text: str) -> None:
+        """What people should do with a result that is a line by itself: on standard error, so that scripts take it."""
+        if not self.as_json:
+            say(text)
+
     def show(self, table: Table) -> None:
         """A table for people; nothing with --json."""
         if not self.as_json:

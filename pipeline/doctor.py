@@ -14,7 +14,8 @@ from lastseen.records import Platform
 from lastseen.settings import Settings
 from pipeline.serving import checkup
 from pipeline.sources import observing
-from storage import embedded, office_keys, roles, sources, stamps, telegram_accounts
+from storage import custody_keys, embedded, heads, office_keys, roles, sources, stamps, telegram_accounts
+from storage.database import DatabaseError, away, is_away
 from storage.embedded import Part
 from storage.stores import open_stores
 
@@ -42,25 +43,33 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at every part; a part that fails does not hide the others, and one that hangs does not hold them up."""
     hung = checkup.hanging(settings)
+    found: dict[str, Finding] = {}
     with ExitStack() as held:
         if not hung:
             with suppress(Exception):  # each part says itself what is wrong; here the servers are only kept up for all
                 held.enter_context(open_stores(settings))
-        return [_hindered(part, hung) or _look(part, check, settings) for part, check in CHECKS.items()]
+        for part, check in CHECKS.items():
+            found[part] = _hindered(part, hung, found) or _look(part, check, settings)
+    return list(found.values())
 
 
-def _hindered(part: str, hung: Mapping[Part, str]) -> Finding | None:
-    """What is found of a part that is an embedded server that hangs, or needs one."""
+def _hindered(part: str, hung: Mapping[Part, str], found: Mapping[str, Finding]) -> Finding | None:
+    """What is found of a part that is an embedded server that hangs, or needs a database that is not there."""
     if part in ITSELF and ITSELF[part] in hung:
         return Finding(part, False, hung[ITSELF[part]])
-    if part in NEED_DATABASE and Part.DATABASE in hung:
-        return Finding(part, False, "nothing can be said of it while the database does not answer")
+    if part in NEED_DATABASE and DATABASE in found and not found[DATABASE].ok:
+        return Finding(part, False, "nothing can be said of it until the database is well: see its line")
     return None
 
 
 def _look(part: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
     try:
         return Finding(part, True, check(settings))
+    except DatabaseError as fault:
+        known = (
+            away(fault, own=settings.database_url is not None) if is_away(fault) else " ".join(str(fault.orig).split())
+        )
+        return Finding(part, False, known)
     except OSError as fault:
         fix = FIXES.get(fault.errno or 0, "")
         return Finding(part, False, f"{fault}{fix and f': {fix}'}")
@@ -113,6 +122,22 @@ def _key(settings: Settings) -> str:
     return f"the key for templates is in {where}; keep a copy outside this machine"
 
 
+def _custody(settings: Settings) -> str:
+    trust = custody_keys.trusted(settings)
+    with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
+        newest = heads.newest(db)
+    by = f"; {len(trust.witnesses)} witnesses cosign it" if trust.witnesses else "; no witness cosigns it"
+    if newest is None:
+        return f"no head was signed yet: `lastseen custody sign`{by}"
+    if not trust.log:
+        where = custody_keys.public_file(settings)
+        return (
+            f"{checkup.WARNING}heads are signed, and no public key of the log is known here, so `lastseen verify`"
+            f" believes none: copy custody.pub to {where}, or set LASTSEEN_CUSTODY_PUBLIC_KEYS"
+        )
+    return f"its newest signed head covers {newest.size} events{by} (`lastseen verify` follows it)"
+
+
 def _telegram(settings: Settings) -> str:
     with open_stores(settings, objects=False) as stores, stores.db.begin() as db:
         watched = [one for one in sources.every(db) if one.platform is Platform.TELEGRAM]
@@ -153,16 +178,18 @@ FIXES = {
     errno.ENOSPC: "free some, as the line on disk space says",
 }
 """of what the system says where we do not say it better"""
-ITSELF = {"database": Part.DATABASE, "object store": Part.OBJECTS}
-NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "template key", "Telegram", "time stamps"}
+DATABASE = "database"
+ITSELF = {DATABASE: Part.DATABASE, "object store": Part.OBJECTS}
+NEED_DATABASE = checkup.NEED_DATABASE | {"object store", "template key", "custody log", "Telegram", "time stamps"}
 CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _data_folder,
     "legal basis": _legal_basis,
-    "database": _database,
+    DATABASE: _database,
     "object store": _object_store,
     "sandbox": _sandbox,
     "face engine": _engine,
     "template key": _key,
+    "custody log": _custody,
     "Telegram": _telegram,
     "time stamps": _time_stamps,
     **checkup.CHECKS,

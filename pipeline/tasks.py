@@ -232,6 +232,8 @@ def fixity(params: Mapping[str, object]) -> dict[str, int]:
             return {"due": due}
         done = reading.run(app, None if minutes is None else float(str(minutes)))
     log.info("fixity: %s", done)
+    if done["erasures_waiting"]:
+        log.warning("fixity: %s", reading.waiting_said(done["erasures_waiting"]))
     if done["incidents"]:
         raise Amiss(f"{done['incidents']} new incidents: `lastseen incidents` lists them")
     return done

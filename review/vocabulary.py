@@ -91,6 +91,7 @@ WORDS: Final = frozenset(
         noted("process hung"),
         noted("no runs"),
         noted("letter overdue"),
+        noted("erasure unfinished"),
         # what the custody log says that was done
         noted("collected"),
         noted("imported"),

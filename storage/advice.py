@@ -30,6 +30,7 @@ ADVICE: Final[Mapping[str, Words]] = {
     alerts.WORKERS_DIE: words("Look at the machine's memory; the items are set aside by themselves if it goes on."),
     alerts.DISK: words("Add disk. Nothing in the evidence is deleted to make room."),
     alerts.HUNG: words("Nothing at once: it was started again. If it comes again, `lastseen logs NAME` says why."),
+    alerts.ERASURE: words("As the owner of the database: `lastseen erasures finish`. What it takes is still there."),
     alerts.LETTER_OVERDUE: words("Read the letter's page: ask again, or write down that nobody waits any more."),
     alerts.SILENT: words("Look whether Airflow's scheduler runs; start it again. Nothing is lost meanwhile."),
 }

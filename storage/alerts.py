@@ -49,6 +49,8 @@ HUNG = "process hung"
 SILENT = "no runs"
 """the journal says that nothing was begun for hours"""
 
+ERASURE = "erasure unfinished"
+"""a lawful erasure was confirmed and cut short, and whoever came by may not go on with it"""
 LETTER_OVERDUE = "letter overdue"
 """an office has not answered within the days that it takes"""
 

@@ -219,11 +219,26 @@ def driver(db: Connection) -> psycopg.Connection[Any]:
     return below
 
 
+IS_IT_RUNNING = "Is the server running on that host and accepting TCP/IP connections?"
+"""what libpq adds"""
+
+
 def is_away(error: DatabaseError) -> bool:
     """Whether the server is away: the same statement may pass after a rest."""
     state = _state(error)
     never_connected = error.statement is None and not state
     return error.connection_invalidated or never_connected or state.startswith(AWAY)
+
+
+def away(error: DatabaseError, *, own: bool) -> str:
+    """One line on a server that is away, and what to do.  `own`: it is one of the office's own, and not embedded."""
+    why = " ".join(str(error.orig).replace(IS_IT_RUNNING, "").split())
+    fix = (
+        "see that it runs and takes connections, and that LASTSEEN_DATABASE_URL names host, port, role and password"
+        if own
+        else "the next command starts it, or `lastseen up` does by itself; `lastseen logs postgres` says more"
+    )
+    return f"the database does not answer: {why}: {fix}"
 
 
 def is_full(error: DatabaseError) -> bool:

@@ -160,7 +160,7 @@ TAKE = (
     "DELETE FROM list_decisions WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
     "DELETE FROM list_matches WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
     "DELETE FROM list_entries WHERE id IN ({lines})",
-    "UPDATE lists SET object_key = '', file_name = '' WHERE object_key = ANY(:list_files)",
+    "UPDATE lists SET object_key = '', file_name = '', erased_at = now() WHERE object_key = ANY(:list_files)",
     "DELETE FROM letter_files WHERE object_key = ANY(:letter_files)",
     "DELETE FROM letter_people WHERE person_id = ANY(:people)",
     "DELETE FROM letter_candidates WHERE candidate_id = ANY(:candidates) OR letter_id IN ({letters})",

@@ -20,7 +20,7 @@ from storage import custody, incidents, keys, verification
 from storage.custody import Action, Entry, Incident
 from storage.custody_keys import Trust
 from storage.objects import EVIDENCE, Examined, ObjectStore
-from storage.verification import READERS, Checker, Evidence, Expected, Wish
+from storage.verification import READERS, Begin, Evidence, Expected, Wish
 
 BATCH = 200
 """objects that are read before it is written down"""
@@ -60,8 +60,8 @@ class Plan:
     actor: str
     trust: Trust = field(default_factory=Trust)
     """whose signatures on heads of the log are believed"""
-    also: Sequence[Checker] = ()
-    """what else is checked, as by `verification.verify`"""
+    also: Sequence[Begin] = ()
+    """who listens to the log, as with `verification.verify`"""
     seconds: float = math.inf
     """after so many no further batch is begun"""
 

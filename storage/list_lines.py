@@ -196,6 +196,8 @@ class Stood:
     mapping: Mapping[str, Any]
     imported_by: str
     imported_at: datetime
+    erased_at: datetime | None
+    """when the file went, with its name, since it held somebody who was erased"""
     undone_by: str | None
     undone_at: datetime | None
     why_undone: str

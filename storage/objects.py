@@ -31,7 +31,8 @@ from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
 from minio.helpers import genheaders
 from minio.retention import Retention
-from urllib3.exceptions import HTTPError
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import HTTPError, MaxRetryError
 
 from lastseen.clock import utcnow
 from lastseen.errors import Failure, WrongUse
@@ -601,10 +602,23 @@ def _speaking(doing: str) -> Iterator[None]:
         if isinstance(error, S3Error) and error.code in MISSING_CODES:
             raise ObjectMissing(doing) from error
         if is_transient(error):
-            raise StoreUnavailable(f"{doing}: {type(error).__name__}: {error}") from error
+            raise StoreUnavailable(f"{doing}: {_away(error)}") from error
         if isinstance(error, S3Error) and (refusal := _refusal(error)):
             raise StoreRefuses(f"the object store refuses {doing}: {refusal}") from error
         raise
+
+
+def _away(error: Exception) -> str:
+    """Why the store may be asked again later; of one that is not reached also what to do."""
+    if not isinstance(error, MaxRetryError):
+        return f"{type(error).__name__}: {error}"
+    where = f"{error.pool.host}:{error.pool.port}" if isinstance(error.pool, HTTPConnectionPool) else "its address"
+    why = str(error.reason).rpartition(": ")[2]
+    return (
+        f"the object store does not answer at {where} ({why}): see that it runs, and that"
+        " LASTSEEN_S3_ENDPOINT leads to it and LASTSEEN_S3_SECURE says whether it speaks TLS; the embedded one is"
+        " started by the next command, or by `lastseen up`"
+    )
 
 
 def _refusal(error: S3Error) -> str:

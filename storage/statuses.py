@@ -6,6 +6,7 @@ status goes back to one that is searched for is enrolled again by the next `enro
 `match`.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, delete, select, text
@@ -33,9 +34,9 @@ WITHOUT = text("""
                       ORDER BY id DESC LIMIT 1), first_status, status)
       FROM persons WHERE id = :person""")
 SEARCHED_FOR_TOO = text("""
-    SELECT register_number FROM persons
-     WHERE id <> :person AND id IN (SELECT same_people(:person)) AND status = ANY(:searched)
-     ORDER BY register_number""")
+    SELECT one.id, register_number FROM unnest(CAST(:people AS bigint[])) AS one (id)
+      JOIN persons ON persons.id <> one.id AND persons.id IN (SELECT same_people(one.id))
+     WHERE status = ANY(:searched) ORDER BY one.id, register_number""")
 WOULD_CLOSE = text("""
     SELECT (SELECT count(*) FROM candidates WHERE person_id = :person AND state = 'open') AS candidates,
            (SELECT count(*) FROM templates JOIN reference_photos ON reference_photos.id = photo_id
@@ -79,10 +80,12 @@ def at_stake(db: Connection, person: int) -> Stake:
     return Stake(**db.execute(WOULD_CLOSE, {"person": person}).mappings().one())
 
 
-def searched_for_too(db: Connection, person: int) -> tuple[str, ...]:
-    """Register numbers of the other entries of this person (row id) by which they are searched for."""
-    asked = {"person": person, "searched": sorted(SEARCHED)}
-    return tuple(db.execute(SEARCHED_FOR_TOO, asked).scalars())
+def searched_for_too(db: Connection, people: Iterable[int]) -> Mapping[int, tuple[str, ...]]:
+    """Person (row id) -> register numbers of their other entries by which they are searched for; none: left out."""
+    found: dict[int, tuple[str, ...]] = {}
+    for person, number in db.execute(SEARCHED_FOR_TOO, {"people": sorted(people), "searched": sorted(SEARCHED)}):
+        found[person] = (*found.get(person, ()), number)
+    return found
 
 
 def without(db: Connection, person: int, statement: int) -> PersonStatus:
@@ -104,7 +107,7 @@ def follow(db: Connection, person: int, people_per_track: int) -> Kept:
     _forget_templates(db, person)
     name_hints.forget(db, person)
     came_up = tuple(candidates.withdraw(db, person, people_per_track))
-    too = searched_for_too(db, person)
+    too = searched_for_too(db, [person]).get(person, ())
     return Kept(person, changed=True, came_up=came_up, status=now, ended=ended, searched_for_too=too)
 
 

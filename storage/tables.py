@@ -1485,9 +1485,10 @@ lists = Table(
     Column("mapping", JSONB, nullable=False),
     _text("imported_by"),
     _moment("imported_at", now=True),
+    _moment("erased_at", nullable=True),
     CheckConstraint("kind IN ('csv', 'xlsx', 'pfif', 'text')", name="kind"),
     CheckConstraint("btrim(title) <> '' AND btrim(body) <> ''", name="whose_and_what"),
-    comment="lists of names that somebody has given out, as their claim; body: who; object_key: as it was received",
+    comment="lists of names that somebody has given out, as their claim; object_key: the file, until it was erased",
 )
 
 list_mappings = Table(

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
 from storage import answered, chain_checks, erasures, incidents, keys, observed, stated, subjects
 from storage.chain_checks import StoredHeads
-from storage.custody import Incident
+from storage.custody import Event, Incident
 from storage.custody_keys import Trust
 from storage.objects import (
     EVIDENCE,
@@ -47,7 +47,7 @@ A lease is far shorter, and whoever takes the item up afterwards rests for minut
 
 OTHERS = (PROBES, *keys.PROOFS)
 """prefixes of objects that are checked elsewhere: signed heads with the chain (`chain_checks`), manifests and stamps by
-`Evidence.also`"""
+those who listen"""
 
 # Who speaks of which object: rows, and the events that must stand beside them.  An event of what was erased by a lawful
 # order is matched by the event that says so.
@@ -178,11 +178,27 @@ class Evidence:
     explained: int = 0
     known: set[Incident] = field(default_factory=set)
     """what somebody has explained"""
-    also: Sequence["Checker"] = ()
-    """what else is to be checked, beside `CHECKERS`"""
+    also: Sequence["Begin"] = ()
+    """who listens while the log is followed"""
+    listeners: Sequence["Listener"] = ()
+    """these, as of the moment that is verified"""
 
 
 Checker = Callable[[Evidence], Iterable[Incident]]
+
+
+class Listener(Protocol):
+    """Has something of its own to check against the log, which is read once for everybody."""
+
+    def hear(self, event: Event) -> None:
+        """The next event, in order; also one that does not fit."""
+
+    def found(self) -> Iterable[Incident]:
+        """What does not stand, once all events were heard."""
+
+
+Begin = Callable[[Connection], Listener]
+"""Given the transaction of the moment that is verified, before the first event."""
 
 
 def verify(
@@ -191,12 +207,13 @@ def verify(
     trust: Trust = Trust(),  # noqa: B008  it is frozen, as is the next
     wish: Wish = Wish(),
     tell: Callable[[int, int], None] = lambda done, of: None,
-    also: Sequence[Checker] = (),
+    also: Sequence[Begin] = (),
 ) -> Report:
     """Check everything that is wished for.
 
-    `trust`: whose signatures on heads of the log are believed.  Raises storage.objects.StoreUnavailable when the store
-    does not answer, and WrongUse for a case that is none.
+    `trust`: whose signatures on heads of the log are believed; `also`: who listens to the log meanwhile.
+
+    Raises storage.objects.StoreUnavailable when the store does not answer, and WrongUse for a case that is none.
     """
     with at_one_moment(engine) as db:
         evidence = Evidence(db, objects, wish, trust, tell, also=also)
@@ -209,8 +226,10 @@ def verify(
 def overall(evidence: Evidence) -> Iterator[Incident]:
     """Everything but the bytes of originals and records, and the temporary table for these."""
     yield from _follow(evidence)
-    for checker in (*CHECKERS, *evidence.also):
+    for checker in CHECKERS:
         yield from checker(evidence)
+    for listener in evidence.listeners:
+        yield from listener.found()
 
 
 @contextmanager
@@ -240,11 +259,14 @@ def _follow(evidence: Evidence) -> Iterator[Incident]:
             subjects.row(db, evidence.wish.subject)
         evidence.recorded = expect(db)
         evidence.known = incidents.explained(db)
+        evidence.listeners = [begin(db) for begin in evidence.also]
         for link in chain_checks.follow(db, stored, evidence.trust):
             if isinstance(link, Incident):
                 yield link
             else:
                 evidence.events += 1
+                for listener in evidence.listeners:
+                    listener.hear(link)
         yield from observed.check(db)
         yield from answered.check(db)
         yield from stated.check(db)

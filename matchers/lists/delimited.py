@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from lastseen.words import words
+from lastseen.words import Words, words
 from matchers.lists.sheets import LONGEST_CELL, MOST_ROWS, Row, Sheet, Unreadable, Wanted, cell, headed
 
 DELIMITERS: Final = ",;\t|"
@@ -21,6 +21,9 @@ _CYRILLIC: Final = ("cp1251", "koi8-u", "cp866", "iso8859-5", "mac-cyrillic")
 _LATIN: Final = ("cp1252", "cp1250")
 _COMMON: Final = frozenset("оаиіентрсвлкдмпу")
 """the letters that make up two thirds of Ukrainian and Russian words"""
+_NO_LETTERS: Final = tuple(chr(code) for code in range(32) if chr(code) not in "\t\n\v\f\r\x1a")
+_NO_TEXT: Final = 12
+"""of so many characters one that stands in no text: of any bytes it is one of nine, of texts hardly one of thousands"""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -43,12 +46,29 @@ def decoded(content: bytes, encoding: str = "") -> tuple[str, str]:
     """The encoding, said or found out, and the text.  Raises Unreadable."""
     chosen = encoding or _encoding(content)
     try:
-        return chosen, content.decode(chosen)
+        return chosen, _text(content.decode(chosen))
     except LookupError:
         why = words("there is no encoding {encoding}: utf-8 and cp1251 are the usual ones", encoding=chosen)
         raise Unreadable(why) from None
     except UnicodeError:
+        if not encoding:
+            raise Unreadable(_no_text()) from None
         raise Unreadable(words("it is not {encoding}: save it as CSV UTF-8", encoding=chosen)) from None
+
+
+def _text(written: str) -> str:
+    """The same, if it is that.  An encoding of one byte a letter reads any bytes whatever.  Raises Unreadable."""
+    part = written[:_LOOKED_AT]
+    if sum(map(part.count, _NO_LETTERS)) * _NO_TEXT > len(part):
+        raise Unreadable(_no_text())
+    return written
+
+
+def _no_text() -> Words:
+    return words(
+        "it is neither a spreadsheet nor text, whatever its name ends in, or was damaged on its way: get it once more,"
+        " or open it in the program that wrote it, and save its table as XLSX or as CSV UTF-8"
+    )
 
 
 def _encoding(content: bytes) -> str:

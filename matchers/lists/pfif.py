@@ -39,9 +39,16 @@ def read(content: bytes, now: datetime | None = None) -> Sheet:
     except DefusedXmlException:
         raise Unreadable(words("it declares entities of its own, which PFIF has not: it is not opened")) from None
     except (ParseError, LookupError, ValueError) as fault:
-        raise Unreadable(words("it is no XML ({kind})", kind=fault.__class__.__name__)) from None
+        raise Unreadable(
+            words(
+                "it is no whole XML ({kind}): get it once more",
+                kind=fault.__class__.__name__,
+            )
+        ) from None
     if not _NAMESPACE.match(root.tag):
-        raise Unreadable(words("it is XML, but no PFIF (http://zesty.ca/pfif/1.1 to 1.4)"))
+        raise Unreadable(
+            words("it is XML, but no PFIF (http://zesty.ca/pfif/1.1 to 1.4): save what is a table as CSV UTF-8")
+        )
     persons, notes = list(_each(root, "person")), _notes(root)
     if len(persons) > MOST_ROWS:
         raise Unreadable(words("it has more than {most} persons: part it", most=MOST_ROWS))

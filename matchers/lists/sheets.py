@@ -27,6 +27,21 @@ class Unreadable(Exception):
         self.why = why
 
 
+def to_copy(what: Words) -> Words:
+    """What to do with something that has words, and is no table."""
+    return words("it is {what}: copy its text into a file that ends in .txt, or its table into a CSV", what=what)
+
+
+def to_save(what: Words) -> Words:
+    """What to do with something that a spreadsheet opens, and this does not."""
+    return words("it is {what}: open it as a table, and save that as XLSX or as CSV UTF-8", what=what)
+
+
+def packed() -> Words:
+    """What to do with something in which other files are packed."""
+    return words("files are packed in it: unpack it, and take the one that is the list")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row, or one person of a PFIF file."""

@@ -6,7 +6,7 @@ Call it only in a process that is bounded (`apart`): what a small file unpacks t
 import io
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import date, datetime, time
 from typing import Any, Final
 
@@ -23,9 +23,14 @@ from matchers.lists.sheets import (
     Wanted,
     cell,
     headed,
+    to_copy,
+    to_save,
 )
+from matchers.lists.sheets import packed as files_in_it
 
 _MOST_PARTS: Final = 2_000
+_TYPES: Final = "[Content_Types].xml"
+"""the part that every document of this family has"""
 _ONCE: Final = 1 << 20
 """bytes that are looked at at once"""
 
@@ -49,6 +54,7 @@ def _look_into(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             parts = packed.infolist()
+            _refuse_others(packed, {part.filename for part in parts})
             if any(part.flag_bits & 1 for part in parts):
                 raise Unreadable(words("it is encrypted: save it without a password"))
             if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_UNPACKED:
@@ -57,6 +63,18 @@ def _look_into(content: bytes) -> bool:
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError) as fault:
         why = words("it is no whole XLSX file ({kind}): save it again", kind=fault.__class__.__name__)
         raise Unreadable(why) from None
+
+
+def _refuse_others(packed: zipfile.ZipFile, names: Set[str]) -> None:
+    """Whatever else comes as a ZIP.  Raises Unreadable."""
+    if any(name.startswith("word/") for name in names):
+        raise Unreadable(to_copy(words("a Word document")))
+    if "xl/workbook.bin" in names:
+        raise Unreadable(to_save(words("an XLSB")))
+    if "mimetype" in names and "content.xml" in names:
+        raise Unreadable(to_save(words("a document of LibreOffice")))
+    if _TYPES not in names:
+        raise Unreadable(files_in_it())
 
 
 def _too_large() -> Words:

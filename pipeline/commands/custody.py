@@ -89,14 +89,12 @@ def key(as_json: AsJson = False) -> None:
         raise Failure("nothing was logged yet, so the log has no name: set LASTSEEN_LOG_NAME, or come back later")
     public = Signer(name, custody_keys.private_key(current, make=last is None)).verifier()
     where = custody_keys.key_file(current)
-    Voice(as_json).result(
-        {"key": str(public), "file": str(where)},
-        [
-            plain(str(public)),
-            f"Its private half is {plain(str(where))}: keep a copy on another medium than the database. Write the line"
-            " above down where nobody who can change this machine can change it: on paper, in the file of the case, at"
-            " the witnesses. Whoever rewrites the log cannot sign it with that key.",
-        ],
+    voice = Voice(as_json)
+    voice.result({"key": str(public), "file": str(where)}, [plain(str(public))])
+    voice.advise(
+        f"Its private half is {plain(str(where))}: keep a copy on another medium than the database. Write the line"
+        " above down where nobody who can change this machine can change it: on paper, in the file of the case, at the"
+        " witnesses. Whoever rewrites the log cannot sign it with that key."
     )
 
 
@@ -173,10 +171,9 @@ def rotate(
     with open_stores(current) as stores:
         made = signing.rotate(current, stores, local_actor(), why, lost=lost)
     retired = f"The one before is {plain(str(made.retired))}: destroy it, and its copies." if made.retired else ""
-    Voice(as_json).result(
-        {"key": str(made.key), "retired": str(made.retired or "")},
-        [plain(str(made.key)), f"Write this down beside the key before it, and tell every witness. {retired}".rstrip()],
-    )
+    voice = Voice(as_json)
+    voice.result({"key": str(made.key), "retired": str(made.retired or "")}, [plain(str(made.key))])
+    voice.advise(f"Write this down beside the key before it, and tell every witness. {retired}".rstrip())
 
 
 def _write(content: bytes, to: Path | None) -> None:

@@ -65,7 +65,7 @@ def verify(
     wish = _wish(sample, {kind: str(name) for kind, name in cases.items() if name is not None})
     current = settings()
     with open_stores(current) as stores:
-        trust, also = custody_keys.trusted(current), [stamp_checks.checker(stores, current)]
+        trust, also = custody_keys.trusted(current), [stamp_checks.listening(stores, current)]
         report = verification.verify(stores.db, stores.objects, trust, wish, _tell, also)
     found = [{"what": one.what, "where": one.where} for one in report.incidents]
     counts = {"recorded": report.recorded, "share": round(report.share, 6)}
@@ -119,6 +119,8 @@ def fixity_(
         done = fixity.run(opened, minutes)
     line = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in done.items())
     Voice(as_json).result(done, [line])
+    if done["erasures_waiting"]:
+        say(fixity.waiting_said(done["erasures_waiting"]))
     if done["incidents"]:
         raise Failure(f"{done['incidents']} new incidents: `lastseen incidents` lists them")
 

@@ -210,6 +210,8 @@ def show(
     more = [f"more: --after {page[-1].id}"] if len(found) > len(page) else []
     if left := len(page) - len(shown):
         more.append(f"{left} lines are not shown to you: you may still be asked about somebody in them")
+    if stood.erased_at:
+        more.append(f"its file was erased on {iso(stood.erased_at)}, with its name: it held somebody who was erased")
     if waits:
         more.append(f"{waits} lines are not compared yet: `lastseen lists match`")
     told: dict[str, object] = {"id": stood.id, **_counts(stood), "doubles": within, "doubles_elsewhere": elsewhere}
@@ -258,6 +260,7 @@ def _counts(stood: Stood) -> dict[str, object]:
         "dated": stood.dated.isoformat(),
         "imported_at": iso(stood.imported_at),
         "undone": stood.undone_at is not None,
+        "file_erased_at": iso(stood.erased_at) if stood.erased_at else None,
         "states": {str(state): stood.of(state) for state in State},
         "categories": {says: dict(states) for says, states in stood.categories.items()},
     }

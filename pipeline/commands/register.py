@@ -283,8 +283,10 @@ def close(
         who, body = actor(opened.stores, account), body or opened.settings.office or register.BODY
         decision = StatementSource.DECISION
         statement = Said(SAID_OF[status], body, decision, reference or why, _day(dated), sets=True)
-        came_up = keeping.close(opened, number, statement, why, who)
-    Voice(as_json).result({"status": status, "came_up": came_up}, [f"entry {plain(number)} is {status}"])
+        kept = keeping.close(opened, number, statement, why, who)
+    told, lines = _ended(kept)
+    found_ = {"status": status, "came_up": len(kept.came_up)}
+    Voice(as_json).result(found_ | told, [f"entry {plain(number)} is {status}", *lines])
 
 
 def state(
@@ -331,6 +333,14 @@ def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
     lines = [line, f"the person is {kept.status} now"] if kept.changed else [line]
     if kept.changed and kept.status in SEARCHED:
         lines.append("photos that are still here are searched with again by the next `lastseen run`")
+    told, more = _ended(kept)
+    Voice(as_json).result(found | told, [*lines, *more])
+
+
+def _ended(kept: Kept) -> tuple[dict[str, object], list[str]]:
+    """What ended with a search, and by what it goes on: for scripts and for people; nothing where none ended."""
+    found: dict[str, object] = {}
+    lines: list[str] = []
     if kept.ended:
         found |= {"candidates_closed": kept.ended.candidates, "templates_gone": kept.ended.templates}
         lines.append(
@@ -340,7 +350,7 @@ def _told(as_json: bool, kept: Kept, statement: int, line: str) -> None:
     if kept.searched_for_too:
         found["searched_for_too"] = kept.searched_for_too
         lines.append(keeping.of_others(kept.searched_for_too))
-    Voice(as_json).result(found, lines)
+    return found, lines
 
 
 def _day(written: str) -> date:

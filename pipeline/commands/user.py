@@ -10,12 +10,13 @@ import typer
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.roles import Role
-from lastseen.settings import settings
+from lastseen.settings import Settings, settings
 from pipeline import console
 from pipeline.acting import Reason
 from pipeline.app import local_actor
 from pipeline.console import AsJson, Voice, plain, say
-from storage import accounts, keeping_accounts
+from pipeline.serving.house import START_PAGE
+from storage import accounts, keeping_accounts, running
 from storage.accounts import TOKEN_LIFETIME, Account, Token, User
 from storage.database import Connection
 from storage.stores import open_stores
@@ -173,9 +174,15 @@ def _named(db: Connection, name: str) -> User:
 
 
 def _print_link(token: str) -> None:
-    current = settings()
-    address = current.review_url or f"http://{current.review_host}:{current.review_port}"
-    console.out.print(f"{address}/enter/{token}")
+    console.out.print(f"{_address(settings())}/enter/{token}")
+
+
+def _address(current: Settings) -> str:
+    """Where browsers reach the pages: as the settings say, or where a running `lastseen up` serves them."""
+    note = running.read(current.data_dir)
+    if not current.review_url and note is not None and note.stands and note.review_port:
+        return note.page.removesuffix(START_PAGE)
+    return current.review_url or f"http://{current.review_host}:{current.review_port}"
 
 
 def _as_dict(one: Account) -> dict[str, object]:

@@ -31,13 +31,9 @@ def init(
 ) -> None:
     """Make a witness, or tell the one that is there of another log or key; print its own key."""
     state = witness.init(folder, name, log)
-    Voice(as_json).result(
-        {"key": str(state.verifier)},
-        [
-            plain(str(state.verifier)),
-            "The office writes this line into LASTSEEN_WITNESSES, with the URL if there is one.",
-        ],
-    )
+    voice = Voice(as_json)
+    voice.result({"key": str(state.verifier)}, [plain(str(state.verifier))])
+    voice.advise("The office writes this line into LASTSEEN_WITNESSES, with the URL if there is one.")
 
 
 @app.command()

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from extractors import opentimestamps, time_stamps
 from extractors.opentimestamps import Malformed
@@ -22,15 +23,15 @@ from extractors.time_stamps import NoRoots, Token, WrongAnswer
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.settings import OPENTIMESTAMPS, Settings
-from pipeline.custody import stamped_log
 from pipeline.custody.stamped_log import Anchor, Log, Times
-from storage import custody, heads, keys, manifests, stamps
+from storage import heads, keys, manifests, stamps
 from storage.custody import Event, Incident
+from storage.database import Connection
 from storage.manifests import DAY, Manifest
 from storage.objects import EVIDENCE, ObjectMissing, ObjectStore, ObjectUnreadable
 from storage.stamps import Answered, NoStatement, Said, Stamp, Statement
 from storage.stores import Stores
-from storage.verification import Checker
+from storage.verification import Begin
 
 GRACE = DAY
 """after the end of a day, for whoever makes its manifest"""
@@ -52,36 +53,47 @@ class Stated:
         return f"statement {self.row.key}"
 
 
-def check(stores: Stores, settings: Settings) -> Sequence[Incident]:
-    """Everything that does not stand, as of one moment.
+class StampChecks:
+    """What is checked of manifests and stamps, as of one moment, while somebody follows the log."""
 
-    Raises storage.objects.StoreUnavailable when the store does not answer; WrongUse for headers that cannot be read.
-    """
-    there = _there(stores.objects)
-    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with stores.db.connect().execution_options(**options) as db:
-        kept, statements, answers = manifests.every(db), stamps.statements(db), stamps.answered(db)
-        signed_heads = heads.notes_by_size(db)
-        reader = _Reader(stores.objects, settings)
-        headers = {one.day: reader.header(one) for one in kept}
-        stated = {one.id: found for one in statements if (found := reader.stated(one)) is not None}
-        for answer in answers:
-            if answer.statement in stated:
-                reader.answer(answer, stated[answer.statement])
-        signed = [Anchor(one.said.checkpoint.size, one.said.at, one.where) for one in stated.values()]
+    def __init__(self, stores: Stores, settings: Settings, db: Connection) -> None:
+        """Read the rows and the objects that are held against the log.
+
+        Raises storage.objects.StoreUnavailable when the store does not answer; WrongUse for headers that cannot be
+        read.
+        """
+        self._stores, self._there = stores, _there(stores.objects)
+        self._kept, self._answers = manifests.every(db), stamps.answered(db)
+        self._signed_heads = heads.notes_by_size(db)
+        self._reader = reader = _Reader(stores.objects, settings)
+        headers = {one.day: reader.header(one) for one in self._kept}
+        found = (reader.stated(one) for one in stamps.statements(db))
+        self._stated = {one.row.id: one for one in found if one is not None}
+        for answer in self._answers:
+            if answer.statement in self._stated:
+                reader.answer(answer, self._stated[answer.statement])
+        signed = [Anchor(one.said.checkpoint.size, one.said.at, one.where) for one in self._stated.values()]
         times = Times(reader.anchors, signed, reader.tolerance)
-        log = stamped_log.read(custody.events(db), headers, {anchor.size for anchor in signed}, times)
-    compared = [
-        *_days(kept, log),
-        *(incident for one in stated.values() for incident in _head(one, kept, signed_heads, log)),
-        *_told(answers, log),
-    ]
-    return [*reader.incidents, *compared, *log.incidents, *_forgotten(stores, there)]
+        self._log = Log(times, headers, {anchor.size for anchor in signed})
+
+    def hear(self, event: Event) -> None:
+        """The next event of the log."""
+        self._log.hear(event)
+
+    def found(self) -> Iterator[Incident]:
+        """Everything that does not stand, once all events were heard."""
+        yield from self._reader.incidents
+        yield from _days(self._kept, self._log)
+        for one in self._stated.values():
+            yield from _head(one, self._kept, self._signed_heads, self._log)
+        yield from _told(self._answers, self._log)
+        yield from self._log.incidents
+        yield from _forgotten(self._stores, self._there)
 
 
-def checker(stores: Stores, settings: Settings) -> Checker:
-    """`check`, for `storage.verification`."""
-    return lambda evidence: check(stores, settings)
+def listening(stores: Stores, settings: Settings) -> Begin:
+    """These checks, for whoever follows the log (`storage.verification`)."""
+    return partial(StampChecks, stores, settings)
 
 
 def _there(objects: ObjectStore) -> set[str]:

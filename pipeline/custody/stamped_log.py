@@ -1,8 +1,8 @@
-"""The custody log as the checks of manifests and time stamps need it: read once, from its first event to its last."""
+"""The custody log as the checks of manifests and time stamps need it, gathered while somebody follows it."""
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -11,7 +11,7 @@ from typing import Any
 from lastseen.clock import iso
 from storage import custody, manifests
 from storage.custody import Action, Event, Incident
-from storage.merkle import Frontier
+from storage.merkle import Growing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ class Cut:
 
 @dataclass(slots=True)
 class Log:
-    """What was read."""
+    """What was heard so far."""
 
+    times: "Times"
+    headers: Mapping[date, bytes]
+    """first lines of manifests"""
+    sizes: Collection[int]
+    """after how many events it is cut"""
     size: int = 0
     at: datetime = custody.BEGINNING
     """of the last event"""
@@ -64,36 +69,30 @@ class Log:
     stamped: dict[str, Event] = field(default_factory=dict)
     """by key of the answer"""
     cuts: dict[int, Cut] = field(default_factory=dict)
-    """by number of events, where it was asked for"""
+    """by number of events"""
     incidents: list[Incident] = field(default_factory=list)
     """events that bear another time than stamps allow"""
+    _tree: Growing = field(default_factory=Growing)
 
+    def hear(self, event: Event) -> None:
+        """The next event."""
+        self.size, self.at = event.seq, event.at
+        self._tree.push(event.hash)
+        if event.seq in self.sizes:
+            self.cuts[event.seq] = Cut(self._tree.frontier.root, event.hash)
+        self._note(event)
+        self.incidents += self.times.check(event)
 
-def read(events: Iterator[Event], headers: Mapping[date, bytes], sizes: set[int], times: "Times") -> Log:
-    """Read the log.  `headers`: first lines of manifests, by days; `sizes`: where to cut."""
-    log, frontier, pending = Log(), Frontier(), list[bytes]()
-    for event in events:
-        log.size, log.at = event.seq, event.at
-        pending.append(event.hash)
-        if event.seq in sizes or len(pending) >= custody.ROWS:
-            frontier, pending = frontier.grown(pending), []
-        if event.seq in sizes:
-            log.cuts[event.seq] = Cut(frontier.root, event.hash)
-        _note(log, event, headers)
-        log.incidents += times.check(event)
-    return log
-
-
-def _note(log: Log, event: Event, headers: Mapping[date, bytes]) -> None:
-    if manifests.is_of_an_object(event):
-        day = event.at.date()
-        if day not in log.days:
-            log.days[day] = Day(hashlib.sha256(headers.get(day, b"")))
-        log.days[day].add(event)
-    elif event.action == Action.MANIFESTED:
-        log.manifested[str(manifests.detail(event).get("key"))] = event
-    elif event.action == Action.STAMPED:
-        log.stamped[str(manifests.detail(event).get("key"))] = event
+    def _note(self, event: Event) -> None:
+        if manifests.is_of_an_object(event):
+            day = event.at.date()
+            if day not in self.days:
+                self.days[day] = Day(hashlib.sha256(self.headers.get(day, b"")))
+            self.days[day].add(event)
+        elif event.action == Action.MANIFESTED:
+            self.manifested[str(manifests.detail(event).get("key"))] = event
+        elif event.action == Action.STAMPED:
+            self.stamped[str(manifests.detail(event).get("key"))] = event
 
 
 class Times:

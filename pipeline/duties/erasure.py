@@ -15,7 +15,7 @@ from lastseen.records import Called
 from matchers.names import blotting
 from pipeline.app import App
 from pipeline.duties import template_files
-from storage import custody, erasures, roles, subjects
+from storage import alerts, custody, erasures, roles, subjects
 from storage.database import Connection
 from storage.erasures import Anew, Erasure, Plan, Record, Text
 from storage.objects import DERIVED, EVIDENCE, EXPORT, REGISTER
@@ -44,6 +44,16 @@ def finish(app: App, others: Sequence[str] = ()) -> list[tuple[Erasure, Plan]]:
     if waiting:
         require_role(app.stores)
     return [(erasure, _carry_out(app, erasure, others)) for erasure in waiting]
+
+
+def alert(app: App) -> int:
+    """Have the operator know of every erasure that was cut short.  Returns how many there are."""
+    with app.stores.db.begin() as db:
+        waiting = erasures.half_done(db)
+        for one in waiting:
+            said = f"erasure {one.id} was confirmed, and is not done"
+            alerts.sound(db, alerts.ERASURE, f"erasure:{one.id}", said)
+    return len(waiting)
 
 
 def doubts(db: Connection, subject: Subject) -> list[str]:
@@ -85,6 +95,7 @@ def _carry_out(app: App, erasure: Erasure, others: Sequence[str]) -> Plan:
         with app.stores.owner.begin() as db:
             entries = erasures.take(db, erasure, found, anew, app.actor, app.settings.people_per_track, rewrite)
             if entries is not None:
+                alerts.end(db, alerts.ERASURE, f"erasure:{erasure.id}")
                 custody.append_all(db, app.actor, entries)
         if entries is not None:
             template_files.sweep(app)

@@ -35,16 +35,16 @@ def remove_photo(app: App, number: str, written: str, reason: str, actor: str) -
     return done
 
 
-def close(app: App, number: str, said: Said, reason: str, actor: str) -> int:
+def close(app: App, number: str, said: Said, reason: str, actor: str) -> Kept:
     """Somebody was found, or the entry is withdrawn: templates go, open candidates close.
 
-    Returns how many candidates of other people are queued by that.  Raises WrongUse.
+    Returns what that did.  Raises WrongUse.
     """
     with app.stores.db.begin() as db:
         kept, entries = register.close(db, number, said, reason, actor, app.settings.people_per_track)
         custody.append_all(db, actor, entries)
     template_files.sweep(app, Origin.PHOTO)
-    return len(kept.came_up)
+    return kept
 
 
 def state(app: App, number: str, said: Said, actor: str) -> tuple[int, Kept]:

@@ -134,6 +134,7 @@ WORDS: Final[Mapping[str, str]] = {
     "disk full": noted("a disk is nearly full"),
     "process hung": noted("a process gave no sign of life and was started again"),
     "letter overdue": noted("a letter was not answered in time"),
+    "erasure unfinished": noted("a lawful erasure was cut short"),
     "tip flood": noted("very many tips were sent at once"),
     "no runs": noted("nothing was begun for hours"),
 }

@@ -88,10 +88,12 @@ def keys(settings: Settings) -> str:
         return "no key lies in a file here"
     if when is None:
         return (
-            f"{WARNING}nobody has said that {len(found)} keys in {found[0].parent} are kept elsewhere, too, and"
-            " what they seal is lost with this disk: copy the folder, then `lastseen doctor --keys-copied`"
+            f"{WARNING}nobody has said that the keys in {found[0].parent} ({', '.join(one.name for one in found)}) are"
+            " kept elsewhere, too, and what they seal is lost with this disk: copy the folder, then"
+            " `lastseen doctor --keys-copied`"
         )
-    return f"{len(found)} keys are kept elsewhere, too, as was said at {iso(when)}"
+    names = ", ".join(one.name for one in found)
+    return f"the keys {names} are kept elsewhere, too, as was said at {iso(when)}"
 
 
 # --- what happened -----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """People of the register, for programs: the list, one person, and what is said of somebody."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated
 
@@ -216,15 +217,18 @@ def _unconfirmed(call: Call, number: str, then: PersonStatus) -> WrongUse:
     """What a new status would set going, which whoever asked for it knows from then on."""
     with call.desk.stores.db.begin() as db:
         found = pages.of(db, call.user, number, asked=True).person
-        stake = statuses.at_stake(db, found.id)
+        stake, too = statuses.at_stake(db, found.id), statuses.searched_for_too(db, [found.id]).get(found.id, ())
         custody.append(db, call.user.name, Action.VIEWED, f"person:{found.id}")
-    return WrongUse(f'{_sets_going(PersonStatus(found.status), then, stake)}: send it again with "confirmed": true')
+    return WrongUse(
+        f'{_sets_going(PersonStatus(found.status), then, stake, too)}: send it again with "confirmed": true'
+    )
 
 
-def _sets_going(before: PersonStatus, then: PersonStatus, stake: Stake) -> str:
+def _sets_going(before: PersonStatus, then: PersonStatus, stake: Stake, too: Sequence[str]) -> str:
     change = f"the status changes from {before} to {then}" if before is not then else f"the status stays {then}"
     if before in SEARCHED and then not in SEARCHED:
-        return f"{change}; {stake.candidates} open candidates close, and {stake.templates} templates go"
+        on = f"; the same person is {', '.join(too)}, and still searched for by that" if too else ""
+        return f"{change}; {stake.candidates} open candidates close, and {stake.templates} templates go{on}"
     if then in SEARCHED and before not in SEARCHED:
         return f"{change}; {stake.photos} photos are enrolled again, and searched for"
     return change

@@ -3,7 +3,7 @@
 Nothing of a line is shown to somebody who may still be asked whether a face is that of whom it may speak of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -60,6 +60,7 @@ def one(request: Request) -> Response:
             "doubles": list_lines.doubles(db, stood.id),
             "contradicting": len(against),
             "not_compared": lists.uncompared(db, stood.id, VERSION),
+            "too": statuses.searched_for_too(db, _ending(shown)),
         }
         custody.append(db, user.name, Action.VIEWED, f"list:{stood.id}", {"lines": [row.id for row in shown]})
     choices = (*SHOWN[:5], "contradicting", *SHOWN[5:])
@@ -83,7 +84,7 @@ def line(request: Request) -> Response:
         others = list_lines.show(db, user, list_lines.some(db, found.doubles))
         names = {other.list: _list(db, other.list).title for other in others}
         clashes, stakes = list_lines.clashes(db, stood, shown), _stakes(found)
-        too = {person: statuses.searched_for_too(db, person) if ends else () for person, ends in stakes.items()}
+        too = statuses.searched_for_too(db, _ending([found]))
         behind = list_lines.next_waiting(db, found.list, found.id, 1)
         custody.append(db, user.name, Action.VIEWED, f"list_entry:{found.id}")
     return desk.draw(
@@ -205,9 +206,22 @@ def _lines(db: Connection, stood: Stood, show: str, says: str, after: int, again
 
 def _stakes(found: Line) -> Mapping[int, bool]:
     """Person -> whether the office's taking it for what is ends the search for them."""
-    status = SETS.get(Says(found.says)) if found.says else None
-    ends = status is not None and status not in SEARCHED
+    ends = _ends_search(found)
     return {one.person: ends and one.status in SEARCHED for one in found.matches}
+
+
+def _ending(found: Iterable[Line]) -> set[int]:
+    """Those for whom the search by one entry ends if the office takes these lines for what is, or ended by them."""
+    return {
+        match.person for line in found if _ends_search(line) for match in line.matches
+        if (match.same is not True) == (match.status in SEARCHED)
+    }  # fmt: skip
+
+
+def _ends_search(found: Line) -> bool:
+    """Whether nobody is searched for of whom it is so."""
+    status = SETS.get(Says(found.says)) if found.says else None
+    return status is not None and status not in SEARCHED
 
 
 def _after(request: Request) -> int:

@@ -54,6 +54,11 @@ TABLE = [
         [],
         [],
     ),
+    ([claim(Says.NOT_HELD, 10)], [PUBLISHED], [Conflict.SEEN_AFTER_DENIAL]),
+    ([claim(Says.NOT_HELD, None, dated=10)], [PUBLISHED, UNDATED], [Conflict.SEEN_AFTER_DENIAL] * 2),
+    ([claim(Says.NOT_HELD, 11)], [PUBLISHED, NOWHERE], []),
+    ([claim(Says.NOT_HELD, 10), claim(Says.RETURNED, 11)], [PUBLISHED], [Conflict.SEEN_AFTER_DENIAL]),
+    ([claim(Says.NOT_HELD, 9), claim(Says.RETURNED, 10)], [PUBLISHED], [Conflict.HELD_AFTER_RETURN]),
     ([claim(Says.RETURNED, 10)], [PUBLISHED], [Conflict.HELD_AFTER_RETURN]),
     ([claim(Says.RETURNED, 11)], [PUBLISHED], []),
     ([claim(Says.RETURNED, 10), claim(Says.CAPTIVE, 11)], [], [Conflict.HELD_AFTER_RETURN]),
@@ -147,7 +152,7 @@ def test_what_is_withdrawn_takes_with_it_what_names_it_and_nothing_else(claims, 
     fresh = set(left) - set(told)  # a return may have explained why somebody is held no more
     assert set(told) - named <= set(left)
     assert not named & set(left)
-    assert all(one.kind is Conflict.HELD_AND_NOT_HELD for one in fresh)
+    assert all(one.kind in (Conflict.HELD_AND_NOT_HELD, Conflict.SEEN_AFTER_DENIAL) for one in fresh)
     assert not fresh or (gone is not None and gone.says is Says.RETURNED)
 
 
@@ -168,6 +173,18 @@ def test_who_is_seen_or_said_to_live_after_a_death_is_always_told(claims: list[C
             assert ((death.id, 0, sight.candidate) in told) == (shown is not None and shown > death.day)
         for other in (one for one in claims if one.says in (Says.ALIVE, Says.CAPTIVE, Says.RETURNED)):
             assert other.day <= death.day or (death.id, other.id, 0) in told
+
+
+@often
+@given(claimed, sighted)
+def test_who_is_seen_after_a_denial_or_a_return_is_always_told(claims: list[Claim], sights: list[Sight]) -> None:
+    told = [one for one in contradictions(claims, sights) if one.other.candidate]
+    for denial in (one for one in claims if one.says is Says.NOT_HELD):
+        for sight in sights:
+            shown = sight.published or sight.first_seen
+            against = {one.kind for one in told if one.other.candidate == sight.candidate}
+            later = shown is not None and shown > denial.day
+            assert not later or against & {Conflict.SEEN_AFTER_DENIAL, Conflict.HELD_AFTER_RETURN}
 
 
 def _named(one: Contradiction) -> tuple[Conflict, int, int, int]:

@@ -165,6 +165,28 @@ def test_a_line_is_confirmed_and_the_office_takes_it_for_what_is(site: Site) -> 
     assert browser.submit("/lists/lines/1/decide", number="A", same="no", reason="x").status_code == 409
 
 
+def test_whoever_ticks_lines_is_told_by_which_other_entries_the_search_goes_on(site: Site) -> None:
+    list_ = kept(site.stores, [line(2, "Ada One", "returned"), line(3, "Ada Two", "dead")])
+    for entry, number in ((1, "A"), (2, "B")):
+        propose(site.stores, entry, person(site.stores, number))
+    for number, other in (("A", "A-again"), ("B", "B-again")):
+        person(site.stores, other)
+        with site.stores.db.begin() as db:
+            ties.declare(db, (number, other), TieKind.SAME, "keeper", 1)
+    browser = site.signed_in(Role.CASE_OFFICER)
+    waiting = browser.get(f"/lists/{list_}").text
+    assert ("/people/A-again" in waiting, "/people/B-again" in waiting) == (True, False), "dead is a claim: none ends"
+    browser.submit(f"/lists/{list_}/decide", same="yes", sets="1", **{"line-1": "A"})
+    for page in (f"/lists/{list_}?show=matched", "/lists/lines/1"):
+        assert "/people/A-again" in browser.get(page).text, f"{page}: it ended, and goes on there"
+    with site.stores.db.begin() as db:
+        statements.enter(
+            db, "A-again", Said(Says.RETURNED, "us", StatementSource.DECISION, "1", DATED, sets=True), "x", 5
+        )
+    for page in (f"/lists/{list_}?show=matched", "/lists/lines/1"):
+        assert "/people/A-again" not in browser.get(page).text, f"{page}: nobody searches there, either"
+
+
 def test_several_lines_are_decided_together_and_each_is_an_answer(site: Site) -> None:
     list_ = kept(site.stores, [line(row, f"Ada {row}") for row in (2, 3, 4)])
     for entry in (1, 2, 3):
@@ -211,6 +233,20 @@ def test_a_line_is_kept_from_whoever_may_still_be_asked_whose_face_it_is(site: S
     assert count(site, "tellings_of_people") == 1
 
 
+def test_of_a_file_that_was_erased_it_is_said_that_it_was_and_when(site: Site) -> None:
+    list_, _line = listed(site.stores, "A")
+    browser = site.signed_in(Role.CASE_OFFICER)
+    assert "a.csv" in browser.get(f"/lists/{list_}").text
+    with site.stores.owner.begin() as db:
+        asked = "INSERT INTO erasures (subject, reason, order_reference, asked_by) VALUES ('person:A', 'x', 'y', 'z')"
+        db.execute(text(asked))
+        db.execute(text("INSERT INTO erasure_acts (erasure_id, act, actor) VALUES (1, 'confirmed', 'z')"))
+        db.execute(text("SELECT set_config('lastseen.erasure', '1', true)"))
+        db.execute(text("UPDATE lists SET object_key = '', file_name = '', erased_at = '2026-03-01T12:00Z'"))
+    page = browser.get(f"/lists/{list_}").text
+    assert re.search(r"Erased on <time[^>]*>[^<]*2026|Erased on [^<]*2026", page), "no empty name"
+
+
 def test_hostile_lines_are_shown_as_text(site: Site) -> None:
     hostile = "<script>alert(1)</script>"
     list_ = kept(site.stores, [line(2, hostile, raw={hostile: hostile}, fault=hostile)], body=hostile, title=hostile)
@@ -226,3 +262,47 @@ def test_lists_are_for_officers(site: Site, role: Role) -> None:
     browser = site.signed_in(role)
     for page in ("/lists", "/lists/new", f"/lists/{list_}", f"/lists/lines/{entry}"):
         assert browser.get(page).status_code == 403
+
+
+def test_lines_in_every_state_have_their_page_and_their_place_on_the_list(site: Site) -> None:
+    faulty = line(2, "", "", names=[], fault="tests wrote it so", raw={"names": ""})
+    twice = [line(3, "Ada One"), line(3, "Ada One", part=2), line(4, "Ada Three")]
+    list_ = kept(site.stores, [faulty, *twice, *(line(row, f"Ada {row}") for row in range(5, 60))])
+    kept(site.stores, [line(2, "Ada One")], title="Another list")
+    one, other = person(site.stores, "A", "Ada One", 1990), person(site.stores, "B", "Ada Two")
+    propose(site.stores, 2, one, other)
+    with site.stores.owner.begin() as db:
+        db.execute(text("UPDATE persons SET region = 'the east', names = CASE id WHEN 2 THEN '{}' ELSE names END"))
+        why = """{"score": 0.9, "fitting": 3, "reasons": [{"field": "surname", "said": "", "registered": "",
+                  "verdict": "agrees", "how": "initials"}]}"""
+        db.execute(text("UPDATE list_matches SET why = CAST(:why AS jsonb)"), {"why": why})
+    browser = site.signed_in(Role.CASE_OFFICER)
+    waits = browser.get("/lists/lines/2").text
+    assert all(each in waits for each in ("Also named in", "Another list", "the east", "3 entries", "Unnamed"))
+    assert browser.submit("/lists/lines/2/decide", number="A", same="no").status_code == 303
+    assert browser.submit("/lists/lines/4/decide", number="B", same="yes", reason="by hand").status_code == 303
+    said = {1: ("tests wrote it so", "no name"), 2: ("Refused by",), 3: ("3.2",), 4: ("Named by hand", "Confirmed by")}
+    for id_, words in said.items():
+        shown = browser.get(f"/lists/lines/{id_}")
+        assert shown.status_code == 200, id_
+        assert all(each in shown.text for each in words), id_
+    every = browser.get(f"/lists/{list_}?show=all").text
+    assert all(each in every for each in ("3.2", "refused", "confirmed", "fits 3", "Further lines", "more than once"))
+    assert browser.get(f"/lists/{list_}?show=all&after=50").status_code == 200
+    assert "None." in browser.get(f"/lists/{list_}?show=contradicting").text
+    assert browser.submit(f"/lists/{list_}/undo", reason="of another office").status_code == 303
+    for id_ in said:
+        assert "This list was undone" in browser.get(f"/lists/lines/{id_}").text
+    assert "(undone)" in browser.get("/lists").text
+
+
+def test_before_any_list_there_is_none_and_a_form_keeps_what_was_chosen(site: Site) -> None:
+    browser = site.signed_in(Role.CASE_OFFICER)
+    assert "None." in browser.get("/lists").text
+    assert send(browser, CSV.encode(), do="import", save_as="side A").status_code == 303
+    again = send(browser, CSV.encode(), do="preview", mapping="side A", encoding="utf-8").text
+    assert all(each in again for each in ("I want it twice", "<details open>", "selected>side A"))
+    headless = send(browser, CSV.encode(), do="preview", no_header="1")
+    assert (headless.status_code, 'value="1" checked' in headless.text) == (422, True), (
+        "nobody said which column is what"
+    )

@@ -178,10 +178,11 @@ def upgrade() -> None:
         sa.Column("mapping", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("imported_by", sa.Text(), nullable=False),
         sa.Column("imported_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("btrim(title) <> '' AND btrim(body) <> ''", name=op.f("ck_lists_whose_and_what")),
         sa.CheckConstraint("kind IN ('csv', 'xlsx', 'pfif', 'text')", name=op.f("ck_lists_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lists")),
-        comment="lists of names that somebody has given out, as their claim; body: who; object_key: as it was received",
+        comment="lists of names that somebody has given out, as their claim; object_key: the file, until it was erased",
     )
     op.create_table(
         "year_reports",

@@ -51,6 +51,15 @@ def workbook(*rows: list[object]) -> bytes:
     return written.getvalue()
 
 
+def archive(*names: str) -> bytes:
+    """A ZIP of files with a little in them."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as packed:
+        for name in names:
+            packed.writestr(name, "x")
+    return written.getvalue()
+
+
 DEFLATED = zipfile.ZIP_DEFLATED
 
 
@@ -101,13 +110,30 @@ def test_an_open_quotation_mark_is_told_with_its_line() -> None:
     [
         (b"", "nothing in it"), (b"%PDF-1.7", "PDF"), (b"{\\rtf1", "RTF"), (b"\xd0\xcf\x11\xe0" + b"x" * 100, "XLS"),
         (b"PK\x03\x04 no zip", "XLSX"), (b"<?xml version='1.0'?><a/>", "no PFIF"),
-        (b"<?xml version='1.0'?><a>", "no XML"),
+        (b"<?xml version='1.0'?><a>", "no whole XML"),
         (b"PK\x03\x04", "XLSX"),
+        (b"\xff\xd8\xff\xe0 JFIF", "a picture: copy its text"), (b"Rar!\x1a\x07", "unpack it"),
+        ("<!doctype html><table><tr><td>Ада</td></tr></table>".encode("utf-16"), "a web page, whatever its name"),
+        (b"<html><body>", "save that as XLSX"), (b'[{"name": "Ada"}]', "JSON"),
+        (b"\xd0\xcf\x11\xe0" + "WordDocument".encode("utf-16-le"), "a Word document"),
+        (archive("a.csv"), "unpack it"), (archive("word/document.xml"), "a Word document"),
+        (archive("mimetype", "content.xml"), "LibreOffice"), (archive("xl/workbook.bin"), "XLSB"),
+        (random.Random(3).randbytes(3000), "neither a spreadsheet nor text"),
+        (random.Random(7).randbytes(300), "neither a spreadsheet nor text"),
     ],
 )  # fmt: skip
 def test_what_is_no_list_is_told_what_to_do(content: bytes, what: str) -> None:
-    with pytest.raises(Unreadable, match=what):
-        read(content, "a")
+    for name in ("a", "a.xlsx", "a.csv", "a.txt"):
+        with pytest.raises(Unreadable, match=what):
+            read(content, name)
+
+
+def test_bytes_that_are_no_text_are_none_in_any_encoding() -> None:
+    """All encodings of one byte a letter read them; a few bytes that do not belong there are none of a picture."""
+    for seed in range(200):
+        with pytest.raises(Unreadable):
+            read(random.Random(seed).randbytes(2000), "a.xlsx")
+    assert read(b"name;year\nAda\0 One;1990\nAda Two;1991\n").rows[0].cells == ("Ada\ufffd One", "1990")
 
 
 def test_a_workbook_shows_values_and_tells_of_formulas_without_one() -> None:

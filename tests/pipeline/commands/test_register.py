@@ -58,7 +58,8 @@ def test_entries_are_tied_shown_and_untied(desk: Desk) -> None:
 def test_a_photo_goes_and_a_person_is_found(desk: Desk) -> None:
     assert desk.ask("register", "remove-photo", ONE, "1.jpg", "--reason", "not her") == {"removed": 1, "left": 0}
     assert desk.ask("register", "findings", "--all")["findings"] == []
-    assert desk.ask("register", "close", TWO, "--found", "--reason", "at home") == {"status": "found", "came_up": 0}
+    closed = {"status": "found", "came_up": 0, "candidates_closed": 1, "templates_gone": 1}
+    assert desk.ask("register", "close", TWO, "--found", "--reason", "at home") == closed
     assert [one["state"] for one in desk.ask("register", "show", TWO)["photos"]] == ["not searched"]
     assert desk.ask("candidates")["candidates"][0]["state"] == "withdrawn"
 
@@ -93,6 +94,12 @@ def test_whoever_ends_the_search_by_one_entry_is_told_by_which_others_it_goes_on
         desk.ask("register", "state", number, "--says", "returned", *SAID, "--sets") for number in (ONE, TWO)
     )
     assert (first["searched_for_too"], "searched_for_too" in second) == ([TWO], False)
+    desk.ask("register", "state", TWO, "--says", "missing", *SAID, "--sets")
+    desk.ask("register", "state", ONE, "--says", "missing", *SAID, "--sets")
+    closing = ("register", "close", "--found", "--reason", "at home")
+    closed = [desk.ask(*closing, number) for number in (ONE, TWO)]
+    assert (closed[0]["searched_for_too"], "searched_for_too" in closed[1]) == ([TWO], False)
+    assert closed[0]["templates_gone"] == 0
 
 
 def test_closing_an_entry_is_a_decision_of_the_office_or_says_whose(desk: Desk) -> None:

@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from storage import accounts, custody, lockouts
+from storage import accounts, custody, lockouts, process_table, running
+from storage.running import Note
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
 
@@ -41,6 +42,16 @@ def test_an_account_is_made_by_password_or_by_link(desk: Desk) -> None:
         ("olena", False, 0),
     ]
     assert "argon2" not in desk.run("user", "list")
+
+
+def test_a_link_leads_to_where_the_pages_are_served(desk: Desk) -> None:
+    """A running `lastseen up` may have been given another port than the settings name."""
+    data = desk.office.settings.data_dir
+    assert f":{desk.office.settings.review_port}/enter/" in desk.run("user", "link", "chief")
+    up = process_table.myself()
+    running.write(data, Note(up, "", "http://127.0.0.1:4321/status", "", review_host="127.0.0.1", review_port=4321))
+    assert "http://127.0.0.1:4321/enter/" in desk.run("user", "link", "chief")
+    running.forget(data)
 
 
 def test_what_is_done_to_an_account_has_a_reason_in_the_log(desk: Desk) -> None:

@@ -7,14 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event as happening
 
 from extractors import opentimestamps, time_stamps
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.settings import Settings
-from pipeline.custody.stamp_checks import check
-from storage import custody, keys, stamps
+from pipeline.custody import stamp_checks
+from storage import custody, custody_keys, keys, stamps, verification
 from storage.custody import Action, Entry
 from storage.database import Engine
 from storage.objects import EVIDENCE
@@ -60,8 +61,12 @@ def days(
 
 
 def found(days: Days) -> list[tuple[str, str]]:
-    """Incidents as (where, what)."""
-    return sorted((incident.where, incident.what) for incident in check(days.stores, days.settings))
+    """Incidents as (where, what), as one who follows the log has them found."""
+    with days.stores.db.begin() as db:
+        listener = stamp_checks.listening(days.stores, days.settings)(db)
+        for event in custody.events(db):
+            listener.hear(event)
+    return sorted((incident.where, incident.what) for incident in listener.found())
 
 
 def only(days: Days) -> tuple[str, str]:
@@ -84,6 +89,19 @@ def test_what_was_not_touched_stands(days: Days) -> None:
     assert found(days) == []
     days.came_in(utcnow(), b"three")
     assert found(days) == [], "today has no manifest yet, and needs none"
+
+
+def test_verifying_reads_the_log_once_and_finds_what_is_wrong_with_stamps(days: Days) -> None:
+    """The log grows for ever, and whoever verifies waits for it."""
+    [(key,)] = days.rows("DELETE FROM stamps WHERE id = (SELECT min(id) FROM stamps) RETURNING key")
+    asked = list[str]()
+    happening.listen(days.stores.db, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    also = [stamp_checks.listening(days.stores, days.settings)]
+    trust = custody_keys.trusted(days.settings)
+    report = verification.verify(days.stores.db, days.stores.objects, trust, also=also)
+    assert [one for one in report.incidents if one.where == f"time stamp {key}" and "its row is gone" in one.what]
+    assert len([sql for sql in asked if "ORDER BY custody_events.seq" in sql]) == 1
+    assert report.events == days.rows("SELECT count(*) FROM custody_events")[0][0]
 
 
 def test_a_day_without_a_manifest_is_told_after_a_day(days: Days) -> None:
@@ -282,7 +300,7 @@ def test_a_proof_is_held_against_the_blocks_that_the_office_has(
     assert "does not lead to block" in only(anchored)[1]
     with_headers(anchored, tmp_path, f"{height}")
     with pytest.raises(WrongUse, match="LASTSEEN_OPENTIMESTAMPS_HEADERS"):
-        check(anchored.stores, anchored.settings)
+        found(anchored)
 
 
 def test_a_block_from_before_the_events_that_it_is_said_to_cover_is_found(

@@ -311,6 +311,8 @@ def test_a_witness_that_refuses_raises_an_alert(settings: Settings, stores: Stor
 def test_heads_are_carried_by_hand(office: Office, tmp_path: Path) -> None:
     grown(office.stores, office.settings)
     key = str(office.ask("custody", "key")["key"])
+    printed = office.run("custody", "key")
+    assert (printed.stdout, "keep a copy" in printed.stderr) == (f"{key}\n", True), "a script takes it as it is"
     folder, there, back = tmp_path / "w", tmp_path / "there.txt", tmp_path / "back.txt"
     told = office.ask("witness", "init", str(folder), "--name", "w.example", "--log", key)
     office.run("custody", "head", "--to", str(there))

@@ -12,6 +12,7 @@ from lastseen.outcomes import ObjectToStore
 from lastseen.settings import Settings
 from matchers.names.blotting import ERASED
 from pipeline.app import App, open_app
+from storage import list_lines
 from storage.database import Connection
 from storage.objects import EXPORT, REGISTER
 from storage.stores import Stores
@@ -198,6 +199,9 @@ def test_files_that_show_him_are_gone_from_the_store_and_hers_are_there(office: 
     assert [key for key in objects.keys(REGISTER) if key.startswith("list/")] == []
     assert office.column("SELECT object_key FROM letter_files") == ["letters/2"]
     assert office.column("SELECT object_key FROM lists") == [""]
+    with office.app.stores.db.begin() as db:
+        (stood,) = list_lines.every(db)
+    assert (stood.file_name, stood.erased_at is not None) == ("", True), "the list's page says when"
 
 
 def test_of_a_list_his_line_goes_and_all_others_stay(office: Office) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from lastseen.errors import WrongUse
 from lastseen.settings import Settings
-from pipeline.duties import erasure
-from storage import custody, erasures, holds, subjects
+from pipeline.app import open_app
+from pipeline.duties import erasure, fixity
+from storage import alerts, custody, erasures, holds, subjects
 from storage.database import Connection, DatabaseError
 from storage.objects import EVIDENCE, ObjectStore, StoreRefuses
 from storage.sealed_blocks import BlockPlace, Origin, Templates
@@ -204,6 +205,31 @@ def test_the_applications_role_erases_nothing(settings: Settings, channel: Chann
         assert SECRET.encode() in stored(office), "no object is gone without its rows"
         with pytest.raises(DatabaseError, match="permission denied"):
             office.change("SELECT set_config('lastseen.erasure', '1', true); DELETE FROM observations")
+
+
+def test_an_erasure_that_waits_for_the_owner_is_told_of_until_it_is_done(
+    settings: Settings, owning: Settings, channel: Channel
+) -> None:
+    """The daily run has the application's role on most machines: what it may not do must not be forgotten."""
+    world = World()
+    world.add(channel)
+    with watching(settings, world, channel) as office:
+        office.collect()
+        number = ask(office.app, post(office))
+        confirm(office.app, number)
+        assert fixity.run(office.app)["erasures_waiting"] == 1
+        assert told(office) == [(alerts.ERASURE, f"erasure:{number}")]
+        assert "lastseen erasures finish" in fixity.waiting_said(1)
+        with open_app(owning, "test") as app:
+            done = fixity.run(app)
+        assert (done["erasures_finished"], done["erasures_waiting"]) == (1, 0)
+        assert told(office) == []
+
+
+def told(office: Watching) -> list[tuple[str, str]]:
+    """Alerts that stand."""
+    with office.app.stores.db.begin() as db:
+        return [(one.kind, one.subject) for one in alerts.standing(db)]
 
 
 def test_rows_are_defended_but_for_a_confirmed_erasure(office: Watching) -> None:

@@ -63,7 +63,7 @@ class Installation:
 
     def found(self) -> list[str]:
         """What `lastseen verify` says: where and what."""
-        also = [stamp_checks.checker(self.stores, self.settings)]
+        also = [stamp_checks.listening(self.stores, self.settings)]
         report = verify(self.stores.db, self.stores.objects, custody_keys.trusted(self.settings), also=also)
         return [f"{one.where}: {one.what}" for one in report.incidents]
 

@@ -17,12 +17,15 @@ from pipeline.matching import match
 from pipeline.matching.held_register import HeldRegister
 from pipeline.media import reembed
 from pipeline.runner import Runner, Tally
-from storage import engines, faces, register, work
+from storage import engines, faces, office_keys, register, work
 from storage.objects import DERIVED, Stored
+from storage.sealing import Sealer, identity
 from storage.stores import Stores
 from storage.work import Queue
 from tests.extractors.films import ANNA, BOHDAN, png, scene
+from tests.office import Office
 from tests.pipeline.matching.test_match import SEAL
+from tests.pipeline.test_main_job import held_back, in_transaction
 from tests.storage.test_shards import blob
 
 OLD = "old/1/00000000"
@@ -31,7 +34,7 @@ OLD = "old/1/00000000"
 class Changed:
     """An office whose engine was changed: what a picture shows is known by an engine that is no more."""
 
-    def __init__(self, stores: Stores, settings: Settings, box: Sandbox, found: Analysis) -> None:
+    def __init__(self, stores: Stores, settings: Settings, box: Sandbox, found: Analysis, seal: Sealer = SEAL) -> None:
         self.stores, self.settings, self.found = stores, settings, found
         self.runner = Runner(stores, settings, "tester")
         self.runner._box = box  # one for all tests: it takes a second to start
@@ -42,7 +45,7 @@ class Changed:
                 self.put(key, shot.crop)
         with stores.db.begin() as db:
             self.blob = blob(db, 1)
-            self.analysis = faces.keep_analysis(db, self.blob, "recipe", OLD, found, self.crops, SEAL)
+            self.analysis = faces.keep_analysis(db, self.blob, "recipe", OLD, found, self.crops, seal)
 
     def put(self, key: str, content: bytes) -> None:
         thing = ObjectToStore(DERIVED, key, content, hashlib.sha256(content).hexdigest(), "image/jpeg")
@@ -106,6 +109,45 @@ def test_tracks_of_another_engine_are_found_with_the_new_one(changed: Changed) -
     assert changed.one(nearest) == (anna.ordinal, changed.engine, "open")
     said = changed.one("SELECT detail ->> 'from', detail ->> 'engine' FROM custody_events WHERE action = 'derived'")
     assert said == ("crops", changed.engine)
+
+
+def test_killed_and_started_again_it_ends_in_the_same_rows(
+    office: Office, another_office: Office, box: Sandbox, found: Analysis
+) -> None:
+    """By SIGKILL: while it works, and in the middle of keeping what it made."""
+    for one in (office, another_office):
+        with one.stores.db.begin() as db:
+            seal = office_keys.sealer(db, one.settings)
+        Changed(one.stores, one.settings, box, found, seal)
+    office.kill_during(lambda: office.leased(reembed.NAME), "reembed")
+    for table in ("templates", "reembeddings"):
+        with held_back(office, table):
+            office.kill_during(in_transaction(office, f"INSERT INTO {table}"), "reembed")
+    assert kept(office) == {}, "nothing is kept in part"
+    for one in (office, another_office):
+        one.run("reembed")
+    with office.stores.db.begin() as db:
+        assert db.execute(text("SELECT crashes FROM work WHERE step = 'reembed'")).scalar_one() == 3
+    assert office.held() == another_office.held()
+    assert kept(office) == kept(another_office)
+    assert len(kept(office)) == 4
+    rows = office.rows()
+    office.run("reembed")
+    assert office.rows() == rows, "once more changes nothing"
+
+
+def kept(office: Office) -> dict[tuple[object, ...], list[float]]:
+    """What the new engine made of the tracks, opened."""
+    made = "SELECT track_id, kind, templates.engine, sealed, ordinal FROM templates JOIN tracks ON tracks.id = track_id"
+    with office.stores.db.begin() as db:
+        seal = office_keys.sealer(db, office.settings)
+        rows = db.execute(text(f"{made} WHERE templates.engine <> :old"), {"old": OLD}).all()
+    return {
+        (row.ordinal, row.kind, row.engine): seal.open(
+            row.sealed, identity(track=row.track_id, photo=None, kind=row.kind, engine=row.engine)
+        ).tolist()
+        for row in rows
+    }
 
 
 def test_a_match_that_was_done_before_there_were_templates_is_done_again(changed: Changed) -> None:

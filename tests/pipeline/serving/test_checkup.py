@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -11,10 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from lastseen.clock import utcnow
 from lastseen.errors import Failure
-from lastseen.settings import Settings
+from lastseen.settings import Authority, Settings
 from pipeline import airflow_home, doctor
 from pipeline.serving import airflow, checkup
 from storage import alerts, database, key_copies, process_table, running
@@ -147,6 +149,40 @@ def test_a_machine_on_which_nothing_runs_is_well(settings: Settings, stores: Sto
     assert [one for one in found.values() if not one.ok] == []
     for part in ("review pages", "Airflow", "pools", "DAGs"):
         assert "does not run here" in found[part].said
+
+
+NOWHERE = "127.0.0.1:1"
+SET_WRONG: Mapping[str, tuple[Mapping[str, object], str]] = {
+    "database": (
+        {"database_url": SecretStr(f"postgresql://u:secret@{NOWHERE}/d")},
+        "does not answer: connection .* refused: see that it runs.*LASTSEEN_DATABASE_URL",
+    ),
+    "object store": ({"s3_endpoint": NOWHERE}, f"does not answer at {NOWHERE} .*refused.*LASTSEEN_S3_ENDPOINT"),
+    "custody log": ({"witnesses": ("nonsense",)}, "LASTSEEN_WITNESSES: a verifier key is written"),
+    "time stamps": (
+        {"time_stamp_authorities": (Authority("a", "https://a.example/", Path("/nowhere.pem")),)},
+        "/nowhere.pem cannot be read: .*LASTSEEN_TIME_STAMP_AUTHORITIES",
+    ),
+}
+"""part -> what was set, and what is said of it"""
+
+
+@pytest.mark.parametrize("part", SET_WRONG)
+def test_a_setting_that_is_wrong_is_named_on_the_line_of_its_part_and_on_no_other(
+    part: str, settings: Settings, stores: Stores
+) -> None:
+    changed, said = SET_WRONG[part]
+    failed = {one.part: one.said for one in doctor.examine(settings.model_copy(update=changed)) if not one.ok}
+    assert re.search(said, failed[part], re.IGNORECASE), failed[part]
+    assert failed[part].isprintable()
+    assert "sqlalche.me" not in failed[part]
+    assert "secret" not in failed[part]
+    assert all("see its line" in others for name, others in failed.items() if name != part)
+
+
+def test_each_vain_try_to_reach_the_store_is_not_told(office: Office) -> None:
+    away = Office(office.settings.model_copy(update={"s3_endpoint": NOWHERE}), office.stores)
+    assert "Retrying" not in away.run("run", status=1).stderr
 
 
 def test_what_the_system_says_of_a_full_disk_bears_its_fix(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

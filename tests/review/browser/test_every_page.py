@@ -30,7 +30,7 @@ from tests.storage import judged, lettered
 from tests.storage.listing import listed
 from tests.storage.test_statements import DEAD
 
-NARROW, SMALL = (320, 720), (683, 384)
+NARROW, SMALL, TELEPHONE = (320, 720), (683, 384), (390, 844)
 """reflow (WCAG 1.4.10), and what is left of a laptop at 200 % (1.4.4)"""
 LEAST_TARGET = 24
 """CSS pixels (2.5.8)"""
@@ -92,6 +92,23 @@ STYLES = (
 )
 DARK = re.compile(r"@media \(prefers-color-scheme: dark\) {((?:[^{}]*{[^{}]*})*)\s*}")
 COLOUR = re.compile(r"--[a-z-]+: (#[0-9a-f]{6}|none)")
+# Rows become cards: none scrolls sideways, and each cell says the head of its column.  Answers stay side by side.
+UNREADABLE = """() => [...document.querySelectorAll('main table:not(.side-by-side)')].flatMap((table) => {
+  const frame = table.closest('.scroll') ?? table.parentElement;
+  const found = frame.scrollWidth > frame.clientWidth ? [`it scrolls: ${table.outerHTML.slice(0, 90)}`] : [];
+  if (!table.matches('.stacks')) return found;
+  const heads = [...table.querySelectorAll('thead th')].map((head) => head.textContent);
+  for (const cell of table.querySelectorAll('tbody td')) {
+    const [head, said] = [heads[cell.cellIndex] ?? '', cell.dataset.head ?? ''];
+    if (head !== said) found.push(`${said} is not ${head}`);
+  }
+  const roles = { TABLE: 'table', THEAD: 'rowgroup', TBODY: 'rowgroup', TR: 'row', TD: 'cell' };
+  for (const one of [table, ...table.querySelectorAll('*')]) {
+    const role = one.tagName === 'TH' ? (one.scope === 'row' ? 'rowheader' : 'columnheader') : roles[one.tagName];
+    if (role && one.getAttribute('role') !== role) found.push(`no ${role}: ${one.outerHTML.slice(0, 90)}`);
+  }
+  return found;
+})"""
 SPEAK = text("UPDATE users SET preferences = preferences || jsonb_build_object('language', CAST(:code AS text))")
 
 
@@ -222,6 +239,8 @@ def broken(page: Page, path: str, code: str) -> Iterator[str]:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         shoot(page, f"pages/{code}-{size[0]}-{named(path)}", whole=True)
         yield from (f"at {size[0]} pixels: {fault}" for fault in page.evaluate(TOO_WIDE))
+    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
+    yield from (f"on a telephone: {fault}" for fault in on_a_telephone(page, path, code))
     page.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
     if code != OPEN_TO_ALL:
         yield from walked(page)
@@ -234,6 +253,16 @@ def in_forced_colours(page: Page, path: str) -> list[str]:
     found = inaccessible(page)
     page.emulate_media(forced_colors="none")
     return found
+
+
+def on_a_telephone(page: Page, path: str, code: str) -> list[str]:
+    """Tables are read there without scrolling sideways."""
+    shoot(page, f"pages/{code}-{TELEPHONE[0]}-{named(path)}", whole=True)
+    if path == f"/reports/{REPORTED}":
+        return []  # its tables are kept as they were made
+    if not page.locator(".stacks").count():
+        return list(page.evaluate(UNREADABLE))
+    return [*page.evaluate(UNREADABLE), *inaccessible(page)]
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.stem)

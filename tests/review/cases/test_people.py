@@ -11,7 +11,7 @@ from sqlalchemy import text
 from lastseen.clock import utcnow
 from lastseen.records import PersonStatus, Says, StatementSource, TieKind
 from review.roles import Role
-from storage import accounts, contradictions, custody, statements, ties
+from storage import accounts, contradictions, custody, list_lines, lists, statements, ties
 from storage.accounts import User
 from storage.custody import Action
 from storage.database import Connection
@@ -20,6 +20,7 @@ from tests.review.conftest import Browser, Site
 from tests.review.seeding import Seeded, Story, seed
 from tests.review.test_api import V1, program, refused
 from tests.review.test_blindness import told
+from tests.storage import listing
 from tests.storage.casting import row
 from tests.storage.judged import conclude
 from tests.storage.lettered import went_out
@@ -378,3 +379,39 @@ def test_a_program_of_somebody_who_reviews_is_told_as_they_are(site: Site, shown
     assert one.see("/people")["rows"][0]["status"] is None
     refused(one.get(f"{V1}/people?show=contradicted"), 409)
     assert one.see(f"{PERSON}?whole=true")["statements"][0]["body"] == "side A"
+
+
+def test_a_program_is_told_by_which_other_entries_the_search_goes_on(site: Site, shown: Seeded) -> None:
+    one = program(site, "clerk", Role.CASE_OFFICER)
+    given = {"says": "returned", "body": "ministry", "reference": "order 31", "dated": "2025-12-01", "sets": True}
+    assert "searched for by that" not in refused(one.do(f"{PERSON}/statements", given), 409).detail
+    listing.person(site.stores, "HC-0002")
+    with site.stores.db.begin() as db:
+        ties.declare(db, ("HC-0001", "HC-0002"), TieKind.SAME, "keeper", 1)
+    asked = refused(one.do(f"{PERSON}/statements", given), 409)
+    assert "the same person is HC-0002, and still searched for by that" in asked.detail
+
+
+def test_what_was_refused_undone_or_is_gone_stands_on_the_timeline_as_that(site: Site, shown: Seeded) -> None:
+    _list, entry = listing.listed(site.stores, "other")
+    listing.propose(site.stores, entry, shown.person)
+    undone = listing.kept(site.stores, [listing.line(2, "Ada Example", "returned")], title="A list undone")
+    with site.stores.db.begin() as db:
+        list_lines.decide(db, entry, "HC-0001", False, "cora", 5)
+        (line,) = lists.entries_of(db, undone)
+        list_lines.decide(db, line, "HC-0001", True, "cora", 5)
+        lists.undo(db, undone, "of another office", "cora", 5)
+    with site.stores.owner.begin() as db:
+        db.execute(text("UPDATE posts SET seen = 'gone', published_at = NULL, published_known_at = NULL"))
+        db.execute(
+            text("UPDATE persons SET names = '{Ada,Adah}', birth_year = 1990 WHERE id = :id"), {"id": shown.person}
+        )
+    told_ = words(officer(site).get(PERSON))
+    for said_ in ("not this person", "also written", "Born in 1990", "no site says when it was published", "gone"):
+        assert said_ in told_, said_
+    keeper = words(signed_in(site, Role.REGISTER_KEEPER)[1].get(PERSON))
+    assert "A list" in keeper, "whom a keeper may read, without a link to the list"
+    with site.stores.owner.begin() as db:
+        db.execute(text("UPDATE persons SET names = '{}' WHERE id = :id"), {"id": shown.person})
+    assert all("Unnamed" in words(officer_.get(page)) for officer_ in (site.signed_in(Role.CASE_OFFICER),)
+               for page in (PERSON, "/people"))  # fmt: skip

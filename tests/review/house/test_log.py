@@ -47,8 +47,8 @@ def test_the_log_is_searched_by_who_what_on_what_and_when(site: Site, auditor: B
     write(site.stores, 3)
     write(site.stores, 3, "bob", Action.PLAYED)
     page = auditor.get("/log?actor=bob&action=played&subject=candidate%3A1&since=2026-01-01&until=2999-01-01").text
-    rows = page.partition("<tbody>")[2]
-    assert rows.count("<tr>") == 1 and "candidate:1<" in rows and "bob" in rows
+    rows = page.partition("<tbody ")[2]
+    assert rows.count("<tr ") == 1 and "candidate:1<" in rows and "bob" in rows
     assert "No event is like that" in auditor.get("/log?until=2000-01-01").text
     searched = site.log()[-1]
     assert (searched.action, searched.detail) == ("searched", {"until": "2000-01-01"})

@@ -41,8 +41,8 @@ def user(site: Site, *roles: Role) -> tuple[User, Browser]:
 
 def listed(answer: str) -> int:
     """How many records a page shows."""
-    body = re.search(r'<tbody id="records">(.*?)</tbody>', answer, re.DOTALL)
-    return body[1].count("<tr>") if body else 0
+    body = re.search(r'<tbody id="records"[^>]*>(.*?)</tbody>', answer, re.DOTALL)
+    return body[1].count("<tr ") if body else 0
 
 
 def weight(answer: str) -> int:
