@@ -89,6 +89,7 @@ def doors() -> list[BaseRoute]:
         Door("/letters/new", drafting.new, roles=OFFICERS),
         Door("/letters/{id:int}", letters.page, roles=OFFICERS, names="letter"),
         Door("/letters/{id:int}/confirm", letters.confirm, method="POST", roles=OFFICERS, names="letter"),
+        Door("/letters/{id:int}/make", letters.make, method="POST", roles=OFFICERS, names="letter"),
         Door("/letters/{id:int}/move", letters.move, method="POST", roles=OFFICERS, names="letter"),
         Door("/letters/{id:int}/edit", drafting.edit, roles=OFFICERS, names="letter"),
         Door("/letters/{id:int}/edit", drafting.revise, method="POST", roles=OFFICERS, names="letter"),

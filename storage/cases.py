@@ -27,7 +27,7 @@ SIGHTED = text("""
       JOIN tracks ON tracks.id = candidates.track_id
       JOIN analyses ON analyses.id = tracks.analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id
-     WHERE candidates.id = :candidate OR persons.register_number = :person
+     WHERE candidates.id = ANY(CAST(:candidates AS bigint[])) OR persons.register_number = :person
      ORDER BY candidates.id""")
 
 HAND_OVERS = text("""
@@ -318,8 +318,13 @@ class Case:
 
 def of_candidate(db: Connection, candidate: int) -> Case | None:
     """The case of one candidate; None: there is no such one."""
-    found = _sighted(db, candidate=candidate)
-    return _case(db, found, [one.blob_id for one in found]) if found else None
+    return of_candidates(db, (candidate,))
+
+
+def of_candidates(db: Connection, candidates: Sequence[int]) -> Case | None:
+    """The case of some candidates; None: one of them does not exist."""
+    found = _sighted(db, candidates)
+    return _case(db, found, [one.blob_id for one in found]) if found and len(found) == len(set(candidates)) else None
 
 
 def of_person(db: Connection, register_number: str) -> Case | None:
@@ -346,8 +351,8 @@ def events(db: Connection, case: Case, size: int) -> list[Event]:
     return [Event(**row) for row in db.execute(EVENTS, values).mappings()]
 
 
-def _sighted(db: Connection, candidate: int | None = None, person: str | None = None) -> tuple[Sighted, ...]:
-    rows = db.execute(SIGHTED, {"candidate": candidate, "person": person}).mappings()
+def _sighted(db: Connection, candidates: Sequence[int] = (), person: str | None = None) -> tuple[Sighted, ...]:
+    rows = db.execute(SIGHTED, {"candidates": list(candidates), "person": person}).mappings()
     return tuple(Sighted(**row) for row in rows)
 
 

@@ -172,9 +172,26 @@ KEEP_FILE = text("""
 FILES = text("""
     SELECT format, sha256, size, object_key AS key, made_at FROM letter_files WHERE letter_id = :letter
      ORDER BY array_position(ARRAY['draft', 'pdf', 'docx', 'package'], format)""")
+KEYS = text("""
+    SELECT object_key FROM letter_files WHERE CAST(:letter AS bigint) IS NULL OR letter_id = :letter""")
+# Nobody begins to work on it until the transaction ends.
+WORKED_ON = text("""
+    SELECT lease IS NOT NULL AND ready_at > now() AS held FROM work WHERE step = 'letter' AND subject = :letter
+       FOR UPDATE""")
 WAITS = text("""
     SELECT recipe, state, outcome, why FROM work
      WHERE step = 'letter' AND subject = :letter AND recipe <> 'over' AND state <> 'done' ORDER BY recipe""")
+# What was not made or did not go, and would be now: a draft of what is worked on, files of what may be sent.
+STOPPED = text(f"""
+    WITH found AS ({_LETTER})
+    SELECT work.subject, work.recipe FROM work LEFT JOIN found ON found.id = work.subject
+     WHERE step = 'letter' AND work.state IN ('failed', 'quarantined', 'skipped')
+       AND (CAST(:letter AS bigint) IS NULL OR work.subject = :letter)
+       AND (work.recipe = 'over'
+            OR found.revised_by IS NULL
+               AND (work.recipe = 'draft' AND found.state IN ('written', 'offered', 'approved', 'refused')
+                    OR work.recipe = 'final' AND found.state = 'approved' AND found.stands))
+     ORDER BY work.id""")  # noqa: S608  our own words
 
 
 class Which(StrEnum):
@@ -457,6 +474,33 @@ def _is_made(db: Connection, letter: Letter) -> bool:
     return wanted <= made
 
 
+def stopped(db: Connection, id_: int | None = None) -> Sequence[tuple[int, Queue]]:
+    """Files that ended without being made, or without going, and could be now: letters, and their queues.
+
+    Of one letter, or of all.  What was made is not among them, so it is never made twice.
+    """
+    queues = {queue.recipe: queue for queue in (DRAFT, FINAL, OVER)}
+    return [(row.subject, queues[row.recipe]) for row in db.execute(STOPPED, {"letter": id_})]
+
+
+def ask_again(db: Connection, id_: int | None = None) -> list[Entry]:
+    """Have files made that ended without being made, of one letter or of all; what the log must say.
+
+    Whoever asks has mended why: each is tried as often as if it were new.
+    """
+    if id_ is not None:
+        db.execute(LOCK, {"letter": id_})
+    ended = [one for one in WorkState if one not in (WorkState.OPEN, WorkState.DONE)]
+    found: dict[int, list[str]] = {}
+    for letter, queue in stopped(db, id_):
+        if work.reopen(db, replace(queue, subjects=(letter,)), ended):
+            found.setdefault(letter, []).append(queue.recipe)
+    return [
+        Entry(Action.ASKED_FOR, f"letter:{letter}", {"letter": letter, "files": recipes})
+        for letter, recipes in found.items()
+    ]
+
+
 def confirm(db: Connection, id_: int, form: str, actor: str) -> list[Entry]:
     """Write down that a generated form is right in this letter.  Returns what the log must say.  Raises WrongUse."""
     db.execute(LOCK, {"letter": id_})
@@ -581,6 +625,23 @@ def keep_file(db: Connection, id_: int, made: File) -> None:
     """Say that a file of a letter is there."""
     values = {"letter": id_, "format": made.format, "sha256": made.sha256, "size": made.size, "key": made.key}
     db.execute(KEEP_FILE, values)
+
+
+def file_keys(db: Connection, id_: int | None = None) -> frozenset[str]:
+    """Where files of letters lie that were recorded: of one letter, or of all."""
+    return frozenset(db.execute(KEYS, {"letter": id_}).scalars())
+
+
+def unrecorded(db: Connection, id_: int, keys: Sequence[str]) -> list[str]:
+    """Which of these objects no row of a letter speaks of; none while somebody works on it.
+
+    Nobody begins to work on it, and nothing happens to it, until the transaction ends.
+    """
+    db.execute(LOCK, {"letter": id_})
+    if any(db.execute(WORKED_ON, {"letter": id_}).scalars()):
+        return []
+    known = file_keys(db, id_)
+    return [key for key in keys if key not in known]
 
 
 def made(id_: int, of: Sequence[File]) -> Entry:

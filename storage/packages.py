@@ -59,6 +59,9 @@ OVER = text("""
       FROM package_files JOIN packages ON packages.id = package_id
      WHERE removed_at IS NULL AND made_at < now() - CAST(:kept AS interval) ORDER BY packages.id""")
 REMOVED = text("UPDATE package_files SET removed_at = now() WHERE package_id = :id AND removed_at IS NULL")
+LOGGED = text("""
+    SELECT detail ->> 'export' FROM custody_events
+     WHERE action = 'exported' AND detail ->> 'export' = ANY(CAST(:names AS text[]))""")
 KEYS = text("SELECT object_key FROM package_files WHERE removed_at IS NULL")
 
 
@@ -183,6 +186,11 @@ def removed(db: Connection, package: int, candidate: int, export: str) -> Entry:
     db.execute(REMOVED, {"id": package})
     why = f"a package can be fetched for {KEPT.days} days"
     return Entry(Action.EXPIRED, f"candidate:{candidate}", {"package": package, "export": export}, why)
+
+
+def logged(db: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Which of these exports the custody log knows."""
+    return frozenset(db.execute(LOGGED, {"names": list(names)}).scalars())
 
 
 def keys(db: Connection) -> frozenset[str]:

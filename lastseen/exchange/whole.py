@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from lastseen import blots
 from lastseen.clock import iso, mark
 from lastseen.exchange.archive import zipped
 from lastseen.exchange.records import CAVEAT, CLAIM
@@ -318,10 +319,19 @@ def _cell(name: str, value: object, say: Callable[[str], str]) -> str:
             return value.isoformat()
         case list() | tuple():
             return "; ".join(_cell(name, one, say) for one in value)
-        case str() if name in SAID:
-            return say(value.replace("_", " ")) if value else ""
+        case str():
+            return _written(name, value, say)
         case _:
             return str(value)
+
+
+def _written(name: str, text: str, say: Callable[[str], str]) -> str:
+    """A word of ours, or a text; both, and marks of what was taken out of it, in the page's language."""
+    if name in SAID:
+        return say(text.replace("_", " ")) if text else ""
+    for mark_ in blots.EVERY:
+        text = text.replace(mark_, say(mark_))
+    return text
 
 
 def _spelt(value: object) -> str:

@@ -12,6 +12,7 @@ from lastseen.letters import LetterFacts, LetterGroup, LetterPerson, LetterSight
 from matchers.letters import templates
 from matchers.letters.templates import Block, Line, Part, Template
 from matchers.names.declining import Case, Form, Sex, decline, sex_of
+from matchers.names.romanizing import romanize
 
 UNKNOWN: Final = "\N{EN DASH}"
 MOST_NAMED: Final = 3
@@ -22,6 +23,7 @@ _OTHERS: Final = {
     Case.INSTRUMENTAL: "іншими", Case.LOCATIVE: "інших",
 }  # fmt: skip
 _CYRILLIC = re.compile("[Ѐ-ӿ]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 
 
 def draft(template: Template, language: str, facts: LetterFacts, sexes: Mapping[int, Sex]) -> Template:
@@ -40,10 +42,32 @@ def asks_for_sex(language: str, person: LetterPerson) -> bool:
 
 
 def shown_name(person: LetterPerson, language: str) -> str:
-    """The name by which a letter in this language calls somebody: the first in its script, or else the first."""
+    """The name of the register by which a letter in this language calls somebody: the first in its script.
+
+    Where there is none, an English letter takes the first in Cyrillic, which `english_name` can write; else the first.
+    """
     names = [marking.unsigned(" ".join(name.split())) for name in person.names if name.strip()]
-    wanted = language == "uk"
-    return next((name for name in names if bool(_CYRILLIC.search(name)) == wanted), next(iter(names), ""))
+    wanted = (_is_latin, _is_cyrillic) if language == "en" else (_is_cyrillic,)
+    return next((name for fits in wanted for name in names if fits(name)), next(iter(names), ""))
+
+
+def english_name(name: str) -> Form | None:
+    """A name of the register in Latin letters, which somebody has to confirm; None: it is written so already.
+
+    What no rule can write stays as it is, and is not sure.
+    """
+    if _is_latin(name) or not name:
+        return None
+    made = romanize(name) if _is_cyrillic(name) else None
+    return Form(name, False) if made is None else Form(made, True)
+
+
+def _is_latin(name: str) -> bool:
+    return bool(_LATIN.search(name)) and not _is_cyrillic(name)
+
+
+def _is_cyrillic(name: str) -> bool:
+    return bool(_CYRILLIC.search(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +141,8 @@ class _Writer:
 
     def _name(self, person: LetterPerson, case: Case) -> str:
         name = shown_name(person, self.language)
+        if self.language == "en" and (made := english_name(name)):
+            return marking.mark(made.text, sure=made.sure) + (f" ({name})" if made.sure else "")
         if self.language != "uk" or case is Case.NOMINATIVE:
             return name or _line(person.register_number)
         form = decline(name, case, sex_of(name) or self.sexes.get(person.id)) if name else Form("", False)

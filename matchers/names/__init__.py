@@ -3,6 +3,7 @@
 folding    one spelling for many: scripts, transliterations, apostrophes
 endings    the forms that a name takes in Ukrainian and Russian sentences
 given      given names that are one name (Володимир, Владимир, Volodymyr), and patronymics
+romanizing names in Latin letters, as Ukrainian passports have them
 people     an entry's names, part by part
 reading    the words of a text, initials, years of birth and ages, and what stands before a name
 comparing  one mention beside one entry, field by field

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
+from lastseen import blots
 from lastseen.records import Called
 from matchers.names.folding import seen, spellings
 from matchers.names.given import cases, patronymic
 from matchers.names.nearness import SHORTEST, off_by_one
 from matchers.names.people import parts
 
-ERASED: Final = "[erased by a lawful order]"
-"""stands where something was"""
-OF_OTHERS: Final = "[about somebody else]"
+ERASED: Final = str(blots.ERASED)
+OF_OTHERS: Final = str(blots.OF_OTHERS)
 _WORD = re.compile(r"[^\W\d_]+(?:['’ʼ`´ʹ‘-][^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _SHORTEST: Final = 3

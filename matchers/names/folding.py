@@ -51,6 +51,12 @@ def seen(text: str) -> str:
     return _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
 
 
+def in_cyrillic(word: str) -> str:
+    """The word in Cyrillic alone, if its Latin letters only look like Cyrillic ones; else as it is."""
+    alike = word.translate(_TO_CYRILLIC)
+    return alike if _CYRILLIC.search(word) and not _LATIN_LETTER.search(alike) else word
+
+
 def squeeze(folded: str) -> str:
     """What becomes of letters that stand together: `i` before a vowel goes, of doubled ones one stays."""
     return _DOUBLE.sub(r"\1", _SOFT.sub("", folded))

@@ -22,7 +22,8 @@ def evidence(
     case: Annotated[
         str,
         typer.Argument(
-            metavar="CANDIDATE|BLOB|PERSON", help="candidate:12, blob:SHA256 or person:NUMBER (of the register)."
+            metavar="CANDIDATE|BLOB|PERSON",
+            help="candidate:12 (or 12,13), blob:SHA256 or person:NUMBER (of the register).",
         ),
     ],
     to: Annotated[Path, typer.Option("--to", help="The folder to make; it must not be there yet.")],

@@ -17,8 +17,7 @@ from pipeline.app import local_actor
 from pipeline.commands.roll_call import AsCsv, require_new, write
 from pipeline.console import AsJson, Voice, plain
 from storage import custody, group_case, group_cases, roll_calls
-from storage.custody import Action
-from storage.database import Connection
+from storage.custody import Action, Entry
 from storage.group_case import GroupCase, Member
 from storage.stores import open_stores
 
@@ -44,7 +43,7 @@ def list_(as_json: AsJson = False, csv: AsCsv = None) -> None:
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         cases = group_cases.every(db)
         content = sheet(group_case.LIST_COLUMNS, [group_case.as_row(case, now) for case in cases]).encode()
-        _leaves(db, csv, content, "groups")
+        custody.append_all(db, local_actor(), _leaves(csv, content, "groups"))
     if csv:
         write(csv, content)
     told = [group_case.summary(case, now) for case in cases]
@@ -58,15 +57,15 @@ def list_(as_json: AsJson = False, csv: AsCsv = None) -> None:
 
 
 @app.command()
-def show(case: Case, as_json: AsJson = False, csv: AsCsv = None) -> None:
+def show(case: Case, account: As = "", as_json: AsJson = False, csv: AsCsv = None) -> None:
     """One case: each person, who is accounted for and confirmed by whom, recordings, where seen again, and letters."""
     require_new(csv)
     now = utcnow()
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        found = group_cases.of(db, case)
-        group_cases.tell(db, local_actor(), found)
+    with deciding(account) as looking:
+        found = group_cases.of(looking.db, case)
+        group_cases.tell(looking.db, looking.actor, found)
         content = sheet(group_case.COLUMNS, group_case.as_rows(found, now)).encode()
-        _leaves(db, csv, content, f"group:{case}")
+        looking.log([Entry(Action.VIEWED, f"group:{case}"), *_leaves(csv, content, f"group:{case}")])
     if csv:
         write(csv, content)
     voice = Voice(as_json)
@@ -160,11 +159,10 @@ def _changing(case: int, account: str, as_json: bool) -> Iterator[Decision]:
     voice.result(group_case.summary(found, utcnow()), _lines(found))
 
 
-def _leaves(db: Connection, csv: Path | None, content: bytes, subject: str) -> None:
-    """Into the custody log, before it leaves."""
-    if csv:
-        detail = {"what": "group", "format": "csv", "sha256": hashlib.sha256(content).hexdigest()}
-        custody.append(db, local_actor(), Action.EXPORTED, subject, detail)
+def _leaves(csv: Path | None, content: bytes, subject: str) -> list[Entry]:
+    """What the custody log must say of a table, before it leaves."""
+    detail = {"what": "group", "format": "csv", "sha256": hashlib.sha256(content).hexdigest()}
+    return [Entry(Action.EXPORTED, subject, detail)] if csv else []
 
 
 def _row(member: Member, now: int) -> tuple[object, ...]:

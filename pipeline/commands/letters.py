@@ -19,7 +19,7 @@ from pipeline import console
 from pipeline.acting import As, actor, deciding
 from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain
-from storage import custody, letter_book, letters
+from storage import custody, letter_book, letters, tellings
 from storage.custody import Action
 from storage.database import Connection
 from storage.letters import Letter, Move, Which, Written
@@ -113,6 +113,7 @@ def write(
         candidates, draft, language = _draft(decision.db, to, tuple(sighting or ()), case, sex or ())
         body = text.read_text("utf-8") if text else draft.body
         made = None
+        tellings.tell_of_named(decision.db, decision.actor, _about(decision.db, candidates))
         if not dry_run:
             said = Written(to, language, draft.subject, body, package, candidates, case=case)
             made, entries = letters.write(decision.db, said, decision.actor)
@@ -154,6 +155,7 @@ def fetch(
         who = actor(stores, account)
         with stores.db.begin() as db:
             found = _approved(db, letter)
+            tellings.tell_of_named(db, who, [one.id for one in letters.people(db, letter)])
             files = [one for one in letters.files(db, letter) if one.format is not LetterFormat.DRAFT]
             for one in files:
                 detail = {"format": one.format, "sha256": one.sha256}
@@ -169,6 +171,9 @@ def fetch(
 
 @app.command()
 def make(
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also what was given up before: mend first why (its page says it).")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many wait, and make none.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -176,7 +181,7 @@ def make(
     from pipeline.letters import making  # what it typesets with is loaded for it only
 
     with open_app(settings()) as opened:
-        counts = {"due": making.due(opened)} if dry_run else making.run(opened)
+        counts = {"due": making.due(opened, retry=retry)} if dry_run else making.run(opened, retry=retry)
     Voice(as_json).result(counts, [", ".join(f"{count} {name}" for name, count in counts.items())])
 
 
@@ -201,6 +206,10 @@ def _draft(
     facts = letters.facts(settings().office, settings().time_zone, recipient, group, about)
     draft = drafting.draft(template, recipient.language, facts, _sexes(sex, numbers))
     return tuple(seen.id for one in about.people for seen in one.sightings), draft, recipient.language
+
+
+def _about(db: Connection, candidates: Sequence[int]) -> list[int]:
+    return [one.id for one in letters.subjects(db, candidates).people]
 
 
 def _sexes(given: Sequence[str], numbers: Mapping[str, int]) -> dict[int, Sex]:

@@ -27,7 +27,8 @@ from pipeline.acting import As, Reason, actor, deciding, said
 from pipeline.app import open_app
 from pipeline.console import AsJson, Voice, plain
 from pipeline.register import keeping
-from storage import contradictions, findings, people, register, statements, ties
+from storage import contradictions, findings, people, register, statements, tellings, ties
+from storage.custody import Action, Entry
 from storage.database import Connection
 from storage.findings import Listed
 from storage.register import PersonHeld
@@ -59,12 +60,15 @@ def add_to(app: typer.Typer) -> None:
 # --- looking -----------------------------------------------------------------------------------------------
 
 
-def show(number: Number, as_json: AsJson = False) -> None:
-    """One entry: its photos with badge and state, its ties, and what is odd about its photos."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
+def show(number: Number, account: As = "", as_json: AsJson = False) -> None:
+    """One entry: its photos with badge and state, its ties, what is odd about its photos, and what was said."""
+    with deciding(account) as looking:
+        db = looking.db
         entry = register.held(db, number)
         tied, found = ties.listed(db, number), findings.listed(db, closed=True, person=number)
         said_of, against = statements.of_person(db, entry.id), contradictions.of_person(db, entry.id)
+        tellings.tell_of_named(db, looking.actor, [entry.id])
+        looking.log([Entry(Action.VIEWED, f"person:{entry.id}")])
     voice = Voice(as_json)
     rows = [(one.id, one.file_name, one.badge or "", one.state, one.why) for one in entry.photos]
     voice.show(console.table(f"{len(rows)} photos", ("id", "file", "badge", "state", "why"), rows))
@@ -103,11 +107,13 @@ def _as_told(one: Statement) -> dict[str, object]:
     return {**asdict(one), **days, **moments}
 
 
-def contradictions_(as_json: AsJson = False) -> None:
+def contradictions_(account: As = "", as_json: AsJson = False) -> None:
     """What was said, and possible sightings, that contradict each other: of everybody.  None of it is decided here."""
-    with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
-        found = contradictions.every(db)
-        names = people.numbers(db, [one.entries[0] for one in found])
+    with deciding(account) as looking:
+        found = contradictions.every(looking.db)
+        names = people.numbers(looking.db, [one.entries[0] for one in found])
+        tellings.tell_of_named(looking.db, looking.actor, [entry for one in found for entry in one.entries])
+        looking.log([Entry(Action.VIEWED, "contradictions", {"people": len(found)})])
     rows = [(names[one.entries[0]], each) for one in found for each in one.found]
     voice = Voice(as_json)
     _show_against(voice, rows)

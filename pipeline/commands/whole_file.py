@@ -32,6 +32,8 @@ def file_(
 ) -> None:
     """Write everything that is held on one person (subject access), others covered and left out."""
     why = said(reason)
+    if not account:
+        raise WrongUse("say who makes it with --as ACCOUNT: it has to be known who reads all this")
     if to.exists():
         raise WrongUse(f"{to} is there already: name another file")
     if language not in LANGUAGES:
@@ -44,8 +46,7 @@ def file_(
         )
         if made is None:
             raise WrongUse(f"the register has no entry {number}")
-        if account:
-            tellings.tell_of_named(decision.db, decision.actor, [made.person])
+        tellings.tell_of_named(decision.db, decision.actor, [made.person])
         decision.log([made.entry])
     try:
         with to.open("xb") as file:

@@ -22,13 +22,15 @@ from pipeline.evidence.extract import Extract
 from pipeline.evidence.report import Export
 from storage import cases, custody, custody_keys, heads
 from storage.cases import Case
-from storage.custody import Action
+from storage.custody import Action, Entry
 from storage.objects import EXPORT
 
 log = logging.getLogger(__name__)
 
 ALGORITHMS: Final = ("sha256", "sha512")
 DECLARATION: Final = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+BOUND_BY: Final = ("tagmanifest-sha256.txt", "manifest-sha256.txt")
+"""what is kept of a package: the first binds every file in it"""
 RECEIPT_FORMAT: Final = "lastseen.receipt.1"
 
 
@@ -51,7 +53,10 @@ class Handed:
 def export(
     app: App, written: str, to: Path, recipient: str, reason: str, tell: Callable[[str], None] = log.warning
 ) -> Handed:
-    """Make the package of one case in a new folder.  Raises WrongUse and Failure; then there is no such folder."""
+    """Make the package of one case in a new folder.  Raises WrongUse and Failure; then there is no such folder.
+
+    `written`: what it is about, as `targets.parse` reads it.
+    """
     if not reason.strip():
         raise WrongUse("say why this leaves the office: --reason TEXT")
     with app.stores.db.begin() as db:
@@ -122,7 +127,7 @@ def _hand_over(app: App, folder: Path, made: Export, case: Case, extracted: Extr
     sha256 = hashlib.sha256(binding).hexdigest()
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    for name in ("tagmanifest-sha256.txt", "manifest-sha256.txt"):
+    for name in BOUND_BY:
         content = (folder / name).read_bytes()
         thing = ObjectToStore(EXPORT, f"{made.id}/{name}", content, hashlib.sha256(content).hexdigest(), "text/plain")
         app.stores.objects.put_verified(thing)
@@ -135,10 +140,11 @@ def _hand_over(app: App, folder: Path, made: Export, case: Case, extracted: Extr
         "checkpoint": extracted.newest.head.size,
     }
     with app.stores.db.begin() as db:
-        seq = custody.append(
-            db, app.actor, Action.EXPORTED, targets.subject(made.target, case), detail, reason=made.reason
-        )
-    said = json.dumps(_receipt(app, seq, extracted), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        about = targets.subjects_of(made.target, case)
+        events = custody.append_all(db, app.actor, [Entry(Action.EXPORTED, one, detail, made.reason) for one in about])
+    said = json.dumps(
+        _receipt(app, events[0].seq, extracted), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     (folder / verify.RECEIPT).write_text(said + "\n", "utf-8")
     counts = len(files) + 1, size, len(extracted.events), len(extracted.stamps)
     return Handed(made.id, sha256, *counts, extracted.keys[0])

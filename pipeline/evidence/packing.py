@@ -7,9 +7,10 @@ another.
 
 import hashlib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from lastseen.outcomes import Fault, ObjectToStore
 from pipeline.app import App
 from pipeline.asked import Asked, give_up
 from pipeline.evidence import export
-from pipeline.evidence.export import Handed
+from pipeline.evidence.export import BOUND_BY, Handed
 from pipeline.evidence.folders import full_disk_told, require_room
 from storage import custody, packages, work
-from storage.objects import EXPORT
+from storage.database import Connection
+from storage.objects import EXPORT, Version
 from storage.packages import NAME, STEP, Wanted
 from storage.work import Claim, LeaseLost, Queue
 
@@ -107,7 +109,9 @@ def _remove(app: App) -> int:
             custody.append_all(db, app.actor, [packages.removed(db, package, candidate, made)])
     with app.stores.db.begin() as db:
         known = packages.keys(db)
-    left = [key for key in app.stores.objects.keys(EXPORT) if key not in known and _is_left(key)]
+        there = list(app.stores.objects.versions(EXPORT))
+        left = [one.key for one in there if one.key not in known and _is_left(one.key)]
+        left += _of_no_export(db, there)
     for key in left:
         app.stores.objects.erase(EXPORT, key)
     return len(gone) + len(left)
@@ -116,7 +120,25 @@ def _remove(app: App) -> int:
 def _is_left(key: str) -> bool:
     """Whether this is a package that nobody is about to write a row for."""
     name, _, file = key.partition("/")
+    made = _made(name)
+    return file == NAME and made is not None and utcnow() - made > UNRECORDED
+
+
+def _of_no_export(db: Connection, there: Sequence[Version]) -> list[str]:
+    """Manifests that were stored for exports of which the log does not tell: whoever made them died before."""
+    old = utcnow() - UNRECORDED
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in there:
+        name, _, file = one.key.partition("/")
+        if file in BOUND_BY and one.made_at < old and _made(name) is not None:
+            found[name].append(one.key)
+    known = packages.logged(db, sorted(found))
+    return [key for name, keys in found.items() if name not in known for key in keys]
+
+
+def _made(name: str) -> datetime | None:
+    """When an export of this name was begun; None: it is no name of one."""
     try:
-        return file == NAME and utcnow() - ULID.from_str(name).datetime > UNRECORDED
+        return ULID.from_str(name).datetime
     except ValueError:
-        return False
+        return None

@@ -14,11 +14,12 @@ from lastseen.records import Verdict
 from pipeline.evidence import typesetting
 from pipeline.evidence.contents import Picture, original
 from pipeline.evidence.extract import Extract
+from pipeline.evidence.targets import Target
 from pipeline.evidence.verify import many
 from storage.cases import Case, Item, Named, Observation, Post, Refused, Sighted
 from storage.custody import Event
 from storage.judgements import Judgement
-from storage.subjects import Kind, Subject
+from storage.subjects import Kind
 
 MOST_TEXT: Final = 1200
 """characters of a post's text that are printed; all of it is in observations.jsonl"""
@@ -90,7 +91,7 @@ class Export:
     office: str
     recipient: str
     reason: str
-    target: Subject
+    target: Target
 
     @property
     def mark(self) -> str:
@@ -132,8 +133,10 @@ def pdf(said: Mapping[str, object], folder: Path) -> bytes:
     return typesetting.pdf("report.typ", said, folder)
 
 
-def _title(target: Subject) -> str:
-    return "A recording and where it was published" if target.kind is Kind.BLOB else "Possible sighting"
+def _title(target: Target) -> str:
+    if target.kind is Kind.BLOB:
+        return "A recording and where it was published"
+    return "Possible sighting" if len(target.names) == 1 else "Possible sightings"
 
 
 def _facts(export: Export, case: Case, extract: Extract) -> list[list[str]]:
@@ -154,17 +157,17 @@ def _counts(case: Case) -> list[tuple[int, str]]:
     return [(len(case.originals), "original"), (len(case.posts), "post"), (len(case.observations), "observation")]
 
 
-def _case_name(target: Subject, case: Case) -> str:
+def _case_name(target: Target, case: Case) -> str:
     match target.kind:
         case Kind.CANDIDATE:
-            return f"candidate {target.name}, register number {case.sighted[0].register_number}"
+            return "; ".join(f"candidate {one.id}, register number {one.register_number}" for one in case.sighted)
         case Kind.PERSON:
-            return f"register number {target.name}, {many(len(case.sighted), 'candidate')}"
+            return f"register number {target.names[0]}, {many(len(case.sighted), 'candidate')}"
         case _:
-            return f"recording {target.name}"
+            return f"recording {target.names[0]}"
 
 
-def _about(target: Subject) -> list[str]:
+def _about(target: Target) -> list[str]:
     told = [
         "This package holds what the office keeps of one case: the recordings as they were received, what the sites"
         " said of them, every place where the same bytes were published, and what was done with them since.",

@@ -32,8 +32,12 @@ CLOSING: Final = 6
 """lines at the end that stay together: a signature stands on no page of its own"""
 MOST_PLACES: Final = 20
 """posts of one recording that the annex lists"""
-# What XML cannot hold, and what turns the direction of the words around it.
-_UNWRITTEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+# What XML cannot hold, what turns the direction of the words around it, and what is not seen and keeps a name from
+# being found where it is copied to; joiners stay, since some scripts are not read without them.
+_UNWRITTEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+    "\u00ad\u180e\u200b\u2060-\u2064\ufeff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Packages:
     size: int
     """bytes"""
     each: Sequence[Handed]
+    of: Mapping[int, str]
+    """candidate -> name of the package with its recording"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,10 @@ def write(
     mark = line(f"lastseen letter {letter.id} {dot} {at:%Y-%m-%d} {dot} {letter.recipient_name}")
     mark = f"{told['draft']} {dot} {mark}" if draft else mark
     subject, text = (_shown(one, said.confirmed, draft=draft) for one in (line(letter.subject), written(letter.body)))
-    told_by = _Annex(letter.language, told, sender.zone, _Stills(objects, folder, mark))
+    told_by = _Annex(
+        letter.language, told, sender.zone, _Stills(objects, folder, mark), packages.of if packages else {},
+        letter_marks.plain(f"{letter.subject}\n{letter.body}"),
+    )  # fmt: skip
     return Contents(
         letter.language, line(sender.office), _lines(sender.address.replace("; ", "\n")),
         (f"{told['to']}: {line(letter.recipient_name)}", *_lines(letter.recipient_address)),
@@ -186,7 +195,7 @@ def words(language: str) -> Mapping[str, str]:
 
 
 def written(text: str) -> str:
-    """Text as files can hold it: without control characters, and signs that turn its direction."""
+    """Text as files can hold it: without control characters, signs that turn its direction, and what nobody sees."""
     return _UNWRITTEN.sub("", text.replace("\r\n", "\n").replace("\t", "    "))
 
 
@@ -222,6 +231,10 @@ class _Annex:
     told: Mapping[str, str]
     zone: str
     stills: _Stills
+    packed: Mapping[int, str]
+    """candidate -> name of its package"""
+    text: str
+    """subject and body of the letter, without marks"""
 
     def people(self, said: Gathered) -> Table:
         """Whom it is about, and under which numbers the annex shows each."""
@@ -259,8 +272,11 @@ class _Annex:
         return Table(told["packages"], (told["package"], told["binding"]), rows), proof
 
     def _name(self, names: Sequence[str], number: str) -> str:
-        person = LetterPerson(0, number, tuple(names), None, ())
-        return line(drafting.shown_name(person, self.language)) or line(number)
+        """As the letter says it: in Latin letters only as somebody has confirmed it there, with what it was."""
+        name = drafting.shown_name(LetterPerson(0, number, tuple(names), None, ()), self.language)
+        made = drafting.english_name(name) if self.language == "en" else None
+        both = f"{made.text} ({name})" if made and made.sure and made.text in self.text else name
+        return line(both) or line(number)
 
     def _facts(self, one: Sighted, case: Case, still: str) -> Iterator[tuple[str, str]]:
         told = self.told
@@ -274,6 +290,8 @@ class _Annex:
             yield told["stored"], self._at(item.stored_at)
         if still:
             yield told["picture"], still
+        if one.id in self.packed:
+            yield told["package_of"], self.packed[one.id]
         places = [post for post in case.posts if _carries(post, one, case.items)]
         for post in places[:MOST_PLACES]:
             published = told["published"].format(at=self._at(post.published_at))

@@ -5,7 +5,9 @@ out, their sha256 stands in the custody log, and only a lawful erasure takes the
 """
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +29,8 @@ from storage.letters import DRAFT, FALLEN, FINAL, OVER, File, Letter
 from storage.objects import EXPORT
 from storage.work import Claim, LeaseLost
 
+log = logging.getLogger(__name__)
+
 TYPES: Final = {
     LetterFormat.DRAFT: ("draft.pdf", "application/pdf"),
     LetterFormat.PDF: ("letter.pdf", "application/pdf"),
@@ -34,20 +38,30 @@ TYPES: Final = {
     LetterFormat.PACKAGE: (contents.PACKAGE, "application/zip"),
 }
 """how the objects' keys end, and what they are"""
+FOLDER: Final = "letters/"
+"""where files of letters lie in the bucket, each in that of its letter's row id"""
 NOT_APPROVED: Final = "it is not approved any more"
 NOT_WORKED_ON: Final = "nobody works on this letter any more"
 
 
-def due(app: App) -> int:
-    """How many letters wait to be made into files, or to have files of theirs go."""
-    return asked(app, draft=True).due() + asked(app, draft=False).due() + Asked(app, OVER, partial(_remove, app)).due()
+def due(app: App, *, retry: bool = False) -> int:
+    """How many letters wait for files to be made, or to go; with `retry` also those where that was given up."""
+    waiting = asked(app, draft=True), asked(app, draft=False), Asked(app, OVER, partial(_remove, app))
+    with app.stores.db.begin() as db:
+        given_up = len(letters.stopped(db)) if retry else 0
+    return sum(one.due() for one in waiting) + given_up
 
 
-def run(app: App) -> dict[str, int]:
-    """Make what is asked for.  Returns counts."""
+def run(app: App, *, retry: bool = False) -> dict[str, int]:
+    """Make what is asked for, with `retry` also what was given up before.  Returns counts."""
+    if retry:
+        with app.stores.db.begin() as db:
+            custody.append_all(db, app.actor, letters.ask_again(db))
     counts = asked(app, draft=True).run()
     counts.update(asked(app, draft=False).run())
     Asked(app, OVER, partial(_remove, app)).run()
+    if swept := sum(_sweep(app, letter, keys) for letter, keys in _unrecorded(app).items()):
+        log.info("%d files of letters went that a worker had stored, and had died before it said so", swept)
     return dict(counts)
 
 
@@ -88,6 +102,27 @@ def _remove(app: App, held: Claim, _: Path) -> bool:
     return True
 
 
+def _unrecorded(app: App) -> Mapping[int, Sequence[str]]:
+    """Files without a row that are older than any that is about to get one, by letter."""
+    with app.stores.db.begin() as db:
+        known = letters.file_keys(db)
+    found: dict[int, list[str]] = defaultdict(list)
+    for one in app.stores.objects.versions(EXPORT, FOLDER):
+        letter = one.key.removeprefix(FOLDER).partition("/")[0]
+        if one.key not in known and letter.isdecimal() and one.made_at < utcnow() - packing.UNRECORDED:
+            found[int(letter)].append(one.key)
+    return found
+
+
+def _sweep(app: App, letter: int, keys: Sequence[str]) -> int:
+    """Erase those that are still without a row.  Nobody can take one for stored, and record it, while it goes."""
+    with app.stores.db.begin() as db:
+        left = letters.unrecorded(db, letter, keys)
+        for key in left:
+            app.stores.objects.erase(EXPORT, key)
+    return len(left)
+
+
 def _refusal(letter: Letter, *, draft: bool) -> str | None:
     if draft:
         return None if letter.state in UNSENT else NOT_WORKED_ON
@@ -104,7 +139,7 @@ def _put(folder: Path, kind: LetterFormat, content: bytes) -> Path:
 
 def _written(app: App, said: Gathered, folder: Path, *, draft: bool) -> Iterator[tuple[LetterFormat, Path]]:
     """The letter's files.  Packages are made first, since the annex names them with their hashes."""
-    made = None if draft or not said.letter.with_package else _packages(app, said.letter, folder)
+    made = None if draft or not said.letter.with_package else _packages(app, said, folder)
     settings = app.settings
     sender = Sender(settings.office, settings.office_address, settings.time_zone)
     told = contents.write(said, sender, app.stores.objects, folder, made, draft=draft)
@@ -116,32 +151,40 @@ def _written(app: App, said: Gathered, folder: Path, *, draft: bool) -> Iterator
         yield LetterFormat.PACKAGE, folder / TYPES[LetterFormat.PACKAGE][0]
 
 
-def _packages(app: App, letter: Letter, folder: Path) -> Packages:
-    """The packages of evidence of everything that it tells of, in one file.
+def _packages(app: App, said: Gathered, folder: Path) -> Packages:
+    """The packages of evidence of everything that it tells of, one of each recording, in one file.
 
     Each is made in the name of whoever approved the letter.
     """
+    letter = said.letter
     with app.stores.db.begin() as db:
         approved = [one.noted_by for one in letters.events(db, letter.id) if one.event is LetterEvent.APPROVED]
-        candidates = letters.candidates(db, letter.id)
     officer = replace(app, actor=approved[-1])
     parts, each = {}, []
-    for candidate in candidates:
-        package = folder / f"package-{candidate}"
-        made = export.export(
-            officer, f"candidate:{candidate}", package, letter.recipient_name, f"annex of letter {letter.id}"
-        )
+    of: dict[int, str] = {}
+    for place, candidates in enumerate(_by_recording(said)):
+        package, about = folder / f"package-{place}", f"candidate:{','.join(map(str, candidates))}"
+        made = export.export(officer, about, package, letter.recipient_name, f"annex of letter {letter.id}")
         parts[f"evidence-{made.id}"] = package
         each.append(made)
+        of |= dict.fromkeys(candidates, made.id)
     require_room(folder, sum(path.stat().st_size for part in parts.values() for path in packing.files_of(part)))
     path = packing.packed(parts, folder / TYPES[LetterFormat.PACKAGE][0])
-    return Packages(_sha256(path), path.stat().st_size, each)
+    return Packages(_sha256(path), path.stat().st_size, each, of)
+
+
+def _by_recording(said: Gathered) -> Iterable[list[int]]:
+    """Candidates that were found in one recording together: that is handed over once, however many it shows."""
+    found: dict[str, list[int]] = {}
+    for one, _ in said.cases:
+        found.setdefault(one.blob, []).append(one.id)
+    return found.values()
 
 
 def _object(letter: int, kind: LetterFormat, path: Path) -> ObjectToStore:
     sha256 = _sha256(path)
     name, media_type = TYPES[kind]
-    return ObjectToStore(EXPORT, f"letters/{letter}/{sha256[:16]}-{name}", path, sha256, media_type)
+    return ObjectToStore(EXPORT, f"{FOLDER}{letter}/{sha256[:16]}-{name}", path, sha256, media_type)
 
 
 def _sha256(path: Path) -> str:

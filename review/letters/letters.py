@@ -88,6 +88,19 @@ def move(request: Request) -> Response:
     return RedirectResponse(f"/letters/{id_}", 303)
 
 
+def make(request: Request) -> Response:
+    """Have its files made that were given up: whoever asks has mended why."""
+    desk, user, id_ = desk_of(request), user_of(request), request.path_params["id"]
+    with desk.stores.db.begin() as db:
+        if letters.find(db, id_) is None:
+            raise HTTPException(404)
+        entries = letters.ask_again(db, id_)
+        custody.append_all(db, user.name, entries)
+    if not entries:
+        return _drawn(request, _("Nothing of this letter is to be made again: load its page again."), 422)
+    return RedirectResponse(f"/letters/{id_}#files", 303)
+
+
 def fetch(request: Request) -> Response:
     """A file of a letter; who fetches it stands in the custody log before a byte goes out.
 
@@ -171,7 +184,9 @@ def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
         values = {
             "people": people, "sightings": _told_of(db, id_), "events": letters.events(db, id_),
             "files": [one for one in letters.files(db, id_) if may_fetch(letter, one)],
-            "waits": letters.waits(db, id_), "forms": letters.unconfirmed(db, letter),
+            "waits": letters.waits(db, id_),
+            "stopped": any(queue is not letters.OVER for _, queue in letters.stopped(db, id_)),
+            "forms": letters.unconfirmed(db, letter),
             "stated": [one for about in people for one in statements.of_person(db, about.id) if one.letter == id_],
         }  # fmt: skip
         custody.append(db, user.name, Action.VIEWED, f"letter:{id_}")

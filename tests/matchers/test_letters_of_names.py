@@ -68,6 +68,18 @@ def test_times_are_in_the_offices_zone_and_say_how_far_it_is_from_utc(zone: str,
     assert day == f"2026-11-0{4 if zone in ('Europe/Kyiv', 'Asia/Kolkata') else 3} Yard {{{{date}}}}"
 
 
+def test_an_english_letter_romanizes_what_has_no_latin_form_and_somebody_confirms_it() -> None:
+    said = Template("{{people.short.genitive}}", "x")
+    ivan = replace(TARAS, names=("Їжак Іван Юрійович",))
+    both = replace(TARAS, names=("Їжак Іван Юрійович", "Ivan Jizak"))
+    arab = replace(TARAS, names=("محمد علي", "Мохаммед Алі", "Mohammed Ali"))
+    only = replace(TARAS, names=("محمد علي",))
+    made = drafting.draft(said, "en", replace(FACTS, people=(ivan,)), {})
+    assert made.subject == "⟦Yizhak Ivan Yuriiovych⟧ (Їжак Іван Юрійович)"
+    told = drafting.draft(said, "en", replace(FACTS, people=(both, arab, only)), {}).subject
+    assert told == "Ivan Jizak, Mohammed Ali, ⟦?محمد علي⟧", "the register's own Latin form is never replaced"
+
+
 def test_the_policeman_gets_ukrainian_forms_and_the_english_letter_the_latin_name() -> None:
     said = Template("{{people.names.genitive}}", "{{people.names.instrumental}}")
     assert drafting.draft(said, "en", FACTS, {}).subject.startswith("Taras Shevchenko, ")

@@ -10,12 +10,13 @@ import pytest
 from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.letters import LetterKind, LetterState
+from lastseen.outcomes import Fault
 from lastseen.records import PersonStatus, Says
 from lastseen.settings import Settings
 from pipeline.app import App
 from pipeline.letters import making
 from review.roles import Role
-from storage import group_cases, letter_book, letters, statements, tellings
+from storage import group_cases, letter_book, letters, statements, tellings, work
 from storage.custody import Action
 from storage.letters import Letter, Written
 from tests.review.conftest import Browser, Site
@@ -101,6 +102,26 @@ def test_from_a_possible_sighting_to_an_answer_that_sets_a_status(site: Site, se
     acts = [event.action for event in site.log() if event.subject == f"letter:{id_}"]
     assert acts.count(Action.DOWNLOADED) == 3 and Action.LETTER_WRITTEN in acts
     assert not any(word in str(site.log()) for word in ("Шевченк", "reply 4/26", "post 17"))
+
+
+def test_what_was_given_up_is_asked_for_again_on_the_page_and_only_then(site: Site, settings: Settings) -> None:
+    one = seen(site.stores)
+    with site.stores.db.begin() as db:
+        made = written(db, one.candidate)
+        (held,) = [work.claim(db, letters.DRAFT, timedelta(minutes=5))]
+        assert held is not None
+        work.fail(db, held, Fault.DEFECT, "a font is missing", timedelta(), None, 5)
+    ann, address = as_officer(site, "ann"), f"/letters/{made}"
+    page = ann.get(address).text
+    assert "a font is missing" in page and "Make what is missing" in page
+    assert ann.submit(f"{address}/make").status_code == 303
+    assert "Make what is missing" not in ann.get(address).text
+    again = ann.submit(f"{address}/make")
+    assert again.status_code == 422 and "load its page again" in again.text
+    assert making.run(App(settings, site.stores, None, None, "worker"))["made"] == 1  # type: ignore[arg-type]
+    assert ann.get(f"/letter-files/{made}/draft").status_code == 200
+    (asked,) = [event for event in site.log() if event.action == Action.ASKED_FOR]
+    assert (asked.actor, asked.subject) == ("ann", f"letter:{made}")
 
 
 def test_editing_makes_another_letter_that_keeps_what_was_confirmed(site: Site) -> None:

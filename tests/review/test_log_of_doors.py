@@ -47,6 +47,7 @@ LEFT: dict[tuple[str, str], tuple[Action, ...] | str] = {
     ("GET", "/letters/new"): VIEWED,
     ("GET", "/letters/{id:int}"): VIEWED,
     ("POST", "/letters/{id:int}/confirm"): (Action.LETTER_MOVED,),
+    ("POST", "/letters/{id:int}/make"): (Action.ASKED_FOR,),
     ("POST", "/letters/{id:int}/move"): (Action.LETTER_MOVED, Action.STATED),
     ("GET", "/letters/{id:int}/edit"): VIEWED,
     ("POST", "/letters/{id:int}/edit"): (Action.LETTER_WRITTEN,),

@@ -26,9 +26,9 @@ def recipient(db: Connection, language: str = "uk", days: int | None = 30) -> in
     return letter_book.add(db, "icrc", "Агентство з розшуку", "Женева", language, days, "ann")[0]
 
 
-def seen(stores: Stores, number: str = "26-1", *names: str) -> Seeded:
-    """A possible sighting."""
-    found = seed(stores, Story(number=number, names=names or (NAME,)))
+def seen(stores: Stores, number: str = "26-1", *names: str, at_track: Seeded | None = None) -> Seeded:
+    """A possible sighting; `at_track`: in the recording of another one."""
+    found = seed(stores, Story(number=number, names=names or (NAME,)), at_track=at_track)
     with stores.db.begin() as db:
         conclude(db, found.candidate, 2, 3)
     return found

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from lastseen.blots import OF_OTHERS
 from lastseen.exchange.whole import TITLES
 from lastseen.records import PersonStatus, Says, StatementSource
 from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import accounts, exchange, statements, whole_file
+from storage import accounts, custody, exchange, statements, whole_file
 from storage.exchange import Selection, Wanted
 from storage.objects import DERIVED
 from storage.statements import Said
@@ -204,11 +205,34 @@ def test_a_whole_file_asks_of_every_table_that_refers_to_people() -> None:
     assert set(whole_file.PARTS) == set(TITLES)
 
 
+def filed(office: Office, *arguments: str, status: int = 0) -> str:
+    """`lastseen register file ARGUMENTS`, by an account; the last line that it said."""
+    with office.stores.db.begin() as db:
+        if accounts.find_user(db, "keeper") is None:
+            accounts.add_user(db, "keeper", PASSWORD, [Role.SENIOR])
+    said = office.type(f"{PASSWORD}\n", "register", "file", *arguments, "--as", "keeper", status=status)
+    return said.strip().splitlines()[-1] if status == 0 else said
+
+
+def test_whoever_has_a_whole_file_made_is_named_and_is_asked_about_her_no_more(
+    office: Office, ada: Seeded, tmp_path: Path
+) -> None:
+    to = tmp_path / "o.zip"
+    asked = ("register", "file", "HC-1", "--to", str(to), "--reason", "asked")
+    assert "--as ACCOUNT" in office.run(*asked, status=2).stderr and not to.exists()
+    filed(office, *asked[2:])
+    with office.stores.db.begin() as db:
+        (event,) = [one for one in custody.events(db) if one.action == "exported"]
+        told = text("SELECT name FROM tellings_of_people JOIN users ON users.id = user_id WHERE person_id = :person")
+        assert db.execute(told, {"person": ada.person}).scalars().all() == ["keeper"]
+    assert (event.actor, event.subject) == ("keeper", f"person:{ada.person}")
+
+
 def test_everything_on_her_is_in_it_and_nothing_of_others(office: Office, ada: Seeded, tmp_path: Path) -> None:
     ben = seed(office.stores, Story(number="HC-2", names=("Ben Other",)), at_track=ada)
     _written_about_both(office, ada, ben)
     to = tmp_path / "ada.zip"
-    said = office.ask("register", "file", "HC-1", "--to", str(to), "--reason", "she asks, Article 15")
+    said = json.loads(filed(office, "HC-1", "--to", str(to), "--reason", "she asks, Article 15", "--json"))
     with zipfile.ZipFile(to) as archive:
         names = archive.namelist()
         data = json.loads(archive.read("data.json"))
@@ -260,10 +284,22 @@ def _written_about_both(office: Office, ada: Seeded, ben: Seeded) -> None:
         statements.keep(db, ada.person, told, "ada")
 
 
+def test_what_is_about_others_is_said_so_in_the_language_of_the_page(
+    office: Office, ada: Seeded, tmp_path: Path
+) -> None:
+    _written_about_both(office, ada, seed(office.stores, Story(number="HC-2", names=("Ben Other",)), at_track=ada))
+    to = tmp_path / "uk.zip"
+    filed(office, "HC-1", "--to", str(to), "--reason", "asked", "--language", "uk")
+    with zipfile.ZipFile(to) as archive:
+        page, data = archive.read("index.html").decode(), archive.read("data.json").decode()
+    assert "[про іншу особу]" in page and OF_OTHERS not in page  # noqa: RUF001  Ukrainian
+    assert OF_OTHERS in data, "for programs, in English"
+
+
 def test_of_what_is_still_asked_there_is_a_count_only(office: Office, tmp_path: Path) -> None:
     made = seed(office.stores, Story(number="HC-1"))
     to = tmp_path / "o.zip"
-    office.run("register", "file", "HC-1", "--to", str(to), "--reason", "asked")
+    filed(office, "HC-1", "--to", str(to), "--reason", "asked")
     told = contents(to)
     assert "videos.example/watch/1" not in told
     assert f"candidate:{made.candidate}" not in told
@@ -274,8 +310,8 @@ def test_who_looked_and_who_got_it_stands_in_the_next_one(office: Office, ada: S
     office.run("exchange", "export", "--to", str(tmp_path / "a.xml"), "--format", "pfif", *TO, "--everybody")
     seed(office.stores, Story(number="HC-2"))
     office.run("exchange", "export", "--to", str(tmp_path / "b.xml"), "--format", "pfif", *TO, "--everybody")
-    office.run("register", "file", "HC-1", "--to", str(tmp_path / "1.zip"), "--reason", "first")
-    office.run("register", "file", "HC-1", "--to", str(tmp_path / "2.zip"), "--reason", "second", "--language", "uk")
+    filed(office, "HC-1", "--to", str(tmp_path / "1.zip"), "--reason", "first")
+    filed(office, "HC-1", "--to", str(tmp_path / "2.zip"), "--reason", "second", "--language", "uk")
     with zipfile.ZipFile(tmp_path / "2.zip") as archive:
         looks = json.loads(archive.read("data.json"))["parts"]["looks"]
         page = archive.read("index.html").decode()
@@ -288,25 +324,22 @@ def test_who_looked_and_who_got_it_stands_in_the_next_one(office: Office, ada: S
 def test_a_picture_that_is_gone_is_counted(office: Office, ada: Seeded, tmp_path: Path) -> None:
     office.stores.objects.erase(DERIVED, f"still/{ada.photo}.jpg")
     to = tmp_path / "o.zip"
-    assert office.ask("register", "file", "HC-1", "--to", str(to), "--reason", "asked")["pictures"] == 1
+    assert json.loads(filed(office, "HC-1", "--to", str(to), "--reason", "asked", "--json"))["pictures"] == 1
     assert "Pictures that are not there any more: 1" in contents(to).replace("</p>", "")
 
 
 def test_wrong_use_of_a_whole_file_is_said(office: Office, ada: Seeded, tmp_path: Path) -> None:
     to = str(tmp_path / "o.zip")
-    assert "no entry nobody" in office.run("register", "file", "nobody", "--to", to, "--reason", "x", status=2).stderr
-    assert "empty" in office.run("register", "file", "HC-1", "--to", to, "--reason", " ", status=2).stderr
-    assert (
-        "no language"
-        in office.run("register", "file", "HC-1", "--to", to, "--reason", "x", "--language", "tlh", status=2).stderr
-    )
+    assert "no entry nobody" in filed(office, "nobody", "--to", to, "--reason", "x", status=2)
+    assert "empty" in filed(office, "HC-1", "--to", to, "--reason", " ", status=2)
+    assert "no language" in filed(office, "HC-1", "--to", to, "--reason", "x", "--language", "tlh", status=2)
     assert not Path(to).exists()
 
 
 def test_what_a_page_shows_of_hostile_text_is_escaped(office: Office, tmp_path: Path) -> None:
     seed(office.stores, Story(number="HC-<b>", names=("<script>alert(1)</script>",)))
     to = tmp_path / "o.zip"
-    office.run("register", "file", "HC-<b>", "--to", str(to), "--reason", "<img src=x>")
+    filed(office, "HC-<b>", "--to", str(to), "--reason", "<img src=x>")
     with zipfile.ZipFile(io.BytesIO(to.read_bytes())) as archive:
         page = archive.read("index.html").decode()
     assert ("<script" in page, "<img src=x>" in page, "HC-<b>" in page) == (False, False, False)

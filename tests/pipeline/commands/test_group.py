@@ -5,9 +5,11 @@ from pathlib import Path
 
 import av
 import pytest
+from sqlalchemy import text
 
+from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import custody
+from storage import accounts, custody
 from storage.stores import Stores
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
@@ -64,6 +66,18 @@ def test_the_life_of_a_case_by_command(desk: Desk, shown: Video, stores: Stores,
         log = [(event.action, event.detail.get("what")) for event in custody.events(db)]
     assert log[:3] == [("case opened", None), ("case changed", "counted"), ("case changed", "recording added")]
     assert ("exported", "group") in log
+
+
+def test_who_looked_at_a_case_is_known(desk: Desk, shown: Video) -> None:
+    stores, password = desk.office.stores, "correct horse battery"
+    case = str(desk.ask("group", "open", shown.sha256, "--title", "Yard", "--reason", "together")["case"])
+    with stores.db.begin() as db:
+        accounts.add_user(db, "sue", password, [Role.SENIOR])
+    desk.run("group", "show", case, "--as", "sue", said=f"{password}\n")
+    with stores.db.begin() as db:
+        (look,) = [event for event in custody.events(db) if event.action == "viewed"]
+        assert db.execute(text("SELECT count(*) FROM tellings")).scalar_one() > 0
+    assert (look.actor, look.subject) == ("sue", f"group:{case}")
 
 
 def test_what_makes_no_sense_says_what_to_write(desk: Desk, shown: Video) -> None:

@@ -4,14 +4,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import letters, work
+from storage import accounts, letters, work
 from storage.custody import Action, events
 from storage.stores import Stores
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
-from tests.storage.lettered import FORM, confirmed, noted, seen
+from tests.storage.lettered import FORM, confirmed, moved, noted, seen, written
 
 OFFICE = ("add-recipient", "Агентство", "--kind", "icrc", "--days", "30", "--address", "Женева\\nвул. 1")  # noqa: RUF001
 
@@ -80,3 +82,24 @@ def test_what_cannot_be_meant_says_what_to_write(desk: Desk, tmp_path: Path, wor
     known = {"TO": str(to), "ONE": str(one.candidate), "EMPTY": str(tmp_path / "empty")}
     given = [known.get(word, word) for word in words]
     assert why in desk.run("letters", *given, status=2)
+
+
+def test_whoever_writes_or_fetches_by_an_account_knows_whom_it_is_about(desk: Desk, tmp_path: Path) -> None:
+    stores, password = desk.office.stores, "correct horse battery"
+    one = seen(stores)
+    with stores.db.begin() as db:
+        for name in ("ann", "bob"):
+            accounts.add_user(db, name, password, [Role.CASE_OFFICER])
+    to = desk.ask("letters", *OFFICE)["recipient"]
+    write = ("letters", "write", "--to", str(to), "--sighting", str(one.candidate), "--dry-run")
+    desk.run(*write, "--as", "ann", said=f"{password}\n")
+    with stores.db.begin() as db:
+        made = written(db, one.candidate)
+        confirmed(db, made)
+        moved(db, made, "offered", "approved", by="carl")
+        work.offer(db, letters.FINAL, [made])
+    desk.run("letters", "make")
+    desk.run("letters", "fetch", str(made), "--to", str(tmp_path / "o"), "--as", "bob", said=f"{password}\n")
+    with stores.db.begin() as db:
+        told = "SELECT name, person_id FROM tellings_of_people JOIN users ON users.id = user_id ORDER BY name"
+        assert db.execute(text(told)).all() == [("ann", one.person), ("bob", one.person)]

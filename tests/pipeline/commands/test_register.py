@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from lastseen.roles import Role
 from lastseen.settings import Settings
-from storage import custody
+from pipeline.app import local_actor
+from storage import accounts, custody
 from storage.stores import Stores
 from tests.office import Office
 from tests.pipeline.commands.test_site import Desk
@@ -52,7 +54,8 @@ def test_entries_are_tied_shown_and_untied(desk: Desk) -> None:
     assert [one["state"] for one in desk.ask("register", "findings")["findings"]] == ["open"]
     with desk.office.stores.db.begin() as db:
         told = [(event.action, event.reason) for event in custody.events(db)]
-    assert told == [("tied", "sisters"), ("untied", "a mistake")]
+    assert [one for one in told if one[0] != "viewed"] == [("tied", "sisters"), ("untied", "a mistake")]
+    assert [one[0] for one in told].count("viewed") == 2
 
 
 def test_a_photo_goes_and_a_person_is_found(desk: Desk) -> None:
@@ -62,6 +65,26 @@ def test_a_photo_goes_and_a_person_is_found(desk: Desk) -> None:
     assert desk.ask("register", "close", TWO, "--found", "--reason", "at home") == closed
     assert [one["state"] for one in desk.ask("register", "show", TWO)["photos"]] == ["not searched"]
     assert desk.ask("candidates")["candidates"][0]["state"] == "withdrawn"
+
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.mark.parametrize("command", [("show", ONE), ("contradictions",)])
+def test_who_looked_at_what_was_said_is_known_and_whoever_did_by_an_account_is_asked_no_more(
+    desk: Desk, command: tuple[str, ...]
+) -> None:
+    desk.run("register", "state", ONE, "--says", "dead", *SAID, "--since", "2026-04-02")
+    desk.run("register", "state", ONE, "--says", "alive", *SAID, "--since", "2026-04-20")
+    with desk.office.stores.db.begin() as db:
+        accounts.add_user(db, "sue", PASSWORD, [Role.SENIOR])
+    desk.run("register", *command)
+    desk.run("register", *command, "--as", "sue", said=f"{PASSWORD}\n")
+    with desk.office.stores.db.begin() as db:
+        looks = [event.actor for event in custody.events(db) if event.action == "viewed"]
+        told = db.execute(text("SELECT register_number FROM tellings_of_people JOIN persons ON persons.id = person_id"))
+        assert told.scalars().all() == [ONE]
+    assert looks == [local_actor(), "sue"]
 
 
 SAID = ("--body", "side A", "--reference", "list of May", "--dated", "2026-05-01")

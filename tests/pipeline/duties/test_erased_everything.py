@@ -28,6 +28,7 @@ from pipeline.report import yearly
 from review.app import doors
 from review.doors import Door
 from storage import (
+    accounts,
     custody,
     erasures,
     group_cases,
@@ -55,6 +56,8 @@ from tests.review.conftest import Browser, serving
 from tests.review.seeding import Seeded, Story, seed
 from tests.review.test_doors import filled
 from tests.storage.judged import account, conclude
+
+PASSWORD = "correct horse battery"
 
 NUMBER, NAMES = "HC-7", ("Шевчук Андрій Петрович", "Andrii Shevchuk")
 OTHER, OTHERS_NAME = "HC-70", "Коваленко Олена Іванівна"
@@ -238,7 +241,10 @@ def _taken_out(db: Connection, whole: Whole) -> Iterator[Entry]:
 def _given_out(office: Office, folder: Path) -> None:
     to = ("--purpose", "tracing", "--receiver", "CTA", "--right", "law 1", "--everybody")
     office.run("exchange", "export", "--to", str(folder / "x.zip"), "--format", "csv", *to)
-    office.run("register", "file", NUMBER, "--to", str(folder / "w.zip"), "--reason", "asked")
+    with office.stores.db.begin() as db:
+        accounts.add_user(db, "keeper", PASSWORD, [Role.SENIOR])
+    filed = ("register", "file", NUMBER, "--to", str(folder / "w.zip"), "--reason", "asked", "--as", "keeper")
+    office.type(f"{PASSWORD}\n", *filed)
 
 
 def erased(whole: Whole) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from lastseen.clock import iso, utcnow
 from lastseen.outcomes import ObjectToStore
@@ -19,7 +20,7 @@ from pipeline.app import open_app
 from pipeline.custody import signing
 from pipeline.evidence.export import export
 from pipeline.evidence.folders import UNFINISHED
-from storage import custody, heads, rejections
+from storage import custody, heads, rejections, tables
 from storage.custody import Action
 from storage.database import connect
 from storage.embedded import Endpoints
@@ -29,6 +30,7 @@ from tests.conftest import fresh_database, settings_on
 from tests.office import Office
 from tests.pipeline.conftest import PEOPLE, PUBLISHED
 from tests.pipeline.evidence import authorities
+from tests.review.seeding import Seeded, Story, seed
 from tests.servers.time_stamp_authority import TimeStampAuthority
 from tests.servers.video_site import Page, VideoSite
 from tests.storage.judged import answer
@@ -141,9 +143,20 @@ def _fill(office: Office, shared_media: Path, folder: Path) -> None:
         export(opened, f"blob:{best['blob']}", folder / "blob", RECIPIENT, REASON, told.append)
         export(opened, f"person:{best['person']}", folder / "person", RECIPIENT, REASON, told.append)
     said = office.ask(*EXPORT, case, "--to", str(target), *WHY)
+    beside = _beside(office, best["id"])
+    with open_app(office.settings) as opened:
+        export(opened, f"candidate:{best['id']},{beside}", folder / "several", RECIPIENT, REASON, told.append)
     (folder / "made.json").write_text(
         json.dumps({**said, "candidate": best["id"], "left": left, "told": "".join(told)})
     )
+
+
+def _beside(office: Office, candidate: int) -> int:
+    """Another candidate at the same face, about somebody else."""
+    with office.stores.db.begin() as db:
+        track = db.execute(select(tables.candidates.c.track_id).where(tables.candidates.c.id == candidate)).scalar_one()
+    place = Seeded(candidate, track, 0, 0, (), 0)
+    return seed(office.stores, Story(number="26-2", clip=None), at_track=place).candidate
 
 
 def stamp_day(office: Office, authority: TimeStampAuthority) -> None:

@@ -235,6 +235,18 @@ def test_a_person_goes_out_with_all_candidates(exported: Exported) -> None:
         assert named and named <= mine
 
 
+def test_several_candidates_go_out_with_their_recording_once(exported: Exported) -> None:
+    package = exported.folder.parent / "several"
+    assert verify.verify(package).stands
+    decisions = attacker.lines(package / "data" / "decisions.jsonl")
+    mine = sorted(one["id"] for one in decisions if one["kind"] == "candidate")
+    assert exported.candidate == mine[0] and len(mine) == 2
+    assert len([path for path in (package / "data" / "originals").iterdir() if path.suffix == ".mp4"]) == 1
+    assert sorted(int(path.name) for path in (package / "data" / "derived").iterdir()) == mine
+    report = (package / "data" / "report.html").read_text()
+    assert all(f"candidate {one}, register number" in report for one in mine)
+
+
 def test_what_was_said_against_a_candidate_goes_out_with_it(exported: Exported) -> None:
     decisions = attacker.lines(exported.folder / "data" / "decisions.jsonl")
     (candidate,) = [one for one in decisions if one["kind"] == "candidate"]
@@ -304,6 +316,8 @@ def opened(settings: Settings, stores: Stores) -> Any:
 NO_CASES = (
     ("12", "there is no candidate 12"),
     ("candidate:12", "there is no candidate 12"),
+    ("candidate:12,13", "there is no candidate 12 or 13"),
+    ("candidate:12,", "is no number of a candidate"),
     ("candidate:x", "is no number of a candidate"),
     ("candidate:" + "9" * 30, "is no number of a candidate"),
     ("b" * 64, "is stored"),

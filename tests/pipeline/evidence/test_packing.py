@@ -1,5 +1,6 @@
 """Packages that were asked for on the pages are made as the command makes them, in the name of whoever asked."""
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable
@@ -9,14 +10,17 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from ulid import ULID
 
 from lastseen.errors import Failure
+from lastseen.outcomes import ObjectToStore
 from lastseen.roles import Role
 from lastseen.settings import Settings
 from pipeline.app import App
 from pipeline.evidence import export, folders, packing
 from pipeline.evidence.export import Handed
 from storage import custody, packages
+from storage.custody import Action
 from storage.objects import EXPORT, ObjectStore, StoreUnavailable
 from storage.packages import Package
 from storage.stores import Stores
@@ -249,3 +253,19 @@ def test_a_file_that_an_erasure_left_goes_but_not_one_that_is_being_made(
     assert packing.run(replace(app, actor="another"))["removed"] == 1, "its name is of 2016"
     monkeypatch.setattr(packing, "UNRECORDED", timedelta(days=20_000))
     assert packing.run(app)["removed"] == 0
+
+
+def test_manifests_go_that_were_stored_for_an_export_of_which_the_log_does_not_tell(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, died = str(ULID()), str(ULID())
+    for name in (told, died):
+        for file in export.BOUND_BY:
+            thing = ObjectToStore(EXPORT, f"{name}/{file}", b"x", hashlib.sha256(b"x").hexdigest(), "text/plain")
+            app.stores.objects.put_verified(thing)
+    with app.stores.db.begin() as db:
+        custody.append(db, "x", Action.EXPORTED, "candidate:1", {"export": told})
+    assert packing.run(app)["removed"] == 0, "they are young"
+    monkeypatch.setattr(packing, "UNRECORDED", timedelta(days=-1))
+    assert packing.run(app)["removed"] == 2
+    assert set(app.stores.objects.keys(EXPORT)) == {f"{told}/{file}" for file in export.BOUND_BY}

@@ -3,16 +3,19 @@
 import hashlib
 import io
 import zipfile
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from docx import Document
 from pypdf import PdfReader
+from sqlalchemy import text as statement
 
 from lastseen.letters import LetterFormat, LetterState
 from lastseen.settings import Settings
 from pipeline.app import App
-from pipeline.evidence import export
+from pipeline.evidence import export, packing
 from pipeline.evidence.export import Handed
 from pipeline.letters import contents, making
 from pipeline.letters.contents import Sender
@@ -23,13 +26,14 @@ from storage.cases import Case
 from storage.custody import Action
 from storage.database import Connection
 from storage.letters import Written
-from storage.objects import EXPORT
+from storage.objects import EXPORT, ObjectStore
 from storage.stores import Stores
-from tests.storage.lettered import FORM, confirmed, lost, moved, seen, written
+from tests.office import Office
+from tests.storage.lettered import FORM, NAME, confirmed, lost, moved, recipient, seen, written
 
 MOMENT = "0:00:04\u20130:00:06"
-HOSTILE = "Ім'я <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
-"""XML, typst, control characters and another direction in a name"""
+HOSTILE = "Ім\u200b'я\ufeff <w:t>&amp;</w:t> #emph[so] $x$ \x07\u202eevil ]]> {{office}}"
+"""XML, typst, control characters, another direction and what is not seen in a name"""
 
 
 @pytest.fixture
@@ -147,6 +151,19 @@ def _cases(db: Connection, letter: int) -> list[Case]:
     return [case for case in found if case is not None]
 
 
+def test_the_annex_of_an_english_letter_romanizes_as_the_letter_does(app: App, tmp_path: Path) -> None:
+    one = seen(app.stores)
+    latin = "Shevchenko Taras Hryhorovych"
+    for body, told in ((f"⟦{latin}⟧ ({NAME})", f"{latin} ({NAME})"), (f"Chevtchenko ({NAME})", NAME)):
+        with app.stores.db.begin() as db:
+            said = Written(recipient(db, "en"), "en", "Request", body, False, (one.candidate,))
+            letter = letters.find(db, letters.write(db, said, "ann")[0])
+            assert letter is not None
+            gathered = contents.gather(db, letter)
+        made = contents.write(gathered, Sender(), app.stores.objects, tmp_path, None, draft=False)
+        assert made.people.rows[0][1] == told and made.shown[0].title.endswith(f": {told}")
+
+
 def test_the_same_letter_makes_the_same_bytes(app: App, tmp_path: Path) -> None:
     one = seen(app.stores)
     made = approved(app, one.candidate)
@@ -224,8 +241,11 @@ def test_drafts_go_when_a_letter_left_and_everything_of_one_that_never_will(app:
     assert ["pdf" in gone[f"letter:{of}"] for of in (left, given_up, edited)] == [False, True, True]
 
 
-def test_packages_go_with_it_where_they_are_asked_for(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_go_with_it_where_they_are_asked_for_one_of_each_recording(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, two = seen(app.stores, "26-1"), seen(app.stores, "26-2")
+    beside = seen(app.stores, "26-3", at_track=one)
     told: list[tuple[str, ...]] = []
 
     def package(app: App, written: str, to: Path, recipient: str, reason: str) -> Handed:
@@ -236,16 +256,106 @@ def test_packages_go_with_it_where_they_are_asked_for(app: App, monkeypatch: pyt
         return Handed(f"E{len(told)}", "a" * 64, 1, 4, 1, 0, "key")
 
     monkeypatch.setattr(export, "export", package)
-    made = approved(app, one.candidate, two.candidate, package=True)
+    made = approved(app, one.candidate, two.candidate, beside.candidate, package=True)
     assert making.run(app)["made"] == 2
     reason = f"annex of letter {made}"
-    assert told == [("bob", f"candidate:{each.candidate}", "Агентство з розшуку", reason) for each in (one, two)]
+    each = (f"candidate:{one.candidate},{beside.candidate}", f"candidate:{two.candidate}")
+    assert told == [("bob", about, "Агентство з розшуку", reason) for about in each]
     with zipfile.ZipFile(io.BytesIO(files(app, made)[LetterFormat.PACKAGE])) as parts:
         assert parts.namelist() == ["evidence-E1/file", "evidence-E2/file"]
     made_ = files(app, made)
     whole = hashlib.sha256(made_[LetterFormat.PACKAGE]).hexdigest()
     for text in ("".join(words(made_[LetterFormat.PDF])), spelt(made_[LetterFormat.DOCX])):
         assert all(told_ in text for told_ in ("E1", "E2", "a" * 64, whole, "Ключ журналу", "key"))
+        assert (text.count("E1"), text.count("E2")) == (3, 2), "each package once, and at each of its sightings"
+
+
+def test_a_file_that_was_given_up_is_made_once_its_cause_is_mended(app: App) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    assert making.asked(app, draft=True).run()["made"] == 1
+    away = ObjectStore("127.0.0.1:9", "a", "b", secure=False, bucket_prefix="t-")
+    without = replace(app, stores=Stores(app.stores.db, away))
+    for _ in range(app.settings.transient_limit):
+        rested(app)
+        assert making.asked(without, draft=False).run()["failed"] == 1
+    away.close()
+    with app.stores.db.begin() as db:
+        (wait,) = letters.waits(db, made)
+    assert (wait.recipe, wait.state) == ("final", "failed") and "did not answer" in str(wait.why)
+    rested(app)
+    assert making.run(app) == {"made": 0, "failed": 0} and making.due(app) == 0
+    assert making.due(app, retry=True) == 1
+    assert making.run(app, retry=True) == {"made": 1, "failed": 0}
+    first = files(app, made)
+    assert set(first) == {LetterFormat.DRAFT, LetterFormat.PDF, LetterFormat.DOCX}
+    assert making.run(app, retry=True) == {"made": 0, "failed": 0}, "what was made is not made twice"
+    assert files(app, made) == first
+    with app.stores.db.begin() as db:
+        assert letters.ask_again(db, made) == []
+        (told,) = [event for event in custody.events(db) if event.action == Action.ASKED_FOR]
+    assert (told.actor, told.subject, told.detail["files"]) == ("worker", f"letter:{made}", ["final"])
+
+
+def rested(app: App) -> None:
+    """The time until the next try is over, and that of whoever held it."""
+    with app.stores.db.begin() as db:
+        db.execute(statement("UPDATE work SET ready_at = now() WHERE step = 'letter' AND state = 'open'"))
+
+
+def test_nothing_is_made_again_that_would_not_be_made_now(app: App) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    with app.stores.db.begin() as db:
+        moved(db, made, "refused")
+    assert making.run(app)["failed"] == 1
+    with app.stores.db.begin() as db:
+        assert [each.outcome for each in letters.waits(db, made)] == ["SKIPPED"]
+        assert letters.ask_again(db, made) == []
+    assert making.run(app, retry=True) == {"made": 0, "failed": 0}
+
+
+def test_what_a_killed_worker_stored_and_did_not_record_goes_and_nothing_else(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    assert making.asked(app, draft=True).run()["made"] == 1
+    (draft,) = keys(app)
+    with app.stores.db.begin() as db:
+        assert letters.held(db, made) is not None
+        Office(app.settings, app.stores).kill_during(lambda: len(keys(app)) == 3, "letters", "make")
+    monkeypatch.setattr(packing, "UNRECORDED", timedelta(days=-1))
+    making.run(app)
+    assert len(keys(app)) == 3, "somebody may be about to record them: their lease is not over"
+    with app.stores.db.begin() as db:
+        moved(db, made, "refused")
+    rested(app)
+    monkeypatch.setattr(packing, "UNRECORDED", timedelta(days=1))
+    making.run(app)
+    assert len(keys(app)) == 3, "they are young"
+    monkeypatch.setattr(packing, "UNRECORDED", timedelta(days=-1))
+    making.run(app)
+    assert keys(app) == [draft]
+
+
+def test_what_a_killed_worker_stored_is_recorded_by_the_next_one(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = seen(app.stores)
+    made = approved(app, one.candidate)
+    with app.stores.db.begin() as db:
+        assert letters.held(db, made) is not None
+        Office(app.settings, app.stores).kill_during(lambda: len(keys(app)) == 1, "letters", "make")
+    monkeypatch.setattr(packing, "UNRECORDED", timedelta(days=-1))
+    rested(app)
+    assert making.run(app)["made"] == 2
+    assert set(files(app, made)) == {LetterFormat.DRAFT, LetterFormat.PDF, LetterFormat.DOCX}
+    with app.stores.db.begin() as db:
+        assert set(keys(app)) == letters.file_keys(db)
+
+
+def keys(app: App) -> list[str]:
+    """Of files of letters that lie in the bucket."""
+    return list(app.stores.objects.keys(EXPORT, making.FOLDER))
 
 
 def test_a_still_that_is_gone_is_said_to_be(app: App) -> None:
