@@ -43,6 +43,7 @@ from review.roles import (
     REVIEWERS,
     SENIORS,
     STAFF,
+    home,
 )
 from storage import office_keys
 from storage.review_queue import Forecast
@@ -171,6 +172,7 @@ class Desk:
         cookie = visit.cookie or secrets.token_urlsafe(32)
         frame = {
             "user": visit.session.user if visit.session else None,
+            "home": home(visit.roles) if visit.session else "/",
             "may_review": bool(visit.roles & REVIEWERS),
             "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),
