@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
+from lastseen.words import noted
 from review import language, mounted, problems, vocabulary, wording
 from review.accounts.oidc import Provider
 from review.doors import (
@@ -29,7 +30,6 @@ from review.doors import (
 )
 from review.house.audit import Audit
 from review.language import gettext as _
-from review.language import noted
 from review.lately import Lately
 from review.plays import Plays
 from review.roles import (

@@ -12,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from lastseen.words import noted
 from review.accounts import entrance, required
 from review.desk import desk_of
 from review.doors import session_of, visit_of, wants_json
 from review.language import gettext as _
-from review.language import noted
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, Session, User
 from storage.custody import Action
