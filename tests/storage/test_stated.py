@@ -93,6 +93,18 @@ def test_an_order_may_have_taken_what_is_gone_and_hides_no_other_change(office: 
     assert (what.split(" than ")[0], where) == ("its row says another fate", "statement 2")
 
 
+def test_an_order_is_believed_to_have_done_what_its_event_says_and_nothing_else(office: Stores) -> None:
+    did = {"took": {"statements": "3", "statement_withdrawals": "1"}, "reworded": {"statements": "1"}}
+    with office.db.begin() as db:
+        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did})
+    taken = ("DELETE FROM statements WHERE id = 3", "DELETE FROM statement_withdrawals")
+    assert found(office, *taken, "UPDATE statements SET body = '[erased]' WHERE id = 1") == []
+    ((what, where),) = found(office, "UPDATE statements SET body = '[erased]' WHERE id = 2")
+    assert (what.split(" than ")[0], where) == ("its row says another content", "statement 2")
+    told = found(office, "DELETE FROM statements WHERE id < 3")
+    assert [where for what, where in told if what.endswith("its row is gone")] == ["statement 1", "statement 2"]
+
+
 def _log(stores: Stores) -> list[custody.Event]:
     with stores.db.begin() as db:
         return list(custody.events(db))
