@@ -161,7 +161,7 @@ TAKE = (
         SELECT list_id, "row" FROM list_entries WHERE id IN ({lines}))""",
     "DELETE FROM list_decisions WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
     "DELETE FROM list_matches WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
-    "DELETE FROM list_entries WHERE id IN ({lines})",
+    "DELETE FROM list_entries WHERE id IN ({lines}) RETURNING 'list_entries' AS of, id",
     "UPDATE lists SET object_key = '', file_name = '', erased_at = now() WHERE object_key = ANY(:list_files)",
     "DELETE FROM letter_files WHERE object_key = ANY(:letter_files)",
     "DELETE FROM letter_people WHERE person_id = ANY(:people)",
@@ -228,14 +228,16 @@ TAKE = (
     "DELETE FROM observations WHERE post_id = ANY(:posts)",
     "DELETE FROM posts WHERE id = ANY(:posts)",
     "DELETE FROM reference_photos WHERE id = ANY(:photos)",
-    "DELETE FROM persons WHERE id = ANY(:people)",
+    "DELETE FROM persons WHERE id = ANY(:people) RETURNING 'persons' AS of, id",
 )
-"""in order; what is held against the log one by one returns which rows went, of which table, for the erasure's event"""
+"""in order; what the erasure's event names row by row, since other events are held against these, returns which went"""
 BOUND = {
     "judgements": ("reason",),
     "rejections": ("reason",),
     "statements": ("body", "reference"),
     "statement_withdrawals": ("reason",),
+    "list_decisions": ("reason",),
+    "list_undos": ("reason",),
 }
 """table -> its columns of free text that the log holds a hash of, or the words themselves"""
 _JUDGEMENTS = "SELECT id FROM judgements WHERE candidate_id = ANY(:candidates)"

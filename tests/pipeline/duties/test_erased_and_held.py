@@ -117,7 +117,7 @@ def test_its_event_names_what_it_took_and_reworded_by_number(office: Office) -> 
     gone = {table: sorted({*before[table]} - {*after[table]}) for table in before}
     assert did["took"] == {
         "judgements": "1-2", "judgement_undos": "1", "rejections": "1", "statements": "1-2",
-        "statement_withdrawals": "2",
+        "statement_withdrawals": "2", "persons": "1",
     }  # fmt: skip
     assert gone == {
         "judgements": [1, 2], "judgement_undos": [1], "rejections": [1], "statements": [1, 2],
