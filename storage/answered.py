@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import erased, judgements
+from storage import erased, judgements, statements
 from storage.custody import STREAMED, Incident
 from storage.erased import Erased
 
@@ -97,8 +97,8 @@ def _other(row: Row[Any], orders: Erased) -> Iterator[str]:
     yield from (name for name in ("candidate", "stage", "answer", "supersedes") if said[name] != told.get(name))
     if abs(row.judged_at - row.at) > CLOCKS:
         yield "time"
-    differs = judgements.digest(said) != told.get("content")
-    if differs and not orders.reworded("judgements", row.id, row.seq):
+    content = judgements.digest(said)
+    if content != told.get("content") and not orders.reworded("judgements", row.id, row.seq, content):
         yield "content"
 
 
@@ -130,7 +130,8 @@ def _other_rejection(row: Row[Any], orders: Erased) -> Iterator[str]:
         yield "person"
     if row.track != row.detail["track"] or not row.in_its_file:
         yield "face"
-    if row.reason != (row.why or "") and not orders.reworded("rejections", row.id, row.seq):
+    content = statements.digest(row.reason)
+    if row.reason != (row.why or "") and not orders.reworded("rejections", row.id, row.seq, content):
         yield "reason"
 
 

@@ -72,6 +72,6 @@ def _other(row: Row[Any], table: str, orders: Erased) -> Iterator[str]:
     """In what a row and its event differ, whatever it is about."""
     if row.account != row.actor:
         yield "account"
-    differs = statements.digest(row.reason) != row.detail["content"]
-    if differs and not orders.reworded(table, row.id, row.seq):
+    content = statements.digest(row.reason)
+    if content != row.detail["content"] and not orders.reworded(table, row.id, row.seq, content):
         yield "reason"

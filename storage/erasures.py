@@ -702,12 +702,13 @@ def take(
     for kept, said in changed:
         _write_anew(db, kept, said)
     db.execute(UNSAID, {"lines": [kept.row[0] for kept, _ in changed if kept.table == "list_entries"]})
+    reworded = erased.contents(db, _reworded(changed))
     values = {**done.values(), "records": [record.key for record in done.records]}
     left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
     took = _taken(db, values)
     candidates.arrange(db, sorted(left), people_per_track)
     db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
-    did: dict[str, object] = {"took": erased.listed(took), "reworded": erased.listed(_reworded(changed))}
+    did: dict[str, object] = {"took": erased.listed(took), "reworded": reworded}
     return list(_entries(db, erasure, {**done.counts(), **did}, done, anew))
 
 

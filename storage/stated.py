@@ -59,15 +59,14 @@ def _written(row: Row[Any], orders: Erased) -> Iterator[str]:
         yield "person"
     if (row.says, row.status is not None) != (row.detail["says"], row.detail["sets"]):
         yield "fate"
-    said = (row.says, row.body, row.source, row.reference, str(row.dated), str(row.since))
-    differs = statements.digest(*said) != row.detail["content"]
-    if differs and not orders.reworded("statements", row.told, row.seq):
+    content = erased.said(row)
+    if content != row.detail["content"] and not orders.reworded("statements", row.told, row.seq, content):
         yield "content"
 
 
 def _withdrawn(row: Row[Any], orders: Erased) -> Iterator[str]:
     if row.withdrawn_by != row.actor:
         yield "account"
-    differs = statements.digest(row.reason) != row.detail["content"]
-    if differs and not orders.reworded("statement_withdrawals", row.told, row.seq):
+    content = statements.digest(row.reason)
+    if content != row.detail["content"] and not orders.reworded("statement_withdrawals", row.told, row.seq, content):
         yield "content"

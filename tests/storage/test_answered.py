@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.judging import Compared, Comparison, Feature
-from storage import answered, custody, judgements, rejections
+from storage import answered, custody, erased, judgements, rejections
 from storage.accounts import User
 from storage.custody import Action, Incident
 from storage.stores import Stores
@@ -110,13 +110,15 @@ def test_an_order_that_takes_a_name_out_of_a_reason_hides_no_other_change(office
 
 
 def test_an_order_is_believed_to_have_done_what_its_event_says_and_nothing_else(office: Stores) -> None:
-    did = {"took": {"judgements": "1", "judgement_undos": "3"}, "reworded": {"judgements": "2"}}
+    found(office, "UPDATE judgements SET reason = '[erased]' WHERE id = 2")
+    did = {"took": {"judgements": "1", "judgement_undos": "3"}}
     with office.db.begin() as db:
-        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did})
-    taken = ("DELETE FROM judgements WHERE id = 1", "DELETE FROM judgement_undos")
-    told = found(office, *taken, "UPDATE judgements SET reason = '[erased]' WHERE id = 2")
+        reworded = erased.contents(db, {"judgements": [2]})
+        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did, "reworded": reworded})
+    told = found(office, "DELETE FROM judgements WHERE id = 1", "DELETE FROM judgement_undos")
     assert [one for one in told if not one.where.startswith("candidate")] == []
-    told = found(office, "UPDATE judgements SET reason = '[erased]' WHERE id = 3")
+    told = found(office, "UPDATE judgements SET reason = '[erased], and more' WHERE id IN (2, 3)")
+    assert Incident("its row says another content than custody event 2", "judgement 2") in told
     assert Incident("its row says another content than custody event 3", "judgement 3") in told
     told = found(office, "DELETE FROM judgements WHERE id IN (2, 3)")
     assert [one.where for one in told if one.what.endswith("its row is gone")] == ["judgement 2", "judgement 3"]

@@ -4,7 +4,7 @@ found."""
 import pytest
 from sqlalchemy import text
 
-from storage import custody, decided_lines, list_lines, lists
+from storage import custody, decided_lines, erased, list_lines, lists
 from storage.custody import Action
 from storage.stores import Stores
 from storage.verification import verify
@@ -91,8 +91,11 @@ def test_undoing_a_list_is_bound_as_well(office: Stores) -> None:
 def test_an_order_took_the_decisions_on_the_people_and_lines_that_it_names(
     office: Stores, took: dict[str, str]
 ) -> None:
+    found(office, "UPDATE list_decisions SET reason = '[erased]' WHERE id = 2")
     with office.db.begin() as db:
-        custody.append(db, "carol", Action.ERASED, "erasure:1", {"took": took, "reworded": {"list_decisions": "2"}})
-    gone = "DELETE FROM list_decisions WHERE id = 3"
-    assert found(office, gone, "UPDATE list_decisions SET reason = '[erased]' WHERE id = 2") == []
+        did = {"took": took, "reworded": erased.contents(db, {"list_decisions": [2]})}
+        custody.append(db, "carol", Action.ERASED, "erasure:1", did)
+    assert found(office, "DELETE FROM list_decisions WHERE id = 3") == []
+    changed = found(office, "UPDATE list_decisions SET reason = 'another' WHERE id = 2")
+    assert changed == [("its row says another reason", "line 1, person 1")]
     assert found(office, "DELETE FROM list_decisions") == [("it was decided", "line 1, person 1")] * 2

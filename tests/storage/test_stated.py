@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.records import Says, StatementSource
-from storage import custody, stated, statements
+from storage import custody, erased, stated, statements
 from storage.custody import Action, Incident
 from storage.statements import Said
 from storage.stores import Stores
@@ -94,11 +94,15 @@ def test_an_order_may_have_taken_what_is_gone_and_hides_no_other_change(office: 
 
 
 def test_an_order_is_believed_to_have_done_what_its_event_says_and_nothing_else(office: Stores) -> None:
-    did = {"took": {"statements": "3", "statement_withdrawals": "1"}, "reworded": {"statements": "1"}}
+    found(office, "UPDATE statements SET body = '[erased]' WHERE id = 1")
+    did = {"took": {"statements": "3", "statement_withdrawals": "1"}}
     with office.db.begin() as db:
-        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did})
-    taken = ("DELETE FROM statements WHERE id = 3", "DELETE FROM statement_withdrawals")
-    assert found(office, *taken, "UPDATE statements SET body = '[erased]' WHERE id = 1") == []
+        reworded = erased.contents(db, {"statements": [1]})
+        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did, "reworded": reworded})
+    assert found(office, "DELETE FROM statements WHERE id = 3", "DELETE FROM statement_withdrawals") == []
+    ((what, where),) = found(office, "UPDATE statements SET dated = dated - 1 WHERE id = 1")
+    assert (what.split(" than ")[0], where) == ("its row says another content", "statement 1")
+    found(office, "UPDATE statements SET dated = dated + 1 WHERE id = 1")
     ((what, where),) = found(office, "UPDATE statements SET body = '[erased]' WHERE id = 2")
     assert (what.split(" than ")[0], where) == ("its row says another content", "statement 2")
     told = found(office, "DELETE FROM statements WHERE id < 3")

@@ -123,7 +123,11 @@ def test_its_event_names_what_it_took_and_reworded_by_number(office: Office) -> 
         "judgements": [1, 2], "judgement_undos": [1], "rejections": [1], "statements": [1, 2],
         "statement_withdrawals": [2],
     }  # fmt: skip
-    assert did["reworded"] == {"judgements": "4", "rejections": "2", "statements": "3", "statement_withdrawals": "4"}
+    reworded = did["reworded"]
+    assert isinstance(reworded, dict)
+    assert {table: list(rows) for table, rows in reworded.items()} == {
+        "judgements": ["4"], "rejections": ["2"], "statements": ["3"], "statement_withdrawals": ["4"],
+    }  # fmt: skip
     assert office.found() == set()
 
 
@@ -136,6 +140,10 @@ def test_its_event_names_what_it_took_and_reworded_by_number(office: Office) -> 
         ("DELETE FROM statements WHERE id = 3", ("gone", "statement 3")),
         ("DELETE FROM statement_withdrawals WHERE statement_id = 4", ("gone", "statement 4")),
         ("UPDATE judgements SET reason = 'x' WHERE id = 3", ("its row says another content", "judgement 3")),
+        ("UPDATE judgements SET reason = 'x' WHERE id = 4", ("its row says another content", "judgement 4")),
+        ("UPDATE rejections SET reason = 'x' WHERE id = 2", ("its row says another reason", "rejection 2")),
+        ("UPDATE statements SET dated = dated - 1 WHERE id = 3", ("its row says another content", "statement 3")),
+        ("UPDATE statement_withdrawals SET reason = 'x'", ("its row says another content", "statement 4")),
         ("UPDATE statements SET body = 'x' WHERE id = 4", ("its row says another content", "statement 4")),
     ],
 )
