@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from storage import custody, erased
+from storage import custody, erased, erasures
 from storage.custody import Action
 from storage.erased import Erased
 from storage.stores import Stores
@@ -71,3 +71,9 @@ def test_of_two_erasures_that_reworded_a_row_the_newer_one_says_how_it_is(stores
 def test_what_says_no_content_tells_of_no_row(stores: Stores, reworded: object) -> None:
     orders = told(stores, {"took": {}, "reworded": reworded})
     assert not any(orders.reworded("judgements", row, 1, "ab") for row in range(12))
+
+
+def test_of_every_table_that_an_erasure_rewords_it_can_say_what_a_row_is_since() -> None:
+    assert {*erasures.BOUND} == {*erased.CONTENT}
+    for table, columns in erasures.BOUND.items():
+        assert {*columns} <= {*erasures.OTHER_TEXTS[table][1]}
