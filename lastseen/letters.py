@@ -1,5 +1,6 @@
 """Letters to other offices: to whom, of what, and how one goes its way."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -149,6 +150,18 @@ class LetterFacts:
     group: LetterGroup | None = None
     zone: str = "UTC"
     """of the office: the letter's times are in it, and say so"""
+
+
+def as_counted(register_number: str) -> list[tuple[str, int, str]]:
+    """The key by which people put register numbers in order: 26-2 stands before 26-10.
+
+    Each run of digits counts as a number, however many there are; what differs in nothing else, as text.
+    """
+    parts = [
+        (text, len(digits.lstrip("0")), digits.lstrip("0"))
+        for text, digits in re.findall("([^0-9]*)([0-9]*)", register_number)
+    ]
+    return [*parts, (register_number, 0, "")]
 
 
 def due(sent: date, days: int | None) -> date | None:

@@ -141,6 +141,26 @@ class Settings(BaseSettings):
         title="Address of the office",
         description="For the head of its letters, with telephone and mail; `; ` begins a line. Unset: none.",
     )
+    office_en: str = Field(
+        "",
+        title="Office in English",
+        description="Its name for letters in English, where it differs; unset: LASTSEEN_OFFICE.",
+    )
+    office_address_en: str = Field(
+        "",
+        title="Address of the office in English",
+        description="For the head of letters in English; unset: LASTSEEN_OFFICE_ADDRESS.",
+    )
+    office_uk: str = Field(
+        "",
+        title="Office in Ukrainian",
+        description="Its name for letters in Ukrainian, where it differs; unset: LASTSEEN_OFFICE.",
+    )
+    office_address_uk: str = Field(
+        "",
+        title="Address of the office in Ukrainian",
+        description="For the head of letters in Ukrainian; unset: LASTSEEN_OFFICE_ADDRESS.",
+    )
     time_zone: str = Field(
         "UTC",
         title="Time zone of the office",
@@ -699,6 +719,14 @@ class Settings(BaseSettings):
         title="Review pages in Airflow",
         description="Whether Airflow of `lastseen up` has an entry for them; they keep their own sign-in.",
     )
+
+    def office_in(self, language: str) -> str:
+        """The office's name in letters in this language (`en` or `uk`)."""
+        return {"en": self.office_en, "uk": self.office_uk}[language] or self.office
+
+    def office_address_in(self, language: str) -> str:
+        """Its address in letters in this language; `; ` begins a line."""
+        return {"en": self.office_address_en, "uk": self.office_address_uk}[language] or self.office_address
 
     @field_validator("time_zone")
     @classmethod

@@ -34,9 +34,11 @@ from lastseen.letters import (
     LetterPerson,
     LetterSighting,
     LetterState,
+    as_counted,
     due,
 )
 from lastseen.lifecycle import WorkState
+from lastseen.settings import Settings
 from lastseen.words import Words, words
 from storage import group_cases, letter_book, tellings, work
 from storage.accounts import User
@@ -76,7 +78,7 @@ SIGHTINGS = text(f"""
       JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
       JOIN blobs ON blobs.id = analyses.blob_id {_PLACE}
      WHERE candidates.id = ANY(CAST(:candidates AS bigint[]))
-     ORDER BY register_number, coalesce(published_at, first_seen_at), candidates.id""")  # noqa: S608  our own words
+     ORDER BY coalesce(published_at, first_seen_at), candidates.id""")  # noqa: S608  our own words
 OF_CASE = text("""
     SELECT candidates.id FROM candidates
       JOIN persons ON persons.id = person_id
@@ -86,7 +88,7 @@ OF_CASE = text("""
 CASE = text("SELECT title FROM group_cases WHERE id = :case")
 PEOPLE = text("""
     SELECT persons.id, register_number, names, birth_year FROM letter_people JOIN persons ON persons.id = person_id
-     WHERE letter_id = :letter ORDER BY register_number""")
+     WHERE letter_id = :letter""")
 # Of whom a letter says something: whatever is asked, or was decided, about any of these people.
 CANDIDATES = text("SELECT candidate_id FROM letter_candidates WHERE letter_id = :letter ORDER BY candidate_id")
 
@@ -343,7 +345,8 @@ def subjects(db: Connection, candidates: Sequence[int]) -> Subjects:
                 row["person"], row["register_number"], tuple(row["names"]), row["birth_year"],
                 (*(before.sightings if before else ()), seen),
             )  # fmt: skip
-    return Subjects(tuple(people.values()), tuple(one for one in dict.fromkeys(candidates) if one not in known))
+    by_number = sorted(people.values(), key=lambda one: as_counted(one.register_number))
+    return Subjects(tuple(by_number), tuple(one for one in dict.fromkeys(candidates) if one not in known))
 
 
 def write(db: Connection, written: Written, actor: str) -> tuple[int, list[Entry]]:
@@ -552,11 +555,12 @@ def overdue(db: Connection) -> Sequence[tuple[int, date]]:
 
 
 def people(db: Connection, id_: int) -> Sequence[LetterPerson]:
-    """Whom a letter is about, without their sightings."""
-    return [
+    """Whom a letter is about, by register number, without their sightings."""
+    found = [
         LetterPerson(row.id, row.register_number, tuple(row.names), row.birth_year, ())
         for row in db.execute(PEOPLE, {"letter": id_})
     ]
+    return sorted(found, key=lambda one: as_counted(one.register_number))
 
 
 def shown(db: Connection, id_: int, reader: User) -> Sequence[LetterPerson]:
@@ -571,9 +575,10 @@ def candidates(db: Connection, id_: int) -> tuple[int, ...]:
     return tuple(db.execute(CANDIDATES, {"letter": id_}).scalars())
 
 
-def facts(office: str, zone: str, to: Recipient, group: LetterGroup | None, about: Subjects) -> LetterFacts:
+def facts(settings: Settings, to: Recipient, group: LetterGroup | None, about: Subjects) -> LetterFacts:
     """What a letter of today is filled with."""
-    today = utcnow().astimezone(ZoneInfo(zone)).date()
+    zone = settings.time_zone
+    today, office = utcnow().astimezone(ZoneInfo(zone)).date(), settings.office_in(to.language)
     return LetterFacts(office, to.name, to.address, today, about.people, group, zone)
 
 

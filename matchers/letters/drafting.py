@@ -14,7 +14,18 @@ from matchers.letters.templates import Block, Line, Part, Template
 from matchers.names.declining import Case, Form, Sex, decline, sex_of
 from matchers.names.romanizing import romanize
 
-UNKNOWN: Final = "\N{EN DASH}"
+DASH: Final = "\N{EN DASH}"
+_NOT_KNOWN: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "born": "in a year not known to us", "where": "(no post is known that published it)",
+        "when": "(time not stated)", "moment": "(a still picture)",
+    },
+    "uk": {
+        "born": "нам невідомий", "where": "(допис із цим записом невідомий)",
+        "when": "(час не вказано)", "moment": "(нерухоме зображення)",
+    },
+}  # fmt: skip
+"""what stands in a sentence where there is nothing to fill it with: a dash after "born" is none"""
 MOST_NAMED: Final = 3
 """people whom a short list of names names; of more it names the first, and says how many there are"""
 _DAYS: Final = {"en": "%Y-%m-%d", "uk": "%d.%m.%Y"}
@@ -127,17 +138,26 @@ class _Writer:
     def _person(self, person: LetterPerson, place: int) -> dict[str, str]:
         return {
             "person.place": str(place), "person.number": _line(person.register_number),
-            "person.born": str(person.birth_year or UNKNOWN), "person.sightings": str(len(person.sightings)),
+            "person.born": str(person.birth_year or self._not_known("born")),
+            "person.sightings": str(len(person.sightings)),
             **{f"person.name.{case}": self._name(person, case) for case in Case},
         }  # fmt: skip
 
     def _sighting(self, seen: LetterSighting) -> dict[str, str]:
         return {
-            "sighting.number": str(seen.id), "sighting.where": _line(seen.permalink) or UNKNOWN,
-            "sighting.published": moment(seen.published_at, self.language, self.facts.zone),
-            "sighting.seen": moment(seen.first_seen_at, self.language, self.facts.zone),
-            "sighting.moment": moment_of(seen), "sighting.places": str(seen.places), "sighting.sha256": seen.sha256,
+            "sighting.number": str(seen.id), "sighting.where": _line(seen.permalink) or self._not_known("where"),
+            "sighting.published": self._at(seen.published_at), "sighting.seen": self._at(seen.first_seen_at),
+            "sighting.moment": self._moment(seen), "sighting.places": str(seen.places), "sighting.sha256": seen.sha256,
         }  # fmt: skip
+
+    def _at(self, at: datetime | None) -> str:
+        return moment(at, self.language, self.facts.zone) if at else self._not_known("when")
+
+    def _moment(self, seen: LetterSighting) -> str:
+        return span(seen.start_ms, seen.end_ms) if seen.kind == "video" else self._not_known("moment")
+
+    def _not_known(self, what: str) -> str:
+        return _NOT_KNOWN[self.language][what]
 
     def _name(self, person: LetterPerson, case: Case) -> str:
         name = shown_name(person, self.language)
@@ -149,14 +169,9 @@ class _Writer:
         return marking.mark(form.text or _line(person.register_number), sure=form.sure)
 
 
-def moment_of(seen: LetterSighting) -> str:
-    """When in the file it is; `UNKNOWN` for a still picture."""
-    return span(seen.start_ms, seen.end_ms) if seen.kind == "video" else UNKNOWN
-
-
 def span(start_ms: int, end_ms: int) -> str:
     """A stretch of a recording."""
-    return f"{_clock(start_ms)}{UNKNOWN}{_clock(end_ms)}"
+    return f"{_clock(start_ms)}{DASH}{_clock(end_ms)}"
 
 
 def _clock(at_ms: int) -> str:
@@ -169,10 +184,8 @@ def day(on: date, language: str) -> str:
     return f"{on:{_DAYS[language]}}"
 
 
-def moment(at: datetime | None, language: str, zone: str = "UTC") -> str:
-    """As letters write it, in this time zone and saying how far that is from UTC; `UNKNOWN` where it is not known."""
-    if at is None:
-        return UNKNOWN
+def moment(at: datetime, language: str, zone: str = "UTC") -> str:
+    """As letters write it, in this time zone and saying how far that is from UTC."""
     there = at.astimezone(ZoneInfo(zone))
     return f"{there:{_DAYS[language]} %H:%M} {_offset(there.utcoffset() or timedelta())}"
 

@@ -205,7 +205,7 @@ def _draft(
     edited = letter_book.newest(db, recipient.kind, recipient.language)
     template = templates.of(recipient.kind, recipient.language, edited.words if edited else None)
     group = letters.group(db, case) if case is not None else None
-    facts = letters.facts(settings().office, settings().time_zone, recipient, group, about)
+    facts = letters.facts(settings(), recipient, group, about)
     draft = drafting.draft(template, recipient.language, facts, _sexes(sex, numbers))
     return tuple(seen.id for one in about.people for seen in one.sightings), draft, recipient.language
 

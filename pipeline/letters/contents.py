@@ -28,6 +28,8 @@ from storage.objects import DERIVED, ObjectStore
 
 PACKAGE: Final = "evidence.zip"
 """what the file with the packages of evidence is called"""
+TOGETHER: Final = 12
+"""lines under one that are kept on its page: five possible sightings of somebody; more would leave pages half empty"""
 CLOSING: Final = 6
 """lines at the end that stay together: a signature stands on no page of its own"""
 MOST_PLACES: Final = 20
@@ -177,12 +179,30 @@ def _shown(text: str, confirmed: Iterable[str], *, draft: bool) -> str:
 
 
 def lines(text: str) -> Iterator[Line]:
-    """A letter's lines, each with the next one on a page where it says what that is of, and all of its end."""
+    """A letter's lines, each with the next one on a page where it says what that is of, and all of its end.
+
+    What is said of one person stays together with their name, unless that is very much.
+    """
     every = [(len(one) - len(one.lstrip(" ")), one.strip(" ")) for one in text.split("\n")]
+    together = _together(every)
     for number, (indent, said) in enumerate(every):
         after = next((deeper for deeper, more in every[number + 1 :] if more), 0)
         ends = len(every) - CLOSING <= number < len(every) - 1
-        yield Line(tuple(letter_marks.pieces(said)), indent, ends or after > indent)
+        yield Line(tuple(letter_marks.pieces(said)), indent, ends or after > indent or number in together)
+
+
+def _together(every: Sequence[tuple[int, str]]) -> Iterable[int]:
+    """Lines (indent, text) that stand on one page with the next one, as both stand under the same."""
+    found: set[int] = set()
+    under: list[int] = []
+    for number, (indent, said) in enumerate([*every, (0, "")]):
+        if indent and said:
+            under.append(number)
+            continue
+        if len(under) <= TOGETHER:
+            found.update(under[:-1])
+        under = []
+    return found
 
 
 @cache
@@ -243,8 +263,8 @@ class _Annex:
             shown[one.register_number].append(str(one.id))
         rows = [
             (
-                str(place), self._name(one.names, one.register_number), str(one.birth_year or drafting.UNKNOWN),
-                line(one.register_number), ", ".join(shown[one.register_number]) or drafting.UNKNOWN,
+                str(place), self._name(one.names, one.register_number), str(one.birth_year or self.told["no_year"]),
+                line(one.register_number), ", ".join(shown[one.register_number]) or drafting.DASH,
             )
             for place, one in enumerate(said.people, 1)
         ]  # fmt: skip

@@ -17,10 +17,11 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Emu, Length, Pt
 from docx.table import Table as Grid
+from docx.table import _Row as Row
 from docx.text.paragraph import Paragraph
 
 from lastseen import letter_marks
-from pipeline.letters.contents import Contents, Shown, Table
+from pipeline.letters.contents import TOGETHER, Contents, Shown, Table
 
 FONT: Final = "Times New Roman"
 MONO: Final = "Courier New"
@@ -28,8 +29,10 @@ SMALL, HASH = Pt(9), Pt(7)
 """a sha256 is as wide as its column then, and stays in one line"""
 SPACE: Final = Pt(3)
 LANGUAGES: Final = {"en": "en-GB", "uk": "uk-UA"}
-STILL: Final = (Cm(16.4), Cm(8))
+STILL: Final = (Cm(16.4), Cm(6.2))
 """wide and high at most"""
+FIRST: Final = 4
+"""facts that stand below the still at least, where there are too many for one page"""
 FACTS: Final = (Cm(4.4), Cm(12))
 PEOPLE: Final = (Cm(1), Cm(6.2), Cm(2.8), Cm(3.2), Cm(3.2))
 PACKAGES: Final = (Cm(6), Cm(10.4))
@@ -102,6 +105,7 @@ def _letter(document: Doc, said: Contents) -> None:
         paragraph = document.add_paragraph(letter_marks.text_of(line.pieces))
         paragraph.paragraph_format.left_indent = line.indent * SPACE
         paragraph.paragraph_format.keep_with_next = line.keep
+        paragraph.paragraph_format.keep_together = line.keep or line.indent > 0
 
 
 def _shown(document: Doc, one: Shown, folder: Path) -> None:
@@ -117,13 +121,16 @@ def _shown(document: Doc, one: Shown, folder: Path) -> None:
         if drawn.width > STILL[0]:
             drawn.width, drawn.height = STILL[0], Emu(round(drawn.height * STILL[0] / drawn.width))
     else:
-        _small(document.add_paragraph(), one.absent)
+        absent = document.add_paragraph()
+        absent.paragraph_format.keep_with_next = True
+        _small(absent, one.absent)
     table = document.add_table(rows=0, cols=2)
     for name, value in one.facts:
         cells = table.add_row().cells
         _small(cells[0].paragraphs[0], name)
         _small(cells[1].paragraphs[0], value)
     _widths(table, FACTS)
+    _whole_rows(table, together=len(one.facts) if len(one.facts) <= TOGETHER else FIRST)
 
 
 def _packages(document: Doc, said: Contents) -> None:
@@ -131,8 +138,9 @@ def _packages(document: Doc, said: Contents) -> None:
         document.add_paragraph()
         document.add_paragraph().add_run(said.packages.title).bold = True
     _table(document, said.packages, PACKAGES)
-    for name, value in said.proof:
+    for place, (name, value) in enumerate(said.proof):
         paragraph = document.add_paragraph()
+        paragraph.paragraph_format.space_before = SPACE if place else 2 * SPACE
         if name:
             _small(paragraph, f"{name}: ")
         _small(paragraph, value)
@@ -150,9 +158,23 @@ def _table(document: Doc, said: Table, widths: Sequence[Length]) -> None:
         for cell, value in zip(table.add_row().cells, row, strict=True):
             _small(cell.paragraphs[0], value)
     _widths(table, widths)
-    repeated = OxmlElement("w:tblHeader")
-    repeated.set(qn("w:val"), "true")
-    table.rows[0]._tr.get_or_add_trPr().append(repeated)
+    _whole_rows(table, together=2)
+    _say(table.rows[0], "w:tblHeader")
+
+
+def _whole_rows(table: Grid, *, together: int) -> None:
+    """No row is split across pages, and the first of them stand on one page, with what stands above."""
+    rows = list(table.rows)
+    for row in rows:
+        _say(row, "w:cantSplit")
+    for paragraph in (one for row in rows[: together - 1] for cell in row.cells for one in cell.paragraphs):
+        paragraph.paragraph_format.keep_with_next = True
+
+
+def _say(row: Row, what: str) -> None:
+    said = OxmlElement(what)
+    said.set(qn("w:val"), "true")
+    row._tr.get_or_add_trPr().append(said)
 
 
 def _widths(table: Grid, widths: Sequence[Length]) -> None:

@@ -140,8 +140,8 @@ def _put(folder: Path, kind: LetterFormat, content: bytes) -> Path:
 def _written(app: App, said: Gathered, folder: Path, *, draft: bool) -> Iterator[tuple[LetterFormat, Path]]:
     """The letter's files.  Packages are made first, since the annex names them with their hashes."""
     made = None if draft or not said.letter.with_package else _packages(app, said, folder)
-    settings = app.settings
-    sender = Sender(settings.office, settings.office_address, settings.time_zone)
+    settings, language = app.settings, said.letter.language
+    sender = Sender(settings.office_in(language), settings.office_address_in(language), settings.time_zone)
     told = contents.write(said, sender, app.stores.objects, folder, made, draft=draft)
     kind = LetterFormat.DRAFT if draft else LetterFormat.PDF
     yield kind, _put(folder, kind, pdf(told, folder))

@@ -151,7 +151,7 @@ def _drafted(db: Connection, desk: Desk, asked: Asked, told: Told) -> tuple[str,
     kind, language = told.to.kind, told.to.language
     edited = letter_book.newest(db, kind, language)
     group = letters.group(db, asked.case) if asked.case is not None else None
-    facts = letters.facts(desk.settings.office, desk.settings.time_zone, told.to, group, told.about)
+    facts = letters.facts(desk.settings, told.to, group, told.about)
     template = templates.of(kind, language, edited.words if edited else None)
     try:
         return "", drafting.draft(template, language, facts, asked.sexes)

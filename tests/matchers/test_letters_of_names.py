@@ -1,5 +1,6 @@
 """Templates of letters say where they are wrong, and drafts are filled with text that stays text."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -35,6 +36,24 @@ def test_every_shipped_template_is_one_and_tells_what_a_letter_has_to(kind: Lett
     group = drafting.draft(templates.shipped(kind, language), language, replace(FACTS, group=GROUP), {})
     assert "27" in group.body and "22" in group.body and "27" not in made.body
     assert ("03.11.2026" if language == "uk" else "2026-11-03") in group.body
+
+
+@pytest.mark.parametrize("kind", LetterKind)
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("born in a year not known to us,", "published (time not stated)", "recording (a still picture)")),
+        ("uk", ("рік народження нам невідомий,", "опубліковано (час не вказано)", "записі (нерухоме зображення)")),
+    ],
+)
+def test_what_is_not_known_is_said_in_words(kind: LetterKind, language: str, said: tuple[str, ...]) -> None:
+    picture = replace(SEEN, permalink="", published_at=None, kind="image")
+    facts = replace(FACTS, people=(replace(TARAS, birth_year=None, sightings=(picture,)),))
+    made = drafting.draft(templates.shipped(kind, language), language, facts, {})
+    for told in said:
+        assert told in made.body
+    assert {"en": "(no post is known", "uk": "(допис із цим записом невідомий"}[language] in made.body
+    assert not re.search(f"[^\\n] ?{drafting.DASH}", made.body), "a list may begin with one"
 
 
 def test_many_people_are_named_by_the_first_and_counted() -> None:

@@ -87,6 +87,16 @@ def test_what_cannot_be_is_refused_with_what_to_do(
             letters.move(db, made, Move(LetterEvent(event), "bob", note, dated))
 
 
+def test_people_stand_in_the_order_in_which_people_count(stores: Stores) -> None:
+    numbers = ["26-10", "26-2", "A-3", "26-1", "26-02", "3"]
+    found = [seen(stores, number).candidate for number in numbers]
+    with stores.db.begin() as db:
+        made = written(db, *found)
+        about = [one.register_number for one in letters.subjects(db, found).people]
+        kept = [one.register_number for one in letters.people(db, made)]
+    assert about == kept == ["3", "26-1", "26-02", "26-2", "26-10", "A-3"]
+
+
 def test_an_answer_is_not_older_than_the_letter(stores: Stores) -> None:
     found = seen(stores)
     with stores.db.begin() as db:

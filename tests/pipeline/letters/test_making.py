@@ -19,9 +19,9 @@ from pipeline.evidence import export, packing
 from pipeline.evidence.export import Handed
 from pipeline.letters import contents, making
 from pipeline.letters.contents import Sender
-from pipeline.letters.docx import docx
+from pipeline.letters.docx import FIRST, docx
 from pipeline.letters.pdf import pdf
-from storage import cases, custody, letters, work
+from storage import cases, custody, letter_book, letters, work
 from storage.cases import Case
 from storage.custody import Action
 from storage.database import Connection
@@ -107,8 +107,78 @@ def test_a_draft_shows_what_waits_to_be_confirmed_and_what_may_be_sent_shows_no_
 def test_what_belongs_together_stays_on_a_page() -> None:
     text = "1. Somebody\n   seen there\n   then\n" + "\n".join("p" for _ in range(9)) + "\nfaithfully\nus\n\nsigned"
     kept = [line.keep for line in contents.lines(text)]
-    assert kept[:3] == [True, False, False] and kept[-6:] == [True, True, True, True, True, False]
+    assert kept[:3] == [True, True, False] and kept[-6:] == [True, True, True, True, True, False]
     assert [line.indent for line in contents.lines(text)][:3] == [0, 3, 3]
+    two = [line.keep for line in contents.lines("1. A\n   x\n   y\n   z\n2. B\n   x\n   y" + "\np" * 9)]
+    assert two[:7] == [True, True, True, False, True, True, False], "all of one person, and not two people"
+    many = [line.keep for line in contents.lines("1. A" + "\n   x" * (contents.TOGETHER + 1) + "\np" * 9)]
+    assert many[:3] == [True, False, False], "what no page should be kept free for"
+
+
+def test_no_row_of_a_table_is_split_and_a_still_stays_with_what_is_said_of_it(app: App, tmp_path: Path) -> None:
+    one = seen(app.stores)
+    with app.stores.db.begin() as db:
+        letter = letters.find(db, written(db, one.candidate))
+        assert letter is not None
+        said = contents.gather(db, letter)
+    whole = contents.write(said, Sender(), app.stores.objects, tmp_path, None, draft=False)
+    (shown,) = whole.shown
+    places = tuple(("place", str(number)) for number in range(contents.TOGETHER))
+    for facts, free in ((shown.facts, 1), ((*shown.facts, *places), len(shown.facts) + len(places) - FIRST + 1)):
+        document = Document(io.BytesIO(docx(replace(whole, shown=(replace(shown, facts=facts),)), tmp_path)))
+        _, people, table = document.tables
+        for row in (*people.rows, *table.rows):
+            assert row._tr.xpath("w:trPr/w:cantSplit")
+        kept = [bool(row.cells[0].paragraphs[0].paragraph_format.keep_with_next) for row in table.rows]
+        assert kept == [True] * (len(facts) - free) + [False] * free
+        assert people.rows[0].cells[0].paragraphs[0].paragraph_format.keep_with_next, "no head without a row"
+
+
+@pytest.mark.parametrize("language", ["en", "uk"])
+def test_the_annex_shows_two_sightings_a_page_and_splits_none(app: App, tmp_path: Path, language: str) -> None:
+    each = [seen(app.stores, f"26-{number}") for number in range(1, 8)]
+    with app.stores.db.begin() as db:
+        chosen = tuple(one.candidate for one in each)
+        said = Written(recipient(db, language), language, "s", "b", False, chosen)
+        letter = letters.find(db, letters.write(db, said, "ann")[0])
+        assert letter is not None
+        gathered = contents.gather(db, letter)
+    whole = contents.write(gathered, Sender(), app.stores.objects, tmp_path, None, draft=False)
+    pages = words(pdf(whole, tmp_path))[1:]
+    of = [[page for page, text in enumerate(pages) if one.title in text] for one in whole.shown]
+    assert of == [[0], [1], [1], [2], [2], [3], [3]]
+    for one, (page,) in zip(whole.shown, of, strict=True):
+        text = pages[page].replace("\n", "")
+        told = text[text.index(one.title) :]
+        assert all(value.split("\n")[0] in told for _, value in one.facts), "all that is said of it"
+
+
+@pytest.mark.parametrize(
+    ("language", "own", "told"),
+    [
+        ("en", {"office_en": "Office of Persons", "office_address_en": "1 Street; tel. 00"}, "Office of Persons"),
+        ("uk", {"office_uk": "Установа", "office_address_uk": "вул. Перша; тел. 01"}, "Установа"),
+        ("en", {"office_uk": "Установа", "office_address_uk": "вул. Перша; тел. 01"}, "Офіс #1 <b>"),
+        ("uk", {}, "Офіс #1 <b>"),
+    ],
+)
+def test_the_head_is_in_the_letters_language_where_the_office_has_said_it(
+    app: App, language: str, own: dict[str, str], told: str
+) -> None:
+    app = replace(app, settings=app.settings.model_copy(update=own))
+    one = seen(app.stores)
+    with app.stores.db.begin() as db:
+        written_ = Written(recipient(db, language), language, "s", "b", False, (one.candidate,))
+        made = letters.write(db, written_, "ann")[0]
+        moved(db, made, "offered", "approved")
+        to = letter_book.recipient(db, letters.held(db, made).recipient)  # type: ignore[union-attr]  # it was written
+        assert to is not None
+        assert letters.facts(app.settings, to, None, letters.subjects(db, ())).office == told
+    making.run(app)
+    address = own.get(f"office_address_{language}", "вул. Хрещатик, 1; тел. 00")
+    found = files(app, made)
+    for text in (words(found[LetterFormat.PDF])[0], spelt(found[LetterFormat.DOCX])):
+        assert text.startswith("\n".join((told, *address.split("; "))))
 
 
 def test_an_approved_letter_is_made_into_both_files_with_the_annex(app: App) -> None:
