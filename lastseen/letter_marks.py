@@ -1,9 +1,9 @@
 """Word forms that were generated stand in a draft between two signs, until somebody has confirmed them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 BEGIN: Final = "\N{MATHEMATICAL LEFT WHITE SQUARE BRACKET}"
 END: Final = "\N{MATHEMATICAL RIGHT WHITE SQUARE BRACKET}"
@@ -52,6 +52,11 @@ def forms(text: str) -> list[Piece]:
 def plain(text: str) -> str:
     """The text without marks: as it goes out."""
     return text_of(pieces(text))
+
+
+def titled(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row about a letter, its subject without marks: where letters are only named, nobody confirms a word form."""
+    return {**row, "subject": plain(row["subject"])}
 
 
 def text_of(stretches: Iterable[Piece]) -> str:

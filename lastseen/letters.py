@@ -65,8 +65,6 @@ MOVES: Final[Mapping[LetterState, frozenset[LetterEvent]]] = {
     LetterState.REVISED: frozenset(),
 }
 """what may happen next; offices answer in parts, and after years"""
-GONE_OUT: Final = frozenset({LetterState.SENT, LetterState.ACKNOWLEDGED, LetterState.ANSWERED})
-"""it was sent, and is waited for or answered"""
 UNSENT: Final = frozenset({LetterState.WRITTEN, LetterState.OFFERED, LetterState.APPROVED, LetterState.REFUSED})
 AWAITED: Final = frozenset({LetterState.SENT, LetterState.ACKNOWLEDGED})
 """an answer is owed"""

@@ -42,5 +42,10 @@ def words(template: str, /, **values: object) -> Words:
     return Words(template, values)
 
 
+def noted(message: str) -> str:
+    """The message itself: it is translated where it is said.  By this name `make words` finds it."""
+    return message
+
+
 def _written(part: object) -> str:
     return f"{part:,}" if isinstance(part, int | float) else str(part)

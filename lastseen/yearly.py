@@ -8,11 +8,12 @@ entries that are declared as one person are one.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from statistics import median
 from typing import Final
 
+from lastseen.days import midnight
 from lastseen.errors import WrongUse
 from lastseen.fates import Conflict
 from lastseen.records import PersonStatus
@@ -100,11 +101,6 @@ class Period:
         while (following := _next_month(starts[-1]) if self.is_year else starts[-1] + DAY) < self.after:
             starts.append(following)
         return list(zip(starts, [*starts[1:], self.after], strict=True))
-
-
-def midnight(day: date) -> datetime:
-    """The moment at which a day begins, UTC."""
-    return datetime.combine(day, time(), UTC)
 
 
 def _next_month(first: date) -> date:

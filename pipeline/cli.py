@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from extractors import sandbox
-from lastseen import __version__
+from lastseen import __version__, days
 from lastseen.clock import iso
 from lastseen.errors import Failure, WrongUse
 from lastseen.logs import PLAIN
@@ -115,10 +115,13 @@ app.command("logs")(logs.logs_)
 OfSource = Annotated[int | None, typer.Option("--source", help="Only this source (its id in `source list`).")]
 Since = Annotated[
     datetime | None,
-    typer.Option("--since", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only posts published since (UTC)."),
+    typer.Option("--since", parser=days.moment, metavar="DAY", help="Only posts published since (UTC)."),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="DAY", help="Only posts published until the end of this day (UTC).")
+    datetime | None,
+    typer.Option(
+        "--until", parser=days.until, metavar="DAY", help="Only posts published until the end of this day (UTC)."
+    ),
 ]
 OfBlob = Annotated[str | None, typer.Option("--blob", help="Only this blob (its sha256).")]
 OfPerson = Annotated[
@@ -207,7 +210,7 @@ def _step_command(name: str, summary: str, parts: Sequence[str] = ()) -> None:
         dry_run: DryRun = False,
         as_json: AsJson = False,
     ) -> None:
-        scope = replace(_period(source, since, until), blob=blob, retry=retry, retry_only=retry_only)
+        scope = replace(Scope(source, since, until=until), blob=blob, retry=retry, retry_only=retry_only)
         _steps(name, parts or (name,), replace(scope, anew=name == jobs.RECHECK), dry_run, as_json)
 
     command.__doc__ = summary
@@ -226,9 +229,13 @@ def collect(
     source: OfSource = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="Read posts of channels anew from this day (UTC) on."),
+        typer.Option(
+            "--since", parser=days.moment, metavar="DAY", help="Read posts of channels anew from this day (UTC) on."
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="DAY", help="Up to and with this day.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", parser=days.until, metavar="DAY", help="Up to and with this day.")
+    ] = None,
     begin: Annotated[str, typer.Option("--from", help="The same of one channel, from this number or day on.")] = "",
     end: Annotated[str, typer.Option("--to", help="Up to and with this number or day.")] = "",
     whole: Annotated[
@@ -240,7 +247,7 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Read what the sources have published since they were read last."""
-    scope = replace(_period(source, since, until), retry=retry, retry_only=retry_only)
+    scope = replace(Scope(source, since, until=until), retry=retry, retry_only=retry_only)
     _steps("collect", ("collect",), replace(scope, begin=begin, end=end, whole=whole, anew=True), dry_run, as_json)
 
 
@@ -265,7 +272,7 @@ def analyze(
     as_json: AsJson = False,
 ) -> None:
     """Find faces in what was fetched."""
-    named = replace(_period(source, since, until), blob=blob, engine=engine, force=force)
+    named = replace(Scope(source, since, until=until), blob=blob, engine=engine, force=force)
     _steps("analyze", ("analyze",), replace(named, retry=retry, retry_only=retry_only), dry_run, as_json)
 
 
@@ -302,7 +309,7 @@ def match(
     as_json: AsJson = False,
 ) -> None:
     """Compare faces with the register and queue candidates."""
-    named = replace(_period(source, since, until), blob=blob, force=force)
+    named = replace(Scope(source, since, until=until), blob=blob, force=force)
     _steps("match", ("match",), replace(named, retry=retry, retry_only=retry_only), dry_run, as_json)
 
 
@@ -315,12 +322,6 @@ def manifest_(
 ) -> None:
     """Make the manifests of days that are over, and have them time-stamped."""
     _steps("manifest", ("manifest",), Scope(retry=retry, retry_only=retry_only), dry_run, as_json)
-
-
-def _period(source: int | None, since: datetime | None, until: str | None) -> Scope:
-    """Raises WrongUse for a day that is none."""
-    ends = None if until is None else jobs.moment("until", until, ends=True)
-    return Scope(source, since.replace(tzinfo=UTC) if since else None, until=ends)
 
 
 def _steps(command: str, parts: Sequence[str], scope: Scope, dry_run: bool, as_json: bool) -> None:

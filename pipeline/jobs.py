@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 
 from extractors.addresses import site_of
-from lastseen import logs
+from lastseen import days, logs
 from lastseen.errors import WrongUse
 from lastseen.lifecycle import WorkState
 from lastseen.records import MessageRange, Platform
@@ -44,7 +44,6 @@ from storage.database import Connection
 from storage.work import Queue
 
 ENDED = tuple(state for state in WorkState if state is not WorkState.OPEN)
-A_DAY = timedelta(days=1)
 NOT_THROUGH = tuple(state for state in ENDED if state is not WorkState.DONE)
 NOT_SPARED = tuple(state for state in ENDED if state is not WorkState.SKIPPED)
 
@@ -128,19 +127,6 @@ class Scope:
         if (self.force or self.engine) and not replace(self, platform=None).narrow:
             what = "`force` does work again" if self.force else "`engine` has work done with another engine"
             raise WrongUse(f"{what}: name what it is about, by `blob`, `source`, `since` or `until`")
-
-
-def moment(name: str, written: str, *, ends: bool) -> datetime:
-    """A moment (UTC unless it says otherwise), or a day, of which the beginning is meant or, if it `ends`, the end.
-
-    `name`: of the parameter.  Raises WrongUse.
-    """
-    try:
-        said = datetime.fromisoformat(written)
-    except ValueError:
-        raise WrongUse(f"`{name}` is {written!r}, which is no day like 2026-03-01") from None
-    aware = said if said.tzinfo else said.replace(tzinfo=UTC)
-    return aware + A_DAY if ends and len(written) == len("2026-03-01") else aware
 
 
 def due(
@@ -348,7 +334,7 @@ def _stretch(db: Connection, scope: Scope) -> MessageRange | None:
     if scope.source is None or sources.get(db, scope.source).platform is not Platform.TELEGRAM:
         raise WrongUse("posts are read anew of one channel of Telegram: name its source")
     begin, end = _bound(scope.begin), _bound(scope.end)
-    found = telegram_chats.stretch(db, scope.source, begin, end + A_DAY if isinstance(end, datetime) else end)
+    found = telegram_chats.stretch(db, scope.source, begin, end + days.A_DAY if isinstance(end, datetime) else end)
     if found is None:
         raise WrongUse(
             f"nothing is held of source {scope.source} between these: `lastseen source show {scope.source}` says"
@@ -358,13 +344,10 @@ def _stretch(db: Connection, scope: Scope) -> MessageRange | None:
 
 
 def _bound(written: str) -> int | datetime | None:
-    """A number, the beginning of a day (UTC), or nothing."""
+    """A number, the beginning of a day (UTC), or nothing.  Raises WrongUse."""
     if not written:
         return None
-    try:
-        return int(written) if written.isdecimal() else datetime.combine(date.fromisoformat(written), time(), UTC)
-    except ValueError:
-        raise WrongUse(f"{written!r} is neither the number of a post nor a day like 2026-03-01") from None
+    return int(written) if written.isdecimal() else days.midnight(days.day(written, "the number of a post"))
 
 
 def _subjects(db: Connection, app: App, step: str, scope: Scope) -> Subjects:

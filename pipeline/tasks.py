@@ -2,15 +2,16 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from extractors.faces.protocol import EngineUnavailable
-from lastseen import logs
+from lastseen import days, logs
 from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.records import Platform
@@ -50,6 +51,7 @@ LONGEST_WAITING = timedelta(minutes=50)
 A_MOMENT = timedelta(seconds=1)
 """Airflow's clock and the database's are not one"""
 
+Read = TypeVar("Read")
 log = logging.getLogger("lastseen.tasks")
 
 
@@ -322,7 +324,7 @@ def daily_report(params: Mapping[str, object]) -> dict[str, int]:
     from pipeline.report import making, yearly  # what they draw with is loaded for them only
 
     now = utcnow()
-    day, since, until = (_date(params.get(name)) for name in ("day", "since", "until"))
+    day, since, until = (_read(params, name, days.day) for name in ("day", "since", "until"))
     asked = making.wanted(day, since, until, now, force=bool(params.get("force")))
     usual = not (day or since or until)
     with open_stores(settings()) as stores:
@@ -336,10 +338,6 @@ def daily_report(params: Mapping[str, object]) -> dict[str, int]:
     return {"made": len(made)}
 
 
-def _date(given: object) -> date | None:
-    return date.fromisoformat(str(given)) if given else None
-
-
 def _number(given: object) -> float | None:
     return None if given is None else float(str(given))
 
@@ -349,8 +347,8 @@ def scope(params: Mapping[str, object]) -> Scope:
     source = params.get("source")
     return Scope(
         source=int(str(source)) if source else None,
-        since=_moment(params, "since", ends=False),
-        until=_moment(params, "until", ends=True),
+        since=_read(params, "since", days.moment),
+        until=_read(params, "until", days.until),
         blob=_word(params, "blob"),
         retry=bool(params.get("retry")),
         retry_only=bool(params.get("retry_only")),
@@ -367,6 +365,6 @@ def _word(params: Mapping[str, object], name: str) -> str | None:
     return str(params[name]) if params.get(name) else None
 
 
-def _moment(params: Mapping[str, object], name: str, *, ends: bool) -> datetime | None:
+def _read(params: Mapping[str, object], name: str, read: Callable[[str], Read]) -> Read | None:
     written = _word(params, name)
-    return None if written is None else jobs.moment(name, written, ends=ends)
+    return None if written is None else read(written)

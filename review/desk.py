@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from lastseen.settings import Settings
+from lastseen.words import noted
 from review import language, mounted, problems, vocabulary, wording
 from review.accounts.oidc import Provider
 from review.doors import (
@@ -29,7 +30,6 @@ from review.doors import (
 )
 from review.house.audit import Audit
 from review.language import gettext as _
-from review.language import noted
 from review.lately import Lately
 from review.plays import Plays
 from review.roles import (
@@ -43,6 +43,7 @@ from review.roles import (
     REVIEWERS,
     SENIORS,
     STAFF,
+    home,
 )
 from storage import office_keys
 from storage.review_queue import Forecast
@@ -171,6 +172,7 @@ class Desk:
         cookie = visit.cookie or secrets.token_urlsafe(32)
         frame = {
             "user": visit.session.user if visit.session else None,
+            "home": home(visit.roles) if visit.session else "/",
             "may_review": bool(visit.roles & REVIEWERS),
             "may_see_team": bool(visit.roles & SENIORS),
             "may_keep_register": bool(visit.roles & KEEPERS),

@@ -5,8 +5,7 @@ from datetime import date
 
 from starlette.requests import Request
 
-from lastseen.errors import WrongUse
-from lastseen.words import words
+from lastseen import days
 from review.doors import visit_of
 
 
@@ -17,8 +16,5 @@ def cut(request: Request, longest: Mapping[str, int]) -> dict[str, str]:
 
 
 def day(written: str) -> date | None:
-    """A day of a form; None: nothing was written.  Raises WrongUse."""
-    try:
-        return date.fromisoformat(written.strip()) if written.strip() else None
-    except ValueError:
-        raise WrongUse(words("A day is written like 2026-03-01.")) from None
+    """A day of a form, which has begun; None: nothing was written.  Raises WrongUse."""
+    return days.past_day(written.strip()) if written.strip() else None

@@ -4,18 +4,18 @@ The language of a request lies in a context variable: the guard sets it, and the
 Catalogues are read from their `.po` files at start, so there is nothing to compile (docs/translating.md).
 """
 
-import gettext as gnu
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date
 from babel.numbers import format_decimal
 
 from lastseen import catalogues
 from lastseen.preferences import FIRST_LANGUAGE, LANGUAGES
+from lastseen.tongue import Tongue
 from lastseen.words import Words
 
 FIRST = FIRST_LANGUAGE
@@ -27,26 +27,18 @@ _MOST_ASKED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class Language(Tongue):
     """One language that the pages speak."""
 
-    code: str
     name: str
     """its own name for itself"""
-    locale: Locale
-    messages: gnu.NullTranslations
-
-    @property
-    def direction(self) -> str:
-        """Of its script: `ltr` or `rtl`."""
-        return self.locale.text_direction
 
 
 @cache
 def languages() -> dict[str, Language]:
     """All of them, by code."""
     return {
-        code: Language(code, name, Locale.parse(code), catalogues.read("review", "lastseen", code))
+        code: Language(code, Locale.parse(code), catalogues.read("review", "lastseen", code), name)
         for code, name in LANGUAGES.items()
     }
 
@@ -90,11 +82,6 @@ def npgettext(context: str, one: str, several: str, count: int) -> str:
     return spoken().messages.npgettext(context, one, several, count)
 
 
-def noted(message: str) -> str:
-    """The message itself: it is translated where it is said.  By this name `make words` finds it."""
-    return message
-
-
 def said(sentence: object) -> str:
     """What a room below the pages says, or an error of it, in the language that is spoken."""
     if isinstance(sentence, BaseException):
@@ -106,15 +93,12 @@ def said(sentence: object) -> str:
 
 def number(value: float, digits: int = 0) -> str:
     """With thousands set apart and so many digits behind the point."""
-    pattern = "#,##0" + ("." + "0" * digits if digits else "")
-    return str(format_decimal(value, pattern, locale=spoken().locale))
+    return spoken().number(value, digits)
 
 
 def moment(at: datetime) -> str:
     """A time of day in UTC."""
-    # translators: a pattern of Unicode's CLDR; what stands between quotes is written as it is
-    pattern = pgettext("pattern of a time", "d MMM y, HH:mm 'UTC'")
-    return str(format_datetime(at.astimezone(UTC), pattern, locale=spoken().locale))
+    return spoken().moment(at)
 
 
 def day(of: date) -> str:

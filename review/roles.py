@@ -1,5 +1,8 @@
 """Who may use what: sets of roles for the doors."""
 
+from collections.abc import Collection
+from typing import Final
+
 from lastseen.roles import REVIEWERS, Role
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "SENIORS",
     "STAFF",
     "Role",
+    "home",
 ]
 
 NOBODY: frozenset[Role] = frozenset()
@@ -37,3 +41,18 @@ ANY_ROLE = frozenset(Role)
 
 FIRST_ACCOUNT = (Role.ADMINISTRATOR, Role.SENIOR)
 """of the account that is made when there is none: in a new office one person sets up and looks"""
+
+_HOMES: Final = (
+    (REVIEWERS, "/"),
+    (OFFICERS, "/groups"),
+    (KEEPERS, "/register"),
+    (ADMINISTRATORS, "/users"),
+    (STAFF, "/status"),
+    (AUDITORS, "/log"),
+)
+"""of whoever has several kinds of work, the first one's"""
+
+
+def home(roles: Collection[str]) -> str:
+    """The page at which somebody with these roles begins: the queue is for whoever judges, and shut for all others."""
+    return next((page for those, page in _HOMES if those & set(roles)), "/account")

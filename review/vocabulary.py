@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from review.language import gettext, noted
+from lastseen.words import noted
+from review.language import gettext
 
 WORDS: Final = frozenset(
     {

@@ -11,6 +11,8 @@ from review.language import gettext as _
 
 __all__ = ["clock", "host", "people", "plain", "short_source", "significant", "size", "version", "when"]
 
+SMALL = 1000
+"""bytes that are not rounded"""
 _KEPT = frozenset("\n\t")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 """controls, formats (bidirectional overrides, zero widths, tags), private use, surrogates"""
@@ -35,10 +37,7 @@ def when(moment: datetime | None) -> str:
 def size(count: int) -> str:
     """A number of bytes, e.g. `3.4 MB (3,412,332 bytes)`."""
     exact = language.ngettext("%(count)s byte", "%(count)s bytes", count) % {"count": language.number(count)}
-    for unit, factor in ((_("GB"), 10**9), (_("MB"), 10**6), (_("kB"), 10**3)):
-        if count >= factor:
-            return f"{language.number(count / factor, 1)} {unit} ({exact})"
-    return exact
+    return exact if count < SMALL else f"{language.spoken().size(count)} ({exact})"
 
 
 def significant(value: float) -> str:

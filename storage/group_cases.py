@@ -116,15 +116,10 @@ def of(db: Connection, case: int) -> GroupCase:
         everybody = tuple(
             replace(member, known=tuple(known[one.entries] for one in member.known)) for member in found.everybody
         )
-        letters = tuple(_sent(row) for row in db.execute(LETTERS, {"case": case}).mappings())
+        letters = tuple(Sent(**letter_marks.titled(row)) for row in db.execute(LETTERS, {"case": case}).mappings())
         found = replace(found, everybody=everybody, letters=letters)
         return replace(found, proposals=tuple(_proposals(db, found)))
     raise NoSuchCase(words("There is no case {id}.", id=str(case)))
-
-
-def _sent(row: RowMapping) -> Sent:
-    """The subject without the marks that word forms bear until they are confirmed."""
-    return Sent(**{**row, "subject": letter_marks.plain(row["subject"])})
 
 
 def every(db: Connection) -> list[GroupCase]:

@@ -38,7 +38,8 @@ from lastseen.letters import (
 )
 from lastseen.lifecycle import WorkState
 from lastseen.words import Words, words
-from storage import group_cases, letter_book, work
+from storage import group_cases, letter_book, tellings, work
+from storage.accounts import User
 from storage.custody import Action, Entry
 from storage.group_cases import NoSuchCase
 from storage.letter_book import Recipient
@@ -160,10 +161,6 @@ COUNTS = text(f"""
            count(*) FILTER (WHERE overdue) AS overdue, count(*) FILTER (WHERE again) AS again, count(*) AS all_
       FROM stood""")  # noqa: S608  our own words
 OVERDUE = text(f"{_LISTED} SELECT id, sent_on + days AS due FROM stood WHERE overdue ORDER BY id")  # noqa: S608  our own words
-OF_PERSON = text(f"""
-    {_LETTER} WHERE letters.id IN (SELECT letter_id FROM letter_people WHERE person_id = :person)
-     ORDER BY letters.id""")  # noqa: S608  our own words
-OF_GROUP = text(f"{_LETTER} WHERE letters.group_case_id = :case ORDER BY letters.id")
 EVENTS = text("""
     SELECT id, event, dated, note, noted_by, noted_at FROM letter_events WHERE letter_id = :letter ORDER BY id""")
 KEEP_FILE = text("""
@@ -554,22 +551,19 @@ def overdue(db: Connection) -> Sequence[tuple[int, date]]:
     return [(row.id, row.due) for row in db.execute(OVERDUE, {"today": utcnow().date()})]
 
 
-def of_person(db: Connection, person: int) -> Sequence[Letter]:
-    """Letters about somebody (row id), in the order in which they were written."""
-    return [_letter(dict(row)) for row in db.execute(OF_PERSON, {"person": person}).mappings()]
-
-
-def of_group_case(db: Connection, case: int) -> Sequence[Letter]:
-    """Letters about a group's case, in the order in which they were written."""
-    return [_letter(dict(row)) for row in db.execute(OF_GROUP, {"case": case}).mappings()]
-
-
 def people(db: Connection, id_: int) -> Sequence[LetterPerson]:
     """Whom a letter is about, without their sightings."""
     return [
         LetterPerson(row.id, row.register_number, tuple(row.names), row.birth_year, ())
         for row in db.execute(PEOPLE, {"letter": id_})
     ]
+
+
+def shown(db: Connection, id_: int, reader: User) -> Sequence[LetterPerson]:
+    """Whom a letter is about, for somebody who is shown it: who is not asked about their faces from then on."""
+    about = people(db, id_)
+    tellings.tell_of(db, reader, [one.id for one in about])
+    return about
 
 
 def candidates(db: Connection, id_: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, text
 
 from lastseen import letter_marks
 from lastseen.records import SEARCHED, PersonStatus
@@ -200,15 +200,10 @@ def around(db: Connection, person: int) -> Around:
     about = {"person": person}
     posts = db.execute(POSTS, {**about, "most": MOST_POSTS}).mappings()
     return Around(
-        tuple(_letter(row) for row in db.execute(LETTERS, about).mappings()),
+        tuple(Letter(**letter_marks.titled(row)) for row in db.execute(LETTERS, about).mappings()),
         tuple(ListLine(**row) for row in db.execute(LINES, about).mappings()),
         tuple(Post(**row) for row in posts),
     )
-
-
-def _letter(row: RowMapping) -> Letter:
-    """The subject without the marks that word forms bear until they are confirmed."""
-    return Letter(**{**row, "subject": letter_marks.plain(row["subject"])})
 
 
 def numbers(db: Connection, people: Sequence[int]) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """What the office declares of two entries of its register: relatives, or one person who was entered twice."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,12 +18,6 @@ DECLARE = text("""
     ON CONFLICT DO NOTHING""")
 HELD = text("SELECT kind FROM ties WHERE one_person_id = :one AND other_person_id = :other FOR UPDATE")
 UNTIE = text("DELETE FROM ties WHERE one_person_id = :one AND other_person_id = :other")
-SAME_AS = text("""
-    WITH RECURSIVE reached (start, person) AS (
-        SELECT asked, asked FROM unnest(CAST(:people AS bigint[])) AS given (asked)
-         UNION SELECT start, CASE person WHEN one_person_id THEN other_person_id ELSE one_person_id END
-          FROM reached JOIN ties ON kind = 'same' AND person IN (one_person_id, other_person_id))
-    SELECT start, person FROM reached ORDER BY start, person""")
 LISTED = text("""
     SELECT one.register_number AS one, other.register_number AS other, kind, declared_by, declared_at
       FROM ties JOIN persons AS one ON one.id = one_person_id JOIN persons AS other ON other.id = other_person_id
@@ -104,14 +98,6 @@ def untie(db: Connection, numbers: tuple[str, str], reason: str, people_per_trac
     db.execute(UNTIE, pair)
     candidates.rearrange(db, (one, other), people_per_track)
     return [Entry(Action.UNTIED, f"person:{one}", {"other": other, "kind": held}, reason)]
-
-
-def same_as(db: Connection, people: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
-    """Of each of these entries (row ids) all that are declared as the same person, itself included, in order."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for start, person_ in db.execute(SAME_AS, {"people": list(people)}):
-        found[start].append(person_)
-    return {start: tuple(entries) for start, entries in found.items()}
 
 
 def listed(db: Connection, number: str | None = None) -> list[Tie]:

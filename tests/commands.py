@@ -1,13 +1,16 @@
 """`lastseen` for tests, forked from a process that has imported it (see `tests.forked`)."""
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from tests.forked import Forker, Order, kept_output, serve
+from tests.terminal import typing
 
 _FORKER: Final = Forker("tests.commands")
 
@@ -23,6 +26,22 @@ def run(
             out, err = Path(said, "out"), Path(said, "err")
             status = _FORKER.ask(Order(environ, str(folder.resolve()), str(out), str(err), list(arguments)))
             return subprocess.CompletedProcess(list(arguments), status, _read(out), _read(err))
+    finally:
+        _FORKER.lock.release()
+
+
+def typed(environ: Mapping[str, str], folder: Path, lines: str, arguments: Sequence[str]) -> tuple[int, str] | None:
+    """The same in front of somebody who types: its status, and all that it said."""
+    if not _FORKER.lock.acquire(blocking=False):
+        return None
+
+    def start(keyboard: str, said: str) -> Future[int]:
+        return asked.submit(_FORKER.ask, Order(environ, str(folder.resolve()), said, said, list(arguments), keyboard))
+
+    try:
+        _FORKER.begun(environ, os.devnull)
+        with ThreadPoolExecutor(1) as asked:
+            return typing(lines, start)
     finally:
         _FORKER.lock.release()
 

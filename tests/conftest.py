@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: this test takes most of a minute or more, and is begun first")
     for name in [name for name in os.environ if name.startswith("LASTSEEN_")]:
         del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process that a test starts compiles all of ours anew
+    sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(trylast=True)

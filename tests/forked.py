@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Final, TextIO
@@ -28,6 +28,8 @@ class Order:
     """files that its output is added to"""
     err: str
     arguments: Sequence[str]
+    keyboard: str = os.devnull
+    """where it reads what is typed"""
 
 
 @dataclass(slots=True)
@@ -41,29 +43,38 @@ class Forker:
 
     def ask(self, order: Order) -> int:
         """Have a child do it.  Returns its exit status; negative: the signal that ended it."""
-        if self._process is None:
-            self._process = self._start(order)
-            RUNNING.add(self._process.pid)
-            atexit.register(self._end, self._process)
-        process = self._process
+        process = self.begun(order.environ, order.err)
         assert process.stdin and process.stdout
-        process.stdin.write(json.dumps([order.environ, order.folder, order.out, order.err, order.arguments]) + "\n")
+        process.stdin.write(json.dumps(astuple(order)) + "\n")
         process.stdin.flush()
         answer = process.stdout.readline()
-        assert answer, f"{self.module} ended: {Path(order.err).read_text()[-4000:]}"
+        assert answer, f"{self.module} ended: {_last_words(Path(order.err))}"
         return int(answer)
+
+    def begun(self, environ: Mapping[str, str], err: str) -> "subprocess.Popen[str]":
+        """The process; it is started if it is not there, and what it says itself is then added to the file `err`."""
+        if self._process is None:
+            self._process = self._start(environ, err)
+            RUNNING.add(self._process.pid)
+            atexit.register(self._end, self._process)
+        return self._process
 
     @staticmethod
     def _end(process: "subprocess.Popen[str]") -> None:
         process.communicate()
 
-    def _start(self, order: Order) -> "subprocess.Popen[str]":
-        with Path(order.err).open("ab") as err:
+    def _start(self, environ: Mapping[str, str], err: str) -> "subprocess.Popen[str]":
+        with Path(err).open("ab") as said:
             return subprocess.Popen(
                 [sys.executable, "-m", self.module],
-                env=dict(order.environ), cwd=PROJECT,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=err, text=True,
+                env=dict(environ), cwd=PROJECT,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True,
             )  # fmt: skip
+
+
+def _last_words(said: Path) -> str:
+    """Nothing of what is no file: a pipe has been read."""
+    return said.read_text()[-4000:] if said.is_file() else ""
 
 
 RUNNING: Final[set[int]] = set()
@@ -100,7 +111,7 @@ def _be(order: Order) -> None:
     os.environ.clear()
     os.environ.update(order.environ)
     os.chdir(order.folder)
-    _onto(os.devnull, os.O_RDONLY, 0)
+    _onto(order.keyboard, os.O_RDONLY | os.O_NOCTTY, 0)
     for number, name in ((1, order.out), (2, order.err)):
         _onto(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, number)
 

@@ -1,11 +1,12 @@
 """`lastseen exchange`: people and possible sightings, for other offices and their programs."""
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lastseen import days
 from lastseen.errors import Failure, WrongUse
 from lastseen.exchange.records import Format
 from lastseen.exchange.writing import write
@@ -46,8 +47,10 @@ def export_(
     ] = None,
     status: Annotated[PersonStatus | None, typer.Option("--status", help="Only people with this status.")] = None,
     since: Annotated[
-        datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="Only of whom something changed since this day (UTC)."),
+        date | None,
+        typer.Option(
+            "--since", parser=days.day, metavar="DAY", help="Only of whom something changed since this day (UTC)."
+        ),
     ] = None,
     everybody: Annotated[bool, typer.Option("--everybody", help="The whole register is meant.")] = False,
     account: As = "",
@@ -59,7 +62,7 @@ def export_(
     chosen = (*(number or ()), *_listed(numbers))
     if numbers is not None and not chosen:
         raise WrongUse(f"{numbers} has no register number in it")
-    selection = Selection(chosen, status, since.date() if since else None, everybody)
+    selection = Selection(chosen, status, since, everybody)
     given = settings()
     made = exchange.handing(given, Wanted(receiver, purpose, right or given.legal_basis))
     with open_stores(given, objects=False) as stores, deciding(account, stores) as decision:

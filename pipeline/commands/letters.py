@@ -1,13 +1,13 @@
 """`lastseen letters`: letters to other offices, for scripts.  Approving is for the pages, where people read."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lastseen import letter_marks
+from lastseen import days, letter_marks
 from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
 from lastseen.letters import FOR_PAGES, LetterEvent, LetterFormat, LetterKind, LetterState
@@ -30,7 +30,10 @@ app = typer.Typer(help="Letters to other offices about possible sightings.", no_
 
 Show = Annotated[Which, typer.Option("--show", help="Only these.")]
 Of = Annotated[int, typer.Argument(metavar="LETTER", help="Its number.")]
-Day = Annotated[datetime | None, typer.Option("--dated", formats=["%Y-%m-%d"], help="On which day it was; today.")]
+Day = Annotated[
+    date | None,
+    typer.Option("--dated", parser=days.past_day, metavar="DAY", help="On which day it was; unless given: today."),
+]
 
 
 @app.callback()
@@ -137,8 +140,7 @@ def note(
     if event in FOR_PAGES:
         raise WrongUse(f"{event}: that is for the pages, where whoever does it reads the letter")
     with deciding(account) as decision:
-        day = dated.date() if dated else utcnow().date()
-        decision.log(letters.move(decision.db, letter, Move(event, decision.actor, text, day)))
+        decision.log(letters.move(decision.db, letter, Move(event, decision.actor, text, dated or utcnow().date())))
     Voice(as_json).result({"letter": letter, "event": event}, [f"letter {letter}: {event}"])
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lastseen.clock import is_to_come, iso
+from lastseen import days
+from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.records import Verdict
 from lastseen.settings import settings
@@ -52,7 +53,7 @@ def import_(
     ] = "",
     body: Annotated[str, typer.Option("--body", help="Who gave it out: whose claim it is.")],
     title: Annotated[str, typer.Option("--title", help="What it is called, as statements will refer to it.")],
-    dated: Annotated[str, typer.Option("--dated", metavar="DAY", help="The day of the list, as 2026-01-31.")],
+    dated: Annotated[date, typer.Option("--dated", parser=days.past_day, metavar="DAY", help="The day of the list.")],
     says: Annotated[
         str, typer.Option("--says", help="What it says of everybody in it: dead, returned, dna, captive, ...")
     ] = "",
@@ -86,7 +87,7 @@ def import_(
         path, wanted, post, mapping, tuple(column or ()), tuple(value or ()), says, tuple(date_format or ()),
         save_mapping,
     )  # fmt: skip
-    day, voice = _day(dated), Voice(as_json)
+    voice = Voice(as_json)
     if dry_run:
         with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
             made, _, same = importing.preview(db, order)
@@ -95,7 +96,7 @@ def import_(
         voice.result({**_as_dict(made), "same_file_as": same, "list": None}, [*_told(made), *again_])
         return
     with open_app(settings()) as opened:
-        made, kept = importing.keep(opened, order, body, title, day, actor(opened.stores, account), again=again)
+        made, kept = importing.keep(opened, order, body, title, dated, actor(opened.stores, account), again=again)
         importing.compare(opened)
         with opened.stores.db.begin() as db:
             stood = _found(db, kept.list)
@@ -104,16 +105,6 @@ def import_(
         {**_as_dict(made), "list": kept.list, **_counts(stood)},
         [*_told(made), f"list {kept.list}: {_states(stood)}; `lastseen lists show {kept.list}` shows its lines"],
     )
-
-
-def _day(written: str) -> date:
-    try:
-        day = date.fromisoformat(written)
-    except ValueError:
-        raise WrongUse(f"--dated {plain(written)} is no day: write it as 2026-01-31") from None
-    if is_to_come(day):
-        raise WrongUse(f"--dated {day} is still to come")
-    return day
 
 
 def _show(voice: Voice, made: Preview, *, first: bool) -> None:

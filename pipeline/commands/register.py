@@ -8,7 +8,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from lastseen.clock import is_to_come, iso, utcnow
+from lastseen import days
+from lastseen.clock import iso, utcnow
 from lastseen.errors import WrongUse
 from lastseen.fates import Contradiction, Side
 from lastseen.records import (
@@ -46,7 +47,10 @@ SAID = {
 Choice = TypeVar("Choice", bound=StrEnum)
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The entry's register number.")]
-Dated = Annotated[str, typer.Option("--dated", help="Of the document, like 2026-03-01; unless given: today.")]
+Dated = Annotated[
+    date | None,
+    typer.Option("--dated", parser=days.past_day, metavar="DAY", help="Of the document; unless given: today."),
+]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="The other entry's register number.")]
 
 
@@ -274,7 +278,7 @@ def close(
     withdrawn: Annotated[bool, typer.Option("--withdrawn", help="The office searches no more.")] = False,
     body: Annotated[str, typer.Option("--body", help="Who says so; unless given: this office.")] = "",
     reference: Annotated[str, typer.Option("--reference", help="Where it stands; unless given: the reason.")] = "",
-    dated: Dated = "",
+    dated: Dated = None,
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
@@ -288,7 +292,7 @@ def close(
     with open_app(settings()) as opened:
         who, body = actor(opened.stores, account), body or opened.settings.office or register.BODY
         decision = StatementSource.DECISION
-        statement = Said(SAID_OF[status], body, decision, reference or why, _day(dated), sets=True)
+        statement = Said(SAID_OF[status], body, decision, reference or why, dated or utcnow().date(), sets=True)
         kept = keeping.close(opened, number, statement, why, who)
     told, lines = _ended(kept)
     found_ = {"status": status, "came_up": len(kept.came_up)}
@@ -301,16 +305,18 @@ def state(
     body: Annotated[str, typer.Option("--body", help="Who says so: an office, a side, a relative.")],
     reference: Annotated[str, typer.Option("--reference", help="Where it stands: title and number, an address.")],
     source: Annotated[StatementSource, typer.Option("--source", help="What it stands in.")] = StatementSource.DOCUMENT,
-    dated: Dated = "",
-    since: Annotated[str, typer.Option("--since", help="The day that it speaks of, like 2026-03-01.")] = "",
+    dated: Dated = None,
+    since: Annotated[
+        date | None,
+        typer.Option("--since", parser=days.past_day, metavar="DAY", help="The day that it speaks of."),
+    ] = None,
     sets: Annotated[bool, typer.Option("--sets", help="The office takes it for what is: the status changes.")] = False,
     note: Annotated[str, typer.Option("--note", help="What else there is to know.")] = "",
     account: As = "",
     as_json: AsJson = False,
 ) -> None:
     """Write down what somebody says of a person's fate.  Without --sets it is a claim, and changes nothing."""
-    day = _day(since) if since else None
-    statement = Said(says, body, source, reference, _day(dated), day, sets=sets, note=note)
+    statement = Said(says, body, source, reference, dated or utcnow().date(), since, sets=sets, note=note)
     with open_app(settings()) as opened:
         made, kept = keeping.state(opened, number, statement, actor(opened.stores, account))
     _told(as_json, kept, made, f"statement {made} is kept")
@@ -357,17 +363,6 @@ def _ended(kept: Kept) -> tuple[dict[str, object], list[str]]:
         found["searched_for_too"] = kept.searched_for_too
         lines.append(keeping.of_others(kept.searched_for_too))
     return found, lines
-
-
-def _day(written: str) -> date:
-    """Raises WrongUse."""
-    try:
-        day = date.fromisoformat(written) if written else utcnow().date()
-    except ValueError:
-        raise WrongUse(f"{plain(written)} is no day like 2026-03-01") from None
-    if is_to_come(day):
-        raise WrongUse(f"{day} is still to come")
-    return day
 
 
 def _one_of(choices: Mapping[Choice, bool]) -> Choice:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from lastseen import days
 from lastseen.clock import iso, utcnow
 from lastseen.errors import Failure, WrongUse
 from lastseen.preferences import LANGUAGES
@@ -29,14 +30,17 @@ app = typer.Typer(help="Reports: without a command of a day, else of a month or 
 FORMATS: Final = ("html", "pdf", "csv", "json")
 
 Day = Annotated[
-    datetime | None,
-    typer.Option("--day", formats=["%Y-%m-%d"], help="The day (UTC); the one that was over last unless given."),
+    date | None,
+    typer.Option(
+        "--day", parser=days.day, metavar="DAY", help="The day (UTC); the one that was over last unless given."
+    ),
 ]
 Language = Annotated[str, typer.Option("--language", help=f"Of the page for --to: {', '.join(LANGUAGES)}.")]
 AsOf = Annotated[
-    str | None,
+    datetime | None,
     typer.Option(
         "--as-of",
+        parser=days.until,
         metavar="DAY",
         help="As the records stood at the end of this day (UTC), or at a moment such as 2026-11-25T14:00Z; now unless"
         " given.",
@@ -51,10 +55,10 @@ def report_(
     context: typer.Context,
     day: Day = None,
     since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Each day from this one on.")
+        date | None, typer.Option("--since", parser=days.day, metavar="DAY", help="Each day from this one on.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day; with --since.")
+        date | None, typer.Option("--until", parser=days.day, metavar="DAY", help="The last day; with --since.")
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Also write the page to this file (HTML).")] = None,
     language: Language = "en",
@@ -74,9 +78,8 @@ def report_(
 
     if language not in LANGUAGES:
         raise WrongUse(f"--language {language}: there is {' and '.join(LANGUAGES)}")
-    one, first, last = (moment.date() if moment else None for moment in (day, since, until))
-    now, usual = utcnow(), not (one or first or last)
-    asked = making.wanted(one, first, last, now, force=force)
+    now, usual = utcnow(), not (day or since or until)
+    asked = making.wanted(day, since, until, now, force=force)
     with open_stores(settings()) as stores:
         due = making.due(stores, asked)
         made = [] if dry_run else making.run(stores, asked, local_actor())
@@ -122,7 +125,7 @@ def month_(
 
 
 def _report_period(
-    period: "Period", as_of: str | None, to: Path | None, form: tuple[str, str], *, as_json: bool
+    period: "Period", as_of: datetime | None, to: Path | None, form: tuple[str, str], *, as_json: bool
 ) -> None:
     from pipeline.report import yearly  # what it draws with is loaded for it only
 

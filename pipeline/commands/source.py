@@ -1,7 +1,7 @@
 """`lastseen source`: the allow-list, and how far each source is read."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from extractors import video_sites
 from extractors.addresses import site_of
 from extractors.telegram import addresses
+from lastseen import days
 from lastseen.clock import iso
 from lastseen.errors import WrongUse
 from lastseen.outcomes import Fault
@@ -39,8 +40,10 @@ def add(
     ],
     reason: Annotated[str, typer.Option("--reason", help="Why it may be watched; kept with the source.")],
     since: Annotated[
-        datetime | None,
-        typer.Option("--since", formats=["%Y-%m-%d"], help="Telegram: read what was published since that day (UTC)."),
+        date | None,
+        typer.Option(
+            "--since", parser=days.day, metavar="DAY", help="Telegram: read what was published since that day (UTC)."
+        ),
     ] = None,
     comments: Annotated[bool, typer.Option("--comments", help="Telegram: read the linked discussion, too.")] = False,
     account: Annotated[
@@ -63,7 +66,7 @@ def add(
         with opened.stores.db.begin() as db:
             refusals.forget(db, "source", address)
             of_telegram = account if platform is Platform.TELEGRAM else None
-            asked = Asked(since.replace(tzinfo=UTC) if since else None, comments, _account(db, of_telegram))
+            asked = Asked(days.midnight(since) if since else None, comments, _account(db, of_telegram))
             added = sources.add(db, platform, checked, reason.strip(), current.legal_basis, opened.actor, asked)
             if account and platform is Platform.VIDEO_SITE:
                 site_accounts.use(db, added.source.id, account)
@@ -91,7 +94,7 @@ def since(
     ],
 ) -> None:
     """Have a channel of Telegram be read from another day on; what is held stays."""
-    moment = None if day == "beginning" else _day(day)
+    moment = None if day == "beginning" else days.midnight(days.day(day, "`beginning`"))
     with open_stores(settings(), objects=False) as stores, stores.db.begin() as db:
         if _known(db, source).platform is not Platform.TELEGRAM:
             raise WrongUse(f"source {source} is no channel of Telegram: of others, whatever they show is read")
@@ -136,14 +139,6 @@ def _known(db: Connection, source: int) -> Source:
     if source not in known:
         raise WrongUse(f"there is no source {source}: `lastseen source list` shows them")
     return known[source]
-
-
-def _day(written: str) -> datetime:
-    """Raises WrongUse."""
-    try:
-        return datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise WrongUse(f"{written!r} is no day like 2026-03-01, nor `beginning`") from None
 
 
 def _checked(opened: App, platform: Platform, address: str, current: Settings) -> str:

@@ -1,1 +1,1 @@
-"""Letters to other offices as files: DOCX and PDF with an annex, made by workers; and the commands for them."""
+"""Letters to other offices as files: DOCX and PDF with an annex, made by workers."""

@@ -1,1 +1,1 @@
-"""The daily report: figures of a day, drawn as one page that needs nothing else."""
+"""Reports of a day, a month and a year: figures drawn as pages that need nothing else, in each language."""

@@ -10,8 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lastseen import __version__
+from lastseen.words import noted
 from pipeline.report import bars
-from pipeline.report.saying import Speech, noted
+from pipeline.report.saying import Speech
 from storage.daily_figures import MONTH, Figures
 
 WEEK = 7

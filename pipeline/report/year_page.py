@@ -13,13 +13,14 @@ from typing import Final
 from markupsafe import Markup
 
 from lastseen import __version__
+from lastseen.words import noted
 from lastseen.yearly import PLOTTED, Period
 from lastseen.yearly_words import PARTS, WAITED, Figure
 from pipeline.evidence import typesetting
 from pipeline.report import bars
 from pipeline.report.bars import Bar
 from pipeline.report.page import NONE, environment
-from pipeline.report.saying import Speech, noted
+from pipeline.report.saying import Speech
 from storage.year_reports import Figures
 
 TILES: Final = ("identified", "added", "returned", "deceased", "answered", "contradicted")

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Final
 
 from lastseen import yearly
@@ -56,20 +56,19 @@ def month(name: str) -> Period:
     return _period(name, _MONTH, "a month is written as 2026-11")
 
 
-def moment(written: str | None, settled: datetime) -> datetime:
-    """What `--as-of` means: the end of a day, or a moment.  Raises WrongUse.
+def moment(asked: datetime | None, settled: datetime) -> datetime:
+    """The moment that is reported on.  Raises WrongUse for one that is not over yet.
 
     `settled`: up to when nothing can come in any more; without an order it is that.
     """
-    if written is None:
+    if asked is None:
         return settled
-    asked = _read(written)
     if asked > settled:
-        raise WrongUse(f"--as-of {written}: that moment is not over yet, the records are complete up to {iso(settled)}")
+        raise WrongUse(f"--as-of {iso(asked)}: that is not over yet, the records are complete up to {iso(settled)}")
     return asked
 
 
-def make(stores: Stores, period: Period, as_of: str | None, actor: str) -> Made:
+def make(stores: Stores, period: Period, as_of: datetime | None, actor: str) -> Made:
     """Report a period as the records stood.  Raises WrongUse.
 
     The pages are in the store, read back, before the row that names them.
@@ -123,7 +122,7 @@ def due(stores: Stores, now: datetime) -> list[Period]:
 
 def run(stores: Stores, over: Iterable[Period], actor: str) -> list[str]:
     """Report periods that are over, each as the records stood at its end.  Returns their names."""
-    return [make(stores, period, iso(period.ends), actor).report.period for period in over]
+    return [make(stores, period, period.ends, actor).report.period for period in over]
 
 
 def read(db: Connection, period: Period, as_of: datetime) -> Figures:
@@ -183,13 +182,3 @@ def _period(name: str, form: re.Pattern[str], otherwise: str) -> Period:
     if not form.fullmatch(name):
         raise WrongUse(f"{name}: {otherwise}")
     return Period.named(name)
-
-
-def _read(written: str) -> datetime:
-    try:
-        if len(written) == len("2026-11-25"):
-            return yearly.midnight(date.fromisoformat(written) + DAY)
-        read_ = datetime.fromisoformat(written)
-    except (ValueError, OverflowError) as fault:
-        raise WrongUse(f"--as-of {written}: write a day, 2026-11-25, or a moment, 2026-11-25T14:00Z") from fault
-    return (read_ if read_.tzinfo else read_.replace(tzinfo=UTC)).astimezone(UTC)

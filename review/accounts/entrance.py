@@ -30,6 +30,7 @@ from review.doors import (
 )
 from review.language import gettext as _
 from review.language import ngettext
+from review.roles import home
 from storage import accounts, custody, lockouts, second_factors
 from storage.accounts import Awaits, User
 from storage.custody import Action
@@ -44,8 +45,8 @@ def sign_in_page(request: Request) -> Response:
     """The form; whoever is signed in already goes on."""
     if _comes_from_elsewhere(request):
         return _here_first(request)
-    if visit_of(request).session:
-        return RedirectResponse(wanted(request), 303)
+    if session := visit_of(request).session:
+        return RedirectResponse(or_home(wanted(request), session.user), 303)
     return _form(request, next_=wanted(request))
 
 
@@ -134,14 +135,19 @@ def begin(request: Request, user: User, by: str, next_: str, *, proved_twice: bo
         if not awaits:
             custody.append(db, user.name, Action.SIGNED_IN, f"user:{user.id}", {"by": by})
     if not awaits:
-        return let_in(request, token, next_)
+        return let_in(request, token, user, next_)
     page = CODE_PAGE if awaits is Awaits.CODE else ENROLMENT_PAGE
     return _keeping(request, token, accounts.HALF_WAY, _answer(request, token, with_next(page, next_), awaits))
 
 
-def let_in(request: Request, token: str, next_: str) -> Response:
+def let_in(request: Request, token: str, user: User, next_: str) -> Response:
     """Where somebody goes who is signed in from here on."""
-    return _keeping(request, token, desk_of(request).lifetime, _answer(request, token, next_))
+    return _keeping(request, token, desk_of(request).lifetime, _answer(request, token, or_home(next_, user)))
+
+
+def or_home(next_: str, user: User) -> str:
+    """Where somebody goes who wanted no page but the first: to the first of theirs."""
+    return home(user.roles) if next_ == "/" else next_
 
 
 def _answer(request: Request, token: str, to: str, awaits: Awaits = Awaits.NOTHING) -> Response:

@@ -12,13 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from lastseen.words import noted
 from review.accounts import entrance, required
 from review.desk import desk_of
 from review.doors import session_of, visit_of, wants_json
 from review.language import gettext as _
-from review.language import noted
 from storage import accounts, custody, lockouts, second_factors
-from storage.accounts import Awaits, Session
+from storage.accounts import Awaits, Session, User
 from storage.custody import Action
 
 _FOLLOWED = noted("You signed in a while ago. Sign out and in again first.")
@@ -50,7 +50,7 @@ def give_code(request: Request) -> Response:
             return RedirectResponse(entrance.with_next("/sign-in", entrance.wanted(request)), 303)
         told = {"by": f"{half.proved} and {by}"}
         custody.append(db, half.user.name, Action.SIGNED_IN, f"user:{half.user.id}", told)
-    return entrance.let_in(request, token, entrance.wanted(request))
+    return entrance.let_in(request, token, half.user, entrance.wanted(request))
 
 
 def page(request: Request) -> Response:
@@ -98,7 +98,7 @@ def confirm(request: Request) -> Response:
             told = {"by": f"{session.proved} and code"}
             custody.append(db, session.user.name, Action.SIGNED_IN, subject, told)
     request.state.visit = replace(visit, session=session, cookie=token)
-    answer = _codes(request, codes)
+    answer = _codes(request, session.user, codes)
     entrance.keep_session(request, answer, token, desk.lifetime)
     return answer
 
@@ -131,7 +131,7 @@ def renew_codes(request: Request) -> Response:
             return _page(request, _("Set up the second factor first."), 422)
         codes = second_factors.new_recovery_codes(db, session.user)
         custody.append(db, session.user.name, Action.RECOVERY_CODES_MADE, f"user:{session.user.id}")
-    return _codes(request, codes)
+    return _codes(request, session.user, codes)
 
 
 def _by(request: Request, session: Session, code: str) -> str | Response:
@@ -188,5 +188,6 @@ def _page(request: Request, wrong: str = "", status: int = 200) -> Response:
     return desk.draw(request, "second_factor.html", status, next=entrance.wanted(request), **told)
 
 
-def _codes(request: Request, codes: Sequence[str]) -> Response:
-    return desk_of(request).draw(request, "recovery_codes.html", codes=codes, next=entrance.wanted(request))
+def _codes(request: Request, user: User, codes: Sequence[str]) -> Response:
+    next_ = entrance.or_home(entrance.wanted(request), user)
+    return desk_of(request).draw(request, "recovery_codes.html", codes=codes, next=next_)

@@ -15,7 +15,7 @@ from lastseen.letters import FOR_PAGES, LetterEvent, LetterFormat, LetterKind, L
 from lastseen.words import words
 from review.api.door import NO_NUL, Call, Day, Given, Id, Told
 from review.letters.letters import LONGEST_NOTE
-from storage import custody, letters, tellings
+from storage import custody, letters
 from storage.custody import Action
 from storage.database import Connection
 from storage.letters import Letter, Move, Which
@@ -147,8 +147,7 @@ def _found(db: Connection, id_: int) -> Letter:
 
 def _told(db: Connection, call: Call, found: Letter) -> LetterTold:
     """Call it last in the transaction."""
-    people = letters.people(db, found.id)
-    tellings.tell_of(db, call.user, [one.id for one in people])
+    people = letters.shown(db, found.id, call.user)
     custody.append(db, call.user.name, Action.VIEWED, f"letter:{found.id}")
     line = LetterLine.model_validate(found)
     return LetterTold(

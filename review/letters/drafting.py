@@ -105,9 +105,7 @@ def revise(request: Request) -> Response:
     draft = Template(form.get("subject", ""), form.get("body", ""))
     with desk.stores.db.begin() as db:
         letter = _letter(db, request)
-        about = letters.people(db, letter.id)
-        tellings.tell_of(db, user, [one.id for one in about])
-        people = tuple(one.id for one in about)
+        people = tuple(one.id for one in letters.shown(db, letter.id, user))
         told_of = letters.candidates(db, letter.id)
         fallen = letters.subjects(db, told_of).fallen
     stands = tuple(one for one in told_of if one not in fallen)

@@ -4,7 +4,7 @@ Nothing leaves without a second person: only an approved letter has files that m
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,10 +18,11 @@ from lastseen.records import SETS, Says, StatementSource
 from lastseen.words import words
 from review.desk import Desk, desk_of
 from review.doors import number_in, user_of, visit_of
+from review.forms import day
 from review.language import gettext as _
 from review.language import said
 from review.media import pieces
-from storage import custody, letters, statements, tellings
+from storage import custody, letters, statements
 from storage.accounts import User
 from storage.custody import Action, Entry
 from storage.database import Connection
@@ -81,7 +82,7 @@ def move(request: Request) -> Response:
         moved = _move(form, user)
         with desk.stores.db.begin() as db:
             stated = _stated(db, desk, id_, form, user) if moved.event is LetterEvent.ANSWERED else []
-            tellings.tell_of(db, user, [one.id for one in letters.people(db, id_)])
+            letters.shown(db, id_, user)
             custody.append_all(db, user.name, [*stated, *letters.move(db, id_, moved)])
     except WrongUse as fault:
         return _drawn(request, said(fault), 422)
@@ -112,7 +113,7 @@ def fetch(request: Request) -> Response:
         found = {str(one.format): one for one in letters.files(db, id_)}.get(request.path_params["format"])
         if letter is None or found is None or not may_fetch(letter, found):
             raise HTTPException(404)
-        tellings.tell_of(db, user, [one.id for one in letters.people(db, id_)])
+        letters.shown(db, id_, user)
         detail = {"format": found.format, "sha256": found.sha256}
         custody.append(db, user.name, Action.DOWNLOADED, f"letter:{id_}", detail)
     ending, media_type = ENDINGS[found.format]
@@ -139,7 +140,7 @@ def _move(form: Mapping[str, str], user: User) -> Move:
         raise WrongUse(words("Nothing of that kind happens to letters."))
     if len(note) > LONGEST_NOTE:
         raise WrongUse(words("This is too long: {most} characters are the most.", most=LONGEST_NOTE))
-    return Move(LetterEvent(event), user.name, note, _date(form.get("dated", "")))
+    return Move(LetterEvent(event), user.name, note, day(form.get("dated", "")))
 
 
 def _stated(db: Connection, desk: Desk, id_: int, form: Mapping[str, str], user: User) -> list[Entry]:
@@ -152,24 +153,14 @@ def _stated(db: Connection, desk: Desk, id_: int, form: Mapping[str, str], user:
             continue
         if says not in set(Says):
             raise WrongUse(words("Nobody can say that of a person here."))
-        dated = _date(form.get("dated", "")) or utcnow().date()
+        dated = day(form.get("dated", "")) or utcnow().date()
         told = Said(
             Says(says), letter.recipient_name, StatementSource.LETTER, f"answer to letter {id_}", dated,
-            _date(form.get(f"since.{one.id}", "")), sets=f"sets.{one.id}" in form and Says(says) in SETS, letter=id_,
+            day(form.get(f"since.{one.id}", "")), sets=f"sets.{one.id}" in form and Says(says) in SETS, letter=id_,
         )  # fmt: skip
         _, _, entries = statements.enter(db, one.id, told, user, desk.settings.people_per_track)
         made += entries
     return made
-
-
-def _date(written: str) -> date | None:
-    """Raises WrongUse."""
-    if not written.strip():
-        return None
-    try:
-        return date.fromisoformat(written.strip())
-    except ValueError:
-        raise WrongUse(words("Write days as 2026-11-04.")) from None
 
 
 def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
@@ -179,8 +170,7 @@ def _drawn(request: Request, wrong: str = "", status: int = 200) -> Response:
         letter = letters.find(db, id_)
         if letter is None:
             raise HTTPException(404)
-        people = letters.people(db, id_)
-        tellings.tell_of(db, user, [one.id for one in people])
+        people = letters.shown(db, id_, user)
         values = {
             "people": people, "sightings": _told_of(db, id_), "events": letters.events(db, id_),
             "files": [one for one in letters.files(db, id_) if may_fetch(letter, one)],

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lastseen.clock import is_to_come, utcnow
+from lastseen.clock import utcnow
 from lastseen.errors import WrongUse
 from lastseen.outcomes import ObjectToStore
 from lastseen.records import Says
@@ -22,6 +22,7 @@ from matchers.lists.previewing import Preview
 from matchers.lists.sheets import Wanted
 from review.desk import Desk, desk_of
 from review.doors import user_of, visit_of
+from review.forms import day
 from review.language import said
 from review.lists import comparing
 from storage import custody, decided, keys, lists, posts_as_lists
@@ -74,13 +75,10 @@ class Order:
     @property
     def dated(self) -> date:
         """Raises WrongUse."""
-        try:
-            day = date.fromisoformat(self.of("dated"))
-        except ValueError:
-            raise WrongUse(words("Say of which day the list is.")) from None
-        if is_to_come(day):
-            raise WrongUse(words("That day is still to come."))
-        return day
+        found = day(self.of("dated"))
+        if found is None:
+            raise WrongUse(words("Say of which day the list is."))
+        return found
 
 
 def page(request: Request) -> Response:

@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from lastseen import links
 from lastseen.errors import WrongUse
+from lastseen.words import noted
 from review import language
 from review.accounts.entrance import address_of
 from review.desk import Desk, desk_of
 from review.doors import visit_of
 from review.language import gettext as _
-from review.language import ngettext, noted, said
+from review.language import ngettext, said
 from storage import custody, tip_limits, tips
 from storage.sealing import NoKey
 from storage.tip_limits import Limits, Met, Wait

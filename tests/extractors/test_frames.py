@@ -223,7 +223,7 @@ def test_more_pictures_while_they_are_asked_for(tmp_path: Path, limits: Limits) 
     assert taken == [(0, False), (0.5, False), *between, (2.5, False)]
 
 
-def test_another_cadence(tmp_path: Path, limits: Limits) -> None:
+def test_pictures_come_at_the_cadence_that_is_chosen(tmp_path: Path, limits: Limits) -> None:
     path = film(tmp_path / "a.mp4", (ground(40 + 3 * n) for n in range(2 * FPS)))
     seen = events(path, limits, Choices(every=0.2))
     assert pictures(seen) == [Fraction(n, FPS) for n in (0, 5, 10, 15, 20, 24, 29, 34, 39, 44)]

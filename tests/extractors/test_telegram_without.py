@@ -49,7 +49,7 @@ def test_what_holds_none_of_them_is_left_alone() -> None:
     assert without.export(b'{"messages": [{"id": 1}]}', {7}, "") is None
 
 
-def test_an_export() -> None:
+def test_an_export_is_written_anew_without_the_message() -> None:
     raw = json.dumps({"name": "News", "id": 1001, "messages": [{"id": 1, "text": "one"}, {"id": 2, "text": "zwei"}]})
     made = without.export(raw.encode(), {2}, "abc")
     assert made is not None

@@ -96,7 +96,7 @@ def test_one_good_shot_makes_a_track_searchable(numbers: Numbers) -> None:
     assert [template.vector for template in track.templates] == [pytest.approx((0.1, 0.1))] * 2
 
 
-def test_overlap() -> None:
+def test_overlap_is_the_share_of_both_boxes_that_they_have_in_common() -> None:
     assert overlap(Box(0, 0, 10, 10), Box(0, 0, 10, 10)) == 1
     assert overlap(Box(0, 0, 10, 10), Box(5, 0, 10, 10)) == pytest.approx(1 / 3)
     assert overlap(Box(0, 0, 10, 10), Box(20, 20, 10, 10)) == 0

@@ -108,7 +108,9 @@ def test_text_from_outside_fits_into_a_database() -> None:
         ({}, None),
     ],
 )
-def test_dates(info: dict[str, object], moment: datetime | None) -> None:
+def test_a_day_is_read_from_either_field_and_a_broken_one_is_none(
+    info: dict[str, object], moment: datetime | None
+) -> None:
     assert video_site_posts.published(info) == moment
 
 

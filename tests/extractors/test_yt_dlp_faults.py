@@ -88,7 +88,7 @@ def said(message: str, expected: bool = True) -> Callable[[], BaseException]:
         (lambda: KeyError("removed"), Fault.DEFECT),
     ],
 )
-def test_outcomes(make: Callable[[], BaseException], fault: Fault) -> None:
+def test_each_error_of_the_library_has_its_outcome(make: Callable[[], BaseException], fault: Fault) -> None:
     assert classify(wrapped(make())).fault is fault
 
 

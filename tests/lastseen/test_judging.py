@@ -30,7 +30,9 @@ def said(*answers: int | None, senior: int | str | None = "nobody") -> list[Said
         ([WEAK, NO], (Verdict.REJECTED, None)),
     ],
 )
-def test_two_people(answers: list[int | None], comes_to: tuple[Verdict, Stage | None]) -> None:
+def test_what_the_answers_of_two_people_come_to(
+    answers: list[int | None], comes_to: tuple[Verdict, Stage | None]
+) -> None:
     assert weigh(said(*answers)) == comes_to
 
 

@@ -103,7 +103,8 @@ def machine(tmp_path: Path, models_dir: Path) -> Iterator[Machine]:
 
 
 @pytest.mark.long
-def test_up_survives_the_death_of_each_of_its_processes_and_its_own(machine: Machine) -> None:
+def test_up_survives_the_death_of_each_of_its_processes_and_its_own_and_ends_what_hangs(machine: Machine) -> None:
+    """In one test: to start everything takes longer than most that is tried of it."""
     with started([*LASTSEEN, "up"], machine.environ, machine.folder) as process:
         page = told(process, READY)[1]
         with closing(signed_in(machine, page)) as browser:
@@ -120,36 +121,33 @@ def test_up_survives_the_death_of_each_of_its_processes_and_its_own(machine: Mac
         left = machine.all()
         process.kill()
         process.wait()
-    with started([*LASTSEEN, "up"], machine.environ, machine.folder) as process:
+    impatient = {**machine.environ, "LASTSEEN_UP_PATIENCE_SECONDS": "20"}
+    with started([*LASTSEEN, "up"], impatient, machine.folder) as process:
         told(process, re.compile(r"the last `lastseen up` was killed: ending the \d+ processes that it left"))
         told(process, READY)
         servers = {machine.server(part) for part in embedded.ALL_PARTS}
         assert set(alive(left)) <= servers, "the servers are shared, and the rest has ended"
         family = machine.all()
         assert len(family) >= len(airflow.PROCESSES) + 1 + len(embedded.ALL_PARTS)
+        what_lives_and_hangs_is_ended_and_started_again(machine)
+        family |= machine.all()
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
         assert alive(family) == []
         assert running.read(machine.settings.data_dir) is None
 
 
-@pytest.mark.long
-def test_what_lives_and_hangs_is_ended_and_started_again(machine: Machine) -> None:
+def what_lives_and_hangs_is_ended_and_started_again(machine: Machine) -> None:
     """Each of its processes is stopped; on a busy machine another may be ended as well, and all come back."""
-    environ = {**machine.environ, "LASTSEEN_UP_PATIENCE_SECONDS": "20"}
-    with started([*LASTSEEN, "up"], environ, machine.folder) as process:
-        told(process, READY)
-        in_time(machine.well)
-        hung = {one.name: one.process for one in machine.note().all}
-        assert set(hung) == {"review", *airflow.PROCESSES, *embedded.ALL_PARTS}
-        for one in hung.values():
-            os.kill(one.pid, signal.SIGSTOP)
-        assert machine.hangs()
-        in_time(lambda: not any(one.alive() for one in hung.values()))
-        in_time(machine.well)
-        in_time(lambda: machine.alerts() >= {f"process:{name}" for name in hung})
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+    in_time(machine.well)
+    hung = {one.name: one.process for one in machine.note().all}
+    assert set(hung) == {"review", *airflow.PROCESSES, *embedded.ALL_PARTS}
+    for one in hung.values():
+        os.kill(one.pid, signal.SIGSTOP)
+    assert machine.hangs()
+    in_time(lambda: not any(one.alive() for one in hung.values()))
+    in_time(machine.well)
+    in_time(lambda: machine.alerts() >= {f"process:{name}" for name in hung})
 
 
 def everything_is_well(machine: Machine, browser: httpx.Client) -> None:

@@ -1,15 +1,18 @@
 """The real application, served by the real server on loopback."""
 
+import asyncio
 import re
 import socket
 import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import TypeVar
 
 import httpx
 import pytest
+import uvicorn.server
 from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
@@ -30,6 +33,13 @@ KEEPS = httpx.Limits(keepalive_expiry=1)
 """seconds; the server lets an idle connection go after five, and whoever comes at that moment has nobody at the door"""
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """the pages are in plain HTTP on loopback, and reading the certificates for each browser takes longer than a visit"""
+
+HASTE = 20
+"""Uvicorn looks every 0.1 s whether it is to end, and waits as long before it does.  At hundreds of ends that is
+minutes in which nothing happens, so its naps are so much shorter here."""
+vars(uvicorn.server)["asyncio"] = SimpleNamespace(
+    **{**vars(asyncio), "sleep": lambda seconds: asyncio.sleep(seconds / HASTE)}
+)
 
 
 class Browser(httpx.Client):

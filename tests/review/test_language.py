@@ -227,6 +227,8 @@ def test_times_numbers_and_sizes_are_written_as_in_the_language() -> None:
     speak(languages()["uk"])
     assert wording.when(at) == "22 листопада 2026, 12:07\xa0UTC"
     assert wording.size(size) == "3,4 МБ (3\xa0412\xa0332 байти)"
+    assert wording.size(3 * 10**12).startswith("3,0 ТБ ")
+    assert wording.size(999) == "999 байтів"
     assert wording.significant(0.0123) == "0,012"
 
 
@@ -297,3 +299,9 @@ def test_an_error_is_said_in_the_language_also_to_scripts(site: Site) -> None:
 
 def form_token_of(browser: Browser) -> str:
     return form_token(browser.cookies[SESSION_COOKIE])
+
+
+def test_no_page_writes_numbers_in_its_own_way() -> None:
+    own = re.compile(r"\{:[^}]*[,f]\}|%\.\d+f")
+    found = [path.name for path in (ROOT / "review" / "templates").rglob("*.html") if own.search(path.read_text())]
+    assert found == [], "`|number` writes them as the reader's language does"

@@ -261,7 +261,7 @@ def test_an_answer_that_is_late_is_shown(site: Site) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"event": "sent", "dated": "tomorrow", "note": "x"}, "Write days as"),
+        ({"event": "sent", "dated": "tomorrow", "note": "x"}, "is no day"),
         ({"event": "confirmed"}, "Nothing of that kind"),
         ({"event": "cat"}, "Nothing of that kind"),
         ({"event": "given up", "note": "x" * 4001}, "too long"),
@@ -275,6 +275,16 @@ def test_what_is_filled_in_wrongly_is_said(site: Site, fields: dict[str, str], w
     answer = as_officer(site, "ann").submit(f"/letters/{made}/move", **fields)
     assert answer.status_code == 422 and why in answer.text
     assert Path(answer.url.path).name == "move"
+
+
+def test_an_answer_says_nothing_of_a_day_that_is_still_to_come(site: Site) -> None:
+    one = seen(site.stores)
+    with site.stores.db.begin() as db:
+        made = sent(db, one.candidate)
+    said = {"event": "answered", "dated": str(TODAY), "note": "26/1", f"says.{one.person}": "captive"}
+    answer = as_officer(site, "ann").submit(f"/letters/{made}/move", **said, **{f"since.{one.person}": "2999-01-31"})
+    assert answer.status_code == 422 and "2999-01-31 is still to come" in answer.text
+    assert found(site, made).state is LetterState.SENT
 
 
 def test_a_program_reads_a_letter_and_writes_down_what_became_of_it_but_approves_nothing(site: Site) -> None:

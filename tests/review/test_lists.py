@@ -78,8 +78,9 @@ def test_what_is_wrong_stands_on_the_form(site: Site) -> None:
     for content, dated, why in (
         (b"", "2026-01-31", "Choose a file"),
         (b"%PDF-1.7 ...", "2026-01-31", "it is a PDF"),
-        (CSV.encode(), "x", "Say of which day the list is."),
-        (CSV.encode(), "2999-01-31", "That day is still to come."),
+        (CSV.encode(), "", "Say of which day the list is."),
+        (CSV.encode(), "x", "“x” is no day"),
+        (CSV.encode(), "2999-01-31", "2999-01-31 is still to come."),
     ):
         answer = send(browser, content, fields={**FIELDS, "dated": dated}, do="import")
         assert answer.status_code == 422

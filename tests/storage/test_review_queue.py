@@ -206,7 +206,7 @@ def test_nobody_answers_a_question_twice_at_another_track(stores: Stores, people
         assert taken(db, ben).candidate == carrier
 
 
-def test_turns(stores: Stores, people: tuple[User, ...]) -> None:
+def test_a_rows_turn_is_its_wait_moved_ahead_for_what_presses(stores: Stores, people: tuple[User, ...]) -> None:
     """Waiting, moved ahead: two days where chance is small, two where another person is due, fourteen in danger."""
     ada, ben, _ = people
     names = ("danger", "waits", "rare", "second", "plain")
@@ -278,7 +278,9 @@ def test_pages_go_on_where_they_ended(
         ({"region": "Sumy", "since": "2026-11-03", "until": "2026-11-03"}, "ACDEF"),
     ],
 )
-def test_filters(stores: Stores, people: tuple[User, ...], said: dict[str, str], left: str) -> None:
+def test_filters_choose_by_day_and_region(
+    stores: Stores, people: tuple[User, ...], said: dict[str, str], left: str
+) -> None:
     for number in "ABCDEF":
         seed(stores, Story(number=number, published=None if number == "B" else PUBLISHED))
     with stores.db.begin() as db:

@@ -272,7 +272,9 @@ def test_a_mapping_that_cannot_be_meant_is_refused(columns: list[str], values: l
     [("1990", 1990), ("1990 р.н.", 1990), ("1990.0", 1990), ("90", "four digits"), ("1850", "was born in"),
      ("2090", "was born"), ("19900", "four digits"), ("", None)],
 )  # fmt: skip
-def test_years(year: str, told: int | str | None) -> None:
+def test_a_year_of_birth_is_read_or_told_as_a_fault_and_the_name_is_good_all_the_same(
+    year: str, told: int | str | None
+) -> None:
     (line,) = lines(f"names;Рік народження\nIvan Petrenko;{year}\n", says="dead")
     assert line.birth_year == (told if isinstance(told, int) else None)
     assert (told in str(line.fault)) if isinstance(told, str) else not line.fault

@@ -136,7 +136,7 @@ def test_closing_an_entry_is_a_decision_of_the_office_or_says_whose(desk: Desk) 
 WRONG = (
     (("state", ONE, "--says", "dead", *SAID, "--sets"), "sets no status"),
     (("state", ONE, "--says", "dead", *SAID, "--source", "list"), "import the list first"),
-    (("state", ONE, "--says", "dead", *SAID, "--since", "1.5.2026"), "no day like"),
+    (("state", ONE, "--says", "dead", *SAID, "--since", "1.5.2026"), "“1.5.2026” is no day"),
     (("state", ONE, "--says", "dead", *SAID, "--since", "2999-05-01"), "2999-05-01 is still to come"),
     (("state", ONE, "--says", "dead", *SAID, "--dated", "2999-05-01"), "2999-05-01 is still to come"),
     (("close", ONE, "--found", "--reason", "x", "--dated", "2999-05-01"), "2999-05-01 is still to come"),

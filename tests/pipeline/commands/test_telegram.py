@@ -149,9 +149,9 @@ def test_wrong_use_of_a_source(office: Office, telegram: Telegram) -> None:
     ).stderr.replace("\n", " ")
     assert "there is no source 9" in office.run("source", "show", "9", status=2).stderr
     office.run("source", "add", "telegram", "@news", "--reason", "a test")
-    assert "no day like" in office.run("source", "since", "1", "yesterday", status=2).stderr
+    assert "Or write `beginning`." in office.run("source", "since", "1", "yesterday", status=2).stderr
     assert "name its source" in office.run("collect", "--from", "3", status=2).stderr
-    assert "neither the number of a post nor a day" in office.run(
+    assert "Or write the number of a post." in office.run(
         "collect", "--source", "1", "--from", "x", status=2
     ).stderr.replace("\n", " ")
     assert "nothing is held of source 1" in office.run("collect", "--source", "1", "--from", "3", status=2).stderr

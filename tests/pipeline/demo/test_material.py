@@ -342,7 +342,9 @@ def test_the_bad_file_comes_through_and_is_no_video(base: str, tmp_path: Path) -
         ("bytes=9-3", 416, slice(0, 0)),
     ],
 )
-def test_ranges(base: str, composed: ClipFacts, asked: str | None, status: int, part: slice) -> None:
+def test_the_demos_site_serves_a_part_that_is_asked_for_or_says_that_there_is_none(
+    base: str, composed: ClipFacts, asked: str | None, status: int, part: slice
+) -> None:
     whole = composed.path.read_bytes()
     with closing(http.client.HTTPConnection(urlsplit(base).netloc, timeout=10)) as line:
         for method in ("HEAD", "GET"):

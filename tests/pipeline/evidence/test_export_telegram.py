@@ -35,7 +35,7 @@ def office(owning: Settings) -> Iterator[Watching]:
         yield made
 
 
-def test_it_stands(office: Watching, tmp_path: Path) -> None:
+def test_a_package_of_a_channel_stands_and_says_what_is_missing_since(office: Watching, tmp_path: Path) -> None:
     office.channel.delete(2)
     office.change("UPDATE posts SET published_at = now() - interval '2 hours'")
     office.age()

@@ -126,7 +126,9 @@ def test_a_template_that_is_none_is_told(stores: Stores, settings: Settings) -> 
         calibrate.propose(stores, settings, "tester", 500, 10)
 
 
-def test_the_commands(stores: Stores, settings: Settings, tmp_path: Path) -> None:
+def test_the_commands_measure_and_adopt_and_refuse_what_is_no_calibration(
+    stores: Stores, settings: Settings, tmp_path: Path
+) -> None:
     office = Office(settings, stores)
     told = office.ask("calibrate", "--tracks-a-day", "10", "--plot", str(tmp_path / "p.svg"))
     assert told["fallback"]

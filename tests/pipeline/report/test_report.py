@@ -306,7 +306,7 @@ def test_catalogues_hold_every_message_and_no_other_and_all_its_parts() -> None:
     ("code", "said"),
     [
         ("en", ["1,234.5", "3.4 MB", "26:03:04", "4 November 2026", "4 Nov", "4 Nov 2026, 06:30 UTC"]),
-        ("uk", ["1\xa0234,5", "3,4 МБ", "26:03:04", "4 листопада 2026", "4 лист.", "4 лист. 2026, 06:30 UTC"]),
+        ("uk", ["1\xa0234,5", "3,4 МБ", "26:03:04", "4 листопада 2026", "4 лист.", "4 листопада 2026, 06:30\xa0UTC"]),
     ],
 )
 def test_numbers_and_days_are_written_as_in_the_language(code: str, said: list[str]) -> None:

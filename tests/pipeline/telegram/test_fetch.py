@@ -53,7 +53,7 @@ def test_a_file_in_the_evidence(office: Watching) -> None:
     assert partial(office) == []
 
 
-def test_a_photo(office: Watching) -> None:
+def test_a_photo_is_fetched_as_it_was_published(office: Watching) -> None:
     office.channel.publish(Post(2, "a photo", attachment=Attachment(22, SMALL, photo=True)))
     office.collect()
     office.run("fetch")

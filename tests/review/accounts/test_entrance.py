@@ -229,6 +229,30 @@ def test_signing_in_leads_back_into_the_house_only(site: Site, olena: User) -> N
         assert answer.headers["location"] == (wanted if wanted in inside else "/"), wanted
 
 
+@pytest.mark.parametrize(
+    ("roles", "page"),
+    [
+        ([Role.ANALYST], "/"),
+        ([Role.SENIOR, Role.ADMINISTRATOR], "/"),
+        ([Role.CASE_OFFICER, Role.AUDITOR], "/groups"),
+        ([Role.REGISTER_KEEPER], "/register"),
+        ([Role.ADMINISTRATOR], "/users"),
+        ([Role.COLLECTOR], "/status"),
+        ([Role.AUDITOR], "/log"),
+    ],
+)
+def test_who_wanted_no_page_begins_at_the_first_that_is_theirs(site: Site, roles: list[Role], page: str) -> None:
+    with site.stores.db.begin() as db:
+        accounts.add_user(db, "ira", None, roles)
+        token = accounts.make_link(db, "ira")
+    browser = site.browser()
+    assert browser.enter(token).headers["location"] == page
+    assert browser.get("/sign-in").headers["location"] == page
+    opened = browser.get(page)
+    assert opened.status_code == 200
+    assert f'class="brand" href="{page}"' in opened.text
+
+
 def test_the_password_can_be_set_after_a_link_and_ends_other_sessions(site: Site) -> None:
     with site.stores.db.begin() as db:
         user = accounts.add_user(db, "admin", None, [Role.ADMINISTRATOR])

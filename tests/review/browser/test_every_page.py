@@ -3,14 +3,17 @@
 What is seen is left in `build/screenshots/pages`, to be looked at.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 from sqlalchemy import text
 
+import review
 from lastseen.clock import utcnow
 from lastseen.preferences import LANGUAGES
 from pipeline.report import making
@@ -20,7 +23,7 @@ from storage.accounts import User
 from storage.sealing import Secrets
 from storage.tips import CameBy, Given
 from tests.review.browser.cases import candidate
-from tests.review.browser.conftest import LAPTOP, Chromium, inaccessible, shoot
+from tests.review.browser.conftest import LAPTOP, OF_COLOURS, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
 from tests.review.seeding import Seeded
 from tests.storage import judged, lettered
@@ -79,6 +82,16 @@ TOO_WIDE = """() => {
   const names = every.map((one) => one.outerHTML.slice(0, 90));
   return wide > 0 ? [`${wide} pixels too wide`, ...names.slice(0, 4)] : [];
 }"""
+MOVING = "all => all.filter(e => parseFloat(getComputedStyle(e).transitionDuration) > 0).length"
+OPEN_TO_ALL = "en"
+"""the language in which pages are looked at in forced colours; they are walked by keys in the other one"""
+REVIEW = Path(review.__file__).parent
+STYLES = (
+    *(REVIEW / "static" / name for name in ("review.css", "room.css")),
+    Path(making.__file__).parent / "templates" / "style.html",
+)
+DARK = re.compile(r"@media \(prefers-color-scheme: dark\) {((?:[^{}]*{[^{}]*})*)\s*}")
+COLOUR = re.compile(r"--[a-z-]+: (#[0-9a-f]{6}|none)")
 # Rows become cards: none scrolls sideways, and each cell says the head of its column.  Answers stay side by side.
 UNREADABLE = """() => [...document.querySelectorAll('main table:not(.side-by-side)')].flatMap((table) => {
   const frame = table.closest('.scroll') ?? table.parentElement;
@@ -121,7 +134,7 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     waits, seen = cases
     with site.stores.db.begin() as db:
         sha256 = db.execute(text("SELECT sha256 FROM blobs WHERE id = :id"), {"id": waits.blob}).scalar_one()
-        review = reviews.begin(db, user, waits.candidate, timedelta(minutes=10))
+        begun = reviews.begin(db, user, waits.candidate, timedelta(hours=2))  # all other pages come before it
     yield from ("/", "/?region=nowhere", "/hints", "/unaccounted", "/register", "/status", "/calibration", "/users")
     yield from ("/account", "/account/second-factor", "/judgements", "/sightings", "/sightings?show=all", "/log")
     yield from ("/me", "/team")
@@ -138,11 +151,11 @@ def pages(site: Site, cases: tuple[Seeded, Seeded], user: User) -> Iterator[str]
     list_, line = listed(site.stores, f"list-{secrets.token_hex(4)}")
     yield from ("/lists", "/lists/new", f"/lists/{list_}", f"/lists/{list_}?show=all", f"/lists/lines/{line}")
     yield from ("/reports", f"/reports/{REPORTED}", "/nothing/here")
-    if review:
-        yield f"/reviews/{review.token}"
+    if begun:
+        yield f"/reviews/{begun.token}"
         with site.stores.db.begin() as db:
-            reviews.describe(db, review, {"features": {"ears": {"visible": True, "note": "torn"}}})
-        yield f"/reviews/{review.token}?step=compare"
+            reviews.describe(db, begun, {"features": {"ears": {"visible": True, "note": "torn"}}})
+        yield f"/reviews/{begun.token}?step=compare"
 
 
 def of_letters(site: Site, seen: Seeded) -> Iterator[str]:
@@ -171,15 +184,13 @@ def visited(
     user: User,
     look: Callable[[Page, str], list[str]],
     *,
-    code: str = "uk",
-    size: tuple[int, int] = LAPTOP,
-    dark: bool = False,
+    code: str,
 ) -> dict[str, list[str]]:
     """What `look` finds wrong on each page, by address; pages without a fault are left out."""
     with site.stores.db.begin() as db:
         db.execute(SPEAK, {"code": code})
-    window = chromium.window(user, size, dark=dark)
-    stranger = chromium.window(None, size, dark=dark, language=code)
+    window = chromium.window(user)
+    stranger = chromium.window(None, language=code)
     with site.stores.db.begin() as db:
         link = f"/enter/{accounts.make_link(db, user.name)}"
     found = {}
@@ -200,50 +211,67 @@ def named(path: str) -> str:
     return "-".join(words).replace("=", "-") or "queue"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.long
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_every_page_keeps_the_rules_of_accessibility(
-    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded], code: str, dark: bool
-) -> None:
-    def look(page: Page, path: str) -> list[str]:
-        shoot(page, f"pages/{code}{'-dark' if dark else ''}-{named(path)}", whole=True)
-        return inaccessible(page)
-
-    assert visited(chromium, site, cases, everybody, look, code=code, dark=dark) == {}
-
-
-@pytest.mark.parametrize("size", [NARROW, SMALL], ids=["narrow", "large-type"])
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_every_page_fits_a_narrow_window_and_large_type(
-    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded], code: str, size: tuple[int, int]
-) -> None:
-    def look(page: Page, path: str) -> list[str]:
-        shoot(page, f"pages/{code}-{size[0]}-{named(path)}", whole=True)
-        found: list[str] = page.evaluate(TOO_WIDE)
-        return found
-
-    assert visited(chromium, site, cases, everybody, look, code=code, size=size) == {}
-
-
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_tables_are_read_on_a_telephone_without_scrolling_sideways(
+def test_every_page_keeps_the_rules_whatever_the_window_and_whoever_looks(
     chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded], code: str
 ) -> None:
-    def look(page: Page, path: str) -> list[str]:
-        shoot(page, f"pages/{code}-{TELEPHONE[0]}-{named(path)}", whole=True)
-        if path == f"/reports/{REPORTED}":
-            return []  # its tables are kept as they were made
-        if not page.locator(".stacks").count():
-            return list(page.evaluate(UNREADABLE))
-        return [*page.evaluate(UNREADABLE), *inaccessible(page)]
-
-    assert visited(chromium, site, cases, everybody, look, code=code, size=TELEPHONE) == {}
+    """Each page is opened once and looked at in every way: what a way asks for is in its style, and needs no server."""
+    assert visited(chromium, site, cases, everybody, lambda page, path: list(broken(page, path, code)), code=code) == {}
 
 
-def test_every_page_can_be_walked_by_keys_and_shows_where_one_is(
-    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
-) -> None:
-    assert visited(chromium, site, cases, everybody, lambda page, _: list(walked(page))) == {}
+def broken(page: Page, path: str, code: str) -> Iterator[str]:
+    """What breaks a rule on a page: as it is, in the dark, in forced colours, without motion, and in other windows."""
+    name = f"pages/{code}-{named(path)}"
+    shoot(page, name, whole=True)
+    yield from inaccessible(page)
+    yield from page.evaluate(TOO_SMALL, LEAST_TARGET)
+    page.emulate_media(color_scheme="dark")
+    shoot(page, f"pages/{code}-dark-{named(path)}", whole=True)
+    yield from (f"in the dark: {fault}" for fault in inaccessible(page, OF_COLOURS))
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    if moving := page.locator("*").evaluate_all(MOVING):
+        yield f"{moving} parts move"
+    page.emulate_media(reduced_motion="no-preference")
+    if code == OPEN_TO_ALL:
+        yield from (f"in forced colours: {fault}" for fault in in_forced_colours(page, path))
+    for size in (NARROW, SMALL):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        shoot(page, f"pages/{code}-{size[0]}-{named(path)}", whole=True)
+        yield from (f"at {size[0]} pixels: {fault}" for fault in page.evaluate(TOO_WIDE))
+    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
+    yield from (f"on a telephone: {fault}" for fault in on_a_telephone(page, path, code))
+    page.set_viewport_size({"width": LAPTOP[0], "height": LAPTOP[1]})
+    if code != OPEN_TO_ALL:
+        yield from walked(page)
+
+
+def in_forced_colours(page: Page, path: str) -> list[str]:
+    """By all rules: borders that are else not there take room."""
+    page.emulate_media(forced_colors="active")
+    shoot(page, f"pages/forced-{named(path)}")
+    found = inaccessible(page)
+    page.emulate_media(forced_colors="none")
+    return found
+
+
+def on_a_telephone(page: Page, path: str, code: str) -> list[str]:
+    """Tables are read there without scrolling sideways."""
+    shoot(page, f"pages/{code}-{TELEPHONE[0]}-{named(path)}", whole=True)
+    if path == f"/reports/{REPORTED}":
+        return []  # its tables are kept as they were made
+    if not page.locator(".stacks").count():
+        return list(page.evaluate(UNREADABLE))
+    return [*page.evaluate(UNREADABLE), *inaccessible(page)]
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.stem)
+def test_the_dark_changes_colours_only(style: Path) -> None:
+    """So nothing is larger, elsewhere or hidden in it, and it is asked of pages only whether they can be read."""
+    (block,) = DARK.findall(style.read_text())
+    said = dict(one.split(":", 1) for one in re.sub(r":root|[{}]", "", block).split(";") if one.strip())
+    assert len(said) > 2
+    assert [name for name, value in said.items() if not COLOUR.fullmatch(f"{name.strip()}: {value.strip()}")] == []
 
 
 def walked(page: Page) -> Iterator[str]:
@@ -277,16 +305,6 @@ def walked(page: Page) -> Iterator[str]:
     yield from (f"not reached: {name}" for index, name in reachable.items() if index not in stops)
 
 
-def test_everything_to_be_pressed_is_large_enough(
-    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
-) -> None:
-    def look(page: Page, _path: str) -> list[str]:
-        found: list[str] = page.evaluate(TOO_SMALL, LEAST_TARGET)
-        return found
-
-    assert visited(chromium, site, cases, everybody, look) == {}
-
-
 def test_a_small_button_a_wide_box_and_an_odd_order_are_found(chromium: Chromium) -> None:
     page = chromium.window()
     page.goto("/sign-in")
@@ -301,27 +319,9 @@ def test_a_small_button_a_wide_box_and_an_odd_order_are_found(chromium: Chromium
     assert list(walked(page)), "the tabulator comes to the password before the name"
 
 
-def test_nothing_moves_for_whoever_wants_no_motion(
-    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
-) -> None:
-    page = chromium.window(everybody, still=True)
-    for path in pages(site, cases, everybody):
-        page.goto(path)
-        moving = "all => all.filter(e => parseFloat(getComputedStyle(e).transitionDuration) > 0).length"
-        assert page.locator("*").evaluate_all(moving) == 0, path
-    chromium.faults.clear()
-
-
-def test_with_forced_colours_the_current_page_and_what_is_chosen_can_be_told(
-    chromium: Chromium, site: Site, everybody: User, cases: tuple[Seeded, Seeded]
-) -> None:
+def test_with_forced_colours_the_current_page_can_be_told(chromium: Chromium, everybody: User) -> None:
     page = chromium.window(everybody)
     page.emulate_media(forced_colors="active")
-    for path in pages(site, cases, everybody):
-        page.goto(path)
-        assert inaccessible(page) == [], path
-        shoot(page, f"pages/forced-{named(path)}")
-    chromium.faults.clear()
     page.goto("/status")
     decoration = "element => getComputedStyle(element).textDecorationLine"
     assert page.locator("nav [aria-current]").evaluate(decoration) == "underline"

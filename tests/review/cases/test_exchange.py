@@ -38,7 +38,7 @@ def test_what_is_wrong_is_said_beside_what_was_written(site: Site) -> None:
         ({}, "Say whom it is about"),
         ({"numbers": "nobody"}, "no entry nobody"),
         ({"everybody": "on", "purpose": ""}, "what it is handed out for"),
-        ({"everybody": "on", "since": "tomorrow"}, "A day is written like"),
+        ({"everybody": "on", "since": "tomorrow"}, "“tomorrow” is no day"),
     ):
         answer = browser.submit("/exchange", **{**FORM, **more})
         assert answer.status_code == 422

@@ -298,7 +298,7 @@ def test_a_statement_is_withdrawn_with_a_reason_and_what_stood_before_counts(sit
     ("change", "why"),
     [
         ({"dated": ""}, "of which day"),
-        ({"dated": "1.6.2025"}, "written like"),
+        ({"dated": "1.6.2025"}, "write it as 2026-03-01"),
         ({"dated": (utcnow() + timedelta(days=3)).date().isoformat()}, "still to come"),
         ({"since": (utcnow() + timedelta(days=3)).date().isoformat()}, "still to come"),
         ({"says": "dead", "sets": "on", "confirmed": "1"}, "sets no status"),
