@@ -143,7 +143,10 @@ def migrate(engine: Engine) -> bool:
         if (found := revision(db)) == newest:
             return False
         if found is not None and found > newest:
-            raise SchemaTooNew(f"the database is at revision {found}, this software knows {newest}: update it")
+            raise SchemaTooNew(
+                f"the database is at revision {found}, this software knows {newest}: install the version of lastseen"
+                " that the rest of the office has; the database does not go back"
+            )
         _require_every_script(db)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

@@ -18,8 +18,11 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # Airflow brings it; its stubs are a package of their own
+from pydantic import SecretStr
 
 from lastseen.settings import Settings
+from storage.stores import Stores
+from tests.office import Office
 from tests.test_frame import ROOT, SECRET
 
 BIN = Path(sys.executable).parent
@@ -354,6 +357,32 @@ def test_workers_on_other_machines_reach_the_first_one() -> None:
     served = merged("compose.serving.yml")
     for name in yaml.safe_load(read("compose.serving.yml"))["services"]:
         assert networks(served, name) == networks(compose(), name) | {"machines"}
+
+
+# --- the start ------------------------------------------------------------------------------------------------
+
+
+def test_the_others_wait_for_the_databases_and_not_for_what_they_are_needed_to_put_right(
+    settings: Settings, stores: Stores, tmp_path: Path
+) -> None:
+    shell, option, script = services()["migrate"]["command"]
+    ours = script[script.index("lastseen status") :]
+    assert script.index("airflow db migrate") < script.index("lastseen status")
+
+    def started(**changed: object) -> "subprocess.CompletedProcess[str]":
+        environ = Office(settings.model_copy(update=changed), stores).environ()
+        path = f"{BIN}:{environ['PATH']}"
+        return subprocess.run(
+            [shell, option, ours], env={**environ, "PATH": path}, cwd=tmp_path,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    without_its_model = started(engine="yunet+dlib", models_dir=tmp_path)
+    assert without_its_model.returncode == 0, without_its_model.stderr
+    assert "lastseen models fetch yunet" in without_its_model.stdout + without_its_model.stderr
+    assert "what failed above needs somebody" in without_its_model.stderr
+    assert "what failed above" not in started().stderr
+    assert started(database_url=SecretStr("postgresql://u:p@127.0.0.1:1/d")).returncode != 0
 
 
 # --- Celery ---------------------------------------------------------------------------------------------------

@@ -64,6 +64,14 @@ def test_the_values_are_those_that_the_chart_has() -> None:
         assert set(one) == OF_A_SET
 
 
+def test_the_chart_is_asked_for_in_a_version_that_has_what_is_set() -> None:
+    """`workers.celery.logGroomerSidecar` came with 1.21 (apache/airflow#65033), 2 gives up old names."""
+    texts = [(FOLDER / "values.yaml").read_text(), (ROOT / "docs" / "operate.md").read_text()]
+    asked = [line for text in texts for line in text.splitlines() if "helm upgrade --install" in line]
+    assert len(asked) == len(texts)
+    assert all("--version '^1.21' " in line for line in asked)
+
+
 def test_the_queues_and_their_workers_are_those_of_compose() -> None:
     assert {f"worker-{name}": {one["queue"]} for name, one in sets().items()} == WORKERS
     for name, one in sets().items():

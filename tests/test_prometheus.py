@@ -112,6 +112,12 @@ def test_each_rule_fires_when_it_should_and_none_where_all_is_well(tmp_path: Pat
     promtool("test", "rules", str(written))
 
 
+def test_the_page_for_3_a_m_has_a_row_for_each_rule() -> None:
+    page = (ROOT / "docs" / "operate.md").read_text().partition("\n## At 3 a.m.\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| Prometheus: ([^|]*) \|", page, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(str(rule["alert"]) for rule in rules())
+
+
 def test_prometheus_reads_every_curve_of_the_dashboard(db: Engine, settings: Settings, tmp_path: Path) -> None:
     asked = list(expressions())
     assert len(asked) > 20

@@ -1,18 +1,23 @@
 """A daily report in a browser: what is printed, and that it needs nothing but itself."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
 
 from lastseen.clock import utcnow
 from pipeline.report import making
+from pipeline.report.page import Making, draw
+from pipeline.report.saying import speeches
 from review.roles import Role
 from storage import daily_reports
 from storage.objects import DERIVED
 from tests.review.browser.conftest import PICTURES, Chromium, inaccessible, shoot
 from tests.review.conftest import Site
+from tests.storage import casting
 
 DAY = utcnow().date() - timedelta(days=1)
+TELEPHONE = (390, 844)
 MOST_SHEETS = 5
 """of A4, for an office in which nothing happened: all headings, plots and tables are there"""
 
@@ -30,6 +35,36 @@ def test_a_report_prints_on_few_sheets_and_shows_its_plots(chromium: Chromium, s
     (PICTURES / "report.pdf").write_bytes(printed)
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= MOST_SHEETS
     assert chromium.faults == []
+
+
+SPLIT = """() => [...document.querySelectorAll("td, th")].flatMap(cell => {
+    const texts = [], walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) texts.push(walker.currentNode);
+    return texts.flatMap(text => [...text.data.matchAll(/[\\p{L}_]+/gu)].filter(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return new Set([...range.getClientRects()].map(one => one.top)).size > 1;
+    }).map(word => word[0]));
+})"""
+"""words of tables that begin on one line and end on another"""
+
+
+def test_on_a_telephone_no_word_of_a_table_is_split_and_names_leave_room_for_numbers(
+    chromium: Chromium, site: Site
+) -> None:
+    with site.stores.db.begin() as db:
+        for step, state in (("match_tracks", "open"), ("illustrate", "quarantined")):
+            casting.row(db, "work", step=step, subject=1, state=state, outcome="TRANSIENT")
+        figures = json.loads(making.as_json(making.read(db, utcnow().date(), [], utcnow())))
+    content = draw(figures, Making(utcnow(), "test", 1), speeches()["uk"])
+    page = chromium.window(size=TELEPHONE)
+    page.set_content(content.decode())
+    shoot(page, "report-telephone", whole=True)
+    assert page.locator("td", has_text="TRANSIENT").count() == 2
+    assert page.evaluate(SPLIT) == []
+    assert page.evaluate("getComputedStyle(document.querySelector('tbody th')).minWidth") == "152px"
+    assert page.evaluate("document.documentElement.scrollWidth") == TELEPHONE[0]
 
 
 def test_a_report_that_was_taken_along_is_whole_and_its_tables_open_by_keys(
