@@ -21,7 +21,16 @@ LONGEST: Final = 2048
 """characters of an address"""
 _TELEGRAM: Final = frozenset({"t.me", "telegram.me", "telegram.dog"})
 _POST: Final = re.compile(r"/(?:s/)?([A-Za-z][A-Za-z0-9_]{3,31})/([1-9][0-9]{0,9})/?")
-_PRIVATE: Final = re.compile(r"/(?:c/|joinchat/|\+)")
+_PRIVATE: Final = re.compile(r"/(?:s/)?(?:c/|joinchat/|\+)", re.IGNORECASE)
+_FIRST: Final = re.compile(r"/(?:s/)?([A-Za-z]+)(?:/|$)")
+_NO_NAMES: Final = frozenset(
+    {
+        *("addemoji", "addlist", "addstickers", "addtheme", "bg", "boost", "call", "confirmphone", "contact"),
+        *("giftcode", "invoice", "iv", "login", "m", "nft", "proxy", "setlanguage", "share", "socks"),
+    }
+)
+"""what stands in place of a channel's name in addresses that Telegram's programs read themselves; nobody has such a
+name (https://core.telegram.org/api/links)"""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _LOOPBACK: Final = IPv4Address("127.0.0.1")
 
@@ -75,6 +84,9 @@ def _parts(written: str) -> SplitResult:
 def _of_telegram(parts: SplitResult) -> Link:
     if _PRIVATE.match(parts.path):
         raise NotRead(words("This is a post of a private channel: only what is public is read, and nothing is joined."))
+    first = _FIRST.match(parts.path)
+    if first is not None and first[1].lower() in _NO_NAMES:
+        raise NotRead(words("This link makes Telegram do something, and is no post: open the post, and copy its link."))
     found = _POST.fullmatch(parts.path)
     if found is None:
         raise NotRead(words("This is a channel on Telegram, and not one post of it: a post's link ends in a number."))

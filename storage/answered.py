@@ -5,7 +5,8 @@ its actor is the account that answered.  So an owner of the database can neither
 somebody else, nor add one or take one away, and have it believed.
 
 An order may take judgements with their candidate, and a name out of the reason of another.  Both are told from
-tampering by an event of an erasure later in the log; who, what and on which candidate is compared all the same.
+tampering by a later event of an erasure, which says of which it did so (`storage.erased`); who, what and on which
+candidate is compared all the same.
 """
 
 from collections.abc import Iterator
@@ -14,37 +15,36 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import judgements
+from storage import erased, judgements, statements
 from storage.custody import STREAMED, Incident
+from storage.erased import Erased
 
 CLOCKS = timedelta(hours=1)
 """by how much the database's clock, which dates a judgement, may differ from the log's, which never runs back"""
 
-ERASED = "(SELECT coalesce(max(seq), 0) FROM custody_events WHERE action = 'erased' AND subject LIKE 'erasure:%')"
-"""number of the last event of an erasure"""
-GIVEN = text(f"""
+GIVEN = text("""
     WITH told AS (SELECT subject, seq, at, actor, detail FROM custody_events WHERE action = 'judged'),
          said AS (SELECT 'judgement:' || judgements.id AS subject, judgements.*, users.name AS account
                     FROM judgements JOIN users ON users.id = reviewer_id)
     SELECT subject, seq, at, actor, detail, id, candidate_id AS candidate, reviewer, account, stage, answer, reason,
-           features, shown, supersedes, judged_at, seq < {ERASED} AS erased_since
-      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
-UNDONE = text(f"""
+           features, shown, supersedes, judged_at
+      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")
+UNDONE = text("""
     WITH told AS (SELECT subject, seq, actor FROM custody_events WHERE action = 'judgement undone'),
          said AS (SELECT 'judgement:' || judgement_id AS subject, judgement_id AS id, users.name AS account
                     FROM judgement_undos JOIN users ON users.id = reviewer_id)
-    SELECT subject, seq, actor, id, account, seq < {ERASED} AS erased_since
-      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
+    SELECT subject, seq, actor, id, account
+      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")
 # Those of people who gave an order; what follows from a verdict is bound by what was judged.
-REJECTED = text(f"""
+REJECTED = text("""
     WITH told AS (SELECT subject, seq, actor, detail, reason AS why FROM custody_events
                    WHERE action = 'rejected' AND NOT detail ? 'judgement'),
          said AS (SELECT 'rejection:' || rejections.id AS subject, rejections.*, analyses.blob_id AS file
                     FROM rejections JOIN tracks ON tracks.id = track_id JOIN analyses ON analyses.id = analysis_id
                    WHERE verdict_id IS NULL)
     SELECT subject, seq, actor, detail, why, id, person_id AS person, track_id AS track, blob_id = file AS in_its_file,
-           reason, rejected_by, seq < {ERASED} AS erased_since
-      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")  # noqa: S608  our own words
+           reason, rejected_by
+      FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")
 FOLLOWING = text("""
     SELECT rejections.id FROM rejections JOIN verdicts ON verdicts.id = verdict_id
            JOIN candidates ON candidates.id = candidate_id
@@ -60,15 +60,16 @@ WEIGHED = text("""
 
 def check(db: Connection) -> Iterator[Incident]:
     """The rows of judgements and rejections are what the log says, and verdicts are what they come to.  Streamed."""
+    orders = erased.read(db)
     with db.execute(GIVEN, execution_options=STREAMED) as rows:
         for row in rows:
-            yield from _given(row)
+            yield from _given(row, orders)
     with db.execute(UNDONE, execution_options=STREAMED) as rows:
         for row in rows:
-            yield from _undone(row)
+            yield from _undone(row, orders)
     with db.execute(REJECTED, execution_options=STREAMED) as rows:
         for row in rows:
-            yield from _rejected(row)
+            yield from _rejected(row, orders)
     for row in db.execute(FOLLOWING):
         yield Incident("the verdict that it is said to follow from does not say so", f"rejection {row.id}")
     for row in db.execute(WEIGHED):
@@ -76,19 +77,19 @@ def check(db: Connection) -> Iterator[Incident]:
         yield Incident(what, f"candidate {row.candidate}")
 
 
-def _given(row: Row[Any]) -> Iterator[Incident]:
+def _given(row: Row[Any], orders: Erased) -> Iterator[Incident]:
     where = _where(row)
     if row.seq is None:
         yield Incident("the custody log does not say that it was given", where)
     elif row.id is None:
-        if not row.erased_since:
+        if not orders.took("judgements", _number(row), row.seq):
             yield Incident(f"it was given, says custody event {row.seq}, and its row is gone", where)
     else:
-        for name in _other(row):
+        for name in _other(row, orders):
             yield Incident(f"its row says another {name} than custody event {row.seq}", where)
 
 
-def _other(row: Row[Any]) -> Iterator[str]:
+def _other(row: Row[Any], orders: Erased) -> Iterator[str]:
     """In what a row and its event differ."""
     said, told = row._asdict(), row.detail
     if {row.reviewer, row.account} != {row.actor}:
@@ -96,40 +97,48 @@ def _other(row: Row[Any]) -> Iterator[str]:
     yield from (name for name in ("candidate", "stage", "answer", "supersedes") if said[name] != told.get(name))
     if abs(row.judged_at - row.at) > CLOCKS:
         yield "time"
-    if not row.erased_since and judgements.digest(said) != told.get("content"):
+    content = judgements.digest(said)
+    if content != told.get("content") and not orders.reworded("judgements", row.id, row.seq, content):
         yield "content"
 
 
-def _undone(row: Row[Any]) -> Iterator[Incident]:
+def _undone(row: Row[Any], orders: Erased) -> Iterator[Incident]:
     if row.seq is None:
         yield Incident("it is undone, and the custody log does not say so", _where(row))
     elif row.id is None:
-        if not row.erased_since:
+        if not orders.took("judgement_undos", _number(row), row.seq):
             yield Incident(f"it was undone, says custody event {row.seq}, and is not", _where(row))
     elif row.account != row.actor:
         yield Incident(f"its row says that another account undid it than custody event {row.seq}", _where(row))
 
 
-def _rejected(row: Row[Any]) -> Iterator[Incident]:
+def _rejected(row: Row[Any], orders: Erased) -> Iterator[Incident]:
     if row.seq is None:
         yield Incident("nobody gave it, as far as the custody log says", _where(row))
     elif row.id is None:
-        if not row.erased_since:
+        if not orders.took("rejections", _number(row), row.seq):
             yield Incident(f"it was given, says custody event {row.seq}, and its row is gone", _where(row))
     else:
-        for name in _other_rejection(row):
+        for name in _other_rejection(row, orders):
             yield Incident(f"its row says another {name} than custody event {row.seq}", _where(row))
 
 
-def _other_rejection(row: Row[Any]) -> Iterator[str]:
+def _other_rejection(row: Row[Any], orders: Erased) -> Iterator[str]:
     if row.rejected_by != row.actor:
         yield "account"
     if row.person != row.detail["person"]:
         yield "person"
     if row.track != row.detail["track"] or not row.in_its_file:
         yield "face"
-    if not row.erased_since and row.reason != (row.why or ""):
+    content = statements.digest(row.reason)
+    if row.reason != (row.why or "") and not orders.reworded("rejections", row.id, row.seq, content):
         yield "reason"
+
+
+def _number(row: Row[Any]) -> int:
+    """The id that an event's subject ends in; 0, which no row has, for one that ends in none."""
+    number = str(row.subject).rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdecimal() else 0
 
 
 def _where(row: Row[Any]) -> str:

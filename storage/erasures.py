@@ -13,6 +13,7 @@ Objects go before rows, since what is gone cannot be claimed to be gone too earl
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +22,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from lastseen.errors import WrongUse
 from lastseen.records import Called, Platform
-from storage import candidates, holds, known_pairs, observed, subjects
+from storage import candidates, erased, holds, known_pairs, observed, subjects
 from storage.custody import Action, Entry
 from storage.subjects import Kind, Piece, Subject
 
@@ -152,14 +153,15 @@ TIPS = text("""
      ORDER BY id""")
 
 TAKE = (
-    "DELETE FROM statement_withdrawals WHERE statement_id IN ({statements})",
-    "DELETE FROM statements WHERE person_id = ANY(:people)",
+    "DELETE FROM statement_withdrawals WHERE statement_id IN ({statements})"
+    " RETURNING 'statement_withdrawals' AS of, statement_id AS id",
+    "DELETE FROM statements WHERE person_id = ANY(:people) RETURNING 'statements' AS of, id",
     "UPDATE statements SET letter_id = NULL WHERE letter_id IN ({letters})",
     """UPDATE list_entries SET raw = '{{}}' WHERE NOT (id IN ({lines})) AND (list_id, "row") IN (
         SELECT list_id, "row" FROM list_entries WHERE id IN ({lines}))""",
     "DELETE FROM list_decisions WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
     "DELETE FROM list_matches WHERE person_id = ANY(:people) OR entry_id IN ({lines})",
-    "DELETE FROM list_entries WHERE id IN ({lines})",
+    "DELETE FROM list_entries WHERE id IN ({lines}) RETURNING 'list_entries' AS of, id",
     "UPDATE lists SET object_key = '', file_name = '', erased_at = now() WHERE object_key = ANY(:list_files)",
     "DELETE FROM letter_files WHERE object_key = ANY(:letter_files)",
     "DELETE FROM letter_people WHERE person_id = ANY(:people)",
@@ -178,13 +180,14 @@ TAKE = (
     "DELETE FROM work WHERE step = 'package' AND subject IN ({packages})",
     "DELETE FROM packages WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM rejection_revocations WHERE rejection_id IN ({rejections})",
-    "DELETE FROM rejections WHERE id IN ({rejections})",
+    "DELETE FROM rejections WHERE id IN ({rejections}) RETURNING 'rejections' AS of, id",
     "DELETE FROM tellings WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM tellings_of_people WHERE person_id = ANY(:people)",
     "DELETE FROM verdicts WHERE candidate_id = ANY(:candidates)",
     "DELETE FROM also_judged WHERE candidate_id = ANY(:candidates) OR judgement_id IN ({judgements})",
-    "DELETE FROM judgement_undos WHERE judgement_id IN ({judgements})",
-    "DELETE FROM judgements WHERE id IN ({judgements})",
+    "DELETE FROM judgement_undos WHERE judgement_id IN ({judgements})"
+    " RETURNING 'judgement_undos' AS of, judgement_id AS id",
+    "DELETE FROM judgements WHERE id IN ({judgements}) RETURNING 'judgements' AS of, id",
     "DELETE FROM known_answers WHERE known_pair_id IN ({known_pairs})",
     "DELETE FROM reviews WHERE candidate_id = ANY(:candidates) OR known_pair_id IN ({known_pairs})",
     "DELETE FROM work WHERE step = 'disguise' AND subject IN ({known_pairs})",
@@ -225,8 +228,18 @@ TAKE = (
     "DELETE FROM observations WHERE post_id = ANY(:posts)",
     "DELETE FROM posts WHERE id = ANY(:posts)",
     "DELETE FROM reference_photos WHERE id = ANY(:photos)",
-    "DELETE FROM persons WHERE id = ANY(:people)",
+    "DELETE FROM persons WHERE id = ANY(:people) RETURNING 'persons' AS of, id",
 )
+"""in order; what the erasure's event names row by row, since other events are held against these, returns which went"""
+BOUND = {
+    "judgements": ("reason",),
+    "rejections": ("reason",),
+    "statements": ("body", "reference"),
+    "statement_withdrawals": ("reason",),
+    "list_decisions": ("reason",),
+    "list_undos": ("reason",),
+}
+"""table -> its columns of free text that the log holds a hash of, or the words themselves"""
 _JUDGEMENTS = "SELECT id FROM judgements WHERE candidate_id = ANY(:candidates)"
 _KNOWN_PAIRS = """
     SELECT id FROM known_pairs
@@ -689,16 +702,38 @@ def take(
     for kept, said in changed:
         _write_anew(db, kept, said)
     db.execute(UNSAID, {"lines": [kept.row[0] for kept, _ in changed if kept.table == "list_entries"]})
+    reworded = erased.contents(db, _reworded(changed))
     values = {**done.values(), "records": [record.key for record in done.records]}
     left = {*candidates.around(db, done.blobs), *db.execute(_LEFT, values).scalars()} - {*done.blobs}
-    for statement in TAKE:
-        db.execute(text(statement.format(**_AMONG)), values)
+    took = _taken(db, values)
     candidates.arrange(db, sorted(left), people_per_track)
     db.execute(ACT, {"erasure": erasure.id, "act": "done", "actor": actor})
-    return list(_entries(db, erasure, done, anew))
+    did: dict[str, object] = {"took": erased.listed(took), "reworded": reworded}
+    return list(_entries(db, erasure, {**done.counts(), **did}, done, anew))
 
 
-def _entries(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew]) -> Iterator[Entry]:
+def _taken(db: Connection, values: Mapping[str, object]) -> Mapping[str, list[int]]:
+    """Take the rows away.  Returns table -> ids of those that are held against the log one by one."""
+    took = defaultdict[str, list[int]](list)
+    for statement in TAKE:
+        gone = db.execute(text(statement.format(**_AMONG)), values)
+        for row in gone if gone.returns_rows else ():
+            took[row.of].append(row.id)
+    return took
+
+
+def _reworded(changed: Sequence[tuple[Text, str]]) -> Mapping[str, list[int]]:
+    """Table -> ids of rows whose words are no longer those that the log is about."""
+    rows = defaultdict[str, list[int]](list)
+    for kept, _ in changed:
+        if kept.column in BOUND.get(kept.table, ()):
+            rows[kept.table].append(kept.row[0])
+    return rows
+
+
+def _entries(
+    db: Connection, erasure: Erasure, did: Mapping[str, object], done: Plan, anew: Sequence[Anew]
+) -> Iterator[Entry]:
     told: dict[str, object] = {"erasure": erasure.id, "order": erasure.order_reference}
     rewritten = {one.old.key for one in anew}
     for piece in done.pieces:
@@ -720,7 +755,7 @@ def _entries(db: Connection, erasure: Erasure, done: Plan, anew: Sequence[Anew])
         }  # fmt: skip
         yield _left(db, erasure, detail)
     people = {"asked_by": erasure.asked_by, "confirmed_by": erasure.confirmed_by or ""}
-    yield Entry(Action.ERASED, f"erasure:{erasure.id}", {**told, **people, **done.counts()}, erasure.reason)
+    yield Entry(Action.ERASED, f"erasure:{erasure.id}", {**told, **people, **did}, erasure.reason)
 
 
 def _left(db: Connection, erasure: Erasure, detail: dict[str, object]) -> Entry:

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
-from storage import answered, chain_checks, erasures, incidents, keys, observed, stated, subjects
+from storage import answered, chain_checks, decided_lines, erasures, incidents, keys, observed, stated, subjects
 from storage.chain_checks import StoredHeads
 from storage.custody import Event, Incident
 from storage.custody_keys import Trust
@@ -270,6 +270,7 @@ def _follow(evidence: Evidence) -> Iterator[Incident]:
         yield from observed.check(db)
         yield from answered.check(db)
         yield from stated.check(db)
+        yield from decided_lines.check(db)
     db.execution_options(isolation_level="AUTOCOMMIT")  # reading takes hours, and no transaction should last so long
 
 

@@ -26,6 +26,11 @@ def test_one_post_of_telegram_however_it_is_written(written: str) -> None:
     assert links.read(written) == POST
 
 
+@pytest.mark.parametrize("name", ["shared_news", "login_ua", "proxy1", "calls"])
+def test_a_channel_whose_name_begins_like_one_of_telegrams_own_words_is_a_channel(name: str) -> None:
+    assert links.read(f"https://t.me/{name}/5").source == f"@{name}/5"
+
+
 def test_a_page_of_a_site_loses_what_the_site_never_sees() -> None:
     found = links.read("https://Video.Example/watch?v=AbC#t=5")
     assert (found.platform, found.post) == (Platform.VIDEO_SITE, "https://video.example/watch?v=AbC")
@@ -38,6 +43,14 @@ def test_a_page_of_a_site_loses_what_the_site_never_sees() -> None:
         ("https://t.me/some_news", "not one post"),
         ("https://t.me/c/1234567/8", "private"),
         ("https://t.me/+AbCdEf", "private"),
+        ("https://t.me/s/c/1234567/8", "private"),
+        ("https://t.me/joinchat/12345", "private"),
+        ("https://t.me/JoinChat/12345", "private"),
+        *((f"https://t.me/{one}/12345", "copy its link") for one in ("addlist", "addstickers", "Login", "proxy")),
+        *((f"https://t.me/{one}/12345", "copy its link") for one in ("share", "call", "s/boost", "giftcode", "m")),
+        ("https://t.me/share/url?url=https://t.me/some_news/123", "copy its link"),
+        ("https://t.me/addlist/AbCdEf", "copy its link"),
+        ("https://t.me/proxy?server=a&port=1", "copy its link"),
         ("file:///etc/passwd", "https://"),
         ("gopher://example.org/1", "https://"),
         ("javascript://example.org/%0aalert(1)", "https://"),

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.judging import Compared, Comparison, Feature
-from storage import answered, custody, judgements, rejections
+from storage import answered, custody, erased, judgements, rejections
 from storage.accounts import User
 from storage.custody import Action, Incident
 from storage.stores import Stores
@@ -109,6 +109,21 @@ def test_an_order_that_takes_a_name_out_of_a_reason_hides_no_other_change(office
     assert told == [Incident("its row says another answer than custody event 2", "judgement 2")]
 
 
+def test_an_order_is_believed_to_have_done_what_its_event_says_and_nothing_else(office: Stores) -> None:
+    found(office, "UPDATE judgements SET reason = '[erased]' WHERE id = 2")
+    did = {"took": {"judgements": "1", "judgement_undos": "3"}}
+    with office.db.begin() as db:
+        reworded = erased.contents(db, {"judgements": [2]})
+        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did, "reworded": reworded})
+    told = found(office, "DELETE FROM judgements WHERE id = 1", "DELETE FROM judgement_undos")
+    assert [one for one in told if not one.where.startswith("candidate")] == []
+    told = found(office, "UPDATE judgements SET reason = '[erased], and more' WHERE id IN (2, 3)")
+    assert Incident("its row says another content than custody event 2", "judgement 2") in told
+    assert Incident("its row says another content than custody event 3", "judgement 3") in told
+    told = found(office, "DELETE FROM judgements WHERE id IN (2, 3)")
+    assert [one.where for one in told if one.what.endswith("its row is gone")] == ["judgement 2", "judgement 3"]
+
+
 def test_taking_back_is_bound_as_well(office: Stores) -> None:
     assert Incident("it was undone, says custody event 4, and is not", "judgement 3") in found(
         office, "DELETE FROM judgement_undos"
@@ -168,3 +183,11 @@ def test_a_rejection_that_hides_a_face_and_nobody_gave_is_found(refused: Stores)
     told = found(refused, "UPDATE rejections SET verdict_id = 1 WHERE id = 3")
     assert told == [Incident("the verdict that it is said to follow from does not say so", "rejection 3")]
     assert [one.where for one in found(refused, "DELETE FROM rejections WHERE id IN (1, 3)")] == ["rejection 1"]
+
+
+def test_of_rejections_an_order_took_those_that_its_event_names(refused: Stores) -> None:
+    with refused.db.begin() as db:
+        custody.append(db, "carol", Action.ERASED, "erasure:1", {"took": {"rejections": "7"}, "reworded": {}})
+    (one,) = found(refused, "UPDATE rejections SET reason = '[erased]' WHERE id = 1")
+    assert (one.what.partition(" than ")[0], one.where) == ("its row says another reason", "rejection 1")
+    assert [one.where for one in found(refused, "DELETE FROM rejections WHERE id = 1")] == ["rejection 1"]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from lastseen.records import Says, StatementSource
-from storage import custody, stated, statements
+from storage import custody, erased, stated, statements
 from storage.custody import Action, Incident
 from storage.statements import Said
 from storage.stores import Stores
@@ -91,6 +91,22 @@ def test_an_order_may_have_taken_what_is_gone_and_hides_no_other_change(office: 
     assert found(office, "DELETE FROM statements WHERE id = 3", "UPDATE statements SET body = '[erased]'") == []
     ((what, where),) = found(office, "UPDATE statements SET says = 'dead' WHERE id = 2")
     assert (what.split(" than ")[0], where) == ("its row says another fate", "statement 2")
+
+
+def test_an_order_is_believed_to_have_done_what_its_event_says_and_nothing_else(office: Stores) -> None:
+    found(office, "UPDATE statements SET body = '[erased]' WHERE id = 1")
+    did = {"took": {"statements": "3", "statement_withdrawals": "1"}}
+    with office.db.begin() as db:
+        reworded = erased.contents(db, {"statements": [1]})
+        custody.append(db, "carol", Action.ERASED, "erasure:1", {"erasure": 1, **did, "reworded": reworded})
+    assert found(office, "DELETE FROM statements WHERE id = 3", "DELETE FROM statement_withdrawals") == []
+    ((what, where),) = found(office, "UPDATE statements SET dated = dated - 1 WHERE id = 1")
+    assert (what.split(" than ")[0], where) == ("its row says another content", "statement 1")
+    found(office, "UPDATE statements SET dated = dated + 1 WHERE id = 1")
+    ((what, where),) = found(office, "UPDATE statements SET body = '[erased]' WHERE id = 2")
+    assert (what.split(" than ")[0], where) == ("its row says another content", "statement 2")
+    told = found(office, "DELETE FROM statements WHERE id < 3")
+    assert [where for what, where in told if what.endswith("its row is gone")] == ["statement 1", "statement 2"]
 
 
 def _log(stores: Stores) -> list[custody.Event]:
