@@ -109,7 +109,7 @@ def test_a_file_that_is_too_large_is_told_of_before_it_is_sent_and_after(
     page.goto("/lists/new")
     page.set_input_files("#file", large)  # type: ignore[arg-type]
     told = page.evaluate("() => document.querySelector('#file').validationMessage")
-    assert told == "Цей файл більший за 8 МіБ."
+    assert told == "Цей файл більший за 8\xa0МіБ."
     page.set_input_files("#file", {**large, "buffer": b"names\nA B\n"})  # type: ignore[arg-type]
     assert page.evaluate("() => document.querySelector('#file').checkValidity()")
     without = chromium.window(chromium.user("petro", Role.CASE_OFFICER), scripts=False)
