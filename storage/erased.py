@@ -2,9 +2,8 @@
 
 The event `erased` about an erasure names, table by table, the rows that it took (`took`: ids as ranges, "3-9,12") and
 those out of whose words it took a name (`reworded`: id -> what `content` would be since).  Neither says anything of
-anybody.  Events of erasures that were
-carried out before it did so are believed to have done whatever is met, unless they stand in the log after one that
-does.
+anybody.  Events of erasures that were carried out before it did so are believed to have done whatever is met, unless
+they stand in the log after one that does.
 """
 
 import re
