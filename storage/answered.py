@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import erased, judgements, statements
+from storage import erased, held, judgements, statements
 from storage.custody import STREAMED, Incident
 from storage.erased import Erased
 
@@ -78,15 +78,8 @@ def check(db: Connection) -> Iterator[Incident]:
 
 
 def _given(row: Row[Any], orders: Erased) -> Iterator[Incident]:
-    where = _where(row)
-    if row.seq is None:
-        yield Incident("the custody log does not say that it was given", where)
-    elif row.id is None:
-        if not orders.took("judgements", _number(row), row.seq):
-            yield Incident(f"it was given, says custody event {row.seq}, and its row is gone", where)
-    else:
-        for name in _other(row, orders):
-            yield Incident(f"its row says another {name} than custody event {row.seq}", where)
+    gone = [("judgements", _number(row))]
+    yield from held.against(row, "given", _where(row), gone, _other(row, orders), orders)
 
 
 def _other(row: Row[Any], orders: Erased) -> Iterator[str]:
@@ -103,24 +96,14 @@ def _other(row: Row[Any], orders: Erased) -> Iterator[str]:
 
 
 def _undone(row: Row[Any], orders: Erased) -> Iterator[Incident]:
-    if row.seq is None:
-        yield Incident("it is undone, and the custody log does not say so", _where(row))
-    elif row.id is None:
-        if not orders.took("judgement_undos", _number(row), row.seq):
-            yield Incident(f"it was undone, says custody event {row.seq}, and is not", _where(row))
-    elif row.account != row.actor:
-        yield Incident(f"its row says that another account undid it than custody event {row.seq}", _where(row))
+    other = (name for name in ("account",) if row.account != row.actor)
+    gone = [("judgement_undos", _number(row))]
+    yield from held.against(row, "taken back", _where(row), gone, other, orders)
 
 
 def _rejected(row: Row[Any], orders: Erased) -> Iterator[Incident]:
-    if row.seq is None:
-        yield Incident("nobody gave it, as far as the custody log says", _where(row))
-    elif row.id is None:
-        if not orders.took("rejections", _number(row), row.seq):
-            yield Incident(f"it was given, says custody event {row.seq}, and its row is gone", _where(row))
-    else:
-        for name in _other_rejection(row, orders):
-            yield Incident(f"its row says another {name} than custody event {row.seq}", _where(row))
+    gone = [("rejections", _number(row))]
+    yield from held.against(row, "given", _where(row), gone, _other_rejection(row, orders), orders)
 
 
 def _other_rejection(row: Row[Any], orders: Erased) -> Iterator[str]:

@@ -6,11 +6,12 @@ actor decided.  Answers on the same line and person are told apart by their orde
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import erased, statements
+from storage import erased, held, statements
 from storage.custody import STREAMED, Incident
 from storage.erased import Erased
 
@@ -43,29 +44,19 @@ def check(db: Connection) -> Iterator[Incident]:
 
 
 def _decided(row: Row[Any], orders: Erased) -> Iterator[Incident]:
-    where = f"line {row.entry}, person {row.person}"
-    if row.seq is None:
-        yield Incident("the custody log does not say that anybody decided so", where)
-    elif row.id is None:
-        gone = (("list_entries", row.entry), ("persons", row.person))
-        if not any(orders.took(table, one or 0, row.seq) for table, one in gone):
-            yield Incident(f"it was decided, says custody event {row.seq}, and its row is gone", where)
-    else:
-        for name in _other(row, "list_decisions", orders):
-            yield Incident(f"its row says another {name} than custody event {row.seq}", where)
-        if row.same != row.detail["same"]:
-            yield Incident(f"its row says another answer than custody event {row.seq}", where)
+    where, gone = f"line {row.entry}, person {row.person}", [("list_entries", row.entry), ("persons", row.person)]
+    other = chain(_other(row, "list_decisions", orders), _answer(row))
+    yield from held.against(row, "decided", where, gone, other, orders)
+
+
+def _answer(row: Row[Any]) -> Iterator[str]:
+    if row.same != row.detail["same"]:
+        yield "answer"
 
 
 def _undone(row: Row[Any], orders: Erased) -> Iterator[Incident]:
     where = str(row.subject).replace(":", " ")
-    if row.seq is None:
-        yield Incident("it is undone, and the custody log does not say so", where)
-    elif row.id is None:
-        yield Incident(f"it was undone, says custody event {row.seq}, and is not", where)
-    else:
-        for name in _other(row, "list_undos", orders):
-            yield Incident(f"its row says another {name} than custody event {row.seq}", where)
+    yield from held.against(row, "undone", where, (), _other(row, "list_undos", orders), orders)
 
 
 def _other(row: Row[Any], table: str, orders: Erased) -> Iterator[str]:

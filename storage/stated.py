@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import erased, statements
+from storage import erased, held, statements
 from storage.custody import STREAMED, Incident
 from storage.erased import Erased
 
@@ -23,10 +23,9 @@ WRITTEN = text("""
 WITHDRAWN = text("""
     WITH told AS (SELECT CAST(detail->>'statement' AS bigint) AS id, seq, actor, detail FROM custody_events
                    WHERE action = 'statement withdrawn')
-    SELECT told.id AS told, seq, actor, detail, said.*
+    SELECT told.id AS told, seq, actor, detail, said.*, statement_id AS id
       FROM statement_withdrawals AS said FULL JOIN told ON told.id = statement_id
      ORDER BY seq, statement_id""")
-DONE = {"statements": "written down", "statement_withdrawals": "withdrawn"}
 
 
 def check(db: Connection) -> Iterator[Incident]:
@@ -34,21 +33,16 @@ def check(db: Connection) -> Iterator[Incident]:
     orders = erased.read(db)
     with db.execute(WRITTEN, execution_options=STREAMED) as rows:
         for row in rows:
-            yield from _compare(row, row.id, "statements", orders, _written(row, orders))
+            gone, other = [("statements", row.told)], _written(row, orders)
+            yield from held.against(row, "written down", _where(row), gone, other, orders)
     with db.execute(WITHDRAWN, execution_options=STREAMED) as rows:
         for row in rows:
-            yield from _compare(row, row.statement_id, "statement_withdrawals", orders, _withdrawn(row, orders))
+            gone, other = [("statement_withdrawals", row.told)], _withdrawn(row, orders)
+            yield from held.against(row, "withdrawn", _where(row), gone, other, orders)
 
 
-def _compare(row: Row[Any], kept: int | None, table: str, orders: Erased, other: Iterator[str]) -> Iterator[Incident]:
-    where, done = f"statement {row.told if kept is None else kept}", DONE[table]
-    if row.seq is None:
-        yield Incident(f"the custody log does not say that it was {done}", where)
-    elif kept is not None:
-        for name in other:
-            yield Incident(f"its row says another {name} than custody event {row.seq}", where)
-    elif not orders.took(table, row.told, row.seq):
-        yield Incident(f"it was {done}, says custody event {row.seq}, and its row is gone", where)
+def _where(row: Row[Any]) -> str:
+    return f"statement {row.told if row.id is None else row.id}"
 
 
 def _written(row: Row[Any], orders: Erased) -> Iterator[str]:

@@ -125,15 +125,15 @@ def test_an_order_is_believed_to_have_done_what_its_event_says_and_nothing_else(
 
 
 def test_taking_back_is_bound_as_well(office: Stores) -> None:
-    assert Incident("it was undone, says custody event 4, and is not", "judgement 3") in found(
+    assert Incident("it was taken back, says custody event 4, and its row is gone", "judgement 3") in found(
         office, "DELETE FROM judgement_undos"
     )
     back = "INSERT INTO judgement_undos (judgement_id, reviewer_id) SELECT id, reviewer_id FROM judgements WHERE id IN"
-    assert Incident("it is undone, and the custody log does not say so", "judgement 2") in found(
+    assert Incident("the custody log does not say that it was taken back", "judgement 2") in found(
         office, f"{back} (2, 3)"
     )
     carol = "UPDATE judgement_undos SET reviewer_id = (SELECT id FROM users WHERE name = 'carol')"
-    told = "its row says that another account undid it than custody event 4"
+    told = "its row says another account than custody event 4"
     assert Incident(told, "judgement 3") in found(office, carol)
 
 
@@ -179,7 +179,7 @@ def test_a_rejection_that_hides_a_face_and_nobody_gave_is_found(refused: Stores)
     one = "SELECT person_id, blob_id, track_id, '', 'ada' FROM candidates, tracks, analyses"
     joined = "candidates.id = 1 AND tracks.id = track_id AND analyses.id = analysis_id"
     told = found(refused, f"INSERT INTO rejections ({columns}) {one} WHERE {joined}")
-    assert told == [Incident("nobody gave it, as far as the custody log says", "rejection 3")]
+    assert told == [Incident("the custody log does not say that it was given", "rejection 3")]
     told = found(refused, "UPDATE rejections SET verdict_id = 1 WHERE id = 3")
     assert told == [Incident("the verdict that it is said to follow from does not say so", "rejection 3")]
     assert [one.where for one in found(refused, "DELETE FROM rejections WHERE id IN (1, 3)")] == ["rejection 1"]

@@ -57,7 +57,7 @@ class Office:
 
 
 def _short(one: Incident) -> tuple[str, str]:
-    what = "gone" if one.what.endswith(("its row is gone", "and is not")) else one.what.partition(" than ")[0]
+    what = "gone" if one.what.endswith("its row is gone") else one.what.partition(" than ")[0]
     return what, one.where
 
 
