@@ -26,20 +26,19 @@ QUIET: Final = ("alembic", "urllib3")
 DEEPEST: Final = 10
 """errors that one line tells of"""
 
-_process: dict[str, object] = {}
+_process: list[Mapping[str, object]] = []
+"""blocks that are open, the first one first; of several threads one may end before another that was begun later"""
 _context: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
 
 
 @contextmanager
 def of_process(**fields: object) -> Iterator[None]:
     """All lines of this process are about this until the end of the block, whichever thread says them."""
-    before = dict(_process)
-    _process.update(fields)
+    _process.append(fields)
     try:
         yield
     finally:
-        _process.clear()
-        _process.update(before)
+        _process.remove(fields)
 
 
 @contextmanager
@@ -54,7 +53,10 @@ def of_context(**fields: object) -> Iterator[None]:
 
 def about() -> dict[str, object]:
     """What a line that is said here and now is about."""
-    return {**_process, **_context.get()}
+    said: dict[str, object] = {}
+    for one in (*_process, _context.get()):
+        said |= one
+    return said
 
 
 class AsJson(logging.Formatter):

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from extractors import faces
 from extractors.faces import fetching, packs
+from lastseen import logs
 from lastseen.settings import Settings
 from storage import once, roles, sealing
 from storage.database import Engine, connect, migrate
@@ -72,6 +73,13 @@ def of_no_rank() -> Iterator[None]:
     if os.sched_getscheduler(0) != os.SCHED_OTHER:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         pytest.fail("this test left its process a real-time one")
+
+
+@pytest.fixture(autouse=True)
+def about_nothing() -> Iterator[None]:
+    """Fail a test after which all lines of the log would be about what it did."""
+    yield
+    assert logs.about() == {}
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,16 @@ def test_what_one_request_is_about_is_not_said_of_another(log: logging.Logger, o
     assert {(line["event"], line["request"]) for line in lines(out)} == {("0", "r0"), ("1", "r1"), ("2", "r2")}
 
 
+def test_what_one_thread_is_about_does_not_stay_when_it_ends_after_another_that_began_later() -> None:
+    first, second = logs.of_process(item=1), logs.of_process(item=2)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logs.about() == {"item": 2}
+    second.__exit__(None, None, None)
+    assert logs.about() == {}
+
+
 def test_text_from_outside_begins_no_line_and_colours_nothing(log: logging.Logger, out: io.StringIO) -> None:
     log.info("a page said %s", 'x"\n{"level": "info"}\x1b[31m\u202e\u2028')
     assert out.getvalue().count("\n") == 1
