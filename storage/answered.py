@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import erased, held, judgements, statements
+from storage import held, judgements, statements
 from storage.custody import STREAMED, Incident
 from storage.erased import Erased
 
@@ -58,9 +58,8 @@ WEIGHED = text("""
      WHERE newest.verdict IS DISTINCT FROM weighed.verdict ORDER BY newest.candidate_id""")
 
 
-def check(db: Connection) -> Iterator[Incident]:
+def check(db: Connection, orders: Erased) -> Iterator[Incident]:
     """The rows of judgements and rejections are what the log says, and verdicts are what they come to.  Streamed."""
-    orders = erased.read(db)
     with db.execute(GIVEN, execution_options=STREAMED) as rows:
         for row in rows:
             yield from _given(row, orders)

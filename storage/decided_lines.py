@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from storage import erased, held, statements
+from storage import held, statements
 from storage.custody import STREAMED, Incident
 from storage.erased import Erased
 
@@ -32,9 +32,8 @@ UNDONE = text("""
       FROM said FULL JOIN told USING (subject) ORDER BY seq, id""")
 
 
-def check(db: Connection) -> Iterator[Incident]:
+def check(db: Connection, orders: Erased) -> Iterator[Incident]:
     """The rows of decisions on lines, and of lists that were undone, are what the log says.  Streamed."""
-    orders = erased.read(db)
     with db.execute(DECIDED, execution_options=STREAMED) as rows:
         for row in rows:
             yield from _decided(row, orders)

@@ -28,9 +28,8 @@ WITHDRAWN = text("""
      ORDER BY seq, statement_id""")
 
 
-def check(db: Connection) -> Iterator[Incident]:
+def check(db: Connection, orders: Erased) -> Iterator[Incident]:
     """The rows of statements, and of their withdrawals, are what the log says was written down.  Streamed."""
-    orders = erased.read(db)
     with db.execute(WRITTEN, execution_options=STREAMED) as rows:
         for row in rows:
             gone, other = [("statements", row.told)], _written(row, orders)

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, Row, text
 
 from lastseen.clock import iso, utcnow
-from storage import answered, chain_checks, decided_lines, erasures, incidents, keys, observed, stated, subjects
+from storage import answered, chain_checks, decided_lines, erased, erasures, incidents, keys, observed, stated, subjects
 from storage.chain_checks import StoredHeads
 from storage.custody import Event, Incident
 from storage.custody_keys import Trust
@@ -268,9 +268,9 @@ def _follow(evidence: Evidence) -> Iterator[Incident]:
                 for listener in evidence.listeners:
                     listener.hear(link)
         yield from observed.check(db)
-        yield from answered.check(db)
-        yield from stated.check(db)
-        yield from decided_lines.check(db)
+        orders = erased.read(db)
+        for check in (answered.check, stated.check, decided_lines.check):
+            yield from check(db, orders)
     db.execution_options(isolation_level="AUTOCOMMIT")  # reading takes hours, and no transaction should last so long
 
 

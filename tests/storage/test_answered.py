@@ -1,7 +1,6 @@
 """What somebody with the password of the database's owner makes of who answered what, and whether it is found."""
 
 import pytest
-from sqlalchemy import text
 
 from lastseen.judging import Compared, Comparison, Feature
 from storage import answered, custody, erased, judgements, rejections
@@ -11,6 +10,7 @@ from storage.stores import Stores
 from storage.verification import verify
 from tests.storage.casting import Seen, candidate, person, video
 from tests.storage.judged import LIMIT, account, give
+from tests.storage.owning import change_as_owner
 
 ATTACKED = ("judgements", "judgement_undos", "verdicts", "reviews", "rejections")
 EYES = Compared(Feature.EYES, Comparison.SIMILAR, "the left one")
@@ -42,14 +42,9 @@ def said(stores: Stores, who: User, about: int, answer: int) -> int:
 
 def found(stores: Stores, *statements: str) -> list[Incident]:
     """Do as an owner of the database could, then look."""
-    with stores.owner.begin() as db:
-        db.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in ATTACKED:
-            db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        for statement in statements:
-            db.execute(text(statement))
+    change_as_owner(stores.owner, ATTACKED, statements)
     with stores.db.begin() as db:
-        return list(answered.check(db))
+        return list(answered.check(db, erased.read(db)))
 
 
 def test_what_was_answered_stands(office: Stores) -> None:

@@ -2,13 +2,13 @@
 found."""
 
 import pytest
-from sqlalchemy import text
 
 from storage import custody, decided_lines, erased, list_lines, lists
 from storage.custody import Action
 from storage.stores import Stores
 from storage.verification import verify
 from tests.storage.listing import listed
+from tests.storage.owning import change_as_owner
 
 LIMIT = 5
 TABLES = ("list_decisions", "list_undos")
@@ -37,14 +37,12 @@ def decide(stores: Stores, line: int, number: str, same: bool, who: str, why: st
 
 def found(stores: Stores, *changes: str) -> list[tuple[str, str]]:
     """Do as an owner of the database could, then look; (what, where)."""
-    with stores.owner.begin() as db:
-        db.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in TABLES:
-            db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        for change in changes:
-            db.execute(text(change))
+    change_as_owner(stores.owner, TABLES, changes)
     with stores.db.begin() as db:
-        return [(one.what.partition(" than ")[0].partition(", says")[0], one.where) for one in decided_lines.check(db)]
+        return [
+            (one.what.partition(" than ")[0].partition(", says")[0], one.where)
+            for one in decided_lines.check(db, erased.read(db))
+        ]
 
 
 def test_what_was_decided_stands(office: Stores) -> None:

@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import text
 
 from lastseen.records import Says, StatementSource
 from storage import custody, erased, stated, statements
@@ -12,6 +11,7 @@ from storage.statements import Said
 from storage.stores import Stores
 from storage.verification import verify
 from tests.storage.casting import person
+from tests.storage.owning import change_as_owner
 
 DEAD = Said(Says.DEAD, "side A", StatementSource.DOCUMENT, "list 4", date(2026, 3, 1))
 HELD = Said(Says.CAPTIVE, "the Red Cross", StatementSource.LETTER, "letter 17", date(2026, 4, 1), sets=True)
@@ -32,14 +32,9 @@ def office(stores: Stores) -> Stores:
 
 def found(stores: Stores, *statements_: str) -> list[tuple[str, str]]:
     """Do as an owner of the database could, then look; (what, where)."""
-    with stores.owner.begin() as db:
-        db.execute(text("SET LOCAL session_replication_role = replica"))
-        for table in ("statements", "statement_withdrawals"):
-            db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-        for statement in statements_:
-            db.execute(text(statement))
+    change_as_owner(stores.owner, ("statements", "statement_withdrawals"), statements_)
     with stores.db.begin() as db:
-        return [(one.what, one.where) for one in stated.check(db)]
+        return [(one.what, one.where) for one in stated.check(db, erased.read(db))]
 
 
 def test_what_was_said_stands(office: Stores) -> None:

@@ -11,13 +11,14 @@ from lastseen.records import Says, StatementSource
 from lastseen.settings import Settings
 from pipeline.app import App, open_app
 from pipeline.duties import erasure
-from storage import answered, custody, erasures, judgements, rejections, stated, statements
+from storage import answered, custody, erased, erasures, judgements, rejections, stated, statements
 from storage.custody import Incident
 from storage.statements import Said
 from storage.stores import Stores
 from tests.pipeline.duties.erasing import ask, confirm
 from tests.review.seeding import Seeded, Story, seed
 from tests.storage.judged import LIMIT, account, answer, review
+from tests.storage.owning import change_as_owner
 
 HIS, HIS_NUMBER = "Шевчук Андрій", "HC-7"
 HER, HER_NUMBER = "Коваленко Олена", "HC-70"
@@ -40,14 +41,10 @@ class Office:
 
     def found(self, *changes: str) -> set[tuple[str, str]]:
         """What is found wrong once somebody has done this as the owner of the database; (what, where)."""
-        with self.app.stores.owner.begin() as db:
-            db.execute(text("SET LOCAL session_replication_role = replica"))
-            for table in TABLES:
-                db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-            for change in changes:
-                db.execute(text(change))
+        change_as_owner(self.app.stores.owner, TABLES, changes)
         with self.app.stores.db.begin() as db:
-            return {_short(one) for check in (answered.check, stated.check) for one in check(db)}
+            orders = erased.read(db)
+            return {_short(one) for check in (answered.check, stated.check) for one in check(db, orders)}
 
     def ids(self, table: str, where: str = "true") -> list[int]:
         """Row ids, of undos and withdrawals of what they are about."""

@@ -37,6 +37,7 @@ from tests.pipeline.custody.test_witness import served
 from tests.pipeline.evidence.conftest import make_office, put
 from tests.servers.time_stamp_authority import TimeStampAuthority
 from tests.servers.video_site import Page, VideoSite
+from tests.storage.owning import change_as_owner
 
 LOG, DAYS = "lastseen/installation", 3
 FREE = b"\0\0\0\x08free"
@@ -92,12 +93,7 @@ class Installation:
 
     def as_owner(self, *statements: str) -> None:
         """What triggers would refuse."""
-        with self.owner.begin() as db:
-            db.execute(text("SET session_replication_role = replica"))
-            for table in ATTACKED:
-                db.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-            for statement in statements:
-                db.execute(text(statement))
+        change_as_owner(self.owner, ATTACKED, statements)
 
     def events(self) -> list[Event]:
         with self.stores.db.begin() as db:
